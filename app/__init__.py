@@ -1,0 +1,1 @@
+"""Lectern: a school and membership business in one server-rendered application."""
