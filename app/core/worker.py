@@ -9,7 +9,6 @@ from typing import Any
 import asyncpg
 import structlog
 from pgqueuer import PgQueuer
-
 from pgqueuer.domain.models import Schedule as DueSchedule
 
 from app.core import db, queue
