@@ -143,7 +143,7 @@ async def mail(template: str, context: Mapping[str, Any]) -> Rendered:
 
 
 def _full_context(context: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    full: dict[str, Any] = {"school": g.school, "viewer": user(), "request": request, "flashes": []}
+    full: dict[str, Any] = {"school": g.school, "viewer": user(), "request": request, "flashes": [], "office_nav": []}
     for make in _context_makers:
         full.update(make())
     return {**full, **more, **context}
