@@ -99,7 +99,7 @@ class BarPlot:
 
 
 def nice_steps(highest: float, lines: int = 3) -> tuple[float, ...]:
-    """Choose at most ``lines`` grid values above zero that cover ``highest``: 1, 2, 2.5 or 5 times a power of ten."""
+    """Choose at most ``lines`` grid values that cover ``highest``: 1, 2, 2.5 or 5 times a power of ten."""
     if not math.isfinite(highest) or highest < 1e-6:
         return (1.0,)
     rough = highest / lines
@@ -121,9 +121,8 @@ def line(
 ) -> LinePlot:
     """Draw ``values`` as a line, one point a label.
 
-    ``before`` is the period to compare with, point by point; ``show`` writes a value as words; ``name`` is the
-    index of one point and what to say of it; ``last_label`` replaces the label of the last tick ("today").
-    Negative values are drawn on the axis. Raises ValueError when labels and values differ in number.
+    ``before`` is the period to compare with, point by point; ``show`` writes a value as words; ``name`` is
+    the index of one point and what to say of it; ``last_label`` replaces the last label ("today"). Negative values are drawn on the axis. Raises ValueError when labels and values differ in number.
     """
     _check(values, labels)
     steps = nice_steps(max([*values, *before], default=0))
