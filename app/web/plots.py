@@ -122,7 +122,8 @@ def line(
     """Draw ``values`` as a line, one point a label.
 
     ``before`` is the period to compare with, point by point; ``show`` writes a value as words; ``name`` is
-    the index of one point and what to say of it; ``last_label`` replaces the last label ("today"). Negative values are drawn on the axis. Raises ValueError when labels and values differ in number.
+    the index of one point and what to say of it; ``last_label`` replaces the last label ("today"). Negative
+    values are drawn on the axis. Raises ValueError when labels and values differ in number.
     """
     _check(values, labels)
     steps = nice_steps(max([*values, *before], default=0))
