@@ -266,8 +266,7 @@ def _check_stripe(config: Config) -> None:
         )
     if not all(s.reveal().startswith("whsec_") for s in config.stripe_webhook_secret):
         raise ConfigError(
-            "Set STRIPE_WEBHOOK_SECRET to the endpoint's signing secret (whsec_…), "
-            "or to several with commas between."
+            "Set STRIPE_WEBHOOK_SECRET to the endpoint's signing secret (whsec_…), or to several with commas between."
         )
     if config.stripe_api_base and "_live_" in secret:
         raise ConfigError("Remove STRIPE_API_BASE: a live STRIPE_SECRET is sent to Stripe only.")

@@ -86,9 +86,10 @@ class Child:
     def wait_until_ready(self, url: str, watch: Watch, patience: float = 90) -> None:
         """Wait until `url` answers 200. Raises ServerError when it ends before, or takes too long."""
         until = time.monotonic() + patience
-        while not _answers(url):
+        while answer := _refusal(url):
             if self.has_died() or time.monotonic() > until:
-                raise ServerError(f"The school did not start: {self.last_words()} (all of it: {self.log})")
+                words = self.last_words() if self.has_died() else answer
+                raise ServerError(f"The school did not start: {words} (its log: {self.log})")
             if watch.stopping.wait(0.05):
                 raise KeyboardInterrupt
 
@@ -145,9 +146,7 @@ class _Watched:
             return
         if self.due is None:
             code = self.what.process.returncode if self.what.process else "?"
-            self.wait = (
-                0.0 if now - self.started > _STEADY_AFTER else min(self.wait * 2 or 1.0, _LONGEST_WAIT)
-            )
+            self.wait = 0.0 if now - self.started > _STEADY_AFTER else min(self.wait * 2 or 1.0, _LONGEST_WAIT)
             self.due = now + self.wait
             again = f"starting it again in {self.wait:.0f} s" if self.wait else "starting it again"
             print(f"{self.name} stopped by itself (exit {code}); {again}.", flush=True)
@@ -196,9 +195,12 @@ class Watch:
             self._all.pop().what.stop()
 
 
-def _answers(url: str) -> bool:
+def _refusal(url: str) -> str:
+    """Return nothing when `url` answers 200, and else what it answers."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own address
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False
+        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own address
+            return ""
+    except urllib.error.HTTPError as error:
+        return f"{url} answers {error.code} {error.read(500).decode(errors='replace')}"
+    except OSError:
+        return f"{url} does not answer"

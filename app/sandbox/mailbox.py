@@ -144,9 +144,7 @@ def create_mailbox(folder: Path) -> Blueprint:
         if number >= len(parts):
             abort(404)
         response = Response(parts[number].get_payload(decode=True), content_type="application/octet-stream")
-        response.headers.set(
-            "Content-Disposition", "attachment", filename=parts[number].get_filename("attachment")
-        )
+        response.headers.set("Content-Disposition", "attachment", filename=parts[number].get_filename("attachment"))
         return response
 
     @pages.post("/deletions")

@@ -55,12 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bin/run", description="Start Lectern on this machine.")
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="port of the school (8000)")
-    parser.add_argument(
-        "--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)"
-    )
-    parser.add_argument(
-        "--data", type=Path, default=None, metavar="DIR", help="folder that keeps everything (var/)"
-    )
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--data", type=Path, default=None, metavar="DIR", help="folder that keeps everything (var/)")
     parser.add_argument("--empty", action="store_true", help="start without the demo school")
     parser.add_argument("--workers", type=int, default=None, metavar="N", help="web processes (2)")
     options = parser.parse_args(arguments)
@@ -178,9 +174,7 @@ class School:
 
     def _child(self, name: str, module: list[str], *, patience: float = 10) -> Child:
         command = [sys.executable, "-m", *module]
-        return Child(
-            name, command, env=self.env, cwd=ROOT, log=self.data / "log" / f"{name}.log", patience=patience
-        )
+        return Child(name, command, env=self.env, cwd=ROOT, log=self.data / "log" / f"{name}.log", patience=patience)
 
     def _command(self, name: str) -> None:
         """Run one `python -m app …` to its end. Raises ServerError with its last words when it fails."""

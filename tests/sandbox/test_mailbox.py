@@ -12,16 +12,12 @@ from app.config import Config
 from app.sandbox.server import create_sandbox
 
 
-def write(
-    folder: Path, name: str, *, to: str = "ann@school.test", subject: str = "Welcome", **parts: str
-) -> None:
+def write(folder: Path, name: str, *, to: str = "ann@school.test", subject: str = "Welcome", **parts: str) -> None:
     message = EmailMessage()
     message["To"], message["From"], message["Subject"] = to, "Meridian <hello@school.test>", subject
     message["Date"] = "Mon, 02 Nov 2026 10:00:00 +0000"
     message.set_content(parts.get("text", "Hello. Open http://127.0.0.1:8000/verify/abc."))
-    if html := parts.get(
-        "html", '<html><head></head><body><a href="http://127.0.0.1:8000/x">Open</a></body></html>'
-    ):
+    if html := parts.get("html", '<html><head></head><body><a href="http://127.0.0.1:8000/x">Open</a></body></html>'):
         message.add_alternative(html, subtype="html")
     if attached := parts.get("attached"):
         message.add_attachment(attached.encode(), maintype="text", subtype="csv", filename="orders.csv")
@@ -123,9 +119,7 @@ async def test_an_attachment_is_downloaded(client: Client, mail: Path) -> None:
 
 
 @pytest.mark.parametrize("id", ["missing", "..", "%2e%2e%2fsecret", ".hidden"])
-async def test_no_file_outside_the_folder_is_read(
-    client: Client, mail: Path, tmp_path: Path, id: str
-) -> None:
+async def test_no_file_outside_the_folder_is_read(client: Client, mail: Path, tmp_path: Path, id: str) -> None:
     write(mail, "1")
     write(tmp_path, "secret")
     assert (await client.get(f"/mailbox/messages/{id}")).status_code == 404
