@@ -42,6 +42,7 @@ def collect() -> Catalog:
     catalogue = Catalog(project="Lectern", charset="utf-8", fuzzy=False)
     for folder, methods in SOURCES:
         options = {"**": {"trimmed": "true", "silent": "false", "newstyle_gettext": "true"}}
+        options["**"]["extensions"] = "jinja2.ext.do"
         for _file, _line, text, comments, context in extract_from_dir(
             ROOT / folder, methods, options, keywords=KEYWORDS, comment_tags=("For translators:",)
         ):
