@@ -12,7 +12,7 @@ from app.config import Config
 from app.core import cache, db, log, mail, tokens
 from app.core.settings import school
 from app.gateways import mailer
-from app.web import assets, errors, flash, guards, health, render, security
+from app.web import assets, errors, flash, guards, health, render, security, theme
 
 # From left to right: a domain imports only from those before it.
 DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "ops", "admin")
@@ -47,6 +47,7 @@ def create_app(config: Config | None = None) -> Lectern:
     flash.install(app)
     errors.install(app)
     health.install(app)
+    theme.install(app)
     load_domains(app)
     guards.install(app, importlib.import_module("app.accounts.sessions").is_fresh)
     app.before_serving(lambda: start(config))

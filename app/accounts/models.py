@@ -26,3 +26,8 @@ class SignedIn:
     def can(self, capability: str) -> bool:
         """Whether this person's role holds the capability."""
         return capability in ROLES[self.role]
+
+    @property
+    def office_url(self) -> str | None:
+        """Where the back office begins, for those who may enter it."""
+        return "/admin" if self.can("admin.enter") else None

@@ -45,7 +45,9 @@ def install(app: Quart) -> None:
         if "session_token" in g:
             token: str | None = g.session_token
             if token is None:
-                response.delete_cookie(name, path="/", secure=app.config["SECURE_COOKIES"], httponly=True, samesite="Lax")
+                response.delete_cookie(
+                    name, path="/", secure=app.config["SECURE_COOKIES"], httponly=True, samesite="Lax"
+                )
             else:
                 response.set_cookie(
                     name,

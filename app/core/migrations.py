@@ -56,7 +56,9 @@ async def apply(folder: Path = FOLDER) -> list[str]:
                 "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
                 " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
             )
-            done = {row.version: row for row in await db.many(db.Row, "SELECT version, checksum FROM schema_migrations")}
+            done = {
+                row.version: row for row in await db.many(db.Row, "SELECT version, checksum FROM schema_migrations")
+            }
             for migration in migrations:
                 applied = done.get(migration.version)
                 if applied is None:

@@ -18,7 +18,13 @@ import brotli
 FOLDER = Path(__file__).resolve().parents[2] / "static"
 BUNDLES = ("css/school.css", "css/office.css")
 _TEXT = {".css", ".js", ".svg", ".json", ".txt", ".vtt", ".html"}
-_TYPES = {".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".webp": "image/webp", ".vtt": "text/vtt"}
+_TYPES = {
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+    ".webp": "image/webp",
+    ".vtt": "text/vtt",
+}
 
 ASGIApp = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 

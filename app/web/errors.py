@@ -1,7 +1,5 @@
 """Errors become pages: the right status, a clear sentence, a request id; a fault is logged, a refusal is not."""
 
-from http import HTTPStatus
-
 import structlog
 from quart import Quart, Response, g, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
@@ -60,35 +58,17 @@ async def _show_fault(error: Exception) -> Response:
 
 
 async def _page(status: int, message: str) -> Response:
-    title, text = _words(status)
-    context = {"status": status, "title": title, "text": message or text, "request_id": g.get("request_id", "")}
+    context = {"text": message, "request_id": g.get("request_id", ""), "world": _world()}
     try:
         if is_htmx():
-            return await render.toast(context["text"], "bad", status=status)
+            return await render.notice(status, **context)
         return await render.page("errors/error.html", status=status, **context)
     except Exception as error:
         # The page itself cannot be drawn (the database is away, say): plain words then.
         log.error("error page failed", error=type(error).__name__, exc_info=error)
-        return Response(f"{title}\n\n{text}\n\n{context['request_id']}\n", status, content_type="text/plain; charset=utf-8")
+        words = message or _("Something broke on our side. Please try again in a moment.")
+        return Response(f"{words}\n\n{context['request_id']}\n", status, content_type="text/plain; charset=utf-8")
 
 
-def _words(status: int) -> tuple[str, str]:
-    words = {
-        400: (_("That request makes no sense"), _("Go back, reload the page and try again.")),
-        403: (_("This is not open to you"), _("You are signed in, but your role does not allow this.")),
-        404: (_("There is nothing at this address"), _("It may have moved, or the link has a letter too many.")),
-        405: (_("This address cannot do that"), _("Go back and use the buttons on the page.")),
-        409: (_("This has changed meanwhile"), _("Reload the page to see how it stands now.")),
-        413: (_("That is too large"), _("Send a smaller file or less text.")),
-        415: (_("That kind of content is not accepted"), _("Send the form from the page.")),
-        422: (_("Something is missing"), _("Go back and check what you filled in.")),
-        429: (_("Too many tries"), _("Wait a moment, then try again.")),
-        500: (_("Something broke on our side"), _("It has been noted. Please try again in a moment.")),
-        503: (_("Away for a moment"), _("Part of the school does not answer. Please try again in a minute.")),
-    }
-    if status in words:
-        return words[status]
-    try:
-        return HTTPStatus(status).phrase, _("Go back and try again.")
-    except ValueError:
-        return words[500]
+def _world() -> str:
+    return "office" if request.path.startswith("/admin") else "school"

@@ -11,16 +11,16 @@ COOKIE = "flash"
 
 @dataclass(frozen=True, slots=True)
 class Flash:
-    """What happened. `kind` is good, care or bad; `undo` is an address that a POST takes it back with."""
+    """What happened. `kind` is "", done, care or bad; `undo_url` is an address that a POST takes it back with."""
 
     text: str
-    kind: str = "good"
-    undo: str = ""
+    kind: str = "done"
+    undo_url: str = ""
 
 
-def flash(text: str, kind: str = "good", *, undo: str = "") -> None:
+def flash(text: str, kind: str = "done", *, undo_url: str = "") -> None:
     """Tell the person on the next page that is drawn."""
-    g.setdefault("flashes", []).append(Flash(text, kind, undo))
+    g.setdefault("flashes", []).append(Flash(text, kind, undo_url))
 
 
 def take_flashes() -> list[Flash]:

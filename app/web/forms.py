@@ -1,8 +1,8 @@
 """Forms: WTForms for shape and messages; rules live in the verbs.
 
-    form = await submitted(LoginForm)
-    if not form.validate():
-        return await page("accounts/login.html", status=422, form=form)
+form = await submitted(LoginForm)
+if not form.validate():
+    return await page("accounts/login.html", status=422, form=form)
 """
 
 from typing import Any, TypeVar

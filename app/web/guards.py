@@ -1,8 +1,8 @@
 """Who may call a route, and how often. Deny first: a route that says nothing is refused (and fails the tests).
 
-    @routes.post("/orders/<public_id>/refunds")
-    @requires("orders.refund")
-    async def create_refund(public_id: str) -> Response: ...
+@routes.post("/orders/<public_id>/refunds")
+@requires("orders.refund")
+async def create_refund(public_id: str) -> Response: ...
 """
 
 from collections.abc import Awaitable, Callable

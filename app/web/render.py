@@ -14,7 +14,6 @@ from typing import Any
 import jinja2
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal, format_percent
-from markupsafe import Markup
 from quart import Response, g, has_request_context, request, url_for
 from werkzeug.local import LocalProxy
 
@@ -66,26 +65,23 @@ def configure(assets: Assets, *, app_url: str, debug: bool) -> jinja2.Environmen
         query_with=query_with,
     )
     _environment = environment
-    environment.globals["ui"] = _components(environment)
+    _components(environment)
     return environment
 
 
-def _components(environment: jinja2.Environment) -> SimpleNamespace:
-    """Every macro of templates/components as `ui.<name>`: a block that is drawn alone sees no imports."""
-    macros: dict[str, Any] = {}
+def _components(environment: jinja2.Environment) -> None:
+    """Put every macro of templates/components into `ui`: a block that is drawn alone sees no imports."""
+    ui = SimpleNamespace()
+    # Before the first component is loaded: they call each other through this name, and copy the globals.
+    environment.globals["ui"] = ui
     for path in sorted((TEMPLATES / "components").glob("*.html")):
-        if path.stem == "specimen":  # the page that shows them all
+        if path.stem.startswith("specimen"):  # the pages that show them all
             continue
-        module = environment.get_template(f"components/{path.name}").module
-        for name, macro in vars(module).items():
+        for name, macro in vars(environment.get_template(f"components/{path.name}").module).items():
             if not name.startswith("_") and callable(macro):
-                if name in macros:
+                if hasattr(ui, name):
                     raise RuntimeError(f"two components are called {name}")
-                macros[name] = macro
-    namespace = SimpleNamespace(**macros)
-    # Components call each other through the same name.
-    environment.globals["ui"] = namespace
-    return namespace
+                setattr(ui, name, macro)
 
 
 def add_context(make: Callable[[], Mapping[str, Any]]) -> None:
@@ -93,21 +89,24 @@ def add_context(make: Callable[[], Mapping[str, Any]]) -> None:
     _context_makers.append(make)
 
 
-async def page(template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any) -> Response:
+async def page(
+    template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any
+) -> Response:
     """Draw a page, or the block of it that htmx asked for. Gives the database connection back first."""
     g.school = await school()
     await db.release()
+    context.setdefault("status", status)
     whole = _get(template)
     wanted = fragment()
     if wanted is not None and wanted.block in whole.blocks:
-        body = _draw_block(whole, wanted.block, _full_context(context)) + _late_toasts()
+        body = _draw_block(whole, wanted.block, _full_context(context)) + _late_notices()
     else:
         body = whole.render(_full_context(context, flashes=take_flashes()))
     response = Response(body, status=status, content_type="text/html; charset=utf-8")
     response.headers["Vary"] = "HX-Request, HX-Target, Cookie"
     if wanted is not None and wanted.block not in whole.blocks:
         response.headers["HX-Retarget"] = "body"
-        response.headers["HX-Reswap"] = "innerHTML"
+        response.headers["HX-Reswap"] = "outerSync"
     for name, text in (headers or {}).items():
         response.headers[name] = text
     return response
@@ -120,15 +119,15 @@ async def block(template: str, name: str, **context: Any) -> str:
     return _draw_block(_get(template), name, _full_context(context))
 
 
-async def toast(text: str, kind: str, *, status: int) -> Response:
-    """A sentence in the corner of the page that htmx already shows."""
+async def notice(status: int, **context: Any) -> Response:
+    """What went wrong, put into `#notices` of the page that htmx already shows."""
     g.school = await school()
-    body = str(_environment_or_fail().globals["ui"].toast(text, kind=kind))  # type: ignore[attr-defined]
+    body = _get("errors/notice.html").render(_full_context({"status": status, **context}))
     return Response(
         body,
         status=status,
         content_type="text/html; charset=utf-8",
-        headers={"HX-Retarget": "#toasts", "HX-Reswap": "beforeend", "HX-Push-Url": "false"},
+        headers={"HX-Retarget": "#notices", "HX-Reswap": "outerHTML", "HX-Push-Url": "false"},
     )
 
 
@@ -144,7 +143,7 @@ async def mail(template: str, context: Mapping[str, Any]) -> Rendered:
 
 
 def _full_context(context: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    full: dict[str, Any] = {"school": g.school, "user": user(), "request": request, "flashes": []}
+    full: dict[str, Any] = {"school": g.school, "viewer": user(), "request": request, "flashes": [], "office_nav": []}
     for make in _context_makers:
         full.update(make())
     return {**full, **more, **context}
@@ -154,14 +153,13 @@ def _draw_block(template: jinja2.Template, name: str, context: dict[str, Any]) -
     return "".join(template.blocks[name](template.new_context(context)))
 
 
-def _late_toasts() -> str:
+def _late_notices() -> str:
     """Sentences of this request, as an extra part of a fragment."""
     found = take_flashes()
     if not found:
         return ""
-    ui = _environment_or_fail().globals["ui"]
-    drawn = Markup("").join(ui.toast(item.text, kind=item.kind, undo=item.undo) for item in found)  # type: ignore[attr-defined]
-    return f'<hx-partial hx-target="#toasts" hx-swap="beforeend">{drawn}</hx-partial>'
+    drawn = _environment_or_fail().globals["ui"].notices(found)  # type: ignore[attr-defined]
+    return f'<hx-partial hx-target="#notices" hx-swap="outerHTML">{drawn}</hx-partial>'
 
 
 def _get(template: str) -> jinja2.Template:

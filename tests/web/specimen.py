@@ -117,7 +117,9 @@ class Table:
 def orders(**changes: Any) -> Table:
     """A list of orders in the shape that docs/tables.md asks for."""
     rows = [
-        SimpleNamespace(url=f"/admin/orders/{n}", number=n, placed="Today, 18:40", customer=who, what=what, state=s, total=t)
+        SimpleNamespace(
+            url=f"/admin/orders/{n}", number=n, placed="Today, 18:40", customer=who, what=what, state=s, total=t
+        )
         for n, who, what, s, t in (
             (1184, "Ines Kovač", "Reading Price, Tidemark, The Reading Room, A Year of Trades", "paid", 38465),
             (1183, "Aiko Brandt", "Tidemark", "pending", 14900),
@@ -125,7 +127,10 @@ def orders(**changes: Any) -> Table:
             (1181, "Femi Adeyemi", "Tidemark", "failed", 14900),
         )
     ]
-    options = [SimpleNamespace(value="", label="Any state", selected=False), SimpleNamespace(value="paid", label="Paid", selected=True)]
+    options = [
+        SimpleNamespace(value="", label="Any state", selected=False),
+        SimpleNamespace(value="paid", label="Paid", selected=True),
+    ]
     table = Table(
         columns=[
             Column("number", "Order", sort_url="?sort=number"),
@@ -139,11 +144,27 @@ def orders(**changes: Any) -> Table:
         filters=[
             SimpleNamespace(kind="search", name="q", label="Name, email or number", value=""),
             SimpleNamespace(kind="select", name="state", label="State", options=options),
-            SimpleNamespace(kind="dates", name="placed", label="Placed", from_name="from", from_value="2026-11-01", to_name="to", to_value=""),
+            SimpleNamespace(
+                kind="dates",
+                name="placed",
+                label="Placed",
+                from_name="from",
+                from_value="2026-11-01",
+                to_name="to",
+                to_value="",
+            ),
             SimpleNamespace(kind="toggle", name="gift", label="Gifts", value=False),
         ],
-        chips=[SimpleNamespace(label="Paid", clear_url="/admin/orders?q="), SimpleNamespace(label="Since 1 November", clear_url="?state=paid")],
-        empty=SimpleNamespace(title="No orders yet", text="The first sale stands here.", action_url="/courses", action_label="See the school"),
+        chips=[
+            SimpleNamespace(label="Paid", clear_url="/admin/orders?q="),
+            SimpleNamespace(label="Since 1 November", clear_url="?state=paid"),
+        ],
+        empty=SimpleNamespace(
+            title="No orders yet",
+            text="The first sale stands here.",
+            action_url="/courses",
+            action_label="See the school",
+        ),
     )
     for name, value in changes.items():
         setattr(table, name, value)
@@ -156,7 +177,9 @@ def office_nav() -> list[Any]:
         ("Teach", "Courses", "book-open", 0), ("Keep", "Jobs", "workflow", 1), ("Keep", "Settings", "settings", 0),
     )  # fmt: skip
     return [
-        SimpleNamespace(label=label, icon=icon, url=f"/admin/{label.lower()}", current=label == "Orders", count=count, group=group)
+        SimpleNamespace(
+            label=label, icon=icon, url=f"/admin/{label.lower()}", current=label == "Orders", count=count, group=group
+        )
         for group, label, icon, count in entries
     ]
 
@@ -170,7 +193,9 @@ HOURS = [1.2, 2.5, 3.1, 0.5, 0, 2.8, 3.4, 2.9, 3.6, 4.1, 3.2, 2.4]
 
 def context() -> dict[str, Any]:
     """Everything components/specimen.html needs."""
-    good = SpecimenForm(data={"email": "ines@kovac.example", "username": "ines_kv", "topics": ["risk"], "remember": True})
+    good = SpecimenForm(
+        data={"email": "ines@kovac.example", "username": "ines_kv", "topics": ["risk"], "remember": True}
+    )
     bad = SpecimenForm(data={"email": "ines@", "kind": "nothing"}, prefix="bad-")
     bad.email.errors = ["This address is not complete: something is missing after the @."]
     bad.kind.errors = ["Choose one of the two."]
@@ -192,7 +217,10 @@ def context() -> dict[str, Any]:
             heads=("Day", "Revenue", "28 days before"),
         ),
         "hours": plots.bars(
-            HOURS, labels=[f"week {n}" for n in range(36, 48)], show=lambda value: f"{value:g} h", heads=("Week", "Hours")
+            HOURS,
+            labels=[f"week {n}" for n in range(36, 48)],
+            show=lambda value: f"{value:g} h",
+            heads=("Week", "Hours"),
         ),
         "spark": plots.spark([3, 1, 5, 4.5, 3, 6, 5.5, 6.5, 5, 7.5, 8.5, 9.5]),
         "office_nav": office_nav(),
