@@ -253,5 +253,5 @@ def context() -> dict[str, Any]:
         ),
         "spark": plots.spark([3, 1, 5, 4.5, 3, 6, 5.5, 6.5, 5, 7.5, 8.5, 9.5]),
         "office_nav": office_nav(),
-        "viewer": SimpleNamespace(name="Marta Lindqvist", office_url="/admin"),
+        "viewer": SimpleNamespace(name="Marta Lindqvist", email="marta@meridian.example", role="owner"),
     }
