@@ -14,6 +14,7 @@ from wtforms import (
     FileField,
     Form,
     HiddenField,
+    IntegerField,
     PasswordField,
     RadioField,
     SelectChoice,
@@ -87,6 +88,7 @@ class SpecimenForm(Form):  # type: ignore[misc]
     video = FileField("Video")
     token = HiddenField()
     website = StringField("Website")
+    hue = IntegerField("Hue", default=155)
 
 
 @dataclass(slots=True)
