@@ -113,6 +113,12 @@ def socket_folder(wanted: Path, longest_name: str) -> Path:
     return folder
 
 
+def leave_socket_folder(folder: Path, home: Path) -> None:
+    """Remove a socket folder that had to lie outside `home`."""
+    if home not in (folder, *folder.parents):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def run_as_owner(folder: Path) -> Callable[[], None] | None:
     """Hand `folder` to an unprivileged user when we are root, and return what makes a child that user.
 

@@ -16,6 +16,7 @@ from wtforms import (
     HiddenField,
     PasswordField,
     RadioField,
+    SelectChoice,
     SelectField,
     SelectMultipleField,
     StringField,
@@ -43,6 +44,7 @@ def environment() -> jinja2.Environment:
     env.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(
         asset=lambda path: f"/static/{path}",
+        has_asset=lambda path: (ROOT / "static" / path).exists(),
         url_for=lambda endpoint, **values: f"/{endpoint}",
         money=lambda minor, currency="EUR": f"€{minor / 100:,.2f}",
         number=lambda n: f"{n:,}",
@@ -69,13 +71,15 @@ class SpecimenForm(Form):  # type: ignore[misc]
     password = PasswordField("Password", [validators.InputRequired(), validators.Length(min=12)])
     username = StringField("TradingView username")
     about = TextAreaField("About you")
-    level = SelectField("Level", choices=[("new", "New to this"), ("some", "Some practice")])
+    level = SelectField("Level", choices=[SelectChoice("new", "New to this"), SelectChoice("some", "Some practice")])
     remember = BooleanField("Keep me signed in on this device")
     free = BooleanField("Free to watch")
-    kind = RadioField("Kind", choices=[("course", "Course"), ("indicator", "Indicator")], default="course")
+    kind = RadioField(
+        "Kind", choices=[SelectChoice("course", "Course"), SelectChoice("indicator", "Indicator")], default="course"
+    )
     topics = SelectMultipleField(
         "Topics",
-        choices=[("risk", "Risk"), ("price", "Price <action>")],
+        choices=[SelectChoice("risk", "Risk"), SelectChoice("price", "Price <action>")],
         widget=widgets.ListWidget(prefix_label=False),
         option_widget=widgets.CheckboxInput(),
     )

@@ -56,9 +56,7 @@ def pages(env: jinja2.Environment) -> dict[str, str]:
     names = ("components/specimen.html", "components/specimen_office.html")
     drawn = {name: env.get_template(name).render(**specimen.context()) for name in names}
     for status in (400, 403, 404, 405, 409, 413, 422, 429, 500, 503):
-        drawn[f"error {status}"] = env.get_template("errors/error.html").render(
-            status=status, request_id="8f21-c07e"
-        )
+        drawn[f"error {status}"] = env.get_template("errors/error.html").render(status=status, request_id="8f21-c07e")
     drawn["error in the office"] = env.get_template("errors/error.html").render(
         status=404, world="office", **specimen.context()
     )
@@ -305,9 +303,7 @@ def test_vendored_files_are_the_ones_in_the_manifest() -> None:
     for entry in entries:
         assert hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
         assert (folder / entry["licence_file"]).exists()
-    assert {path.name for path in folder.glob("*.js")} == {
-        e["file"] for e in entries if e["file"].endswith(".js")
-    }
+    assert {path.name for path in folder.glob("*.js")} == {e["file"] for e in entries if e["file"].endswith(".js")}
 
 
 def test_each_behaviour_is_short_and_needs_no_eval() -> None:
