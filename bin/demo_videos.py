@@ -127,7 +127,21 @@ def speak(film: str, folder: Path) -> tuple[list[float], float]:
     (folder / "parts.txt").write_text("".join(f"file '{part}'\n" for part in parts))
     shape = "highpass=f=90,lowpass=f=9000,equalizer=f=3200:t=q:w=1:g=-2,loudnorm=I=-18:TP=-2"
     voice = folder / "voice.wav"
-    call("ffmpeg", "-y", "-f", "concat", "-safe", "0", "-i", str(folder / "parts.txt"), "-af", shape, "-ar", "48000", str(voice))
+    call(
+        "ffmpeg",
+        "-y",
+        "-f",
+        "concat",
+        "-safe",
+        "0",
+        "-i",
+        str(folder / "parts.txt"),
+        "-af",
+        shape,
+        "-ar",
+        "48000",
+        str(voice),
+    )
     return starts, now + TAIL - PAUSE
 
 
@@ -163,7 +177,17 @@ def draw(film: str, folder: Path, starts: list[float], length: float) -> None:
         encoder.stdin.close()
         encoder.wait()
         browser.close()
-    call("ffmpeg", "-y", "-i", str(folder / "poster.png"), "-c:v", "libwebp", "-quality", "82", str(MEDIA / f"{film}.webp"))
+    call(
+        "ffmpeg",
+        "-y",
+        "-i",
+        str(folder / "poster.png"),
+        "-c:v",
+        "libwebp",
+        "-quality",
+        "82",
+        str(MEDIA / f"{film}.webp"),
+    )
 
 
 def captioned(captions: list[str], starts: list[float], ends: list[float]) -> str:
