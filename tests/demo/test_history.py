@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from random import Random
 
 import pytest
 
@@ -219,10 +220,13 @@ def test_summer_is_quiet_and_the_autumn_letter_is_answered(large: DemoHistory) -
     assert sum(letter) / 2 > 1.7 * sum(ordinary) / 12
 
 
-def test_the_school_grows(large: DemoHistory) -> None:
-    half = UNTIL - timedelta(days=182)
-    assert sum(order.placed_at > half for order in large.orders) > 0.52 * len(large.orders)
-    assert day_rate(UNTIL.date(), UNTIL.date()) > day_rate(UNTIL.date() - timedelta(days=364), UNTIL.date())
+def test_the_school_grows() -> None:
+    since = UNTIL - timedelta(days=730)
+    moments = list(Curve(since, UNTIL, SCHOOL.time_zone).moments(Random(1), 8_000))
+    middle = (UNTIL - timedelta(days=365)).timestamp()
+    assert 1.5 < sum(moment >= middle for moment in moments) / sum(moment < middle for moment in moments) < 2.0
+    today = UNTIL.date()
+    assert day_rate(today, today) > day_rate(today - timedelta(days=364), today)
 
 
 def test_nobody_buys_a_course_before_it_is_out(large: DemoHistory) -> None:
@@ -233,8 +237,6 @@ def test_nobody_buys_a_course_before_it_is_out(large: DemoHistory) -> None:
 
 
 def test_moments_ascend_and_stay_inside() -> None:
-    from random import Random
-
     since = UNTIL - timedelta(days=30)
     moments = list(Curve(since, UNTIL, "Europe/Tallinn").moments(Random(1), 5_000))
     assert moments == sorted(moments)
