@@ -1,0 +1,129 @@
+"""The command line: `python -m app web|worker|migrate|seed|doctor`."""
+
+import argparse
+import asyncio
+import os
+import sys
+
+from app.config import Config, ConfigError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; its exit status. A wrong setting ends with one sentence and status 2."""
+    options = _parser().parse_args(arguments)
+    try:
+        config = Config.from_env()
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    return int(options.run(config, options) or 0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m app", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    web = commands.add_parser("web", help="serve the school")
+    web.add_argument("--host", default="0.0.0.0")  # noqa: S104 (a container must be reachable)
+    web.add_argument("--port", type=int, default=8000)
+    web.add_argument("--workers", type=int)
+    web.set_defaults(run=run_web)
+    commands.add_parser("worker", help="run jobs and schedules").set_defaults(run=run_worker)
+    commands.add_parser("migrate", help="bring the database up to date").set_defaults(run=run_migrate)
+    seed = commands.add_parser("seed", help="fill an empty database with the demo school")
+    seed.add_argument("--members", type=int, default=200, help="how many members (orders and progress in proportion)")
+    seed.set_defaults(run=run_seed)
+    commands.add_parser("doctor", help="say what is set up and what is missing").set_defaults(run=run_doctor)
+    return parser
+
+
+def run_web(config: Config, options: argparse.Namespace) -> None:
+    """Replace this process by granian, which respawns a worker that dies and stops gracefully."""
+    workers = options.workers or config.web_concurrency
+    command = [sys.executable, "-m", "granian", "app.asgi:app", "--interface", "asgi"]
+    command += ["--host", options.host, "--port", str(options.port), "--workers", str(workers)]
+    command += ["--loop", "uvloop", "--respawn-failed-workers", "--backpressure", "512"]
+    command += ["--workers-kill-timeout", "10", "--no-ws", "--log-level", "warning"]
+    os.execv(sys.executable, command)  # noqa: S606 (arguments are ours)
+
+
+def run_worker(config: Config, options: argparse.Namespace) -> None:
+    """Work until told to stop."""
+    from app import create_app, start, stop
+    from app.core import worker
+
+    async def work() -> None:
+        app = create_app(config)
+        await start(config)
+        try:
+            async with app.app_context():
+                await worker.run(config.database_url_unpooled.reveal(), concurrency=config.worker_concurrency)
+        finally:
+            await stop()
+
+    asyncio.run(work())
+
+
+def run_migrate(config: Config, options: argparse.Namespace) -> int:
+    """Apply what is pending and print it."""
+    from app import start, stop
+    from app.core import migrations
+
+    async def migrate() -> int:
+        try:
+            await start(config, unpooled=True)
+        except OSError as error:
+            print(f"Set DATABASE_URL to a PostgreSQL that answers: {error}", file=sys.stderr)  # noqa: T201
+            return 2
+        try:
+            for name in await migrations.apply():
+                print(f"applied {name}")  # noqa: T201
+        except migrations.MigrationError as error:
+            print(error, file=sys.stderr)  # noqa: T201
+            return 1
+        finally:
+            await stop()
+        return 0
+
+    return asyncio.run(migrate())
+
+
+def run_seed(config: Config, options: argparse.Namespace) -> None:
+    """Fill an empty database with the demo school."""
+    from app import create_app, start, stop
+    from app.demo import seed
+
+    async def fill() -> None:
+        app = create_app(config)
+        await start(config)
+        try:
+            async with app.app_context():
+                await seed.run(config, members=options.members)
+        finally:
+            await stop()
+
+    asyncio.run(fill())
+
+
+def run_doctor(config: Config, options: argparse.Namespace) -> int:
+    """Print what answers and what does not."""
+    from app import start, stop
+    from app.core import db, health
+
+    async def examine() -> int:
+        try:
+            await start(config)
+        except OSError as error:
+            print(f"database: away ({error})")  # noqa: T201
+            return 1
+        async with db.hold():
+            report = await health.readiness()
+        await stop()
+        for name, state in report.items():
+            print(f"{name}: {state}")  # noqa: T201
+        return 0 if report["database"] == "ok" else 1
+
+    return asyncio.run(examine())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,13 @@
+"""People and how they prove who they are: users, sessions, passwords, roles.
+
+Owns `users`, `sessions`, `one_time_tokens`. Puts the signed-in person into `g.user` for every request.
+"""
+
+from quart import Quart
+
+
+def install(app: Quart) -> None:
+    """Load the signed-in person before every request."""
+    from app.accounts import sessions
+
+    sessions.install(app)

@@ -1,0 +1,89 @@
+"""Signed-in sessions: rows with a hashed token, listed, revocable, rotated at sign-in."""
+
+from datetime import datetime, timedelta
+
+from quart import Quart, Response, g, request
+
+from app.accounts import queries
+from app.accounts.models import SignedIn
+from app.core import audit, clock, tokens
+from app.core.ids import public_id
+from app.web.request import client_address
+
+LIFETIME = timedelta(days=60)
+IDLE = timedelta(days=14)
+FRESH = timedelta(minutes=30)
+_TOUCH = timedelta(minutes=5)
+
+
+def cookie_name(*, secure: bool) -> str:
+    """`__Host-` binds the cookie to this host and to TLS; plain HTTP (development) cannot carry it."""
+    return "__Host-session" if secure else "session"
+
+
+def is_fresh() -> bool:
+    """Whether the person of this request showed a password within the last half hour."""
+    person: SignedIn | None = g.get("user")
+    return person is not None and clock.now() - person.fresh_at < FRESH
+
+
+def install(app: Quart) -> None:
+    """Find the person behind each request, with one query and only when a session cookie came."""
+    name = cookie_name(secure=app.config["SECURE_COOKIES"])
+
+    @app.before_request
+    async def load_user() -> None:
+        g.user = None
+        token = request.cookies.get(name)
+        if token and len(token) < 100:
+            g.user = await find(token, clock.now())
+        if g.user is not None:
+            audit.set_actor(audit.Actor(g.user.id, client_address(), g.request_id))
+
+    @app.after_request
+    async def carry_cookie(response: Response) -> Response:
+        if "session_token" in g:
+            token: str | None = g.session_token
+            if token is None:
+                response.delete_cookie(
+                    name, path="/", secure=app.config["SECURE_COOKIES"], httponly=True, samesite="Lax"
+                )
+            else:
+                response.set_cookie(
+                    name,
+                    token,
+                    max_age=int(LIFETIME.total_seconds()),
+                    secure=app.config["SECURE_COOKIES"],
+                    httponly=True,
+                    samesite="Lax",
+                    path="/",
+                )
+        return response
+
+
+async def find(token: str, now: datetime) -> SignedIn | None:
+    """The active person whose live session this token opens; notes the visit at most every five minutes."""
+    found = await queries.session_by_token(tokens.hashed(token), now, now - IDLE)
+    if found is not None and now - found.last_seen_at > _TOUCH:
+        await queries.touch_session(found.session_id, now)
+    return found
+
+
+async def start(user_id: int) -> str:
+    """Sign a person in: a new session (any session of this browser ends), its cookie set on the answer."""
+    now = clock.now()
+    current: SignedIn | None = g.get("user")
+    if current is not None:
+        await queries.delete_session(current.session_id)
+    token = tokens.random_token()
+    await queries.insert_session(
+        public_id=public_id(),
+        token_hash=tokens.hashed(token),
+        user_id=user_id,
+        now=now,
+        expires_at=now + LIFETIME,
+        address=client_address(),
+        user_agent=request.headers.get("User-Agent", "")[:300],
+    )
+    g.session_token = token
+    return token

@@ -1,0 +1,1 @@
+"""The back office's frame: navigation, dashboard, search, settings. Each domain draws its own lists in it."""

@@ -1,0 +1,325 @@
+"""The database: plain SQL with named binds over one pool.
+
+The only importer of `databases`, which gives the pool, the connections and the transactions. Statements
+themselves go straight to asyncpg (`databases` compiles each through SQLAlchemy, which costs more than
+the query): `:name` becomes `$n` once per statement text. Write `CAST(:x AS jsonb)`; `::` is left alone.
+
+A request or job holds one connection over its queries (`hold`), taken at its first query and given back
+by `release` before it renders or calls outside.
+"""
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, fields, is_dataclass, make_dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import asyncpg
+import databases
+import orjson
+from databases.core import Connection
+
+T = TypeVar("T")
+
+_database: databases.Database | None = None
+
+
+class Row:
+    """A result row with its columns as attributes, when no dataclass is worth naming."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:  # only for the type checker: real columns are slots
+        raise AttributeError(name)
+
+
+class Hold:
+    """The connection that one request or job keeps, and how many statements it sent."""
+
+    __slots__ = ("connection", "depth", "queries")
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.depth = 0
+        self.queries = 0
+
+
+_hold: ContextVar[Hold | None] = ContextVar("db_hold", default=None)
+
+
+@dataclass(slots=True)
+class QueryCount:
+    """How many statements were sent while `count_queries` was open, and which."""
+
+    statements: list[str]
+
+    @property
+    def total(self) -> int:
+        return len(self.statements)
+
+
+_count: ContextVar[QueryCount | None] = ContextVar("db_count", default=None)
+
+
+async def connect(url: str, *, min_size: int = 1, max_size: int = 10) -> None:
+    """Open the pool. Raises OSError or asyncpg's errors when the server cannot be reached."""
+    global _database
+    _database = databases.Database(
+        url,
+        min_size=min_size,
+        max_size=max_size,
+        init=_init_connection,
+        # asyncpg's own reset runs five statements at each release; we leave nothing behind on a connection.
+        reset=_no_reset,
+        command_timeout=30,
+    )
+    await _database.connect()
+
+
+async def disconnect() -> None:
+    """Close the pool, waiting for connections in use."""
+    global _database
+    if _database is not None:
+        database, _database = _database, None
+        await database.disconnect()
+
+
+async def _init_connection(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: orjson.dumps(value, default=str).decode(),
+        decoder=orjson.loads,
+    )
+
+
+async def _no_reset(connection: asyncpg.Connection) -> None:
+    return None
+
+
+@asynccontextmanager
+async def hold() -> AsyncIterator[Hold]:
+    """Keep one connection for all queries of the block; it is taken at the first and may be `release`d early."""
+    kept = Hold()
+    token = _hold.set(kept)
+    try:
+        yield kept
+    finally:
+        await _give_back(kept)
+        _hold.reset(token)
+
+
+async def release() -> None:
+    """Give the held connection back before slow work. Inside a transaction this is a mistake and raises."""
+    kept = _hold.get()
+    if kept is None:
+        return
+    if kept.depth:
+        raise RuntimeError("an outside call or a page was begun inside a transaction")
+    await _give_back(kept)
+
+
+def in_transaction() -> bool:
+    """True inside `transaction()`."""
+    kept = _hold.get()
+    return kept is not None and kept.depth > 0
+
+
+async def _give_back(kept: Hold) -> None:
+    connection, kept.connection = kept.connection, None
+    if connection is not None:
+        await connection.__aexit__()
+
+
+async def _held(kept: Hold) -> Connection:
+    if kept.connection is None:
+        if _database is None:
+            raise RuntimeError("the database is not connected")
+        connection = _database.connection()
+        await connection.__aenter__()
+        kept.connection = connection
+    return kept.connection
+
+
+@asynccontextmanager
+async def _raw() -> AsyncIterator[asyncpg.Connection]:
+    kept = _hold.get()
+    if kept is None:
+        async with hold() as own:
+            yield (await _held(own)).raw_connection
+    else:
+        yield (await _held(kept)).raw_connection
+
+
+@asynccontextmanager
+async def transaction(isolation: str | None = None) -> AsyncIterator[None]:
+    """All or nothing. Nested, it is a savepoint. Nothing outside the database may be called inside."""
+    kept = _hold.get()
+    if kept is None:
+        async with hold(), transaction(isolation):
+            yield
+        return
+    connection = await _held(kept)
+    options: dict[str, Any] = {"isolation": isolation} if isolation else {}
+    async with connection.transaction(**options):
+        kept.depth += 1
+        try:
+            yield
+        finally:
+            kept.depth -= 1
+
+
+async def one(into: type[T], sql: str, **binds: Any) -> T | None:
+    """The first row as `into` (a dataclass whose fields are the columns, or `Row`), or None."""
+    records = await _fetch(sql, binds)
+    return _build(into, records[:1])[0] if records else None
+
+
+async def many(into: type[T], sql: str, **binds: Any) -> list[T]:
+    """All rows as `into`."""
+    return _build(into, await _fetch(sql, binds))
+
+
+async def value(sql: str, **binds: Any) -> Any:
+    """The first column of the first row, or None."""
+    records = await _fetch(sql, binds)
+    return records[0][0] if records else None
+
+
+async def run(sql: str, **binds: Any) -> int:
+    """Run a statement; the number of rows that it changed."""
+    statement, arguments = bind(sql, binds)
+    _note(statement)
+    async with _raw() as connection:
+        status: str = await connection.execute(statement, *arguments)
+    tail = status.rsplit(" ", 1)[-1]
+    return int(tail) if tail.isdigit() else 0
+
+
+async def script(sql: str) -> None:
+    """Run several statements without binds (migrations)."""
+    async with _raw() as connection:
+        await connection.execute(sql, timeout=3600)
+
+
+async def copy(table: str, columns: Sequence[str], records: Any) -> None:
+    """Bulk-load an iterable of tuples (PostgreSQL's COPY)."""
+    async with _raw() as connection:
+        await connection.copy_records_to_table(table, columns=list(columns), records=records, timeout=3600)
+
+
+async def stream(into: type[T], sql: str, *, batch: int = 500, **binds: Any) -> AsyncIterator[T]:
+    """Rows through a cursor, `batch` at a time: for exports of any length. Uses a connection of its own."""
+    statement, arguments = bind(sql, binds)
+    if _database is None:
+        raise RuntimeError("the database is not connected")
+    pool = _database._backend._pool
+    async with pool.acquire() as connection, connection.transaction(readonly=True):
+        cursor = await connection.cursor(statement, *arguments)
+        while records := await cursor.fetch(batch):
+            for row in _build(into, records):
+                yield row
+
+
+@asynccontextmanager
+async def raw() -> AsyncIterator[asyncpg.Connection]:
+    """The asyncpg connection that the current hold or transaction uses; for the queue and for LISTEN."""
+    async with _raw() as connection:
+        yield connection
+
+
+@contextmanager
+def count_queries() -> Iterator[QueryCount]:
+    """Count the statements sent inside the block, in this task and those it starts (tests, logs)."""
+    count = QueryCount([])
+    token = _count.set(count)
+    try:
+        yield count
+    finally:
+        _count.reset(token)
+
+
+# After a server restart the pool may hand out a dead connection once.
+_GONE = (
+    asyncpg.ConnectionDoesNotExistError,
+    asyncpg.ConnectionFailureError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    ConnectionError,
+)
+_READ = re.compile(r"\s*(SELECT|WITH)\b(?!.*\b(INSERT|UPDATE|DELETE|FOR UPDATE)\b)", re.IGNORECASE | re.DOTALL)
+
+
+async def _fetch(sql: str, binds: dict[str, Any]) -> list[asyncpg.Record]:
+    statement, arguments = bind(sql, binds)
+    _note(statement)
+    try:
+        async with _raw() as connection:
+            return list(await connection.fetch(statement, *arguments))
+    except _GONE:
+        if in_transaction() or not _READ.match(sql):
+            raise
+        await release()
+        await asyncio.sleep(0.05)
+        async with _raw() as connection:
+            return list(await connection.fetch(statement, *arguments))
+
+
+def _note(statement: str) -> None:
+    kept, count = _hold.get(), _count.get()
+    if kept is not None:
+        kept.queries += 1
+    if count is not None:
+        count.statements.append(statement)
+
+
+# Quoted text, comments and casts are skipped; `:name` is a bind.
+_BIND = re.compile(r"'(?:[^']|'')*'|--[^\n]*|::\w+|:([a-zA-Z_]\w*)")
+
+
+@lru_cache(maxsize=2048)
+def _positional(sql: str) -> tuple[str, tuple[str, ...]]:
+    names: dict[str, int] = {}
+
+    def number(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name is None:
+            return match.group(0)
+        return f"${names.setdefault(sys.intern(name), len(names) + 1)}"
+
+    return _BIND.sub(number, sql), tuple(names)
+
+
+def bind(sql: str, binds: dict[str, Any]) -> tuple[str, list[Any]]:
+    """The statement with `$n` and its arguments in order. Raises TypeError on a missing or unknown name."""
+    statement, names = _positional(sql)
+    if len(names) != len(binds) or any(name not in binds for name in names):
+        raise TypeError(f"binds {sorted(binds)} do not match {sorted(names)} in: {sql.strip()[:120]}")
+    return statement, [binds[name] for name in names]
+
+
+def _build(into: type[T], records: Sequence[asyncpg.Record]) -> list[T]:
+    if not records:
+        return []
+    columns = tuple(records[0].keys())
+    if into is Row:
+        made: Any = _row_class(columns)
+        return [made(*record) for record in records]
+    if is_dataclass(into) and columns == _field_names(into):
+        return [into(*record) for record in records]
+    return [into(**dict(record)) for record in records]
+
+
+@lru_cache(maxsize=512)
+def _field_names(into: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(into) if field.init)
+
+
+@lru_cache(maxsize=512)
+def _row_class(columns: tuple[str, ...]) -> type:
+    return make_dataclass("Row", columns, bases=(Row,), slots=True, frozen=False)

@@ -1,0 +1,36 @@
+"""Words for people go through gettext. English is the source language; catalogues live in `app/translations`."""
+
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+
+from babel.support import NullTranslations, Translations
+
+FOLDER = Path(__file__).resolve().parents[1] / "translations"
+
+_locale: ContextVar[str] = ContextVar("locale", default="en")
+
+
+def locale() -> str:
+    """The language of this request or mail."""
+    return _locale.get()
+
+
+@cache
+def _catalogue(name: str) -> NullTranslations:
+    return Translations.load(FOLDER, [name])
+
+
+def gettext(message: str, **values: object) -> str:
+    """The message in the current language, with `%(name)s` filled in."""
+    found = str(_catalogue(_locale.get()).gettext(message))
+    return found % values if values else found
+
+
+def ngettext(singular: str, plural: str, n: int, **values: object) -> str:
+    """The form for `n`; `%(num)s` is n."""
+    found = str(_catalogue(_locale.get()).ngettext(singular, plural, n))
+    return found % {"num": n, **values}
+
+
+_ = gettext

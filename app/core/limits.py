@@ -1,0 +1,64 @@
+"""Rate limits: fixed windows counted in Redis, or in this process while Redis is away."""
+
+import time
+from dataclasses import dataclass
+
+from app.core import cache
+from app.core.errors import TooMany
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `count` in `seconds`, for each key."""
+
+    count: int
+    seconds: int
+
+
+# Anonymous and signed-in reads are not limited here; a proxy or the page cache stands before them.
+SENSITIVE = Limit(10, 10)
+WRITE = Limit(100, 10)
+READ = Limit(300, 10)
+
+_local: dict[str, tuple[float, int]] = {}
+_LOCAL_KEYS = 50_000
+
+# One round trip, atomic: count, and start the window at the first.
+_COUNT = """
+local n = redis.call('INCR', KEYS[1])
+if n == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+return {n, redis.call('TTL', KEYS[1])}
+"""
+
+
+async def check(name: str, key: str, limit: Limit) -> None:
+    """Count one use of `name` by `key`. Raises TooMany when that is more than the limit allows."""
+    full = f"limit:{name}:{limit.seconds}:{key}"
+    counted = await cache.call(lambda client: client.eval(_COUNT, 1, full, limit.seconds))
+    used, wait = (int(counted[0]), int(counted[1])) if counted else _count_here(full, limit)
+    if used > limit.count:
+        raise TooMany(retry_after=max(1, wait))
+
+
+def _count_here(key: str, limit: Limit) -> tuple[int, int]:
+    now = time.monotonic()
+    if len(_local) > _LOCAL_KEYS:
+        for stale in [k for k, (until, _) in _local.items() if until <= now] or list(_local)[: _LOCAL_KEYS // 2]:
+            del _local[stale]
+    until, used = _local.get(key, (now + limit.seconds, 0))
+    if until <= now:
+        until, used = now + limit.seconds, 0
+    _local[key] = (until, used + 1)
+    return used + 1, int(until - now) + 1
+
+
+async def forget_all() -> None:
+    """Forget every count, here and in Redis (tests)."""
+    _local.clear()
+
+    async def clear(client):  # type: ignore[no-untyped-def]
+        async for key in client.scan_iter("limit:*"):
+            await client.delete(key)
+        return True
+
+    await cache.call(clear)

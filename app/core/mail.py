@@ -1,0 +1,152 @@
+"""Transactional mail: one row a fact, delivered by the worker.
+
+`await mail.send(to, "welcome", {...}, fact="welcome:42")` inside the transaction that makes the fact true
+writes the row and its job. The same fact is never mailed twice. Addresses and context are forgotten in the
+row's `context` once sent, since links in it are secrets.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from app.core import clock, db, queue
+from app.core.ids import public_id
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A rendered message, ready for a mailer. `message_id` is stable over retries."""
+
+    message_id: str
+    sender: str
+    to: str
+    subject: str
+    html: str
+    text: str
+    tag: str
+
+
+class Mailer(Protocol):
+    """What delivers a message; `app.gateways.mailer` has the vendors. Returns the vendor's id."""
+
+    async def send(self, message: Message) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a template makes of its context."""
+
+    subject: str
+    html: str
+    text: str
+
+
+@dataclass(slots=True)
+class _Wiring:
+    render: Callable[[str, Mapping[str, Any]], Awaitable[Rendered]]
+    mailer: Mailer
+    sender: Callable[[], Awaitable[str]]
+
+
+_wiring: _Wiring | None = None
+
+
+def configure(
+    *,
+    render: Callable[[str, Mapping[str, Any]], Awaitable[Rendered]],
+    mailer: Mailer,
+    sender: Callable[[], Awaitable[str]],
+) -> None:
+    """Say how templates are rendered, who delivers and in whose name; called once by create_app()."""
+    global _wiring
+    _wiring = _Wiring(render, mailer, sender)
+
+
+async def send(to: str, template: str, context: Mapping[str, Any], *, fact: str) -> bool:
+    """Queue one mail in the current transaction. False when this fact was mailed (or is being) already.
+
+    `template` names `templates/<domain>/mail/<name>` as `domain/name`; `context` must be JSON.
+    """
+    async with db.transaction():
+        mail_id = await db.value(
+            """
+            INSERT INTO mails (public_id, fact, recipient, template, context, state, created_at)
+            VALUES (:public_id, :fact, :to, :template, CAST(:context AS jsonb), 'queued', :now)
+            ON CONFLICT (fact) DO NOTHING RETURNING id
+            """,
+            public_id=public_id(),
+            fact=fact,
+            to=to,
+            template=template,
+            context=dict(context),
+            now=clock.now(),
+        )
+        if mail_id is None:
+            return False
+        await queue.enqueue(deliver_mail, mail_id=mail_id)
+        return True
+
+
+@queue.job(attempts=3, first_delay=timedelta(seconds=30))
+async def deliver_mail(mail_id: int) -> None:
+    """Render and hand over one mail. A failure is written to its row; the third one leaves it `failed`."""
+    if _wiring is None:
+        raise RuntimeError("mail is not configured")
+    row = await db.one(
+        db.Row,
+        """
+        UPDATE mails SET attempts = attempts + 1, state = 'sending'
+        WHERE id = :id AND state <> 'sent'
+        RETURNING id, public_id, recipient, template, context, attempts
+        """,
+        id=mail_id,
+    )
+    if row is None:
+        return
+    await db.release()
+    try:
+        rendered = await _wiring.render(row.template, row.context)
+        message = Message(
+            message_id=f"{row.public_id}@lectern",
+            sender=await _wiring.sender(),
+            to=row.recipient,
+            subject=rendered.subject,
+            html=rendered.html,
+            text=rendered.text,
+            tag=row.template,
+        )
+        await db.release()
+        vendor_id = await _wiring.mailer.send(message)
+    except Exception as error:
+        await db.run(
+            "UPDATE mails SET state = :state, error = :error WHERE id = :id AND state <> 'sent'",
+            id=mail_id,
+            state="failed" if row.attempts >= 3 else "queued",
+            error=f"{type(error).__name__}: {error}"[:500],
+        )
+        raise
+    await db.run(
+        """
+        UPDATE mails SET state = 'sent', sent_at = :now, subject = :subject, vendor_id = :vendor_id, error = NULL,
+                         context = '{}'
+        WHERE id = :id
+        """,
+        id=mail_id,
+        now=clock.now(),
+        subject=rendered.subject,
+        vendor_id=vendor_id,
+    )
+
+
+async def retry(mail_public_id: str) -> bool:
+    """Queue a failed mail again; False when it is not failed."""
+    async with db.transaction():
+        mail_id = await db.value(
+            "UPDATE mails SET state = 'queued', attempts = 0 WHERE public_id = :id AND state = 'failed' RETURNING id",
+            id=mail_public_id,
+        )
+        if mail_id is None:
+            return False
+        await queue.enqueue(deliver_mail, mail_id=mail_id)
+        return True

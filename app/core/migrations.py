@@ -1,0 +1,99 @@
+"""Numbered, forward-only migrations: `migrations/0001_name.sql`, each in one transaction under an advisory lock.
+
+A file whose first line is `-- no transaction` runs bare (for CREATE INDEX CONCURRENTLY). A merged file is
+never edited: its checksum is kept, and a changed one stops the boot.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core import db
+
+FOLDER = Path(__file__).resolve().parents[2] / "migrations"
+_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+# Any constant: it only has to be ours alone in this database.
+_LOCK = 5_230_114
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file of the folder."""
+
+    version: int
+    name: str
+    sql: str
+    checksum: str
+
+
+class MigrationError(Exception):
+    """The folder and the database disagree; the message says how."""
+
+
+def load(folder: Path = FOLDER) -> list[Migration]:
+    """The migrations in order. Raises MigrationError on a bad name or a doubled number."""
+    found: list[Migration] = []
+    for path in sorted(folder.glob("*.sql")):
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            raise MigrationError(f"{path.name} is not named like 0001_name.sql")
+        sql = path.read_text()
+        found.append(Migration(int(match[1]), path.stem, sql, hashlib.sha256(sql.encode()).hexdigest()))
+    if len({migration.version for migration in found}) != len(found):
+        raise MigrationError("two migrations have the same number")
+    return found
+
+
+async def apply(folder: Path = FOLDER) -> list[str]:
+    """Bring the database up to date; the names of what ran. Safe to start twice at once and after a kill."""
+    migrations = load(folder)
+    ran: list[str] = []
+    async with db.hold():
+        await db.value("SELECT pg_advisory_lock(:key)", key=_LOCK)
+        try:
+            await db.script(
+                "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
+                " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+            )
+            done = {
+                row.version: row for row in await db.many(db.Row, "SELECT version, checksum FROM schema_migrations")
+            }
+            for migration in migrations:
+                applied = done.get(migration.version)
+                if applied is None:
+                    await _run(migration)
+                    ran.append(migration.name)
+                elif applied.checksum != migration.checksum:
+                    raise MigrationError(f"{migration.name} was changed after it was applied")
+        finally:
+            await db.value("SELECT pg_advisory_unlock(:key)", key=_LOCK)
+    return ran
+
+
+async def pending(folder: Path = FOLDER) -> list[str]:
+    """The names of migrations that have not run yet."""
+    if await db.value("SELECT to_regclass('schema_migrations') IS NULL"):
+        return [migration.name for migration in load(folder)]
+    done = {row.version for row in await db.many(db.Row, "SELECT version FROM schema_migrations")}
+    return [migration.name for migration in load(folder) if migration.version not in done]
+
+
+async def _run(migration: Migration) -> None:
+    if migration.sql.startswith("-- no transaction"):
+        await db.script(migration.sql)
+        await _record(migration)
+        return
+    async with db.transaction():
+        await db.script("SET LOCAL lock_timeout = '4s'")
+        await db.script(migration.sql)
+        await _record(migration)
+
+
+async def _record(migration: Migration) -> None:
+    await db.run(
+        "INSERT INTO schema_migrations (version, name, checksum) VALUES (:version, :name, :checksum)",
+        version=migration.version,
+        name=migration.name,
+        checksum=migration.checksum,
+    )

@@ -1,0 +1,79 @@
+"""Money as integer minor units with an ISO 4217 currency. Never a float."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+from babel.numbers import format_currency, get_currency_precision
+
+# Stripe charges these without minor units; Babel (CLDR) agrees on all but a few, so we name ours once.
+# https://docs.stripe.com/currencies#zero-decimal
+CURRENCIES = ("EUR", "USD", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "JPY", "CAD", "AUD")
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in minor units (cents) of one currency."""
+
+    minor: int
+    currency: str
+
+    def __add__(self, other: "Money") -> "Money":
+        self._same(other)
+        return Money(self.minor + other.minor, self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        self._same(other)
+        return Money(self.minor - other.minor, self.currency)
+
+    def _same(self, other: "Money") -> None:
+        if self.currency != other.currency:
+            raise ValueError(f"cannot add {other.currency} to {self.currency}")
+
+
+def format_money(minor: int, currency: str, locale: str = "en") -> str:
+    """`24900, "EUR"` as `€249`: whole amounts are written without their zeros."""
+    digits = get_currency_precision(currency)
+    amount = Decimal(minor).scaleb(-digits)
+    whole = digits > 0 and minor % 10**digits == 0
+    return format_currency(
+        amount,
+        currency,
+        locale=locale,
+        format="¤#,##0" if whole else None,
+        currency_digits=not whole,
+    )
+
+
+def plain_amount(minor: int, currency: str) -> str:
+    """`24950, "EUR"` as `249.50`, the way it stands in a form or a CSV file."""
+    digits = get_currency_precision(currency)
+    return f"{Decimal(minor).scaleb(-digits):.{digits}f}"
+
+
+def parse_money(text: str, currency: str) -> int:
+    """Minor units of what a person typed (`249`, `249.00`, `1,249.50`, `249,50`).
+
+    Raises ValueError for anything that is not a non-negative amount of at most the currency's digits.
+    """
+    cleaned = text.strip().replace("\u00a0", "").replace(" ", "")
+    if "," in cleaned and "." not in cleaned and len(cleaned.rsplit(",", 1)[1]) <= 2:
+        cleaned = cleaned.replace(",", ".")
+    cleaned = cleaned.replace(",", "")
+    try:
+        amount = Decimal(cleaned)
+    except InvalidOperation as error:
+        raise ValueError(f"not an amount: {text!r}") from error
+    minor = amount.scaleb(get_currency_precision(currency))
+    if not amount.is_finite() or minor < 0 or minor != minor.to_integral_value() or minor > 99_999_999:
+        raise ValueError(f"not an amount: {text!r}")
+    return int(minor)
+
+
+def included_tax(gross_minor: int, rate_percent: Decimal) -> int:
+    """The tax inside a gross amount, in minor units, rounded half up.
+
+    gross = net + net·rate, hence tax = gross − gross / (1 + rate).
+    """
+    rate = rate_percent / 100
+    net = (Decimal(gross_minor) / (1 + rate)).quantize(Decimal(1), ROUND_HALF_UP)
+    return gross_minor - int(net)

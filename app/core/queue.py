@@ -1,0 +1,212 @@
+"""Jobs on PostgreSQL (PgQueuer), enqueued inside the caller's transaction.
+
+    @job(attempts=3)
+    async def deliver_mail(mail_id: int) -> None: ...
+
+    await queue.enqueue(deliver_mail, mail_id=7)      # becomes real only when the transaction commits
+
+Jobs carry ids, re-read state and are safe to run twice: a worker killed half-way leaves its job to
+another. A job that fails for good stays in the queue as `failed`, with its traceback in the log table.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain.errors import RetryRequested
+from pgqueuer.domain.models import Job, TracebackRecord
+from pgqueuer.domain.types import QueueEntrypoint, QueueManagerId
+from pgqueuer.ports.repository import EntrypointExecutionParameter
+
+from app.core import db
+
+log = structlog.get_logger()
+
+JobFunction = Callable[..., Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """A registered job: its name in the queue, its function and how often it is tried."""
+
+    name: str
+    function: JobFunction
+    attempts: int
+    first_delay: timedelta
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A job that the worker enqueues at the times of a cron expression (UTC)."""
+
+    job: str
+    cron: str
+
+
+registry: dict[str, JobKind] = {}
+schedules: list[Schedule] = []
+
+
+def job(
+    *, attempts: int = 5, first_delay: timedelta = timedelta(seconds=10), concurrency: int = 0
+) -> Callable[[JobFunction], JobFunction]:
+    """Register a coroutine function as a job.
+
+    It is tried `attempts` times, waiting `first_delay`, then twice as long each time. `concurrency` limits how many
+    run at once over all workers (0: no limit).
+    """
+
+    def register(function: JobFunction) -> JobFunction:
+        name = job_name(function)
+        if name in registry and registry[name].function is not function:
+            raise RuntimeError(f"two jobs are called {name}")
+        registry[name] = JobKind(name, function, attempts, first_delay, concurrency)
+        return function
+
+    return register
+
+
+def every(cron: str) -> Callable[[JobFunction], JobFunction]:
+    """Run a job (registered with `@job` below this line) at the times of a cron expression, once over all workers."""
+
+    def register(function: JobFunction) -> JobFunction:
+        schedules.append(Schedule(job_name(function), cron))
+        return function
+
+    return register
+
+
+def job_name(function: JobFunction) -> str:
+    """`app.learning.jobs.enrol_buyer` is `learning.enrol_buyer` in the queue."""
+    parts = function.__module__.removeprefix("app.").split(".")
+    return f"{parts[0]}.{function.__name__}"
+
+
+async def enqueue(
+    function: JobFunction,
+    *,
+    after: timedelta | None = None,
+    once: str | None = None,
+    **arguments: Any,
+) -> None:
+    """Put a job into the queue, as part of the current transaction if there is one.
+
+    `once` names it: while a job of that name waits or runs, another is not added.
+    """
+    name = job_name(function)
+    if name not in registry:
+        raise RuntimeError(f"{name} is not a job")
+    await enqueue_named([(name, arguments)], after=after, once=once)
+
+
+async def enqueue_named(
+    jobs: list[tuple[str, dict[str, Any]]], *, after: timedelta | None = None, once: str | None = None
+) -> None:
+    """Put several jobs into the queue in one statement."""
+    if not jobs:
+        return
+    async with db.raw() as connection:
+        await Queries(AsyncpgDriver(connection)).enqueue(
+            [name for name, _ in jobs],
+            [orjson.dumps(arguments) for _, arguments in jobs],
+            [0] * len(jobs),
+            [after] * len(jobs),
+            [f"{name}:{once}" if once else None for name, _ in jobs],
+            on_conflict="skip",
+        )
+
+
+async def perform(pg_job: Job) -> None:
+    """Run one job. Raises RetryRequested while tries are left, else what the function raised."""
+    kind = registry[pg_job.entrypoint]
+    arguments = orjson.loads(pg_job.payload or b"{}")
+    with structlog.contextvars.bound_contextvars(job=kind.name, job_id=pg_job.id, attempt=pg_job.attempts + 1):
+        try:
+            async with db.hold():
+                await kind.function(**arguments)
+        except Exception as error:
+            last = pg_job.attempts + 1 >= kind.attempts
+            log.warning("job failed", error=type(error).__name__, final=last, exc_info=last)
+            if last:
+                raise
+            raise RetryRequested(kind.first_delay * 2**pg_job.attempts, f"{type(error).__name__}: {error}") from error
+
+
+async def drain(*, ignore_delays: bool = False, limit: int = 10_000) -> int:
+    """Run what waits in the queue here and now, in order; how many runs were made. For tests and the command line."""
+    runs = 0
+    entrypoints = {QueueEntrypoint(name): EntrypointExecutionParameter(concurrency_limit=0) for name in registry}
+    worker = QueueManagerId(_DRAIN_WORKER)
+    while runs < limit:
+        if ignore_delays:
+            await db.run("UPDATE pgqueuer SET execute_after = now() WHERE status = 'queued'")
+        async with db.hold(), db.raw() as connection:
+            jobs = await Queries(AsyncpgDriver(connection)).dequeue(
+                batch_size=50,
+                entrypoints=entrypoints,
+                queue_manager_id=worker,
+                global_concurrency_limit=None,
+                heartbeat_timeout=timedelta(minutes=10),
+            )
+        if not jobs:
+            break
+        for pg_job in sorted(jobs, key=lambda waiting: waiting.id):
+            await _drain_one(pg_job)
+            runs += 1
+    return runs
+
+
+async def _drain_one(pg_job: Job) -> None:
+    outcome: Any
+    try:
+        await perform(pg_job)
+        outcome = (pg_job, "successful", None)
+    except RetryRequested as retry:
+        record = TracebackRecord.from_exception(exc=retry, job_id=pg_job.id, additional_context={})
+        async with db.hold(), db.raw() as connection:
+            await Queries(AsyncpgDriver(connection)).retry_job(pg_job, retry.delay, record)
+        return
+    except Exception as error:
+        outcome = (
+            pg_job,
+            "failed",
+            TracebackRecord.from_exception(exc=error, job_id=pg_job.id, additional_context={}),
+        )
+    async with db.hold(), db.raw() as connection:
+        await Queries(AsyncpgDriver(connection)).log_jobs([outcome])
+
+
+_DRAIN_WORKER = UUID(int=1)
+
+
+async def requeue(job_id: int) -> bool:
+    """Give a failed job its tries again; False when it is not failed (any more)."""
+    return bool(
+        await db.run(
+            "UPDATE pgqueuer SET status = 'queued', attempts = 0, execute_after = now(), updated = now()"
+            " WHERE id = :id AND status = 'failed'",
+            id=job_id,
+        )
+    )
+
+
+async def discard(job_id: int) -> bool:
+    """Take a failed job out of the queue for good; its log stays."""
+    return bool(await db.run("DELETE FROM pgqueuer WHERE id = :id AND status = 'failed'", id=job_id))
+
+
+async def prune() -> None:
+    """Forget finished jobs after 7 days and failed ones after 30."""
+    await db.run(
+        "DELETE FROM pgqueuer_log WHERE created < now() - interval '30 days'"
+        " OR (status = 'successful' AND created < now() - interval '7 days')"
+        " OR (status IN ('queued', 'picked') AND created < now() - interval '7 days')"
+    )
+    await db.run("DELETE FROM pgqueuer WHERE status = 'failed' AND updated < now() - interval '30 days'")

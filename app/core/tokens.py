@@ -1,0 +1,38 @@
+"""Secrets that travel: random tokens (kept only as a hash) and signed values (kept nowhere)."""
+
+import hashlib
+import secrets
+from typing import Any
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+_secret_key = ""
+
+
+def configure(secret_key: str) -> None:
+    """Set the key that signs; called once by create_app()."""
+    global _secret_key
+    _secret_key = secret_key
+
+
+def random_token() -> str:
+    """A fresh secret of 256 bits, safe in a URL or cookie. Store `hashed(token)`, never the token."""
+    return secrets.token_urlsafe(32)
+
+
+def hashed(token: str) -> bytes:
+    """SHA-256 of a random token. A slow hash is not needed: the token has 256 bits."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def sign(value: Any, purpose: str) -> str:
+    """`value` (JSON) signed for one `purpose`; readable by its bearer, not changeable."""
+    return URLSafeTimedSerializer(_secret_key, salt=purpose).dumps(value)
+
+
+def unsign(signed: str, purpose: str, max_age: int | None = None) -> Any | None:
+    """The value that `sign` signed, or None when it was changed, is of another purpose or older than `max_age` s."""
+    try:
+        return URLSafeTimedSerializer(_secret_key, salt=purpose).loads(signed, max_age=max_age)
+    except (BadSignature, UnicodeError):
+        return None

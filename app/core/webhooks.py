@@ -1,0 +1,75 @@
+"""Inbound webhooks: stored once, answered at once, handled by a job, readable and replayable ever after."""
+
+from collections.abc import Callable
+from typing import Any
+
+from app.core import clock, db, queue
+
+_handlers: dict[str, queue.JobFunction] = {}
+
+
+def handles(provider: str) -> Callable[[queue.JobFunction], queue.JobFunction]:
+    """Make a job (registered with `@job` below this line) the one that handles a provider's deliveries."""
+
+    def register(function: queue.JobFunction) -> queue.JobFunction:
+        _handlers[provider] = function
+        return function
+
+    return register
+
+
+async def store(provider: str, event_id: str, kind: str, payload: dict[str, Any]) -> bool:
+    """Keep one delivery and enqueue its provider's handler; False when this event is known already."""
+    async with db.transaction():
+        webhook_id = await db.value(
+            """
+            INSERT INTO webhook_events (provider, event_id, type, payload, state, received_at)
+            VALUES (:provider, :event_id, :type, CAST(:payload AS jsonb), 'received', :now)
+            ON CONFLICT (provider, event_id) DO NOTHING RETURNING id
+            """,
+            provider=provider,
+            event_id=event_id,
+            type=kind,
+            payload=payload,
+            now=clock.now(),
+        )
+        if webhook_id is None:
+            return False
+        await queue.enqueue(_handlers[provider], webhook_id=webhook_id)
+        return True
+
+
+async def load(webhook_id: int) -> Any:
+    """The stored delivery (`id, provider, event_id, type, payload, state`), or None."""
+    return await db.one(
+        db.Row,
+        "SELECT id, provider, event_id, type, payload, state FROM webhook_events WHERE id = :id",
+        id=webhook_id,
+    )
+
+
+async def mark(webhook_id: int, state: str, error: str | None = None) -> None:
+    """Write how a delivery ended: `handled`, `ignored` (a kind we do not use) or `failed`."""
+    await db.run(
+        """
+        UPDATE webhook_events SET state = :state, error = :error, handled_at = :now, attempts = attempts + 1
+        WHERE id = :id
+        """,
+        id=webhook_id,
+        state=state,
+        error=error,
+        now=clock.now(),
+    )
+
+
+async def replay(webhook_id: int) -> bool:
+    """Handle a stored delivery again; False when it is unknown."""
+    async with db.transaction():
+        provider = await db.value(
+            "UPDATE webhook_events SET state = 'received', error = NULL WHERE id = :id RETURNING provider",
+            id=webhook_id,
+        )
+        if provider not in _handlers:
+            return False
+        await queue.enqueue(_handlers[provider], webhook_id=webhook_id)
+        return True

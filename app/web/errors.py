@@ -1,0 +1,72 @@
+"""Errors become pages: the right status, a clear sentence, a request id; a fault is logged, a refusal is not."""
+
+import structlog
+from quart import Quart, Response, g, request, url_for
+from werkzeug.exceptions import HTTPException
+
+from app.core.errors import Refused, SignInNeeded
+from app.core.i18n import _
+from app.web import render
+from app.web.request import is_htmx, safe_next
+
+log = structlog.get_logger()
+
+
+def install(app: Quart) -> None:
+    """Draw every refusal, HTTP error and fault."""
+    app.register_error_handler(Refused, _show_refusal)
+    app.register_error_handler(HTTPException, _show_http_error)
+    app.register_error_handler(Exception, _show_fault)
+
+
+async def _show_refusal(error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    if isinstance(error, SignInNeeded):
+        return _to_sign_in(fresh=error.field == "fresh")
+    response = await _page(error.status, error.message)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _to_sign_in(*, fresh: bool) -> Response:
+    came_from = request.full_path.rstrip("?") if request.method == "GET" else request.headers.get("Referer", "")
+    if came_from.startswith(request.host_url):
+        came_from = "/" + came_from.removeprefix(request.host_url)
+    # The sign-in page belongs to accounts; its address is part of the public contract.
+    address = url_for("accounts.show_login", next=safe_next(came_from, "/"), fresh="1" if fresh else None)
+    if is_htmx():
+        return Response("", status=200, headers={"HX-Redirect": address})
+    return Response("", status=303, headers={"Location": address})
+
+
+async def _show_http_error(error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.response is not None:  # a redirect that routing raised (a missing slash)
+        return error.response  # type: ignore[return-value]
+    response = await _page(error.code or 500, "")
+    if error.code == 405 and getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))  # type: ignore[attr-defined]
+    return response
+
+
+async def _show_fault(error: Exception) -> Response:
+    log.error("request failed", error=type(error).__name__, exc_info=error)
+    return await _page(500, "")
+
+
+async def _page(status: int, message: str) -> Response:
+    context = {"text": message, "request_id": g.get("request_id", ""), "world": _world()}
+    try:
+        if is_htmx():
+            return await render.notice(status, **context)
+        return await render.page("errors/error.html", status=status, **context)
+    except Exception as error:
+        # The page itself cannot be drawn (the database is away, say): plain words then.
+        log.error("error page failed", error=type(error).__name__, exc_info=error)
+        words = message or _("Something broke on our side. Please try again in a moment.")
+        return Response(f"{words}\n\n{context['request_id']}\n", status, content_type="text/plain; charset=utf-8")
+
+
+def _world() -> str:
+    return "office" if request.path.startswith("/admin") else "school"

@@ -1,0 +1,88 @@
+"""Forms: WTForms for shape and messages; rules live in the verbs.
+
+form = await submitted(LoginForm)
+if not form.validate():
+    return await page("accounts/login.html", status=422, form=form)
+"""
+
+from typing import Any, TypeVar
+
+from quart import request
+from wtforms import Form, StringField
+from wtforms.validators import ValidationError
+
+from app.core.errors import Invalid
+from app.core.i18n import _, ngettext
+
+F = TypeVar("F", bound="BaseForm")
+
+
+class _Translations:
+    def gettext(self, message: str) -> str:
+        return _(message)
+
+    def ngettext(self, singular: str, plural: str, n: int) -> str:
+        return ngettext(singular, plural, n)
+
+
+class BaseForm(Form):
+    """The parent of all forms: strips text, refuses characters that PostgreSQL and people cannot read."""
+
+    class Meta:
+        def get_translations(self, form: Form) -> _Translations:
+            return _Translations()
+
+        def bind_field(self, form: Form, unbound_field: Any, options: dict[str, Any]) -> Any:
+            filters = list(unbound_field.kwargs.pop("filters", []))
+            is_text = issubclass(unbound_field.field_class, StringField)
+            if is_text and stripped not in filters and "password" not in options["name"]:
+                filters.append(stripped)
+            return unbound_field.bind(form=form, filters=filters, **options)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        valid: bool = super().validate(extra_validators)
+        for field in self:
+            if isinstance(field.data, str) and unreadable(field.data):
+                field.errors = [*field.errors, _("This contains characters that cannot be stored.")]
+                field.data = field.data.replace("\x00", "").encode("utf-8", "replace").decode()
+                valid = False
+        return valid
+
+    def refuse(self, error: Invalid) -> None:
+        """Show a verb's refusal beside its field, or above the form when it names none."""
+        field = self._fields.get(error.field or "")
+        if field is None:
+            self.form_errors.append(error.message)
+        else:
+            field.errors = [*field.errors, error.message]
+
+
+def stripped(text: Any) -> Any:
+    """Filter: without surrounding space."""
+    return text.strip() if isinstance(text, str) else text
+
+
+def unreadable(text: str) -> bool:
+    """True for text with NUL or lone surrogates, which PostgreSQL refuses."""
+    return "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def one_of_known(known: set[str]) -> Any:
+    """Validator: the value is one of a set that is known only at run time."""
+
+    def check(form: Form, field: Any) -> None:
+        if field.data not in known:
+            raise ValidationError(_("Choose one of the list."))
+
+    return check
+
+
+async def submitted(form_class: type[F], **kwargs: Any) -> F:
+    """The form with what was posted (fields and files)."""
+    posted = await request.form
+    files = await request.files
+    if files:
+        from werkzeug.datastructures import CombinedMultiDict
+
+        return form_class(CombinedMultiDict([posted, files]), **kwargs)
+    return form_class(posted, **kwargs)

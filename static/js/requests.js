@@ -1,0 +1,43 @@
+// What htmx leaves to us: short addresses, focus after a refused form, words for readers, and a dead network.
+(() => {
+  const $ = (id) => document.getElementById(id);
+
+  // A filter that is not set does not belong in the address.
+  document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
+    const { method, body } = ctx.request;
+    if (method !== "GET" || !body) return;
+    for (const [key, value] of [...body]) if (value === "") body.delete(key);
+    const address = new URL(ctx.request.action, location.href);
+    if (ctx.sourceElement.matches("form")) ctx.request.action = address.pathname + address.search;
+  });
+
+  document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+    const status = ctx?.response?.status;
+    const place = ctx?.target?.id ? $(ctx.target.id) : ctx?.target;
+    if (status === 422) {
+      const first = (place ?? document).querySelector?.("[aria-invalid=true]") ?? document.querySelector("[aria-invalid=true]");
+      first?.focus();
+    } else if (status >= 400) {
+      $("notices")?.scrollIntoView({ block: "nearest" });
+    } else {
+      const said = place?.querySelector?.("[data-announce]")?.textContent.trim();
+      if (said && $("announce")) $("announce").textContent = said;
+      // What was wrong has been put right.
+      $("notices")?.querySelectorAll(".notice--bad").forEach((notice) => notice.remove());
+    }
+  });
+
+  // The answer never came, or came broken: say so where errors are said.
+  document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
+    if (ctx?.response) return;
+    const words = $("trouble")?.content.cloneNode(true);
+    if (!words || !$("notices")) return;
+    $("notices").replaceChildren(words);
+    $("notices").scrollIntoView({ block: "nearest" });
+  });
+
+  // A whole page that came back with errors (no htmx in between) starts at the first of them.
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelector("main [aria-invalid=true]")?.focus();
+  });
+})();

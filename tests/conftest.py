@@ -1,0 +1,99 @@
+"""One PostgreSQL, one Redis and one application for the whole run; every test begins with an empty database."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from quart.typing import TestClientProtocol
+
+from app import Lectern, create_app, start, stop
+from app.config import Config
+from app.core import cache, db, limits, migrations, settings
+from tests import servers
+from tests.cast import Cast
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[servers.Servers]:
+    with servers.running() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def config(running: servers.Servers, tmp_path_factory: pytest.TempPathFactory) -> Config:
+    folder: Path = tmp_path_factory.mktemp("data")
+    return Config.from_env(
+        {
+            "PATH": os.environ["PATH"],
+            "LECTERN_ENV": "test",
+            "SECRET_KEY": "a key that only the tests know, long enough",
+            "APP_URL": "http://localhost",
+            "DATA_DIR": str(folder),
+            "DATABASE_URL": running.database_url,
+            "REDIS_URL": running.redis_url,
+            "ADMIN_EMAIL": "olga@meridian.example",
+            "STRIPE_SECRET": "sk_test_local",
+            "STRIPE_PUBLISHABLE_KEY": "pk_test_local",
+            "STRIPE_WEBHOOK_SECRET": "whsec_test_one,whsec_test_two",
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+async def app(config: Config) -> AsyncIterator[Lectern]:
+    made = create_app(config)
+    await start(config)
+    await migrations.apply()
+    await db.script(_EMPTY)
+    yield made
+    await stop()
+
+
+@pytest.fixture(autouse=True)
+async def clean(request: pytest.FixtureRequest) -> None:
+    """Empty tables, fresh limits, no hot copies; only for tests that use the application."""
+    if "app" not in request.fixturenames:
+        return
+    await db.value("SELECT empty_all_tables()")
+    await limits.forget_all()
+    await settings.forget_copy()
+    await settings.save_school(name="Meridian", currency="EUR", tax_percent="19")
+
+
+@pytest.fixture
+def client(app: Lectern) -> TestClientProtocol:
+    return app.test_client()
+
+
+@pytest.fixture
+def cast(app: Lectern) -> Cast:
+    return Cast(app)
+
+
+@pytest.fixture
+async def without_redis(config: Config) -> AsyncIterator[None]:
+    await cache.close()
+    cache.configure("")
+    yield
+    cache.configure(config.redis_url.reveal())
+
+
+# Deletes only where there are rows: far cheaper than TRUNCATE of everything. The append-only trigger of the audit
+# log and the foreign keys rest meanwhile.
+_EMPTY = """
+CREATE OR REPLACE FUNCTION empty_all_tables() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    name text;
+    filled boolean;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR name IN SELECT tablename FROM pg_tables
+        WHERE schemaname = 'public' AND tablename NOT IN ('schema_migrations', 'pgqueuer_schedules')
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', name) INTO filled;
+        IF filled THEN EXECUTE format('DELETE FROM %I', name); END IF;
+    END LOOP;
+    SET LOCAL session_replication_role = origin;
+END $$;
+"""

@@ -1,0 +1,43 @@
+from quart.typing import TestClientProtocol
+
+
+async def test_an_unknown_address_draws_a_page_that_says_so(client: TestClientProtocol) -> None:
+    answer = await client.get("/nowhere")
+    body = await answer.get_data(as_text=True)
+    assert answer.status_code == 404
+    assert "There is no page at this address" in body
+    assert "Meridian" in body
+
+
+async def test_htmx_gets_a_notice_instead_of_a_page(client: TestClientProtocol) -> None:
+    answer = await client.get("/nowhere", headers={"HX-Request": "true", "HX-Target": "div#list"})
+    body = await answer.get_data(as_text=True)
+    assert answer.status_code == 404
+    assert answer.headers["HX-Retarget"] == "#notices"
+    assert "<html" not in body
+
+
+async def test_every_answer_carries_the_security_headers(client: TestClientProtocol) -> None:
+    for path in ("/health/live", "/nowhere"):
+        answer = await client.get(path)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "script-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_readiness_says_what_answers(client: TestClientProtocol) -> None:
+    answer = await client.get("/health/ready")
+    assert answer.status_code == 200
+    assert await answer.get_json() == {"status": "ok", "database": "ok", "redis": "ok"}
+
+
+async def test_a_file_is_served_compressed_under_its_fingerprint(client: TestClientProtocol) -> None:
+    page = await (await client.get("/nowhere")).get_data(as_text=True)
+    address = page.split('rel="stylesheet" href="')[1].split('"')[0]
+    answer = await client.get(address, headers={"Accept-Encoding": "br"})
+    assert answer.status_code == 200
+    assert answer.headers["Content-Encoding"] == "br"
+    assert "immutable" in answer.headers["Cache-Control"]
+    again = await client.get(address, headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status_code == 304
