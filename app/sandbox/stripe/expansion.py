@@ -44,9 +44,7 @@ def expand(work: Work, doc: Doc, paths: list[str]) -> Doc:
         parts = path.split(".")
         depth = len(parts) - (1 if doc.get("object") == "list" else 0)
         if depth > DEEPEST:
-            raise InvalidRequest(
-                f"You cannot expand more than {DEEPEST} levels of a property.", param="expand"
-            )
+            raise InvalidRequest(f"You cannot expand more than {DEEPEST} levels of a property.", param="expand")
         doc = _expand(work, doc, parts, path)
     return doc
 

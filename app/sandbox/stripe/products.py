@@ -44,9 +44,7 @@ def new_product(work: Work, params: Doc, path: str = "") -> Doc:
     _check(params, path)
     product_id = params.get("id") or ids.new("prod")
     if work.store.get(product_id) is not None:
-        raise InvalidRequest(
-            f"Product already exists: {product_id}", code="resource_already_exists", param="id"
-        )
+        raise InvalidRequest(f"Product already exists: {product_id}", code="resource_already_exists", param="id")
     return {
         "id": product_id,
         "object": "product",
