@@ -17,8 +17,7 @@ NEVER, STOPS = 0.17, 0.62
 _TABLE = 960
 _BOUNDS = tuple(accumulate(HOURS))
 STUDY_HOURS = tuple(
-    (next(hour for hour, bound in enumerate(_BOUNDS) if bound >= (step + 0.5) / _TABLE * _BOUNDS[-1]) - 2)
-    % 24
+    (next(hour for hour, bound in enumerate(_BOUNDS) if bound >= (step + 0.5) / _TABLE * _BOUNDS[-1]) - 2) % 24
     for step in range(_TABLE)
 )
 
