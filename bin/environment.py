@@ -40,8 +40,10 @@ def main() -> None:
                     make(lock)
                 except InstallError as error:
                     sys.exit(f"{error}")
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    os.execve(PYTHON, [str(PYTHON), *arguments], {**os.environ, "PYTHONPATH": path})
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
+    # Without its compiled form every process of the product would take two seconds longer to start.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.execve(PYTHON, [str(PYTHON), *arguments], env)
 
 
 def digest(lock: str) -> str:
@@ -101,6 +103,7 @@ def install(lock: str) -> None:
         "pip",
         "install",
         "--quiet",
+        "--compile-bytecode",
         "--python",
         str(PYTHON),
         "--require-hashes",

@@ -105,7 +105,9 @@ def order_of(source_ref: str) -> str | None:
 
 def explained(rows: Sequence[Entitlement], now: datetime) -> Explanation:
     """The answer at `now`: one open cause is enough. Open causes come first, then the newest."""
-    causes = sorted((as_cause(row, now) for row in rows), key=lambda cause: (not cause.is_open, -cause.starts_at.timestamp()))
+    causes = sorted(
+        (as_cause(row, now) for row in rows), key=lambda cause: (not cause.is_open, -cause.starts_at.timestamp())
+    )
     if not causes:
         return Explanation(False, [], NEVER)
     return Explanation(causes[0].is_open, causes, "" if causes[0].is_open else causes[0].rule)

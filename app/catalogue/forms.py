@@ -1,6 +1,6 @@
 """Forms of the catalogue's back office."""
 
-from wtforms import SelectField, StringField
+from wtforms import SelectChoice, SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
 from app.core.i18n import _
@@ -12,7 +12,7 @@ class PriceForm(BaseForm):
     """A price as a person types it; 0 makes the course free."""
 
     price = StringField("Price", validators=[InputRequired(), Length(max=16)])
-    currency = SelectField("Currency", choices=[(code, code) for code in CURRENCIES])
+    currency = SelectField("Currency", choices=[SelectChoice(code) for code in CURRENCIES])
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)

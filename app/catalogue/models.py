@@ -33,8 +33,13 @@ class Offer:
 
     @property
     def art(self) -> str:
-        """What `ui.plate` draws: a file of static/art, or the plate drawn from the slug."""
-        return art_of(self.plate, self.course_slug)
+        """What `ui.cover` draws when there is no picture: a named plate, or one drawn from the slug."""
+        return "" if self.plate.startswith("/") else self.plate or self.course_slug
+
+    @property
+    def picture_url(self) -> str:
+        """The address of the uploaded picture, or ''."""
+        return self.plate if self.plate.startswith("/") else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,11 @@ class CourseCard:
 
     @property
     def art(self) -> str:
-        return art_of(self.plate, self.slug)
+        return "" if self.plate.startswith("/") else self.plate or self.slug
+
+    @property
+    def picture_url(self) -> str:
+        return self.plate if self.plate.startswith("/") else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,11 @@ class CoursePage:
 
     @property
     def art(self) -> str:
-        return art_of(self.plate, self.slug)
+        return "" if self.plate.startswith("/") else self.plate or self.slug
+
+    @property
+    def picture_url(self) -> str:
+        return self.plate if self.plate.startswith("/") else ""
 
     @property
     def is_for_sale(self) -> bool:
@@ -173,16 +186,13 @@ def read_search(arguments: Any) -> Search:
     return Search(
         q=" ".join(arguments.get("q", "").replace("\x00", "").split())[:100],
         levels=tuple(level for level in LEVELS if level in arguments.getlist("level")),
-        topics=tuple(dict.fromkeys(slug[:80] for slug in arguments.getlist("topic")[:20] if slug and "\x00" not in slug)),
+        topics=tuple(
+            dict.fromkeys(slug[:80] for slug in arguments.getlist("topic")[:20] if slug and "\x00" not in slug)
+        ),
         preview=bool(arguments.get("preview")),
         sort=sort if sort in SORTS else "suggested",
         page=int(page) if page.isdecimal() and len(page) < 5 and int(page) > 0 else 1,
     )
-
-
-def art_of(plate: str, slug: str) -> str:
-    """The drawing of a course: the one it names, else one drawn from its slug."""
-    return plate or f"/plates/{slug}.svg"
 
 
 def level_order(counts: Mapping[str, int]) -> list[str]:

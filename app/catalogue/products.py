@@ -37,9 +37,7 @@ async def set_price(course_id: int, amount_minor: int, currency: str) -> Offer:
     async with db.transaction():
         before = await queries.offer_of_course(course_id)
         product_id = await queries.insert_course_product(public_id=public_id(), course_id=course_id, now=clock.now())
-        changed = await queries.replace_price(
-            product_id, amount_minor=amount_minor, currency=currency, now=clock.now()
-        )
+        changed = await queries.replace_price(product_id, amount_minor=amount_minor, currency=currency, now=clock.now())
         after = await queries.offer_of_course(course_id)
         assert after is not None
         if changed:

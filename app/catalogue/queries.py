@@ -62,7 +62,7 @@ async def search_courses(search: Search) -> list[CourseCard]:
           AND (NOT :preview OR c.preview_count > 0)
         ORDER BY {_ORDERS[search.sort]}
         LIMIT :size OFFSET :skip
-        """,  # noqa: S608 (the fragments are constants)
+        """,
         q=search.q,
         levels=list(search.levels),
         topics=list(search.topics),
@@ -190,7 +190,9 @@ async def replace_price(product_id: int, *, amount_minor: int, currency: str, no
     )
     if same:
         return False
-    await db.run("UPDATE prices SET replaced_at = :now WHERE product_id = :id AND replaced_at IS NULL", id=product_id, now=now)
+    await db.run(
+        "UPDATE prices SET replaced_at = :now WHERE product_id = :id AND replaced_at IS NULL", id=product_id, now=now
+    )
     await db.run(
         "INSERT INTO prices (product_id, currency, amount_minor, created_at) VALUES (:id, :currency, :amount, :now)",
         id=product_id,

@@ -89,8 +89,13 @@ async def show_preview(slug: str, lesson_slug: str) -> Response:
         here=here,
         outline=outline,
         following=next((item for item in free if item.number > here.number), None),
-        media=await uploads.addresses([lesson.video_id, lesson.captions_id, lesson.poster_id]),
+        media=await _media([lesson.video_id, lesson.captions_id, lesson.poster_id]),
     )
+
+
+async def _media(upload_ids: list[int | None]) -> dict[int, str]:
+    found = await uploads.find_many([upload_id for upload_id in upload_ids if upload_id is not None])
+    return {upload_id: uploads.address(upload) for upload_id, upload in found.items()}
 
 
 def _address(search: Search, **changes: object) -> str:

@@ -34,13 +34,13 @@ class BaseForm(Form):
 
         def bind_field(self, form: Form, unbound_field: Any, options: dict[str, Any]) -> Any:
             filters = list(unbound_field.kwargs.pop("filters", []))
-            if issubclass(unbound_field.field_class, StringField) and stripped not in filters:
-                if "password" not in options["name"]:
-                    filters.append(stripped)
+            is_text = issubclass(unbound_field.field_class, StringField)
+            if is_text and stripped not in filters and "password" not in options["name"]:
+                filters.append(stripped)
             return unbound_field.bind(form=form, filters=filters, **options)
 
     def validate(self, extra_validators: Any = None) -> bool:
-        valid = super().validate(extra_validators)
+        valid: bool = super().validate(extra_validators)
         for field in self:
             if isinstance(field.data, str) and unreadable(field.data):
                 field.errors = [*field.errors, _("This contains characters that cannot be stored.")]
@@ -84,5 +84,5 @@ async def submitted(form_class: type[F], **kwargs: Any) -> F:
     if files:
         from werkzeug.datastructures import CombinedMultiDict
 
-        return form_class(CombinedMultiDict([posted, files]), **kwargs)  # type: ignore[list-item]
+        return form_class(CombinedMultiDict([posted, files]), **kwargs)
     return form_class(posted, **kwargs)

@@ -7,8 +7,6 @@
     const { method, body } = ctx.request;
     if (method !== "GET" || !body) return;
     for (const [key, value] of [...body]) if (value === "") body.delete(key);
-    const address = new URL(ctx.request.action, location.href);
-    if (ctx.sourceElement.matches("form")) ctx.request.action = address.pathname + address.search;
   });
 
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {

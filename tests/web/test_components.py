@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -56,9 +57,7 @@ def pages(env: jinja2.Environment) -> dict[str, str]:
     names = ("components/specimen.html", "components/specimen_office.html")
     drawn = {name: env.get_template(name).render(**specimen.context()) for name in names}
     for status in (400, 403, 404, 405, 409, 413, 422, 429, 500, 503):
-        drawn[f"error {status}"] = env.get_template("errors/error.html").render(
-            status=status, request_id="8f21-c07e"
-        )
+        drawn[f"error {status}"] = env.get_template("errors/error.html").render(status=status, request_id="8f21-c07e")
     drawn["error in the office"] = env.get_template("errors/error.html").render(
         status=404, world="office", **specimen.context()
     )
@@ -270,6 +269,24 @@ def test_the_holes_of_a_cached_page_do_not_ask_for_ever(env: jinja2.Environment)
         assert "hx-trigger" not in draw(env, answer)
 
 
+def test_a_member_page_draws_the_corner_at_once_and_offers_the_office_to_staff_only(env: jinja2.Environment) -> None:
+    page = "{% extends 'layouts/member.html' %}"
+    owner = draw(env, page, viewer=SimpleNamespace(name="Olga Berg", email="o@x", role="owner"))
+    member = draw(env, page, viewer=SimpleNamespace(name="", email="ines@x", role="member"))
+    guest = draw(env, page, viewer=None)
+    assert "account-corner" not in owner
+    assert 'href="/admin"' in owner
+    assert 'href="/admin"' not in member
+    assert "Your account, ines@x" in member
+    assert 'href="/login"' in guest
+
+
+def test_an_error_in_the_office_without_a_person_is_a_page_of_the_school(env: jinja2.Environment) -> None:
+    html = draw(env, "{% include 'errors/error.html' %}", status=403, world="office", viewer=None, office_nav=[])
+    assert "office__nav" not in html
+    assert "This page is not yours to open" in html
+
+
 def test_an_empty_cart_shows_no_number(env: jinja2.Environment) -> None:
     assert draw(env, "{{ ui.cart_count(0) }}") == ""
     assert draw(env, "{{ ui.cart_count(1) }}").startswith("1<span")
@@ -305,9 +322,7 @@ def test_vendored_files_are_the_ones_in_the_manifest() -> None:
     for entry in entries:
         assert hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
         assert (folder / entry["licence_file"]).exists()
-    assert {path.name for path in folder.glob("*.js")} == {
-        e["file"] for e in entries if e["file"].endswith(".js")
-    }
+    assert {path.name for path in folder.glob("*.js")} == {e["file"] for e in entries if e["file"].endswith(".js")}
 
 
 def test_each_behaviour_is_short_and_needs_no_eval() -> None:
