@@ -44,7 +44,7 @@ def configure(assets: Assets, *, app_url: str, debug: bool) -> jinja2.Environmen
         auto_reload=debug,
         cache_size=-1,
     )
-    environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_callables(i18n.gettext, i18n.ngettext_unfilled, newstyle=True)  # type: ignore[attr-defined]
     environment.globals.update(
         _=environment.globals["gettext"],
         asset=assets.address,
