@@ -53,6 +53,7 @@ class Child:
         """Start it; its output goes to the log, and what matters to the terminal too."""
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
+        self.log.touch()
         self._last.clear()
         self.process = processes.spawn(self.command, env=self.env, cwd=self.cwd)
         self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
@@ -191,8 +192,9 @@ class Watch:
 
     def stop_all(self) -> None:
         """Stop everything, last started first."""
-        while self._all:
-            self._all.pop().what.stop()
+        for watched in reversed(self._all):
+            watched.what.stop()
+        self._all.clear()
 
 
 def _refusal(url: str) -> str:

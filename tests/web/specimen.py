@@ -14,8 +14,10 @@ from wtforms import (
     FileField,
     Form,
     HiddenField,
+    IntegerField,
     PasswordField,
     RadioField,
+    SelectChoice,
     SelectField,
     SelectMultipleField,
     StringField,
@@ -43,7 +45,7 @@ def environment() -> jinja2.Environment:
     env.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(
         asset=lambda path: f"/static/{path}",
-        has_asset=lambda path: True,
+        has_asset=lambda path: (ROOT / "static" / path).exists(),
         url_for=lambda endpoint, **values: f"/{endpoint}",
         money=lambda minor, currency="EUR": f"€{minor / 100:,.2f}",
         number=lambda n: f"{n:,}",
@@ -70,13 +72,15 @@ class SpecimenForm(Form):  # type: ignore[misc]
     password = PasswordField("Password", [validators.InputRequired(), validators.Length(min=12)])
     username = StringField("TradingView username")
     about = TextAreaField("About you")
-    level = SelectField("Level", choices=[("new", "New to this"), ("some", "Some practice")])
+    level = SelectField("Level", choices=[SelectChoice("new", "New to this"), SelectChoice("some", "Some practice")])
     remember = BooleanField("Keep me signed in on this device")
     free = BooleanField("Free to watch")
-    kind = RadioField("Kind", choices=[("course", "Course"), ("indicator", "Indicator")], default="course")
+    kind = RadioField(
+        "Kind", choices=[SelectChoice("course", "Course"), SelectChoice("indicator", "Indicator")], default="course"
+    )
     topics = SelectMultipleField(
         "Topics",
-        choices=[("risk", "Risk"), ("price", "Price <action>")],
+        choices=[SelectChoice("risk", "Risk"), SelectChoice("price", "Price <action>")],
         widget=widgets.ListWidget(prefix_label=False),
         option_widget=widgets.CheckboxInput(),
     )
@@ -84,6 +88,7 @@ class SpecimenForm(Form):  # type: ignore[misc]
     video = FileField("Video")
     token = HiddenField()
     website = StringField("Website")
+    hue = IntegerField("Hue", default=155)
 
 
 @dataclass(slots=True)
@@ -250,5 +255,5 @@ def context() -> dict[str, Any]:
         ),
         "spark": plots.spark([3, 1, 5, 4.5, 3, 6, 5.5, 6.5, 5, 7.5, 8.5, 9.5]),
         "office_nav": office_nav(),
-        "viewer": SimpleNamespace(name="Marta Lindqvist", office_url="/admin"),
+        "viewer": SimpleNamespace(name="Marta Lindqvist", email="marta@meridian.example", role="owner"),
     }
