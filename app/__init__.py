@@ -12,12 +12,11 @@ from app.config import Config
 from app.core import cache, db, log, mail, tokens
 from app.core.settings import school
 from app.gateways import mailer
-from app.web import assets, errors, flash, guards, health, render, security, theme
+from app.web import assets, bodies, errors, flash, guards, health, plates, render, security, theme
 
 # From left to right: a domain imports only from those before it.
 DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "ops", "admin")
 ROOMS = ("jobs", "routes", "admin")
-MEGABYTE = 1024 * 1024
 
 
 class Lectern(Quart):
@@ -36,23 +35,29 @@ def create_app(config: Config | None = None) -> Lectern:
         LECTERN=config,
         SECURE_COOKIES=config.app_url.startswith("https://"),
         TRUSTED_PROXIES=config.trusted_proxies,
-        MAX_CONTENT_LENGTH=MEGABYTE,
+        MAX_CONTENT_LENGTH=bodies.MEGABYTE,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(0),
     )
     tokens.configure(config.secret_key.reveal())
     files = assets.Assets()
     render.configure(files, app_url=config.app_url, debug=not config.is_production)
     mail.configure(render=render.mail, mailer=mailer.choose(config), sender=_sender(config))
+    bodies.install(app)
     security.install(app, policy=_policy(config), app_url=config.app_url)
     flash.install(app)
     errors.install(app)
     health.install(app)
     theme.install(app)
+    plates.install(app)
     load_domains(app)
     guards.install(app, importlib.import_module("app.accounts.sessions").is_fresh)
-    app.before_serving(lambda: start(config))
+
+    @app.before_serving
+    async def open_connections() -> None:
+        await start(config)
+
     app.after_serving(stop)
-    app.asgi_app = assets.AssetServer(app.asgi_app, files)  # type: ignore[method-assign, assignment]
+    app.asgi_app = assets.AssetServer(app.asgi_app, files)  # type: ignore[method-assign, assignment, arg-type]
     return app
 
 
@@ -91,7 +96,8 @@ def _policy(config: Config) -> str:
     payment = "https://checkout.stripe.com"
     if config.stripe_api_base:
         payment = _origin(config.stripe_api_base)
-    sources = {_origin(url) for url in (config.cdn_base_url, config.r2_public_url, config.bunny_cdn_url) if url}
+    files = (config.cdn_base_url, config.r2_public_url, config.r2_endpoint, config.bunny_cdn_url)
+    sources = {_origin(url) for url in files if url}
     return security.content_security_policy(form_targets=[payment], media_sources=sorted(sources))
 
 

@@ -9,7 +9,10 @@ CREATE TABLE uploads (
     file_name text NOT NULL,
     content_type text NOT NULL,
     size_bytes bigint NOT NULL CHECK (size_bytes >= 0),
+    -- SHA-256 of the content, hexadecimal; '' until it is stored.
     checksum text NOT NULL,
+    -- 'storing' names bytes that may be on their way or lost; nobody sees it, and it is swept after a day.
+    state text NOT NULL DEFAULT 'stored' CHECK (state IN ('storing', 'stored')),
     width integer,
     height integer,
     duration_seconds integer,
@@ -18,3 +21,4 @@ CREATE TABLE uploads (
     created_at timestamptz NOT NULL
 );
 CREATE INDEX uploads_newest ON uploads (created_at DESC, id DESC);
+CREATE INDEX uploads_storing ON uploads (created_at) WHERE state = 'storing';

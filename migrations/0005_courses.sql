@@ -21,6 +21,8 @@ CREATE TABLE courses (
     topic_id bigint REFERENCES topics ON DELETE SET NULL,
     instructor_id bigint REFERENCES users ON DELETE SET NULL,
     state text NOT NULL DEFAULT 'draft' CHECK (state IN ('draft', 'published', 'archived')),
+    -- The state before it was archived, so that this can be undone.
+    archived_from text CHECK (archived_from IN ('draft', 'published')),
     outcomes text[] NOT NULL DEFAULT '{}',
     audience text[] NOT NULL DEFAULT '{}',
     not_for text[] NOT NULL DEFAULT '{}',

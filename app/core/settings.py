@@ -23,6 +23,16 @@ class School:
     tax_percent: str = "0"
     tax_label: str = "VAT"
     legal_line: str = ""
+    disclaimer: str = ""
+    # The front page, in the owner's words. A drawing of static/art may open it.
+    home_title: str = ""
+    home_lead: str = ""
+    home_art: str = ""
+    home_art_label: str = ""
+    home_art_caption: str = ""
+    home_excerpt: str = ""
+    # "course-slug/lesson-slug" of the free lesson that the excerpt is from.
+    home_excerpt_from: str = ""
 
     @property
     def zone(self) -> ZoneInfo:

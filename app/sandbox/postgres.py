@@ -103,6 +103,7 @@ class Postgres:
             processes.stop(self.process, sign=signal.SIGQUIT if self.fast else signal.SIGINT, patience=30)
             self.process = None
         if self._lock is not None:
+            processes.leave_socket_folder(self._sockets, self.folder)
             os.close(self._lock)
             self._lock = None
 

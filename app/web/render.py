@@ -135,7 +135,7 @@ async def mail(template: str, context: Mapping[str, Any]) -> Rendered:
     """Render `domain/name` from `templates/<domain>/mail/<name>.html` and `.txt`; the text's first line is the subject."""
     settings = await school()
     domain, _slash, name = template.partition("/")
-    values = {**context, "school": settings}
+    values = {**context, "school": settings, "site_url": _environment_or_fail().globals["app_url"]}
     text = _get(f"{domain}/mail/{name}.txt").render(values)
     subject, _newline, rest = text.partition("\n")
     html = _get(f"{domain}/mail/{name}.html").render({**values, "subject": subject.strip()})

@@ -1,0 +1,17 @@
+"""What happens to courses."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CourseChanged:
+    """Anything about a course, its sections or its lessons is different now; pages that show it are stale."""
+
+    course_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoursePublished:
+    """A course can be seen by everyone from now on."""
+
+    course_id: int
