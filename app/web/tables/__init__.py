@@ -7,19 +7,19 @@
         source="orders o",                              # joins go here; no GROUP BY (join a subselect instead)
         key="o.id",                                     # unique: breaks ties
         columns=[
-            Column("number", N_("Order"), sort="o.number", descending_first=True),
-            Column("placed", N_("Placed"), sort="o.created_at", descending_first=True, priority="mid"),
-            Column("email", N_("Customer"), sort="lower(o.email)"),
-            Column("state", N_("State")),
+            Column("number", lazy("Order"), sort="o.number", descending_first=True),
+            Column("placed", lazy("Placed"), sort="o.created_at", descending_first=True, priority="mid"),
+            Column("email", lazy("Customer"), sort="lower(o.email)"),
+            Column("state", lazy("State")),
         ],
         filters=[
-            Search("q", N_("Email or number"), ["o.email", "CAST(o.number AS text)"]),
-            Select("state", N_("Any state"), "o.state", [Choice("paid", N_("Paid")), Choice("failed", N_("Failed"))]),
-            Dates("placed", N_("Placed"), "o.created_at"),
-            Toggle("free", N_("Free of charge"), "o.total_minor = 0"),
+            Search("q", lazy("Email or number"), ["o.email", "CAST(o.number AS text)"]),
+            Select("state", lazy("Any state"), "o.state", [Choice("paid", lazy("Paid")), Choice("failed", lazy("Failed"))]),
+            Dates("placed", lazy("Placed"), "o.created_at"),
+            Toggle("free", lazy("Free of charge"), "o.total_minor = 0"),
         ],
         sort="-placed",
-        empty=Empty(N_("No orders yet"), N_("The first sale stands here."), "/courses", N_("See the school")),
+        empty=Empty(lazy("No orders yet"), lazy("The first sale stands here."), "/courses", lazy("See the school")),
     )
 
     # app/commerce/admin.py: the page, one block of it, or with ?format=csv the whole list as a file

@@ -4,13 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from babel.support import LazyProxy
+
+from app.core.i18n import lazy
+
+# Written down at import, so `i18n.lazy("…")`; names that people gave (a course's title) are plain strings.
+Text = str | LazyProxy
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column: the cell is `row.<key>`. `sort`: the SQL it is sorted by ("" when it cannot be)."""
 
     key: str
-    label: str
+    label: Text
     sort: str = ""
     align: Literal["", "end"] = ""
     priority: Literal["", "mid", "wide"] = ""
@@ -23,7 +30,7 @@ class Search:
     """Free text: every word must occur in one of the expressions (text)."""
 
     name: str
-    label: str
+    label: Text
     expressions: Sequence[str]
 
 
@@ -32,7 +39,7 @@ class Choice:
     """One value of a Select. `where` replaces the comparison with the select's expression."""
 
     value: str
-    label: str
+    label: Text
     where: str = ""
 
 
@@ -41,7 +48,7 @@ class Select:
     """One of some values. `label` is the option for "any". Choices known only at run time: `show(choices={name: …})`."""
 
     name: str
-    label: str
+    label: Text
     expression: str = ""
     choices: Sequence[Choice] = ()
 
@@ -51,7 +58,7 @@ class Dates:
     """Days in the school's time zone, both ends included, on a timestamptz."""
 
     name: str
-    label: str
+    label: Text
     expression: str
     from_name: str = "from"
     to_name: str = "to"
@@ -62,7 +69,7 @@ class Toggle:
     """On or off; `where` holds when it is on."""
 
     name: str
-    label: str
+    label: Text
     where: str
 
 
@@ -70,10 +77,10 @@ class Toggle:
 class Empty:
     """What stands there when nothing exists yet."""
 
-    title: str
-    text: str = ""
+    title: Text
+    text: Text = ""
     action_url: str | None = None
-    action_label: str | None = None
+    action_label: Text | None = None
 
 
 AnyFilter = Search | Select | Dates | Toggle
@@ -94,9 +101,9 @@ class Listing:
     sort: str
     where: str = ""
     filters: Sequence[AnyFilter] = ()
-    empty: Empty = field(default_factory=lambda: Empty("Nothing here yet"))
+    empty: Empty = field(default_factory=lambda: Empty(lazy("Nothing here yet")))
     page_size: int = 40
-    export: Sequence[tuple[str, Any]] | None = None
+    export: Sequence[tuple[Text, Any]] | None = None
 
     def column(self, key: str) -> Column | None:
         """The sortable column of this key."""

@@ -120,7 +120,7 @@ def draw(
         sentence=_sentence(rows, total, zone),
         total=total,
         export_url=address.at("format", "csv") if rows else None,
-        empty=_translated(listing.empty),
+        empty=listing.empty,
         is_filtered=bool(state.values),
         clear_url=address.without(*state.values),
         by_time=bool(rows) and isinstance(rows[0].list_value, datetime),
@@ -159,18 +159,18 @@ def _head(column: Column, state: State, address: _Address) -> Head:
             order = "descending" if state.descending else "ascending"
             descending = not state.descending
         url = address.sorted(f"-{column.key}" if descending else column.key)
-    return Head(column.key, _say(column.label), column.align, column.priority, url, order)
+    return Head(column.key, str(column.label), column.align, column.priority, url, order)
 
 
 def _filter(item: AnyFilter, state: State, choices: Sequence[Choice]) -> Filter:
-    label = _say(item.label)
+    label = str(item.label)
     if isinstance(item, Dates):
         start, end = state.values.get(item.from_name, ""), state.values.get(item.to_name, "")
         return Filter("dates", item.name, label, "", [], item.from_name, start, item.to_name, end)
     value = state.values.get(item.name, "")
     if isinstance(item, Select):
         options = [Option("", label, not value)]
-        options += [Option(choice.value, _say(choice.label), choice.value == value) for choice in choices]
+        options += [Option(choice.value, str(choice.label), choice.value == value) for choice in choices]
         return Filter("select", item.name, label, value, options)
     if isinstance(item, Toggle):
         return Filter("toggle", item.name, label, bool(value))
@@ -189,9 +189,9 @@ def _chips(listing: Listing, state: State, address: _Address, choices: Choices |
 
 def _chip_text(item: AnyFilter, name: str, value: str, choices: Sequence[Choice]) -> str:
     if isinstance(item, Select):
-        return next((_say(choice.label) for choice in choices if choice.value == value), value)
+        return next((str(choice.label) for choice in choices if choice.value == value), value)
     if isinstance(item, Toggle):
-        return _say(item.label)
+        return str(item.label)
     if isinstance(item, Dates):
         day = format_date(date.fromisoformat(value), "d MMMM y", locale=i18n.locale())
         return _("From %(day)s", day=day) if name == item.from_name else _("Until %(day)s", day=day)
@@ -217,12 +217,3 @@ def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo) -> str:
             return _("%(said)s, from %(start)s back to %(end)s", said=said, start=start, end=end)
         return _("%(said)s, from %(start)s to %(end)s", said=said, start=start, end=end)
     return said
-
-
-def _translated(empty: Empty) -> Empty:
-    return Empty(_say(empty.title), _say(empty.text), empty.action_url, _say(empty.action_label or "") or None)
-
-
-def _say(message: str) -> str:
-    # gettext("") is the catalogue's header.
-    return _(message) if message else ""

@@ -59,8 +59,8 @@ def amount(minor: str, currency: str) -> Callable[[Any], Decimal]:
 
 def _columns(listing: Listing) -> list[tuple[str, Callable[[Any], Any]]]:
     if listing.export is not None:
-        return [(_(label), _getter(value)) for label, value in listing.export]
-    return [(_(column.label), _getter(column.key)) for column in listing.columns]
+        return [(str(label), _getter(value)) for label, value in listing.export]
+    return [(str(column.label), _getter(column.key)) for column in listing.columns]
 
 
 def _getter(value: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
