@@ -12,7 +12,7 @@ from app.config import Config
 from app.core import cache, db, log, mail, tokens
 from app.core.settings import school
 from app.gateways import mailer
-from app.web import assets, bodies, errors, flash, guards, health, render, security, theme
+from app.web import assets, bodies, errors, flash, guards, health, plates, render, security, theme
 
 # From left to right: a domain imports only from those before it.
 DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "ops", "admin")
@@ -48,6 +48,7 @@ def create_app(config: Config | None = None) -> Lectern:
     errors.install(app)
     health.install(app)
     theme.install(app)
+    plates.install(app)
     load_domains(app)
     guards.install(app, importlib.import_module("app.accounts.sessions").is_fresh)
     app.before_serving(lambda: start(config))

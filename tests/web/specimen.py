@@ -43,6 +43,7 @@ def environment() -> jinja2.Environment:
     env.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(
         asset=lambda path: f"/static/{path}",
+        has_asset=lambda path: True,
         url_for=lambda endpoint, **values: f"/{endpoint}",
         money=lambda minor, currency="EUR": f"€{minor / 100:,.2f}",
         number=lambda n: f"{n:,}",
