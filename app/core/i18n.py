@@ -4,7 +4,7 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
-from babel.support import NullTranslations, Translations
+from babel.support import LazyProxy, NullTranslations, Translations
 
 FOLDER = Path(__file__).resolve().parents[1] / "translations"
 
@@ -31,6 +31,11 @@ def ngettext(singular: str, plural: str, n: int, **values: object) -> str:
     """The form for `n`; `%(num)s` is n."""
     found = str(_catalogue(_locale.get()).ngettext(singular, plural, n))
     return found % {"num": n, **values}
+
+
+def lazy(message: str) -> LazyProxy:
+    """The message in the language of whoever reads it later: for labels that are written down once, at import."""
+    return LazyProxy(gettext, message, enable_cache=False)
 
 
 _ = gettext

@@ -71,6 +71,8 @@ def _expand_field(work: Work, value: Doc, parts: list[str], path: str, at: Place
     maker = ON_REQUEST.get((kind, dotted))
     if maker is not None:
         made = maker(work, root) if value.get(field) is None else value[field]
+        if made is None:
+            return value
         return {**value, field: _expand(work, made, rest, path, (root, dotted))}
     sort = fields_of(kind, way).get(field)
     if sort == "reference":

@@ -102,10 +102,7 @@ def _check(params: Doc, path: str = "") -> None:
 
 @operation("GET", "/v1/products/{id}", ProductRetrieveParams)
 def retrieve_product(call: Call) -> Doc:
-    """One product; one that was deleted is said to be so."""
-    record = call.store.get(call.ids["id"])
-    if record is not None and record.gone and record.doc["object"] == "product":
-        return deleted(record.doc)
+    """One product."""
     return call.named("product")
 
 
