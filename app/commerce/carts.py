@@ -89,9 +89,7 @@ async def show(whose: Whose) -> Cart:
             await queries.delete_items(cart_id, [product_id for product_id, _why in fallen])
             for line in cheaper:
                 offer = line.offer
-                await queries.agree(
-                    cart_id, offer.product_id, amount_minor=offer.amount_minor, currency=offer.currency
-                )
+                await queries.agree(cart_id, offer.product_id, amount_minor=offer.amount_minor, currency=offer.currency)
     news = [_fallen(offers.get(product_id), why) for product_id, why in fallen]
     news += [_got_cheaper(line) for line in cheaper]
     return Cart(cart_id, kept, news)

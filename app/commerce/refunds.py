@@ -205,4 +205,3 @@ async def _again(refund_id: int) -> Refund:
     if refund is None:
         raise NotFound()
     return refund
-

@@ -231,7 +231,11 @@ async def set_closed(order_id: int, state: str, *, failure: str, states: Sequenc
 
 async def set_flag(order_id: int, flag: str) -> bool:
     return bool(
-        await db.run("UPDATE orders SET flag = :flag WHERE id = :id AND flag <> :flag AND paid_at IS NULL", id=order_id, flag=flag)
+        await db.run(
+            "UPDATE orders SET flag = :flag WHERE id = :id AND flag <> :flag AND paid_at IS NULL",
+            id=order_id,
+            flag=flag,
+        )
     )
 
 
@@ -272,7 +276,9 @@ async def waiting(before: datetime, limit: int) -> list[Order]:
     )
 
 
-async def insert_event(order_id: int, kind: str, detail: dict[str, Any], *, actor_id: int | None, now: datetime) -> None:
+async def insert_event(
+    order_id: int, kind: str, detail: dict[str, Any], *, actor_id: int | None, now: datetime
+) -> None:
     await db.run(
         """
         INSERT INTO order_events (order_id, kind, detail, actor_id, created_at)
