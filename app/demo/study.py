@@ -80,7 +80,9 @@ def study(rng: Random, syllabus: Syllabus, begin: float, end: float, *, gave_up:
         wanted = len(lessons)
     pace = 2.4 if wanted == len(lessons) else 5.0  # days between two evenings, beside the one that is sure
 
-    now = begin + 600.0 if draw() < 0.45 else _evening(begin + DAY * rng.expovariate(0.4), draw())
+    now = begin + 600.0  # at once, or on one of the next evenings
+    if draw() > 0.45:
+        now = max(now, _evening(begin + DAY * rng.expovariate(0.4), draw()))
     completed: list[Completion] = []
     for slug, seconds, _ in lessons[:wanted]:
         now += seconds * (0.8 + 0.7 * draw())

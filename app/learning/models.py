@@ -132,4 +132,4 @@ class Progress:
         if last is not None and last in open_steps:
             return last
         later = [step for step in open_steps if last is not None and step.number > last.number]
-        return (later or open_steps or [None])[0]
+        return next(iter(later or open_steps), None)

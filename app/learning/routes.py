@@ -181,7 +181,7 @@ async def _media(step: Step) -> dict[str, str]:
     }
 
 
-def _plot(weeks: list[tuple[str, int]]) -> plots.Plot:
+def _plot(weeks: list[tuple[str, int]]) -> plots.BarPlot:
     return plots.bars(
         [count for _week, count in weeks],
         labels=[week for week, _count in weeks],

@@ -209,7 +209,7 @@ def say_welcome(school: School, seconds: float) -> None:
     lines.append(f"  Back office   {school.url}/admin")
     if not school.production:
         if school.env.get("STRIPE_API_BASE") == school.sandbox_url:
-            lines.append(f"  Local Stripe  {school.sandbox_url}/   pay with the card 4242 4242 4242 4242")
+            lines.append(f"  Local Stripe  {school.sandbox_url}/stripe    pay with the card 4242 4242 4242 4242")
         lines.append(f"  Mailbox       {school.sandbox_url}/mailbox   every message that the school sends")
     people = demo_people(school.data)
     if people:

@@ -171,9 +171,7 @@ def _masked(key: str) -> str:
 def _check_version(request: Request) -> None:
     version = request.headers.get("Stripe-Version", API_VERSION)
     if version != API_VERSION:
-        raise InvalidRequest(
-            f"Invalid Stripe API version: {version}. The local Stripe speaks {API_VERSION} only."
-        )
+        raise InvalidRequest(f"Invalid Stripe API version: {version}. The local Stripe speaks {API_VERSION} only.")
 
 
 async def _parameters(request: Request) -> dict[str, Raw]:
@@ -220,6 +218,4 @@ def _cut(answer: Answer) -> Response:
         await asyncio.sleep(0.05)
         raise ConnectionCut
 
-    return Response(
-        half(), answer.status, {"Content-Length": str(len(whole))}, content_type="application/json"
-    )
+    return Response(half(), answer.status, {"Content-Length": str(len(whole))}, content_type="application/json")

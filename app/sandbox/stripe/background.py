@@ -98,9 +98,7 @@ class Background:
         started = time.monotonic()
         status, answer = await self._post(endpoint.doc["url"], body, headers)
         with work.store.transaction():
-            deliveries.record(
-                work, delivery, status=status, answer=answer, seconds=time.monotonic() - started
-            )
+            deliveries.record(work, delivery, status=status, answer=answer, seconds=time.monotonic() - started)
 
     async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int | None, str]:
         timeout = behaviour.current(self.account.store).delivery_timeout

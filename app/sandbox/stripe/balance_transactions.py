@@ -46,9 +46,7 @@ def for_refund(work: Work, refund: Doc, *, failed: bool = False) -> Doc:
     return _new(work, refund, amount, 0, [], kind, description)
 
 
-def _new(
-    work: Work, source: Doc, amount: int, fee: int, details: list[Doc], kind: str, text: str | None
-) -> Doc:
+def _new(work: Work, source: Doc, amount: int, fee: int, details: list[Doc], kind: str, text: str | None) -> Doc:
     doc: Doc = {
         "id": ids.new("txn"),
         "object": "balance_transaction",

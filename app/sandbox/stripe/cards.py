@@ -41,9 +41,7 @@ FUNDS = Decline(
 )
 LOST = Decline("card_declined", "lost_card", "Your card was declined.", advice="do_not_try_again")
 STOLEN = Decline("card_declined", "stolen_card", "Your card was declined.", advice="do_not_try_again")
-EXPIRED = Decline(
-    "expired_card", "expired_card", "Your card has expired.", "exp_month", advice="do_not_try_again"
-)
+EXPIRED = Decline("expired_card", "expired_card", "Your card has expired.", "exp_month", advice="do_not_try_again")
 CVC = Decline("incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect.", "cvc", advice=None)
 PROCESSING = Decline(
     "processing_error",

@@ -103,9 +103,7 @@ def _outcome(charge_id: str, decline: Decline | None) -> Doc:
     return outcome
 
 
-def _details(
-    work: Work, method: Doc, intent: Doc, decline: Decline | None, captured: bool, authenticated: bool
-) -> Doc:
+def _details(work: Work, method: Doc, intent: Doc, decline: Decline | None, captured: bool, authenticated: bool) -> Doc:
     sort = method[method["type"]]
     if method["type"] == "sepa_debit":
         bank = ("bank_code", "branch_code", "country", "fingerprint", "last4")
@@ -128,9 +126,7 @@ def _details(
         "checks": {
             "address_line1_check": None,
             "address_postal_code_check": None,
-            "cvc_check": ("fail" if decline and decline.code == "incorrect_cvc" else "pass")
-            if has_cvc
-            else None,
+            "cvc_check": ("fail" if decline and decline.code == "incorrect_cvc" else "pass") if has_cvc else None,
         },
         "electronic_commerce_indicator": "05" if authenticated else None,
         "extended_authorization": {"status": "disabled"},
@@ -194,9 +190,7 @@ def update_charge(call: Call) -> Doc:
     if "customer" in params:
         call.referred("customer", "customer")
         if doc["customer"] not in (None, params["customer"]):
-            raise InvalidRequest(
-                "The customer of a charge can only be set when it has none.", param="customer"
-            )
+            raise InvalidRequest("The customer of a charge can only be set when it has none.", param="customer")
         changes["customer"] = params["customer"]
     if "shipping" in params:
         changes["shipping"] = customers.shipping_of(params["shipping"])

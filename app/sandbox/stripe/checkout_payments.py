@@ -133,9 +133,7 @@ def answer_bank(work: Work, intent: Doc, *, proved: bool) -> CardRefused | None:
 
 def session_of(work: Work, intent: Doc) -> Doc | None:
     """The session that an intent was made for."""
-    found = work.store.find(
-        "checkout.session", equals({"intent": intent["id"]}, intent="payment_intent"), limit=1
-    )
+    found = work.store.find("checkout.session", equals({"intent": intent["id"]}, intent="payment_intent"), limit=1)
     return found[0] if found else None
 
 

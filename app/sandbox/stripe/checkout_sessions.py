@@ -105,9 +105,7 @@ def _new(call: Call, params: Doc, lines: list[line_items.Line], customer: Doc | 
         | {"card": {"request_three_d_secure": "automatic"}},
         "payment_method_types": types,
         "permissions": None,
-        "phone_number_collection": {
-            "enabled": params.get("phone_number_collection", {}).get("enabled", False)
-        },
+        "phone_number_collection": {"enabled": params.get("phone_number_collection", {}).get("enabled", False)},
         "recovered_from": None,
         "saved_payment_method_options": _saved_options(params, customer),
         "setup_intent": None,
@@ -175,9 +173,7 @@ def _automatic_tax(sent: Doc | None) -> Doc:
 def _consent(sent: Doc | None) -> Doc | None:
     if sent is None:
         return None
-    return {
-        name: sent.get(name) for name in ("payment_method_reuse_agreement", "promotions", "terms_of_service")
-    }
+    return {name: sent.get(name) for name in ("payment_method_reuse_agreement", "promotions", "terms_of_service")}
 
 
 def _invoice_creation(sent: Doc | None) -> Doc:
@@ -236,9 +232,7 @@ def _check_mode(params: Doc) -> None:
     if mode != "payment":
         raise InvalidRequest(f"The local Stripe plays mode=payment only, not mode={mode}.", param="mode")
     if ui_mode != "hosted_page":
-        raise InvalidRequest(
-            f"The local Stripe plays ui_mode=hosted_page only, not {ui_mode}.", param="ui_mode"
-        )
+        raise InvalidRequest(f"The local Stripe plays ui_mode=hosted_page only, not {ui_mode}.", param="ui_mode")
     for name in ("return_url", "redirect_on_completion"):
         if name in params:
             raise InvalidRequest(f"{name} cannot be sent when ui_mode is hosted_page.", param=name)
@@ -250,9 +244,7 @@ def _check_mode(params: Doc) -> None:
             param="payment_method_collection",
         )
     if params.get("submit_type") == "subscribe":
-        raise InvalidRequest(
-            "submit_type=subscribe can only be sent in subscription mode.", param="submit_type"
-        )
+        raise InvalidRequest("submit_type=subscribe can only be sent in subscription mode.", param="submit_type")
 
 
 def _check_url(url: str, param: str) -> None:
@@ -265,21 +257,15 @@ def _check_expiry(call: Call, at: int | None) -> None:
     if at is None:
         return
     if at < call.now + SOONEST - 1:
-        raise InvalidRequest(
-            "The expires_at timestamp must be at least 30 minutes from now.", param="expires_at"
-        )
+        raise InvalidRequest("The expires_at timestamp must be at least 30 minutes from now.", param="expires_at")
     if at > call.now + LATEST:
-        raise InvalidRequest(
-            "The expires_at timestamp must be less than 24 hours from now.", param="expires_at"
-        )
+        raise InvalidRequest("The expires_at timestamp must be less than 24 hours from now.", param="expires_at")
 
 
 def _check_data(data: Doc) -> None:
     for name in NOT_PLAYED_DATA:
         if name in data:
-            raise InvalidRequest(
-                f"The local Stripe does not play {name}.", param=f"payment_intent_data[{name}]"
-            )
+            raise InvalidRequest(f"The local Stripe does not play {name}.", param=f"payment_intent_data[{name}]")
     customers.check_email(data.get("receipt_email"), "payment_intent_data[receipt_email]")
     for name, shortest in (("statement_descriptor", 5), ("statement_descriptor_suffix", 1)):
         check_descriptor(data.get(name), f"payment_intent_data[{name}]", shortest=shortest)

@@ -146,9 +146,7 @@ def delete_customer(call: Call) -> Doc:
     """Delete a customer: it can no longer be used, its payments stay."""
     doc = call.named("customer")
     call.store.bury(doc["id"])
-    for method in call.store.find(
-        "payment_method", lists.equals({"customer": doc["id"]}, customer="customer")
-    ):
+    for method in call.store.find("payment_method", lists.equals({"customer": doc["id"]}, customer="customer")):
         call.change(method, {"customer": None})
     call.emit("customer.deleted", doc)
     return deleted(doc)

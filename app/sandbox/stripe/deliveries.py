@@ -30,9 +30,7 @@ class Delivery:
 
 def queue(work: Work, event: Doc) -> int:
     """Queue an event for every enabled endpoint that wants it. Gives the number of endpoints."""
-    endpoints = [
-        item for item in work.store.find("webhook_endpoint", oldest_first=True) if wants(item, event["type"])
-    ]
+    endpoints = [item for item in work.store.find("webhook_endpoint", oldest_first=True) if wants(item, event["type"])]
     for endpoint in endpoints:
         send_to(work, event, endpoint)
     return len(endpoints)

@@ -44,9 +44,7 @@ def expand(work: Work, doc: Doc, paths: list[str]) -> Doc:
         parts = path.split(".")
         depth = len(parts) - (1 if doc.get("object") == "list" else 0)
         if depth > DEEPEST:
-            raise InvalidRequest(
-                f"You cannot expand more than {DEEPEST} levels of a property.", param="expand"
-            )
+            raise InvalidRequest(f"You cannot expand more than {DEEPEST} levels of a property.", param="expand")
         doc = _expand(work, doc, parts, path)
     return doc
 
@@ -73,6 +71,8 @@ def _expand_field(work: Work, value: Doc, parts: list[str], path: str, at: Place
     maker = ON_REQUEST.get((kind, dotted))
     if maker is not None:
         made = maker(work, root) if value.get(field) is None else value[field]
+        if made is None:
+            return value
         return {**value, field: _expand(work, made, rest, path, (root, dotted))}
     sort = fields_of(kind, way).get(field)
     if sort == "reference":

@@ -64,24 +64,17 @@ def _line(work: Work, sent: Doc, path: str) -> Line:
             param="line_items",
         )
     if price["unit_amount_decimal"] is None:
-        raise InvalidRequest(
-            "The local Stripe sells only prices with a fixed amount per unit.", param=f"{path}[price]"
-        )
+        raise InvalidRequest("The local Stripe sells only prices with a fixed amount per unit.", param=f"{path}[price]")
     quantity = sent.get("quantity")
     if quantity is None:
-        raise InvalidRequest(
-            f"Quantity is required. Add quantity to {path}.", code="parameter_missing", param=path
-        )
+        raise InvalidRequest(f"Quantity is required. Add quantity to {path}.", code="parameter_missing", param=path)
     if not 1 <= quantity <= MOST_QUANTITY:
         raise InvalidRequest(
             f"This value must be between 1 and {MOST_QUANTITY} (it currently is '{quantity}').",
             code="parameter_invalid_integer",
             param=f"{path}[quantity]",
         )
-    rates = [
-        _rate(work, rate, f"{path}[tax_rates][{place}]")
-        for place, rate in enumerate(sent.get("tax_rates", []))
-    ]
+    rates = [_rate(work, rate, f"{path}[tax_rates][{place}]") for place, rate in enumerate(sent.get("tax_rates", []))]
     return Line(
         price=price,
         name=product["name"],
@@ -163,9 +156,7 @@ def add_taxes(lines: list[Line]) -> None:
     """Work out the taxes of each line after its discount."""
     for line in lines:
         base = Decimal(line.subtotal - line.discount)
-        inclusive = sum(
-            (Decimal(str(rate["percentage"])) for rate in line.rates if rate["inclusive"]), Decimal(0)
-        )
+        inclusive = sum((Decimal(str(rate["percentage"])) for rate in line.rates if rate["inclusive"]), Decimal(0))
         net = base / (1 + inclusive / 100)
         line.taxes = [
             {

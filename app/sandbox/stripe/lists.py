@@ -72,9 +72,7 @@ def equals(params: Doc, **fields: str) -> Where:
     for name, path in fields.items():
         if params.get(name) is not None:
             value = params[name]
-            where.append(
-                (f"json_extract(doc, '$.{path}') = ?", int(value) if isinstance(value, bool) else value)
-            )
+            where.append((f"json_extract(doc, '$.{path}') = ?", int(value) if isinstance(value, bool) else value))
     return where
 
 

@@ -50,9 +50,7 @@ def operation(
 
 def find(method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
     """The operation for a request, with the ids in its path. Fixed segments win over ids."""
-    matches = [
-        (item, match) for item in OPERATIONS if item.method == method and (match := item.pattern.match(path))
-    ]
+    matches = [(item, match) for item in OPERATIONS if item.method == method and (match := item.pattern.match(path))]
     if not matches:
         return None
     best, match = min(matches, key=lambda pair: pair[0].path.count("{"))

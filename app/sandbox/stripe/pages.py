@@ -172,9 +172,7 @@ def success_url(session: Doc) -> str:
     return url.replace("{CHECKOUT_SESSION_ID}", session["id"])
 
 
-def _draw(
-    work: Work, session: Doc, form: dict[str, str], errors: dict[str, str], status: int = 200
-) -> Response:
+def _draw(work: Work, session: Doc, form: dict[str, str], errors: dict[str, str], status: int = 200) -> Response:
     return rendering.page(
         "pay.html",
         status,
@@ -257,9 +255,7 @@ def _expiry(work: Work, text: str) -> tuple[int, int]:
     if len(digits) == 3:
         digits = f"0{digits}"
     if len(digits) not in (4, 6):
-        raise CardRefused(
-            _("Enter the expiry date as month and year, such as 12 / 27."), code="invalid_expiry_month"
-        )
+        raise CardRefused(_("Enter the expiry date as month and year, such as 12 / 27."), code="invalid_expiry_month")
     century = datetime.fromtimestamp(work.now, UTC).year // 100 * 100
     year = int(digits[2:])
     return int(digits[:2]), year if year > 99 else century + year

@@ -27,9 +27,7 @@ LONGEST = {
 DESCRIPTOR_REFUSES = set("<>\\'\"*")
 
 
-def read(
-    schema: schemas.Fields, raw: dict[str, Raw], unsettable: frozenset[str] = frozenset()
-) -> dict[str, Any]:
+def read(schema: schemas.Fields, raw: dict[str, Raw], unsettable: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The parameters as Python values, None for those sent to be unset.
 
     Raises InvalidRequest for the first that Stripe would refuse.
@@ -47,9 +45,7 @@ def name_of(path: str, key: str) -> str:
 def _refuse_unknown(schema: schemas.Fields, raw: dict[str, Raw], path: str) -> None:
     unknown = [name_of(path, key) for key in raw if key not in schema.fields]
     if len(unknown) == 1:
-        raise InvalidRequest(
-            f"Received unknown parameter: {unknown[0]}", code="parameter_unknown", param=unknown[0]
-        )
+        raise InvalidRequest(f"Received unknown parameter: {unknown[0]}", code="parameter_unknown", param=unknown[0])
     if unknown:
         raise InvalidRequest(
             f"Received unknown parameters: {', '.join(unknown)}", code="parameter_unknown", param=unknown[0]

@@ -169,8 +169,7 @@ def _match(method: Doc | None, customer: Doc | None) -> None:
         return
     if customer is None:
         raise InvalidRequest(
-            f"The payment method {method['id']} belongs to the customer {method['customer']}. "
-            "Send that customer too.",
+            f"The payment method {method['id']} belongs to the customer {method['customer']}. Send that customer too.",
             param="payment_method",
         )
     if method["customer"] != customer["id"]:
@@ -245,9 +244,7 @@ def confirm_payment_intent(call: Call) -> Doc:
     customer = None if doc["customer"] is None else call.find(doc["customer"], "customer")
     _match(method, customer)
     changes: Doc = {
-        name: params[name]
-        for name in ("receipt_email", "setup_future_usage", "capture_method")
-        if name in params
+        name: params[name] for name in ("receipt_email", "setup_future_usage", "capture_method") if name in params
     }
     if "shipping" in params:
         changes["shipping"] = customers.shipping_of(params["shipping"])
@@ -289,9 +286,7 @@ def capture_payment_intent(call: Call) -> Doc:
     doc, params = call.named("payment_intent", "intent"), call.params
     _check(call, params)
     changes: Doc = {
-        name: params[name]
-        for name in ("statement_descriptor", "statement_descriptor_suffix")
-        if name in params
+        name: params[name] for name in ("statement_descriptor", "statement_descriptor_suffix") if name in params
     }
     if "metadata" in params:
         changes["metadata"] = merged_metadata(doc["metadata"], params["metadata"])
@@ -332,9 +327,7 @@ def cancel_payment_intent(call: Call) -> Doc:
     doc = call.named("payment_intent", "intent")
     if doc["status"] not in CANCELABLE:
         raise _unexpected(doc, "could not be canceled", CANCELABLE)
-    session = call.store.find(
-        "checkout.session", lists.equals({"intent": doc["id"]}, intent="payment_intent"), limit=1
-    )
+    session = call.store.find("checkout.session", lists.equals({"intent": doc["id"]}, intent="payment_intent"), limit=1)
     if session and session[0]["status"] == "open":
         raise WrongState(
             f"You cannot cancel this PaymentIntent: the Checkout Session {session[0]['id']} is open. "

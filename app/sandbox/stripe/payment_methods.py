@@ -96,18 +96,12 @@ def check_card(work: Work, number: str, month: int, year: int, cvc: str | None) 
     if not cards.passes_luhn(digits):
         raise CardRefused("Your card number is incorrect.", code="incorrect_number", param="number")
     if not 1 <= month <= 12:
-        raise CardRefused(
-            "Your card's expiration month is invalid.", code="invalid_expiry_month", param="exp_month"
-        )
+        raise CardRefused("Your card's expiration month is invalid.", code="invalid_expiry_month", param="exp_month")
     today = datetime.fromtimestamp(work.now, UTC)
     if not today.year <= full_year(year) <= today.year + 50:
-        raise CardRefused(
-            "Your card's expiration year is invalid.", code="invalid_expiry_year", param="exp_year"
-        )
+        raise CardRefused("Your card's expiration year is invalid.", code="invalid_expiry_year", param="exp_year")
     if (full_year(year), month) < (today.year, today.month):
-        raise CardRefused(
-            "Your card's expiration month is invalid.", code="invalid_expiry_month", param="exp_month"
-        )
+        raise CardRefused("Your card's expiration month is invalid.", code="invalid_expiry_month", param="exp_month")
     if cvc is not None and not (cvc.isdigit() and len(cvc) == cards.cvc_length(cards.brand_of(digits))):
         raise CardRefused("Your card's security code is invalid.", code="invalid_cvc", param="cvc")
 
@@ -168,9 +162,7 @@ def new_debit(
     """Keep a payment method for a bank account. Known test IBANs settle or fail after a while."""
     account = iban.replace(" ", "").upper()
     if len(account) < 15 or not account[:2].isalpha() or not account[2:].isalnum():
-        raise InvalidRequest(
-            "The IBAN you provided is invalid.", code="invalid_bank_account_iban", param="iban"
-        )
+        raise InvalidRequest("The IBAN you provided is invalid.", code="invalid_bank_account_iban", param="iban")
     sort: Doc = {
         "bank_code": account[4:12],
         "branch_code": "",

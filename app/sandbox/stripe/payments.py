@@ -98,9 +98,7 @@ def _take(work: Work, intent: Doc, method: Doc, *, authenticated: bool) -> Doc:
         "last_payment_error": None,
     }
     if manual:
-        intent = work.change(
-            intent, {**done, "status": "requires_capture", "amount_capturable": intent["amount"]}
-        )
+        intent = work.change(intent, {**done, "status": "requires_capture", "amount_capturable": intent["amount"]})
         work.emit("payment_intent.amount_capturable_updated", intent)
         return intent
     intent = work.change(intent, {**done, "status": "succeeded", "amount_received": intent["amount"]})
@@ -149,9 +147,7 @@ def _failed(work: Work, intent: Doc, error: CardRefused, charge_id: str | None) 
 
 def _debit(work: Work, intent: Doc, method: Doc) -> Attempt:
     """A bank debit is under way for a while; a timer says how it ended."""
-    charge = charges.new_charge(
-        work, intent, method, decline=None, captured=True, authenticated=False, pending=True
-    )
+    charge = charges.new_charge(work, intent, method, decline=None, captured=True, authenticated=False, pending=True)
     work.insert(charge, event="charge.pending")
     intent = work.change(
         intent,

@@ -68,9 +68,7 @@ def build(work: Work, params: Doc, path: str) -> Doc:
         "unit_amount_decimal": decimal,
     }
     if "tiers" in params:
-        doc["tiers"] = [
-            _tier(tier, name_of(path, "tiers"), place) for place, tier in enumerate(params["tiers"])
-        ]
+        doc["tiers"] = [_tier(tier, name_of(path, "tiers"), place) for place, tier in enumerate(params["tiers"])]
     if "currency_options" in params:
         doc["currency_options"] = _options(params["currency_options"], name_of(path, "currency_options"))
     _claim_lookup_key(work, doc, transfer=params.get("transfer_lookup_key", False))
@@ -90,9 +88,7 @@ def _amount(params: Doc, path: str) -> tuple[int | None, str | None]:
         return None, None
     for name in ("tiers", "tiers_mode"):
         if name in params:
-            raise InvalidRequest(
-                f"{name} can only be sent with billing_scheme=tiered.", param=name_of(path, name)
-            )
+            raise InvalidRequest(f"{name} can only be sent with billing_scheme=tiered.", param=name_of(path, name))
     whole, decimal = money.unit_amounts(params.get("unit_amount"), params.get("unit_amount_decimal"), path)
     custom = (params.get("custom_unit_amount") or {}).get("enabled", False)
     if custom and decimal is not None:
@@ -152,9 +148,7 @@ def _options(sent: dict[str, Doc], path: str) -> Doc:
     options: Doc = {}
     for currency, option in sent.items():
         name = f"{path}[{currency}]"
-        whole, decimal = money.unit_amounts(
-            option.get("unit_amount"), option.get("unit_amount_decimal"), name
-        )
+        whole, decimal = money.unit_amounts(option.get("unit_amount"), option.get("unit_amount_decimal"), name)
         options[money.currency_of(currency, name)] = {
             "custom_unit_amount": _custom(option.get("custom_unit_amount")),
             "tax_behavior": option.get("tax_behavior", "unspecified"),
@@ -190,9 +184,7 @@ def retrieve_price(call: Call) -> Doc:
 def update_price(call: Call) -> Doc:
     """Change what may change of a price: never its amount, currency or period."""
     doc, params = call.named("price", "price"), call.params
-    changes: dict[str, Any] = {
-        name: params[name] for name in ("active", "nickname", "lookup_key") if name in params
-    }
+    changes: dict[str, Any] = {name: params[name] for name in ("active", "nickname", "lookup_key") if name in params}
     if "metadata" in params:
         changes["metadata"] = merged_metadata(doc["metadata"], params["metadata"])
     if "tax_behavior" in params:
@@ -244,8 +236,5 @@ def tiers_of(work: Work, doc: Doc) -> list[Doc]:
 @on_request("price", "currency_options")
 def currency_options_of(work: Work, doc: Doc) -> Doc:
     """The price in each of its currencies, its own first."""
-    own = {
-        name: doc[name]
-        for name in ("custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal")
-    }
+    own = {name: doc[name] for name in ("custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal")}
     return {doc["currency"]: own, **work.hidden(doc["id"]).get("currency_options", {})}

@@ -44,9 +44,7 @@ def new_product(work: Work, params: Doc, path: str = "") -> Doc:
     _check(params, path)
     product_id = params.get("id") or ids.new("prod")
     if work.store.get(product_id) is not None:
-        raise InvalidRequest(
-            f"Product already exists: {product_id}", code="resource_already_exists", param="id"
-        )
+        raise InvalidRequest(f"Product already exists: {product_id}", code="resource_already_exists", param="id")
     return {
         "id": product_id,
         "object": "product",
@@ -104,10 +102,7 @@ def _check(params: Doc, path: str = "") -> None:
 
 @operation("GET", "/v1/products/{id}", ProductRetrieveParams)
 def retrieve_product(call: Call) -> Doc:
-    """One product; one that was deleted is said to be so."""
-    record = call.store.get(call.ids["id"])
-    if record is not None and record.gone and record.doc["object"] == "product":
-        return deleted(record.doc)
+    """One product."""
     return call.named("product")
 
 

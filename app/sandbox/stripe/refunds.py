@@ -78,9 +78,7 @@ def _refundable(call: Call, params: Doc) -> Doc:
             code="charge_not_refundable",
         )
     if charge["disputed"]:
-        raise WrongState(
-            f"Charge {charge['id']} is disputed, so it cannot be refunded.", code="charge_disputed"
-        )
+        raise WrongState(f"Charge {charge['id']} is disputed, so it cannot be refunded.", code="charge_disputed")
     if charge["refunded"]:
         raise WrongState(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
     return charge
@@ -241,6 +239,4 @@ def cancel_refund(call: Call) -> Doc:
 @operation("GET", "/v1/refunds", RefundListParams)
 def list_refunds(call: Call) -> Doc:
     """Refunds, newest first."""
-    return lists.page(
-        call, "refund", lists.equals(call.params, charge="charge", payment_intent="payment_intent")
-    )
+    return lists.page(call, "refund", lists.equals(call.params, charge="charge", payment_intent="payment_intent"))

@@ -39,9 +39,7 @@ def moment(seconds: float) -> str:
 ENVIRONMENT = _environment()
 
 
-def page(
-    template: str, status: int = 200, *, goes_to: list[str | None] | None = None, **context: Any
-) -> Response:
+def page(template: str, status: int = 200, *, goes_to: list[str | None] | None = None, **context: Any) -> Response:
     """A page. `goes_to` are the addresses that its forms may end at: redirects count, for browsers."""
     html = ENVIRONMENT.get_template(template).render(
         stylesheet=url_for("stripe.static", filename="stripe.css"), **context

@@ -47,9 +47,7 @@ def change_quantities(work: Work, session: Doc, wanted: dict[str, int]) -> str |
 
 def _reprice(work: Work, session: Doc, sent: list[Doc], quantities: dict[str, int]) -> None:
     items = checkout_sessions.lines_of(work, session)
-    lines = [
-        line_items.again(work, item, quantities.get(item["id"], int(item["quantity"]))) for item in items
-    ]
+    lines = [line_items.again(work, item, quantities.get(item["id"], int(item["quantity"]))) for item in items]
     discount = discounts.apply(work, sent, session["customer"], lines)
     line_items.add_taxes(lines)
     totals = line_items.totals(lines)

@@ -138,9 +138,7 @@ def node_of(hint: Any) -> Node:
 
 def _union(hints: tuple[Any, ...]) -> Node:
     # `Dict[str, str] | UntypedStripeObject[str]` are the same thing on the wire.
-    hints = tuple(
-        hint for hint in hints if hint is not type(None) and "UntypedStripeObject" not in repr(hint)
-    )
+    hints = tuple(hint for hint in hints if hint is not type(None) and "UntypedStripeObject" not in repr(hint))
     texts = [node for node in map(node_of, hints) if isinstance(node, Text)]
     others = [node for node in map(node_of, hints) if not isinstance(node, Text)]
     options: list[Node] = list(others)

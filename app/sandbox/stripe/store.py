@@ -159,9 +159,7 @@ class Store:
 
     def keep_setting(self, name: str, value: Any) -> None:
         """Keep a setting over restarts."""
-        self.db.execute(
-            "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, json.dumps(value))
-        )
+        self.db.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, json.dumps(value)))
 
     def set_timer(self, due: float, kind: str, subject: str) -> None:
         """Have `kind` done to `subject` at the time `due`."""
