@@ -51,9 +51,13 @@ def create_app(config: Config | None = None) -> Lectern:
     plates.install(app)
     load_domains(app)
     guards.install(app, importlib.import_module("app.accounts.sessions").is_fresh)
-    app.before_serving(lambda: start(config))
+
+    @app.before_serving
+    async def open_connections() -> None:
+        await start(config)
+
     app.after_serving(stop)
-    app.asgi_app = assets.AssetServer(app.asgi_app, files)  # type: ignore[method-assign, assignment]
+    app.asgi_app = assets.AssetServer(app.asgi_app, files)  # type: ignore[method-assign, assignment, arg-type]
     return app
 
 

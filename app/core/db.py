@@ -89,11 +89,13 @@ async def disconnect() -> None:
 
 
 async def _init_connection(connection: asyncpg.Connection) -> None:
+    # In binary form, since COPY knows no other; its first byte is the version of the format.
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
-        encoder=lambda value: orjson.dumps(value, default=str).decode(),
-        decoder=orjson.loads,
+        format="binary",
+        encoder=lambda value: b"\x01" + orjson.dumps(value, default=str),
+        decoder=lambda value: orjson.loads(value[1:]),
     )
 
 
@@ -164,7 +166,7 @@ async def transaction(isolation: str | None = None) -> AsyncIterator[None]:
             yield
         return
     connection = await _held(kept)
-    options = {"isolation": isolation} if isolation else {}
+    options: dict[str, Any] = {"isolation": isolation} if isolation else {}
     async with connection.transaction(**options):
         kept.depth += 1
         try:
@@ -260,14 +262,14 @@ async def _fetch(sql: str, binds: dict[str, Any]) -> list[asyncpg.Record]:
     _note(statement)
     try:
         async with _raw() as connection:
-            return await connection.fetch(statement, *arguments)
+            return list(await connection.fetch(statement, *arguments))
     except _GONE:
         if in_transaction() or not _READ.match(sql):
             raise
         await release()
         await asyncio.sleep(0.05)
         async with _raw() as connection:
-            return await connection.fetch(statement, *arguments)
+            return list(await connection.fetch(statement, *arguments))
 
 
 def _note(statement: str) -> None:

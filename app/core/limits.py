@@ -34,10 +34,17 @@ return {n, redis.call('TTL', KEYS[1])}
 async def check(name: str, key: str, limit: Limit) -> None:
     """Count one use of `name` by `key`. Raises TooMany when that is more than the limit allows."""
     full = f"limit:{name}:{limit.seconds}:{key}"
-    counted = await cache.call(lambda client: client.eval(_COUNT, 1, full, limit.seconds))  # type: ignore[arg-type, return-value]
+    counted = await cache.call(lambda client: client.eval(_COUNT, 1, full, limit.seconds))
     used, wait = (int(counted[0]), int(counted[1])) if counted else _count_here(full, limit)
     if used > limit.count:
         raise TooMany(retry_after=max(1, wait))
+
+
+async def forget(name: str, key: str, limit: Limit) -> None:
+    """Let `key` begin anew: what it was counted for turned out well."""
+    full = f"limit:{name}:{limit.seconds}:{key}"
+    _local.pop(full, None)
+    await cache.call(lambda client: client.delete(full))
 
 
 def _count_here(key: str, limit: Limit) -> tuple[int, int]:

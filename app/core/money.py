@@ -44,6 +44,12 @@ def format_money(minor: int, currency: str, locale: str = "en") -> str:
     )
 
 
+def plain_amount(minor: int, currency: str) -> str:
+    """`24950, "EUR"` as `249.50`, the way it stands in a form or a CSV file."""
+    digits = get_currency_precision(currency)
+    return f"{Decimal(minor).scaleb(-digits):.{digits}f}"
+
+
 def parse_money(text: str, currency: str) -> int:
     """Minor units of what a person typed (`249`, `249.00`, `1,249.50`, `249,50`).
 

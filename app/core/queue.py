@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import orjson
 import structlog
@@ -182,7 +183,7 @@ async def _drain_one(pg_job: Job) -> None:
         await Queries(AsyncpgDriver(connection)).log_jobs([outcome])
 
 
-_DRAIN_WORKER = "00000000-0000-4000-8000-000000000001"
+_DRAIN_WORKER = UUID(int=1)
 
 
 async def requeue(job_id: int) -> bool:

@@ -1,6 +1,6 @@
 """The school's own settings: one row, edited in the back office, read on every request from a hot copy."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +23,20 @@ class School:
     tax_percent: str = "0"
     tax_label: str = "VAT"
     legal_line: str = ""
+    disclaimer: str = ""
+    # The front page, in the owner's words. A drawing of static/art may open it.
+    home_title: str = ""
+    home_lead: str = ""
+    home_art: str = ""
+    home_art_label: str = ""
+    home_art_caption: str = ""
+    # [{"mark", "text", "path"}]: what the drawing points at.
+    home_key: list[dict[str, str]] = field(default_factory=list)
+    home_excerpt: str = ""
+    # "course-slug/lesson-slug" of the free lesson that the excerpt is from.
+    home_excerpt_from: str = ""
+    # [{"quote", "by"}]: what students say.
+    home_voices: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -43,7 +57,7 @@ async def school() -> School:
     version = await cache.version("school")
     if _copy is None or version is None or version != _copy_version:
         stored = await db.value("SELECT value FROM settings WHERE name = 'school'") or {}
-        known = {field.name for field in fields(School)}
+        known = {one.name for one in fields(School)}
         _copy = School(**{name: value for name, value in stored.items() if name in known})
         _copy_version = version
     return _copy

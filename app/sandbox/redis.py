@@ -85,6 +85,7 @@ class Redis:
             self.process = None
             self.socket.unlink(missing_ok=True)
         if self._lock is not None:
+            processes.leave_socket_folder(self._sockets, self.folder)
             os.close(self._lock)
             self._lock = None
 

@@ -1,7 +1,7 @@
 """Errors become pages: the right status, a clear sentence, a request id; a fault is logged, a refusal is not."""
 
 import structlog
-from quart import Quart, Response, g, redirect, request, url_for
+from quart import Quart, Response, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from app.core.errors import Refused, SignInNeeded
@@ -37,9 +37,7 @@ def _to_sign_in(*, fresh: bool) -> Response:
     address = url_for("accounts.show_login", next=safe_next(came_from, "/"), fresh="1" if fresh else None)
     if is_htmx():
         return Response("", status=200, headers={"HX-Redirect": address})
-    answer = redirect(address, 303)
-    assert isinstance(answer, Response)
-    return answer
+    return Response("", status=303, headers={"Location": address})
 
 
 async def _show_http_error(error: Exception) -> Response:

@@ -1,35 +1,28 @@
-"""A plate for a thing without a picture: a line engraving drawn from its name, always the same for the same name.
+"""Plates: line engravings for courses that have no picture, drawn from the letters of a slug.
 
-Two symbols, `line` and `mark`, in a box of 400 by 500, like the files under `static/art`.
+The same slug always gives the same plate. A plate has two symbols, ``line`` and ``mark``, like the files in
+``static/art``; the sheet ``plate.css`` colours them. Coordinates are in a box of 400 by 500.
 """
 
-import hashlib
-from collections.abc import Callable
-from functools import lru_cache
-from math import cos, exp, pi, sin
+import math
+from collections.abc import Callable, Iterable
 from random import Random
 
 from quart import Blueprint, Quart, Response
 
-from app.core.errors import NotFound
 from app.web.guards import public
 
 routes = Blueprint("plates", __name__)
-_WIDTH, _HEIGHT = 400, 500
+
+WIDTH, HEIGHT = 400, 500
+Layers = tuple[str, str]
 
 
-def address(name: str) -> str:
-    """Where the plate of this name is drawn."""
-    return f"/art/{name}.svg"
-
-
-@routes.get("/art/<name>.svg")
+@routes.get("/plates/<slug>.svg")
 @public()
-async def show_plate(name: str) -> Response:
-    """Any name has a plate; it is drawn in a few milliseconds and kept by the browser."""
-    if len(name) > 100:
-        raise NotFound
-    response = Response(draw(name), content_type="image/svg+xml; charset=utf-8")
+async def show_plate(slug: str) -> Response:
+    """The plate of a slug. It never changes, so it may be kept for ever."""
+    response = Response(draw(slug[:100]), content_type="image/svg+xml")
     response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response
 
@@ -39,70 +32,129 @@ def install(app: Quart) -> None:
     app.register_blueprint(routes)
 
 
-@lru_cache(maxsize=64)
-def draw(name: str) -> str:
-    """The SVG of a name."""
-    rng = Random(hashlib.sha256(name.encode("utf-8", "replace")).digest())  # noqa: S311 (a picture, not a secret)
-    line, mark = rng.choice(_FAMILIES)(rng)
-    shared = 'viewBox="0 0 400 500" preserveAspectRatio="xMidYMid slice" fill="none" stroke="currentColor"'
+def draw(slug: str) -> str:
+    """The SVG document of a plate, 2 to 12 KB. Any text is a slug; an empty one is too."""
+    chance = Random(f"plate {slug}")  # noqa: S311 - a drawing, not a secret
+    line, mark = chance.choice(FAMILIES)(chance)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg"><symbol id="line" {shared}>{line}</symbol>'
-        f'<symbol id="mark" {shared}>{mark}</symbol></svg>'
+        '<svg xmlns="http://www.w3.org/2000/svg">'
+        f"{_symbol('line', line)}{_symbol('mark', mark)}"
+        f'<use href="#line" color="#4a514c"/><use href="#mark" color="#1f5a3c"/></svg>'
     )
 
 
-def _path(points: list[tuple[float, float]], width: float = 1) -> str:
-    steps = "L".join(f"{round(x, 1):g} {round(y, 1):g}" for x, y in points)
-    return f'<path d="M{steps}" stroke-width="{width:g}"/>'
+def bars(chance: Random) -> Layers:
+    """Days of a market as strokes from low to high, with a quiet stretch marked."""
+    count, level = 48, 250.0
+    days = []
+    drift = chance.uniform(-1.2, 1.2)
+    for day in range(count):
+        level = min(400.0, max(100.0, level + chance.gauss(drift, 13)))
+        reach = abs(chance.gauss(16, 9)) + 4
+        days.append((24 + day * 7.5, level - reach, level + reach))
+    start = chance.randrange(8, count - 18)
+    marked = range(start, start + chance.randrange(6, 12))
+    middle = sum(top + bottom for _, top, bottom in days) / (2 * count)
+    days = [(x, top + 250 - middle, bottom + 250 - middle) for x, top, bottom in days]
+    line = "".join(_stroke(*day) for number, day in enumerate(days) if number not in marked)
+    mark = "".join(_stroke(*days[number]) for number in marked)
+    floor = max(days[number][2] for number in marked) + 14
+    left, right = days[marked[0]][0] - 4, days[marked[-1]][0] + 4
+    bracket = f"M{left:.1f} {floor - 8:.1f}V{floor:.1f}H{right:.1f}V{floor - 8:.1f}"
+    return _path(line, 2.2), _path(mark, 3.4) + _path(bracket, 1.6)
 
 
-def _waves(rng: Random) -> tuple[str, str]:
-    """Level lines over a hill that wanders; one of them is meant."""
-    peak, slope, turns = rng.uniform(90, 310), rng.uniform(40, 90), rng.uniform(1.5, 4)
-    height, phase, count = rng.uniform(40, 90), rng.uniform(0, 2 * pi), 44
-
-    def level(number: int) -> list[tuple[float, float]]:
-        base = 30 + number * 440 / (count - 1)
-        middle = peak + 70 * sin(number / count * turns + phase)
-        return [
-            (x, base - height * exp(-((x - middle) ** 2) / (2 * slope**2)) * sin(number / count * pi))
-            for x in range(0, _WIDTH + 1, 8)
-        ]
-
-    meant = rng.randrange(12, 32)
-    at = max(level(meant), key=lambda point: -point[1])
-    dot = f'<circle cx="{at[0]:g}" cy="{at[1]:.1f}" r="6" fill="currentColor" stroke="none"/>'
-    return "".join(_path(level(n)) for n in range(count) if n != meant), _path(level(meant), 2.6) + dot
+def fan(chance: Random) -> Layers:
+    """Many ways that could have been taken from one point, and the one that was."""
+    origin = (36.0, chance.uniform(210, 330))
+    ways = [_way(chance, origin, chance.uniform(-3.4, 3.4)) for _ in range(34)]
+    taken = ways.pop(chance.randrange(len(ways)))
+    return _path("".join(ways), 0.8), _path(taken, 2.6)
 
 
-def _rings(rng: Random) -> tuple[str, str]:
-    """Two families of circles, and the chord on which they meet."""
-    angle, gap, step = rng.uniform(0, pi), rng.uniform(50, 110), rng.uniform(7, 11)
-    centres = [(200 + side * gap * cos(angle) / 2, 250 + side * gap * sin(angle) / 2) for side in (-1, 1)]
-    rings = "".join(
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius * step:.1f}"/>' for x, y in centres for radius in range(2, 22)
+def rings(chance: Random) -> Layers:
+    """Heights of a hill seen from above, one contour marked."""
+    centre = (chance.uniform(150, 250), chance.uniform(180, 320))
+    lean, wobble, lobes = chance.uniform(0.62, 0.95), chance.uniform(0.03, 0.1), chance.randrange(2, 5)
+    turn = chance.uniform(0, math.tau)
+    contours = [_contour(centre, 12 + step * 17.0, lean, wobble * (1 + step / 9), lobes, turn) for step in range(22)]
+    marked = chance.randrange(4, 10)
+    line = "".join(contour for number, contour in enumerate(contours) if number != marked)
+    return _path(line, 1.1), _path(contours[marked], 2.8)
+
+
+def waves(chance: Random) -> Layers:
+    """A field of lines that give way to something passing below."""
+    centre, width, height = chance.uniform(140, 260), chance.uniform(36, 70), chance.uniform(34, 78)
+    lines = []
+    for number in range(26):
+        base = 70 + number * 15.5
+        depth = height * math.exp(-(((number - 13) / 7.5) ** 2))
+        sway = chance.uniform(-14, 14)
+        points = (
+            (x, base - depth * math.exp(-(((x - centre - sway) / width) ** 2))) for x in range(30, WIDTH - 25, 10)
+        )
+        lines.append(_through(points))
+    marked = chance.randrange(10, 17)
+    line = "".join(each for number, each in enumerate(lines) if number != marked)
+    return _path(line, 1.2), _path(lines[marked], 2.8)
+
+
+def meridians(chance: Random) -> Layers:
+    """A globe of lines, one meridian marked from pole to pole."""
+    radius, count = chance.uniform(140, 162), chance.randrange(7, 11)
+    arcs = [radius * math.sin(math.pi / 2 * step / count) for step in range(1, count + 1)]
+    marked = chance.randrange(1, count - 2)
+    top, bottom = 250 - radius, 250 + radius
+    line = f"M200 {top:.1f}V{bottom:.1f}" + "".join(
+        f"M200 {top:.1f}A{arc:.1f} {radius:.1f} 0 0 {side} 200 {bottom:.1f}" for arc in arcs for side in (0, 1)
     )
-    reach = 300
-    across = [
-        (200 - reach * sin(angle), 250 + reach * cos(angle)),
-        (200 + reach * sin(angle), 250 - reach * cos(angle)),
-    ]
-    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="currentColor" stroke="none"/>' for x, y in centres)
-    return f'<g stroke-width=".9">{rings}</g>', _path(across, 1.6) + dots
+    for step in range(-count + 1, count):
+        y = radius * math.sin(math.pi / 2 * step / count)
+        half = math.sqrt(radius**2 - y**2)
+        line += f"M{200 - half:.1f} {250 + y:.1f}H{200 + half:.1f}"
+    side = chance.randrange(2)
+    mark = f"M200 {top:.1f}A{arcs[marked]:.1f} {radius:.1f} 0 0 {side} 200 {bottom:.1f}"
+    poles = "".join(f'<circle cx="200" cy="{y:.1f}" r="5" fill="currentColor" stroke="none"/>' for y in (top, bottom))
+    return _path(line, 0.9), _path(mark, 2.6) + poles
 
 
-def _steps(rng: Random) -> tuple[str, str]:
-    """A walk of short strokes between two levels that hold."""
-    y, strokes, tops = rng.uniform(200, 300), [], []
-    for number in range(47):
-        length = rng.uniform(8, 34)
-        y = min(420.0, max(80.0, y + rng.gauss(0, 16)))
-        strokes.append(f"M{16 + number * 8} {y - length / 2:.1f}v{length:.1f}")
-        tops.append((y - length / 2, y + length / 2))
-    upper, lower = min(top for top, _bottom in tops), max(bottom for _top, bottom in tops)
-    levels = f'<path d="M0 {upper - 6:.1f}H400M0 {lower + 6:.1f}H400" stroke-width="1.4"/>'
-    last = f'<path d="{strokes[-6]}{strokes[-5]}{strokes[-4]}" stroke-width="4"/>'
-    return f'<path d="{"".join(strokes)}" stroke-width="2"/>', levels + last
+FAMILIES: tuple[Callable[[Random], Layers], ...] = (bars, fan, rings, waves, meridians)
 
 
-_FAMILIES: tuple[Callable[[Random], tuple[str, str]], ...] = (_waves, _rings, _steps)
+def _symbol(name: str, inside: str) -> str:
+    return (
+        f'<symbol id="{name}" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="xMidYMid slice" '
+        f'fill="none" stroke="currentColor">{inside}</symbol>'
+    )
+
+
+def _path(d: str, width: float) -> str:
+    return f'<path d="{d}" stroke-width="{width}"/>'
+
+
+def _stroke(x: float, top: float, bottom: float) -> str:
+    return f"M{x:.1f} {top:.1f}V{bottom:.1f}"
+
+
+def _way(chance: Random, origin: tuple[float, float], drift: float) -> str:
+    x, y = origin
+    steps = []
+    for _ in range(28):
+        x += 12
+        y = min(470.0, max(30.0, y + chance.gauss(drift, 7)))
+        steps.append((x, y))
+    return _through([origin, *steps])
+
+
+def _contour(centre: tuple[float, float], radius: float, lean: float, wobble: float, lobes: int, turn: float) -> str:
+    points = []
+    for step in range(48):
+        angle = math.tau * step / 48
+        reach = radius * (1 + wobble * math.sin(lobes * angle + turn))
+        points.append((centre[0] + reach * lean * math.cos(angle), centre[1] + reach * math.sin(angle)))
+    return _through(points) + "Z"
+
+
+def _through(points: Iterable[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)

@@ -1,8 +1,8 @@
-"""Geometry of plots: from numbers to coordinates that ``templates/components/plot.html`` writes down as SVG.
+"""Geometry of plots: from numbers to the coordinates that the component ``plot.html`` writes down as SVG.
 
-Pure functions. Coordinates are in the units of the plot's own viewBox and rounded to one decimal. The rules are those of
-the look: labels stand on their grid lines, the past is dotted, one point may be named in words, and the same numbers are
-handed over as a table.
+Pure functions. Coordinates are in the units of the plot's own viewBox and rounded to one decimal. The rules
+are those of the look: labels stand on their grid lines, the past is dotted, one point may be named in words,
+and the same numbers are handed over as a table.
 """
 
 import math
@@ -33,7 +33,7 @@ class GridLine:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A label below the axis; ``anchor`` is start, middle or end; ``strong`` marks the period that still runs."""
+    """A label below the axis; ``anchor`` is start, middle or end; ``strong`` marks the running period."""
 
     x: float
     label: str
@@ -66,7 +66,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class LinePlot:
-    """A line over its area, with the period before dotted. ``heads`` and ``rows`` are the same numbers as a table."""
+    """A line over its area, the period before dotted; ``heads`` and ``rows`` are its numbers as a table."""
 
     width: int
     height: int
@@ -99,14 +99,14 @@ class BarPlot:
 
 
 def nice_steps(highest: float, lines: int = 3) -> tuple[float, ...]:
-    """Choose grid values above zero: 1, 2, 2.5 or 5 times a power of ten, at most ``lines`` of them, covering ``highest``."""
-    if not math.isfinite(highest) or highest <= 0:
+    """Choose at most ``lines`` grid values that cover ``highest``: 1, 2, 2.5 or 5 times a power of ten."""
+    if not math.isfinite(highest) or highest < 1e-6:
         return (1.0,)
     rough = highest / lines
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 2.5, 5, 10, 20) if m * power * lines >= highest * (1 - 1e-9))
     count = max(1, math.ceil(highest / step - 1e-9))
-    return tuple(round(step * n, 10) for n in range(1, count + 1))
+    return tuple(float(f"{step * n:.10g}") for n in range(1, count + 1))
 
 
 def line(
@@ -121,9 +121,9 @@ def line(
 ) -> LinePlot:
     """Draw ``values`` as a line, one point a label.
 
-    ``before`` is the period to compare with, point by point; ``show`` writes a value as words; ``name`` is the index of one
-    point and what to say of it; ``last_label`` replaces the label of the last tick ("today"). Negative values are drawn on
-    the axis. Raises ValueError when labels and values differ in number.
+    ``before`` is the period to compare with, point by point; ``show`` writes a value as words; ``name`` is
+    the index of one point and what to say of it; ``last_label`` replaces the last label ("today"). Negative
+    values are drawn on the axis. Raises ValueError when labels and values differ in number.
     """
     _check(values, labels)
     steps = nice_steps(max([*values, *before], default=0))
@@ -155,7 +155,7 @@ def bars(
     last_is_now: bool = False,
     last_label: str | None = None,
 ) -> BarPlot:
-    """Draw ``values`` as bars from zero; the last one is marked when its period still runs (``last_is_now``)."""
+    """Draw ``values`` as bars from zero; ``last_is_now`` marks the last, whose period still runs."""
     _check(values, labels)
     steps = nice_steps(max(values, default=0))
     slot = (WIDTH - LEFT - RIGHT) / max(1, len(values))
@@ -179,7 +179,7 @@ def bars(
 
 
 def spark(values: Sequence[float], width: float = 96.0, height: float = 24.0) -> str:
-    """Draw ``values`` as a path from edge to edge, lowest near the bottom; a flat series runs through the middle."""
+    """Draw ``values`` as a path from edge to edge, lowest near the bottom; a flat series in the middle."""
     if not values:
         return ""
     low, high = min(values), max(values)
@@ -225,7 +225,12 @@ def _grid(steps: Sequence[float], show: Show) -> tuple[GridLine, ...]:
 
 
 def _ticks(
-    xs: Sequence[float], labels: Sequence[str], last_label: str | None, *, start: bool = False, strong: bool = False
+    xs: Sequence[float],
+    labels: Sequence[str],
+    last_label: str | None,
+    *,
+    start: bool = False,
+    strong: bool = False,
 ) -> tuple[Tick, ...]:
     """Pick about five labels, first and last among them, so that they never run into each other."""
     if not xs:
@@ -245,8 +250,10 @@ def _named(points: Sequence[tuple[float, float]], name: tuple[int, str] | None) 
     if name is None:
         return None
     x, y = points[name[0]]
-    before_middle = x < WIDTH / 2
-    return Point(x, y, name[1], x + 8 if before_middle else x - 8, round(y - 6, 1), "start" if before_middle else "end")
+    if x < WIDTH / 2:
+        return Point(x, y, name[1], x + 8, round(y - 6, 1), "start")
+    else:
+        return Point(x, y, name[1], x - 8, round(y - 6, 1), "end")
 
 
 def _rows(

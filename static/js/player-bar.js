@@ -11,6 +11,10 @@ customElements.define("player-bar", class extends HTMLElement {
     for (const name of ["play", "pause", "timeupdate", "loadedmetadata", "seeked"]) {
       video.addEventListener(name, () => this.#draw());
     }
+    // Captions stand above the bar.
+    for (const track of video.querySelectorAll("track")) {
+      track.addEventListener("load", () => { for (const cue of track.track.cues) cue.line = -4; });
+    }
     this.parentElement.addEventListener("keydown", (event) => this.#key(event));
   }
 
@@ -58,7 +62,9 @@ customElements.define("player-bar", class extends HTMLElement {
     this.seek.value = Math.floor(video.currentTime);
     this.seek.setAttribute("aria-valuetext", clock(video.currentTime));
     this.querySelector("[data-now]").textContent = clock(video.currentTime);
-    this.querySelector("[data-do=toggle]").setAttribute("aria-pressed", String(!video.paused));
+    this.querySelector("[data-if=paused]").hidden = !video.paused;
+    this.querySelector("[data-if=playing]").hidden = video.paused;
+    this.parentElement.classList.toggle("player--playing", !video.paused);
     if (video.played.length || !video.paused) {
       this.querySelector(".player__poster")?.remove();
       this.querySelector(".player__start").hidden = !video.paused;

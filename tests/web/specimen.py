@@ -1,4 +1,4 @@
-"""A plain Jinja environment with invented globals, in which every component can be drawn without the application."""
+"""A plain Jinja environment with invented globals: every component can be drawn without the application."""
 
 import datetime as dt
 from dataclasses import dataclass, field
@@ -14,8 +14,10 @@ from wtforms import (
     FileField,
     Form,
     HiddenField,
+    IntegerField,
     PasswordField,
     RadioField,
+    SelectChoice,
     SelectField,
     SelectMultipleField,
     StringField,
@@ -31,7 +33,7 @@ TEMPLATES = ROOT / "templates"
 
 
 def environment() -> jinja2.Environment:
-    """Make the environment the product uses: synchronous, strict, escaping, with the macros of every component in ``ui``."""
+    """Make the environment the product uses: synchronous, strict, escaping, every macro in ``ui``."""
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -43,7 +45,7 @@ def environment() -> jinja2.Environment:
     env.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(
         asset=lambda path: f"/static/{path}",
-        has_asset=lambda path: True,
+        has_asset=lambda path: (ROOT / "static" / path).exists(),
         url_for=lambda endpoint, **values: f"/{endpoint}",
         money=lambda minor, currency="EUR": f"€{minor / 100:,.2f}",
         number=lambda n: f"{n:,}",
@@ -55,7 +57,7 @@ def environment() -> jinja2.Environment:
     ui = SimpleNamespace()
     env.globals["ui"] = ui
     for path in sorted((TEMPLATES / "components").glob("*.html")):
-        if path.name == "specimen.html":
+        if path.stem.startswith("specimen"):
             continue
         module = env.get_template(f"components/{path.name}").module
         for name in vars(module):
@@ -65,18 +67,20 @@ def environment() -> jinja2.Environment:
     return env
 
 
-class SpecimenForm(Form):
+class SpecimenForm(Form):  # type: ignore[misc]
     email = EmailField("Email address", [validators.InputRequired()], description="The receipt goes there.")
     password = PasswordField("Password", [validators.InputRequired(), validators.Length(min=12)])
     username = StringField("TradingView username")
     about = TextAreaField("About you")
-    level = SelectField("Level", choices=[("new", "New to this"), ("some", "Some practice")])
+    level = SelectField("Level", choices=[SelectChoice("new", "New to this"), SelectChoice("some", "Some practice")])
     remember = BooleanField("Keep me signed in on this device")
     free = BooleanField("Free to watch")
-    kind = RadioField("Kind", choices=[("course", "Course"), ("indicator", "Indicator")], default="course")
+    kind = RadioField(
+        "Kind", choices=[SelectChoice("course", "Course"), SelectChoice("indicator", "Indicator")], default="course"
+    )
     topics = SelectMultipleField(
         "Topics",
-        choices=[("risk", "Risk"), ("price", "Price <action>")],
+        choices=[SelectChoice("risk", "Risk"), SelectChoice("price", "Price <action>")],
         widget=widgets.ListWidget(prefix_label=False),
         option_widget=widgets.CheckboxInput(),
     )
@@ -84,6 +88,7 @@ class SpecimenForm(Form):
     video = FileField("Video")
     token = HiddenField()
     website = StringField("Website")
+    hue = IntegerField("Hue", default=155)
 
 
 @dataclass(slots=True)
@@ -119,10 +124,22 @@ def orders(**changes: Any) -> Table:
     """A list of orders in the shape that docs/tables.md asks for."""
     rows = [
         SimpleNamespace(
-            url=f"/admin/orders/{n}", number=n, placed="Today, 18:40", customer=who, what=what, state=s, total=t
+            url=f"/admin/orders/{n}",
+            number=n,
+            placed="Today, 18:40",
+            customer=who,
+            what=what,
+            state=s,
+            total=t,
         )
         for n, who, what, s, t in (
-            (1184, "Ines Kovač", "Reading Price, Tidemark, The Reading Room, A Year of Trades", "paid", 38465),
+            (
+                1184,
+                "Ines Kovač",
+                "Reading Price, Tidemark, The Reading Room, A Year of Trades",
+                "paid",
+                38465,
+            ),
             (1183, "Aiko Brandt", "Tidemark", "pending", 14900),
             (1182, "Ruben <de> Wit", "Options, Plainly", "refunded", 38900),
             (1181, "Femi Adeyemi", "Tidemark", "failed", 14900),
@@ -174,21 +191,34 @@ def orders(**changes: Any) -> Table:
 
 def office_nav() -> list[Any]:
     entries = (
-        ("", "Today", "bell", 4), ("", "Orders", "receipt", 3), ("", "Members", "users", 0),
-        ("Teach", "Courses", "book-open", 0), ("Keep", "Jobs", "workflow", 1), ("Keep", "Settings", "settings", 0),
-    )  # fmt: skip
+        ("", "Today", "bell", 4),
+        ("", "Orders", "receipt", 3),
+        ("", "Members", "users", 0),
+        ("Teach", "Courses", "book-open", 0),
+        ("Keep", "Jobs", "workflow", 1),
+        ("Keep", "Settings", "settings", 0),
+    )
     return [
         SimpleNamespace(
-            label=label, icon=icon, url=f"/admin/{label.lower()}", current=label == "Orders", count=count, group=group
+            label=label,
+            icon=icon,
+            url=f"/admin/{label.lower()}",
+            current=label == "Orders",
+            count=count,
+            group=group,
         )
         for group, label, icon, count in entries
     ]
 
 
-REVENUE = [1488, 1367, 1889, 1411, 1391, 1650, 1077, 1113, 1475, 1336, 1685, 1289, 1146, 1423, 1801, 1911, 1672, 1795,
-           1422, 1469, 1500, 2690, 2105, 1720, 1498, 1744, 1863, 1912]  # fmt: skip
-BEFORE = [1097, 1084, 1155, 1381, 1359, 1135, 1302, 1214, 1553, 1101, 1438, 1075, 1473, 983, 1102, 1606, 1100, 1368,
-          1499, 1312, 1258, 1264, 1361, 1412, 955, 1062, 1018, 853]  # fmt: skip
+REVENUE = [
+    *(1488, 1367, 1889, 1411, 1391, 1650, 1077, 1113, 1475, 1336, 1685, 1289, 1146, 1423),
+    *(1801, 1911, 1672, 1795, 1422, 1469, 1500, 2690, 2105, 1720, 1498, 1744, 1863, 1912),
+]
+BEFORE = [
+    *(1097, 1084, 1155, 1381, 1359, 1135, 1302, 1214, 1553, 1101, 1438, 1075, 1473, 983),
+    *(1102, 1606, 1100, 1368, 1499, 1312, 1258, 1264, 1361, 1412, 955, 1062, 1018, 853),
+]
 HOURS = [1.2, 2.5, 3.1, 0.5, 0, 2.8, 3.4, 2.9, 3.6, 4.1, 3.2, 2.4]
 
 
@@ -206,7 +236,7 @@ def context() -> dict[str, Any]:
         "form": good,
         "bad": bad,
         "orders": orders(),
-        "none": orders(rows=[], chips=[], filters=[]),
+        "nothing": orders(rows=[], chips=[], filters=[], id="nothing"),
         "unmatched": orders(rows=[], is_filtered=True, id="unmatched"),
         "now": dt.datetime(2026, 11, 20, 18, 40, tzinfo=dt.UTC),
         "revenue": plots.line(
@@ -225,5 +255,5 @@ def context() -> dict[str, Any]:
         ),
         "spark": plots.spark([3, 1, 5, 4.5, 3, 6, 5.5, 6.5, 5, 7.5, 8.5, 9.5]),
         "office_nav": office_nav(),
-        "viewer": SimpleNamespace(name="Marta Lindqvist", office_url="/admin"),
+        "viewer": SimpleNamespace(name="Marta Lindqvist", email="marta@meridian.example", role="owner"),
     }

@@ -1,28 +1,38 @@
-from xml.etree import ElementTree
+"""A course without a picture gets a plate drawn from its slug."""
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import xml.etree.ElementTree as ET
+
+import pytest
 from quart.typing import TestClientProtocol
 
-from app.web import plates, render
+from app.web import plates
+
+SLUGS = ["reading-price", "drone-licence", "a", "", "résumé & <more>", *(f"course-{n}" for n in range(60))]
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.text(max_size=60))
-def test_every_name_has_one_plate_with_both_layers(name: str) -> None:
-    plates.draw.cache_clear()
-    drawn = plates.draw(name)
-    plates.draw.cache_clear()
-    assert plates.draw(name) == drawn
-    symbols = ElementTree.fromstring(drawn)
-    assert [(symbol.get("id"), len(symbol) > 0) for symbol in symbols] == [("line", True), ("mark", True)]
-    assert len(drawn) < 30_000
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_plate_has_the_two_layers_that_the_component_uses(slug: str) -> None:
+    drawing = ET.fromstring(plates.draw(slug))
+    names = [symbol.get("id") for symbol in drawing.iter("{http://www.w3.org/2000/svg}symbol")]
+    assert names == ["line", "mark"]
+    assert "nan" not in plates.draw(slug)
+    assert "style" not in plates.draw(slug)
 
 
-async def test_a_thing_without_a_drawn_plate_gets_one_from_its_name(client: TestClientProtocol) -> None:
-    ui = render._environment_or_fail().globals["ui"]
-    assert '/art/no-such-course.svg#line"' in ui.plate("no-such-course")  # type: ignore[attr-defined]
-    assert "/static/art/reading-price." in ui.plate("reading-price")  # type: ignore[attr-defined]
-    answer = await client.get("/art/no-such-course.svg")
-    assert answer.headers["Content-Type"] == "image/svg+xml; charset=utf-8"
-    assert (await client.get("/art/" + "x" * 200 + ".svg")).status_code == 404
+def test_the_same_slug_gives_the_same_plate_and_another_one_another() -> None:
+    assert plates.draw("reading-price") == plates.draw("reading-price")
+    assert len({plates.draw(slug) for slug in SLUGS}) == len(SLUGS)
+
+
+async def test_a_plate_is_an_address_that_may_be_kept_for_ever(client: TestClientProtocol) -> None:
+    answer = await client.get("/plates/drone-licence.svg")
+    assert answer.status_code == 200
+    assert answer.content_type == "image/svg+xml"
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert await answer.get_data(as_text=True) == plates.draw("drone-licence")
+
+
+def test_every_family_is_drawn_and_none_is_heavy() -> None:
+    sizes = [len(plates.draw(slug)) for slug in SLUGS]
+    assert max(sizes) < 16_000
+    assert min(sizes) > 1_000

@@ -1,0 +1,22 @@
+# The production image: only what requirements.txt names, run by an ordinary user.
+FROM python:3.13-slim AS build
+WORKDIR /build
+COPY requirements.txt .
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt
+
+FROM python:3.13-slim
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 LECTERN_ENV=production DATA_DIR=/data
+RUN useradd --system --uid 10001 --home-dir /data --create-home lectern
+COPY --from=build /venv /venv
+WORKDIR /srv/lectern
+COPY app app
+COPY templates templates
+COPY static static
+COPY migrations migrations
+USER lectern
+VOLUME /data
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=15s --timeout=3s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health/live', timeout=2)"]
+CMD ["python", "-m", "app", "web", "--host", "0.0.0.0", "--port", "8000"]

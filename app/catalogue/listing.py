@@ -1,0 +1,62 @@
+"""What a visitor finds: the list of courses with its filters, and the front page."""
+
+from collections import Counter
+
+from app.catalogue import queries
+from app.catalogue.models import CourseCard, CoursePage, Facet, Results, Search, level_order
+from app.core import db
+from app.core.i18n import _
+
+
+async def find(search: Search) -> Results:
+    """The courses of this search's page, with what may be chosen further. A page past the end is empty."""
+    courses = await queries.search_courses(search)
+    counted = await queries.facets(search.q)
+    levels: Counter[str] = Counter()
+    topics: dict[str, Facet] = {}
+    for row in counted:
+        levels[row.level] += row.count
+        if row.topic is not None:
+            so_far = topics[row.topic].count if row.topic in topics else 0
+            topics[row.topic] = Facet(row.topic, row.topic_name, so_far + row.count)
+    return Results(
+        courses,
+        total=courses[0].total if courses else 0,
+        levels=[Facet(level, level_name(level), levels[level]) for level in level_order(levels)],
+        topics=list(topics.values()),
+    )
+
+
+async def front_page() -> list[CourseCard]:
+    """The first courses of the shelf, in the owner's order."""
+    return await queries.first_courses(6)
+
+
+async def course_page(slug: str) -> CoursePage | None:
+    """A published course with price and teacher, or None."""
+    return await queries.course_page(slug)
+
+
+async def teachers() -> list[db.Row]:
+    """Those who teach published courses."""
+    return await queries.teachers()
+
+
+async def excerpt_source(path: str) -> db.Row | None:
+    """The free lesson named `course/lesson`, for the line under an excerpt; None when it is not (or no longer) free."""
+    course, _slash, lesson = path.partition("/")
+    return await queries.free_lesson(course, lesson) if course and lesson else None
+
+
+async def first_free_lesson() -> db.Row | None:
+    """The first lesson that anyone may open."""
+    return await queries.first_free_lesson()
+
+
+def level_name(level: str) -> str:
+    """How a level is called on the page."""
+    return {
+        "beginner": _("New to this"),
+        "intermediate": _("Some practice"),
+        "advanced": _("Experienced"),
+    }[level]

@@ -1,0 +1,112 @@
+"""Everything that must pass, as named steps: checks.py [lint|unit|e2e|bare] [pytest's options].
+
+Without a name every step runs, and a failed one does not keep the others from running.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("lint", "unit", "e2e", "bare")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the report; `part` is the word that runs it alone."""
+
+    part: str
+    name: str
+    command: Callable[[list[str]], list[str]]
+
+
+def module(*words: str) -> Callable[[list[str]], list[str]]:
+    return lambda extra: [sys.executable, "-m", *words]
+
+
+def pytest(folder: str, *words: str) -> Callable[[list[str]], list[str]]:
+    """Pytest over a folder, or over the paths that were given instead."""
+
+    def command(extra: list[str]) -> list[str]:
+        given = any((ROOT / word.partition("::")[0]).exists() for word in extra)
+        return [sys.executable, "-m", "pytest", *([] if given else [folder]), *words, *extra]
+
+    return command
+
+
+STEPS = (
+    Step("lint", "format", module("ruff", "format", "--check", "--quiet", ".")),
+    Step("lint", "lint", module("ruff", "check", "--quiet", ".")),
+    Step("lint", "types", module("mypy")),
+    Step("lint", "templates", module("djlint", "templates", "app/sandbox", "--lint", "--quiet")),
+    Step("lint", "catalogue", lambda extra: [sys.executable, str(ROOT / "bin" / "catalogue.py"), "--check"]),
+    Step("unit", "tests", pytest("tests", "--ignore=tests/bare", "--durations=5")),
+    Step("e2e", "browser journeys", pytest("e2e", "--durations=5")),
+    Step("bare", "bare start", pytest("tests/bare", "-s")),
+)
+
+
+def main() -> int:
+    part, extra = (sys.argv[1], sys.argv[2:]) if sys.argv[1:2] and sys.argv[1] in PARTS else ("", sys.argv[1:])
+    steps = [step for step in STEPS if part in ("", step.part)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    if any(step.part == "e2e" for step in steps):
+        env["CHROMIUM"] = find_chromium()
+    failed = [step.name for step in steps if not passes(step, extra, env)]
+    print(f"\n{len(steps) - len(failed)} of {len(steps)} steps passed", flush=True)
+    if failed:
+        print(f"Failed: {', '.join(failed)}", flush=True)
+    return 1 if failed else 0
+
+
+def passes(step: Step, extra: list[str], env: dict[str, str]) -> bool:
+    print(f"\n── {step.name} " + "─" * (60 - len(step.name)), flush=True)
+    began = time.monotonic()
+    code = subprocess.run(step.command(extra), cwd=ROOT, env=env, stdin=subprocess.DEVNULL, check=False).returncode
+    print(f"{step.name}: {'passed' if code == 0 else 'FAILED'} ({time.monotonic() - began:.1f} s)", flush=True)
+    return code == 0
+
+
+def find_chromium() -> str:
+    """Return the path of a Chromium: one that is there, else Playwright's, else the distribution's.
+
+    Ends the run with a sentence when none is to be had.
+    """
+    given = os.environ.get("CHROMIUM", "")
+    there = [given] if given else [shutil.which(name) or "" for name in BROWSERS]
+    for path in (*there, playwright_chromium()):
+        if path and Path(path).exists():
+            return path
+    print("Fetching a Chromium for the browser journeys …", flush=True)
+    quietly([sys.executable, "-m", "playwright", "install", "chromium"])
+    if os.geteuid() == 0 and shutil.which("apt-get") and not Path(playwright_chromium()).exists():
+        quietly(["apt-get", "update", "-qq"])
+        quietly(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-liberation"])
+    for path in (*(shutil.which(name) or "" for name in BROWSERS), playwright_chromium()):
+        if path and Path(path).exists():
+            return path
+    sys.exit("Install Chromium, or set CHROMIUM to its path: the browser journeys need it (bin/test unit does not).")
+
+
+def playwright_chromium() -> str:
+    """Where Playwright keeps, or would keep, its own Chromium."""
+    ask = "from playwright.sync_api import sync_playwright as p\nwith p() as w: print(w.chromium.executable_path)"
+    answer = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or "/none"
+
+
+def quietly(command: list[str]) -> None:
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False, timeout=900)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+import pytest
+from quart.typing import TestClientProtocol
+
+from app.core import db, settings
+from tests.school import a_course
+
+
+async def text(client: TestClientProtocol, path: str, **headers: str) -> tuple[int, str]:
+    answer = await client.get(path, headers=headers)
+    return answer.status_code, await answer.get_data(as_text=True)
+
+
+async def test_the_front_page_shows_the_owners_words_and_the_courses(client: TestClientProtocol) -> None:
+    await a_course()
+    await settings.save_school(home_title="Read the market", home_lead="A small school.")
+    status, body = await text(client, "/")
+    assert status == 200
+    assert "Read the market" in body
+    assert "€249" in body
+    assert "/courses/reading-price/preview/lesson-1" in body
+
+
+async def test_an_empty_school_still_has_a_front_page_and_a_catalogue(client: TestClientProtocol) -> None:
+    for path in ("/", "/courses"):
+        status, body = await text(client, path)
+        assert status == 200
+        assert "The first course is being written" in body
+
+
+async def test_words_levels_topics_and_free_lessons_narrow_the_list(client: TestClientProtocol) -> None:
+    await a_course()
+    await a_course("risk", "The Arithmetic of Risk", level="intermediate", topic="risk", previews=0, position=1)
+    for query, found, missing in (
+        ("q=arithmetic", "Arithmetic of Risk", ">Reading Price<"),
+        ("q=arithm", "Arithmetic of Risk", ">Reading Price<"),
+        ("level=beginner", ">Reading Price<", ">The Arithmetic of Risk<"),
+        ("topic=risk", "Arithmetic of Risk", ">Reading Price<"),
+        ("preview=1", ">Reading Price<", ">The Arithmetic of Risk<"),
+    ):
+        status, body = await text(client, f"/courses?{query}")
+        assert status == 200
+        assert found in body, query
+        assert missing not in body, query
+
+
+async def test_words_of_a_lesson_title_find_its_course(client: TestClientProtocol) -> None:
+    await a_course()
+    await a_course("risk", "The Arithmetic of Risk")
+    await db.run("UPDATE lessons SET title = 'Where stops gather' WHERE id = (SELECT min(id) FROM lessons)")
+    _status, body = await text(client, "/courses?q=stops+gather")
+    assert ">Reading Price<" in body
+    assert "Arithmetic" not in body
+
+
+async def test_a_filter_is_also_a_fragment(client: TestClientProtocol) -> None:
+    await a_course()
+    status, body = await text(client, "/courses?level=beginner", **{"HX-Request": "true", "HX-Target": "div#results"})
+    assert status == 200
+    assert body.lstrip().startswith('<div class="catalogue__results" id="results">')
+    assert "<html" not in body
+
+
+async def test_sorting_by_price_puts_the_cheapest_first(client: TestClientProtocol) -> None:
+    await a_course(price=24900)
+    await a_course("risk", "The Arithmetic of Risk", price=18900, position=1)
+    _status, body = await text(client, "/courses?sort=price")
+    assert body.index("Arithmetic of Risk") < body.index(">Reading Price<")
+
+
+async def test_a_long_list_has_pages(client: TestClientProtocol) -> None:
+    for number in range(10):
+        await a_course(f"course-{number}", f"Course {number}", position=number)
+    _status, first = await text(client, "/courses")
+    assert "1 to 8 of 10" in first
+    _status, second = await text(client, "/courses?page=2")
+    assert "9 to 10 of 10" in second
+    assert (await text(client, "/courses?page=3"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["page=-1", "page=x", "sort=drop", "level=nobody", "topic=%00", "q=%00", "q=%ff%fe", "q='", "page=99999999999"],
+)
+async def test_a_strange_address_is_never_an_error(client: TestClientProtocol, query: str) -> None:
+    await a_course()
+    status, _body = await text(client, f"/courses?{query}")
+    assert status in (200, 404)
+
+
+async def test_the_course_page_shows_price_outline_and_tax(client: TestClientProtocol) -> None:
+    await a_course()
+    status, body = await text(client, "/courses/reading-price")
+    assert status == 200
+    for words in ("€249", "VAT included", "Lesson number 1", "What a bar is", "You can describe any chart."):
+        assert words in body
+
+
+async def test_a_draft_is_nowhere(client: TestClientProtocol) -> None:
+    await a_course(state="draft")
+    assert "Reading Price" not in (await text(client, "/courses"))[1]
+    assert (await text(client, "/courses/reading-price"))[0] == 404
+    assert (await text(client, "/courses/reading-price/preview/lesson-1"))[0] == 404
+
+
+async def test_only_free_lessons_open_to_everyone(client: TestClientProtocol) -> None:
+    await a_course()
+    status, body = await text(client, "/courses/reading-price/preview/lesson-1")
+    assert status == 200
+    assert "Words of the lesson" in body
+    assert (await text(client, "/courses/reading-price/preview/lesson-2"))[0] == 404
+
+
+async def test_a_course_without_a_price_is_shown_but_not_sold(client: TestClientProtocol) -> None:
+    await a_course(price=None)
+    _status, body = await text(client, "/courses/reading-price")
+    assert "Not for sale yet" in body
+    assert "Add to cart" not in body
+
+
+async def test_pages_keep_to_their_number_of_queries(client: TestClientProtocol) -> None:
+    await a_course()
+    for number in range(7):
+        await a_course(f"course-{number}", f"Course {number}")
+    await client.get("/courses")
+    for path, limit in (
+        ("/", 4),
+        ("/courses", 2),
+        ("/courses/reading-price", 2),
+        ("/courses/reading-price/preview/lesson-1", 3),
+    ):
+        with db.count_queries() as count:
+            await client.get(path)
+        assert count.total <= limit, (path, count.statements)
+
+
+async def test_titles_are_escaped(client: TestClientProtocol) -> None:
+    await a_course(title="<script>alert(1)</script>")
+    for path in ("/", "/courses", "/courses/reading-price"):
+        assert "<script>alert" not in (await text(client, path))[1]

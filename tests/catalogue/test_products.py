@@ -1,0 +1,71 @@
+import asyncio
+
+import pytest
+
+from app import Lectern
+from app.catalogue import products
+from app.core import db
+from app.core.errors import Invalid
+from tests.cast import Cast
+from tests.school import a_course
+
+
+async def test_a_first_price_makes_the_product(app: Lectern) -> None:
+    course = await a_course(price=None)
+    offer = await products.set_price(course.id, 12900, "EUR")
+    assert (offer.slug, offer.amount_minor, offer.currency) == ("reading-price", 12900, "EUR")
+    assert offer.is_for_sale
+
+
+async def test_a_new_price_keeps_the_old_one_in_the_books(app: Lectern) -> None:
+    course = await a_course()
+    await products.set_price(course.id, 19900, "EUR")
+    rows = await db.many(db.Row, "SELECT amount_minor, replaced_at IS NULL AS current FROM prices ORDER BY id")
+    assert [(row.amount_minor, row.current) for row in rows] == [(24900, False), (19900, True)]
+
+
+async def test_setting_the_same_price_twice_changes_nothing(app: Lectern) -> None:
+    course = await a_course()
+    await products.set_price(course.id, 24900, "EUR")
+    assert await db.value("SELECT count(*) FROM prices") == 1
+
+
+async def test_two_prices_at_once_leave_one_current(app: Lectern) -> None:
+    course = await a_course()
+    await asyncio.gather(*(products.set_price(course.id, amount, "EUR") for amount in (10000, 20000, 30000)))
+    assert await db.value("SELECT count(*) FROM prices WHERE replaced_at IS NULL") == 1
+
+
+@pytest.mark.parametrize(("amount", "currency"), [(49, "EUR"), (24900, "XXX")])
+async def test_a_price_that_cannot_be_charged_is_refused(app: Lectern, amount: int, currency: str) -> None:
+    course = await a_course()
+    with pytest.raises(Invalid):
+        await products.set_price(course.id, amount, currency)
+
+
+async def test_the_owner_sets_a_price_on_its_page(app: Lectern, cast: Cast) -> None:
+    rob, course = await cast.rob(), await a_course()
+    path = f"/admin/courses/{course.public_id}/price"
+    answer = await rob.browser.post(path, form={"price": "199,50", "currency": "EUR"})
+    assert answer.status_code == 303
+    assert "€199.50" in await (await rob.browser.get(path)).get_data(as_text=True)
+    refused = await rob.browser.post(path, form={"price": "a lot", "currency": "EUR"})
+    body = await refused.get_data(as_text=True)
+    assert refused.status_code == 422
+    assert "Write an amount" in body
+    assert "a lot" in body
+
+
+async def test_a_member_cannot_set_a_price(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    answer = await ann.browser.post(f"/admin/courses/{course.public_id}/price", form={"price": "1", "currency": "EUR"})
+    assert answer.status_code == 403
+    assert await db.value("SELECT amount_minor FROM prices WHERE replaced_at IS NULL") == 24900
+
+
+async def test_taking_a_course_off_sale_can_be_undone(app: Lectern, cast: Cast) -> None:
+    rob, course = await cast.rob(), await a_course()
+    await rob.browser.post(f"/admin/courses/{course.public_id}/sale/end")
+    assert not (await products.offer("reading-price")).is_for_sale  # type: ignore[union-attr]
+    await rob.browser.post(f"/admin/courses/{course.public_id}/sale")
+    assert (await products.offer("reading-price")).is_for_sale  # type: ignore[union-attr]
