@@ -95,10 +95,14 @@ async def _page(order: Order) -> Next:
     except payments.Unavailable as error:
         if error.answered:
             await queries.raise_attempt(order.id, order.checkout_attempt)
-        raise Unavailable(_("We cannot reach the payment service. Your cart is kept: please try again in a minute.")) from error
+        raise Unavailable(
+            _("We cannot reach the payment service. Your cart is kept: please try again in a minute.")
+        ) from error
     except (payments.Refused, payments.Declined) as error:
         log.error("payment page refused", order=order.public_id, error=str(error))
-        raise Unavailable(_("The payment service did not accept this order. Nothing was charged; please write to us.")) from error
+        raise Unavailable(
+            _("The payment service did not accept this order. Nothing was charged; please write to us.")
+        ) from error
 
 
 async def _page_again(order: Order, session_id: str) -> Next:

@@ -70,7 +70,7 @@ def buy_a_course(story: Story, visitor: Visitor) -> Page:
     courses = dict.fromkeys(link for link in catalogue.links if re.search(r"/courses/[a-z0-9-]+$", link))
     for address in courses:
         page = visitor.open(address)
-        if any("/cart" in form.action for form in page.forms):
+        if any("/cart" in form.action for form in page.forms) and "it is free" not in page.words:
             story.course = address.rsplit("/", 1)[-1]
             cart = visitor.send(page, "/cart")
             checkout = visitor.open(cart.link("/checkout")) if "/checkout" not in cart.url else cart
