@@ -87,7 +87,8 @@ def _components(environment: jinja2.Environment) -> None:
 
 def add_context(make: Callable[[], Mapping[str, Any]]) -> None:
     """Let a domain add names to every page (the office's navigation, say)."""
-    _context_makers.append(make)
+    if make not in _context_makers:  # a process may make several applications
+        _context_makers.append(make)
 
 
 async def page(
