@@ -170,8 +170,9 @@ class School:
         workers = ["--workers", str(self.options.workers)] if self.options.workers else []
         web = self._child("web", ["app", "web", *place, *workers])
         self.watch.start_child(web)
-        self.watch.start_child(self._child("worker", ["app", "worker"], patience=20))
         web.wait_until_ready(f"{self.url}/health/ready", self.watch)
+        # After the others, which somebody is waiting for: two processors are busy with them.
+        self.watch.start_child(self._child("worker", ["app", "worker"], patience=20))
 
     def _child(self, name: str, module: list[str], *, patience: float = 10) -> Child:
         command = [sys.executable, "-m", *module]
