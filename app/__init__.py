@@ -12,7 +12,7 @@ from app.config import Config
 from app.core import cache, db, log, mail, tokens
 from app.core.settings import school
 from app.gateways import mailer
-from app.web import assets, bodies, errors, flash, guards, health, plates, render, security, theme
+from app.web import assets, bodies, compression, errors, flash, guards, health, plates, render, security, theme
 
 # From left to right: a domain imports only from those before it.
 DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "ops", "admin")
@@ -44,6 +44,8 @@ def create_app(config: Config | None = None) -> Lectern:
     mail.configure(render=render.mail, mailer=mailer.choose(config), sender=_sender(config))
     bodies.install(app)
     security.install(app, policy=_policy(config), app_url=config.app_url)
+    # Answers pass through these from the last to the first.
+    compression.install(app)
     flash.install(app)
     errors.install(app)
     health.install(app)

@@ -1,6 +1,8 @@
 """Orders: placed, paid, ended. Paying and being let in are one transaction."""
 
 import hashlib
+import hmac
+from collections.abc import Sequence
 
 import orjson
 import structlog
@@ -20,12 +22,15 @@ from app.core.ids import public_id
 __all__ = [
     "find",
     "find_by_public_id",
+    "find_for_buyer",
+    "items_by_order",
     "items_of",
     "mark_expired",
     "mark_failed",
     "mark_paid",
     "mark_processing",
     "mark_replaced",
+    "of_member",
     "place",
     "refund",
 ]
@@ -46,6 +51,40 @@ async def find_by_public_id(order_public_id: str) -> Order | None:
 async def items_of(order: Order) -> list[OrderItem]:
     """Its lines as they were sold."""
     return await queries.items([order.id])
+
+
+async def items_by_order(some: Sequence[Order]) -> dict[int, list[OrderItem]]:
+    """The lines of several orders, by order."""
+    found: dict[int, list[OrderItem]] = {order.id: [] for order in some}
+    for item in await queries.items(list(found)) if found else []:
+        found[item.order_id].append(item)
+    return found
+
+
+async def of_member(user_id: int, *, before: int | None = None, limit: int = 20) -> list[Order]:
+    """A member's orders that came to something, newest first; `before`: those with a smaller number."""
+    return await queries.orders_of_user(user_id, before=before, limit=limit)
+
+
+async def find_for_buyer(
+    order_public_id: str, *, user_id: int | None = None, token_hash: bytes | None = None, session_id: str = ""
+) -> Order | None:
+    """The order, if the one who asks is its buyer: signed in, in the browser whose cart it came from, or with the id
+    of its payment page, which nobody else was given. None otherwise.
+    """
+    order = await queries.order_by_public_id(order_public_id)
+    if order is None:
+        return None
+    if user_id is not None and order.user_id == user_id:
+        return order
+    if order.cart_id is not None:
+        theirs = (
+            user_id is not None and order.user_id is None and order.cart_id == await cart_queries.cart_of_user(user_id)
+        )
+        if theirs or (token_hash is not None and order.cart_id == await cart_queries.cart_of_token(token_hash)):
+            return order
+    known = order.stripe_session_id
+    return order if known is not None and hmac.compare_digest(known.encode(), session_id.encode()) else None
 
 
 def quote_key(quote: Quote, buyer: Buyer, cart_id: int | None) -> str:

@@ -16,3 +16,9 @@ async def note(order_id: int, kind: str, **detail: Any) -> None:
 async def of(order_id: int) -> list[OrderEvent]:
     """What happened to an order, newest first."""
     return await queries.events(order_id)
+
+
+async def note_once(order_id: int, kind: str, *, told_by: str, **detail: Any) -> bool:
+    """Write one line for what this event told, unless it is written already."""
+    kept = {key: value for key, value in detail.items() if value not in ("", None)}
+    return await queries.insert_event_once(order_id, kind, {**kept, "told_by": told_by}, now=clock.now())

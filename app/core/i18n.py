@@ -28,9 +28,13 @@ def gettext(message: str, **values: object) -> str:
 
 
 def ngettext(singular: str, plural: str, n: int, **values: object) -> str:
-    """The form for `n`; `%(num)s` is n."""
-    found = str(_catalogue(_locale.get()).ngettext(singular, plural, n))
-    return found % {"num": n, **values}
+    """The form for `n`, with its values filled in; `%(num)s` is n."""
+    return ngettext_unfilled(singular, plural, n) % {"num": n, **values}
+
+
+def ngettext_unfilled(singular: str, plural: str, n: int) -> str:
+    """The form for `n` as it stands in the catalogue: Jinja and WTForms fill in the values themselves."""
+    return str(_catalogue(_locale.get()).ngettext(singular, plural, n))
 
 
 def lazy(message: str) -> LazyProxy:

@@ -521,7 +521,8 @@ async def _choose_learner(password_hash: str, now: datetime) -> db.Row:
             JOIN courses c ON c.id = n.course_id
             JOIN entitlements e ON e.user_id = n.user_id AND e.closed_at IS NULL
             WHERE n.completed_count BETWEEN 1 AND c.lesson_count - 1
-            GROUP BY n.user_id ORDER BY count(DISTINCT n.course_id) DESC, max(n.last_activity_at) DESC LIMIT 1
+            GROUP BY n.user_id
+            ORDER BY count(DISTINCT n.course_id) >= 2 DESC, max(n.last_activity_at) DESC LIMIT 1
         )
         RETURNING email, name
         """,

@@ -97,6 +97,12 @@ async def find_by_public_id(public_id: str) -> Upload | None:
     return await queries.upload_by_public_id(public_id)
 
 
+async def find_by_address(address: str) -> Upload | None:
+    """The stored file that our own address `/media/<public id>/<name>` leads to, or None."""
+    parts = address.partition("?")[0].split("/")
+    return await find_by_public_id(parts[2]) if len(parts) == 4 and parts[1] == "media" else None
+
+
 async def find_many(upload_ids: list[int]) -> dict[int, Upload]:
     """Those of these files that are there, by their keys; one query."""
     return {found.id: found for found in await queries.uploads(upload_ids)} if upload_ids else {}
@@ -122,11 +128,15 @@ async def remove(upload_id: int) -> None:
 
 def address(upload: Upload, *, lifetime: timedelta = LIFETIME) -> str:
     """Where a browser gets the file: for good when it is public, else signed and good for `lifetime`."""
-    path = f"/media/{upload.public_id}/{quote(upload.file_name, safe='')}"
     if upload.is_public:
-        return shelf.storage().public_address(upload.storage_key) or path
+        return shelf.storage().public_address(upload.storage_key) or path(upload)
     expires = int((clock.now() + lifetime).timestamp())
-    return f"{path}?token={tokens.sign([upload.id, expires], _PURPOSE)}"
+    return f"{path(upload)}?token={tokens.sign([upload.id, expires], _PURPOSE)}"
+
+
+def path(upload: Upload) -> str:
+    """Our own address of a file, the same for good: what is written into texts and rows. Only public files open by it."""
+    return f"/media/{upload.public_id}/{quote(upload.file_name, safe='')}"
 
 
 def opens(upload: Upload, token: str) -> int | None:

@@ -13,7 +13,7 @@ from wtforms import Form, StringField
 from wtforms.validators import ValidationError
 
 from app.core.errors import Invalid
-from app.core.i18n import _, ngettext
+from app.core.i18n import _, ngettext_unfilled
 
 F = TypeVar("F", bound="BaseForm")
 
@@ -23,7 +23,7 @@ class _Translations:
         return _(message)
 
     def ngettext(self, singular: str, plural: str, n: int) -> str:
-        return ngettext(singular, plural, n)
+        return ngettext_unfilled(singular, plural, n)
 
 
 class BaseForm(Form):

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import jinja2
 from babel.dates import format_date, format_datetime
@@ -44,7 +45,7 @@ def configure(assets: Assets, *, app_url: str, debug: bool) -> jinja2.Environmen
         auto_reload=debug,
         cache_size=-1,
     )
-    environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_callables(i18n.gettext, i18n.ngettext_unfilled, newstyle=True)  # type: ignore[attr-defined]
     environment.globals.update(
         _=environment.globals["gettext"],
         asset=assets.address,
@@ -177,7 +178,14 @@ def _school() -> School:
 
 
 def _local(moment: datetime | date) -> datetime | date:
-    return moment.astimezone(_school().zone) if isinstance(moment, datetime) else moment
+    return moment.astimezone(_zone()) if isinstance(moment, datetime) else moment
+
+
+def _zone() -> ZoneInfo:
+    """The zone that the signed-in person chose, else the school's."""
+    person = user() if has_request_context() else None
+    chosen = person.time_zone if person is not None else None
+    return ZoneInfo(chosen) if chosen else _school().zone
 
 
 def duration(seconds: int) -> str:

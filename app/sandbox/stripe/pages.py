@@ -26,6 +26,8 @@ FIELDS = (
     "email", "method", "number", "expiry", "cvc", "name", "iban", "phone", "line1", "city", "postal_code",
     "country", "promotion_code",
 )  # fmt: skip
+# Stripe's own page calls some fields otherwise; what is written for that page works here too.
+STRIPES_NAMES = {"number": "cardNumber", "expiry": "cardExpiry", "cvc": "cardCvc", "name": "billingName"}
 ADDRESS = ("line1", "city", "postal_code", "country")
 # Which field of the form a refusal is about.
 FIELD_OF = {
@@ -56,7 +58,7 @@ def add_pages(blueprint: Blueprint, account: Account) -> None:
     @blueprint.post("/pay/<session_id>")
     async def create_payment(session_id: str) -> Response:
         sent = await request.form
-        form = {name: sent.get(name, "").strip() for name in FIELDS}
+        form = {name: (sent.get(name) or sent.get(STRIPES_NAMES.get(name, "")) or "").strip() for name in FIELDS}
         with account.store.transaction():
             work = _work(account)
             session = work.find(session_id, "checkout.session")

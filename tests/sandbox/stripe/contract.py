@@ -273,7 +273,7 @@ def watch(app: Quart) -> list[str]:
             f"{request.method} {request.path} → {response.status_code}: {problem}"
             for problem in response_problems(request.method, request.path, response.status_code, body)
         )
-        if response.status_code == 200:
+        if response.status_code == 200 and "multipart" not in (request.content_type or ""):
             form = (request.query_string or b"").decode() + "&" + (await request.get_data()).decode()
             found.extend(
                 f"{request.method} {request.path} was sent: {problem}"

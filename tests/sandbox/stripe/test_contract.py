@@ -272,6 +272,7 @@ def _intents(client: stripe.StripeClient) -> None:
     v1.balance_transactions.list({"source": paid.latest_charge.id, "expand": ["data.source"]})
     v1.balance_transactions.retrieve(refund.balance_transaction.id)
     v1.balance.retrieve()
+    v1.accounts.retrieve_current()
 
 
 def _sessions(server: Running, client: stripe.StripeClient) -> None:
