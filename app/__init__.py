@@ -40,7 +40,9 @@ def create_app(config: Config | None = None) -> Lectern:
     )
     tokens.configure(config.secret_key.reveal())
     files = assets.Assets()
-    render.configure(files, app_url=config.app_url, debug=not config.is_production)
+    render.configure(
+        files, app_url=config.app_url, debug=not config.is_production, compiled=config.data_dir / "cache" / "templates"
+    )
     mail.configure(render=render.mail, mailer=mailer.choose(config), sender=_sender(config))
     bodies.install(app)
     security.install(app, policy=_policy(config), app_url=config.app_url)
