@@ -5,6 +5,7 @@
 The environment is synchronous: data is fetched before, rendering never waits.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -32,8 +33,8 @@ _environment: jinja2.Environment | None = None
 _context_makers: list[Callable[[], Mapping[str, Any]]] = []
 
 
-def configure(assets: Assets, *, app_url: str, debug: bool) -> jinja2.Environment:
-    """Build the environment; called once by create_app()."""
+def configure(assets: Assets, *, app_url: str, debug: bool, compiled: Path | None = None) -> jinja2.Environment:
+    """Build the environment; called once by create_app(). `compiled` keeps compiled templates between starts."""
     global _environment
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -43,6 +44,7 @@ def configure(assets: Assets, *, app_url: str, debug: bool) -> jinja2.Environmen
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=debug,
+        bytecode_cache=_bytecode_cache(compiled),
         cache_size=-1,
     )
     environment.install_gettext_callables(i18n.gettext, i18n.ngettext_unfilled, newstyle=True)  # type: ignore[attr-defined]
@@ -68,6 +70,18 @@ def configure(assets: Assets, *, app_url: str, debug: bool) -> jinja2.Environmen
     _environment = environment
     _components(environment)
     return environment
+
+
+def _bytecode_cache(folder: Path | None) -> jinja2.BytecodeCache | None:
+    """Compiling every component takes most of a process's start. Nobody else may write there: it is run as code."""
+    try:
+        if folder is not None:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK):
+                return jinja2.FileSystemBytecodeCache(str(folder))
+    except OSError:
+        pass  # a machine without a writable folder compiles each time
+    return None
 
 
 def _components(environment: jinja2.Environment) -> None:
