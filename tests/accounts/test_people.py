@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from app.accounts import users
+from app import Lectern
+from app.accounts import people, users
 from app.accounts.models import User
-from app.core import clock, db
+from app.core import clock, db, queue
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.accounts.test_signing_in import set_password
 from tests.cast import Cast, Person
@@ -319,3 +320,12 @@ async def test_the_page_of_a_person_asks_the_database_little(cast: Cast) -> None
         answer = await olga.browser.get(f"/admin/people/{ann.public_id}")
     assert "Ann Archer" in await body(answer)  # type: ignore[arg-type]
     assert queries.total <= 5
+
+
+async def test_the_command_line_makes_the_first_owner_and_mails_the_link(app: Lectern) -> None:
+    await people.make_owner("olga@meridian.example")
+    await people.make_owner("olga@meridian.example")
+    await queue.drain()
+    assert await db.value("SELECT role FROM users WHERE email = 'olga@meridian.example'") == "owner"
+    templates = [row.template for row in await db.many(db.Row, "SELECT template FROM mails ORDER BY id")]
+    assert templates == ["accounts/welcome", "accounts/password_reset"] or templates == ["accounts/welcome"]
