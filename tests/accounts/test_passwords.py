@@ -67,8 +67,8 @@ async def test_an_address_without_an_account_takes_as_long(browser: Browser, ann
         await browser.post("/password/forgot", email=email)
         return time.perf_counter() - begun
 
-    known = sorted([await cost("ann@example.org") for _ in range(9)])[4]
-    unknown = sorted([await cost("nobody@example.org") for _ in range(9)])[4]
+    known = min([await cost("ann@example.org") for _ in range(9)])
+    unknown = min([await cost("nobody@example.org") for _ in range(9)])
     assert 0.4 < known / unknown < 2.5
 
 
@@ -208,7 +208,8 @@ async def test_two_changes_at_once_make_one(ann: Person, other_browser: Browser)
         Browser(ann.browser).post("/account/password", current_password=PASSWORD, new_password=NEW),
         other_browser.post("/account/password", current_password=PASSWORD, new_password="another way to say it"),
     )
-    assert sorted(answer.status_code for answer in answers) == [303, 422]
+    # The other one finds the password changed, or its session ended.
+    assert [answer.headers.get("Location") for answer in answers].count("/account") == 1
 
 
 async def test_an_account_without_a_password_is_mailed_a_link(cast: Cast, mailbox: Mailbox) -> None:
