@@ -20,7 +20,7 @@ LARGEST = 512 * 1024
 @brings(LARGEST)
 async def create_stripe_event() -> Response:
     """Keep one delivery. 400 tells Stripe (or whoever it is) that the signature is not good."""
-    raw = await request.get_data(as_text=False)
+    raw: bytes = await request.get_data(as_text=False)  # type: ignore[assignment]
     secrets = [secret.reveal() for secret in current_app.config["LECTERN"].stripe_webhook_secret]
     try:
         event = payments.read_event(raw, request.headers.get("Stripe-Signature"), secrets)
