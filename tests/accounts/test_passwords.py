@@ -3,9 +3,10 @@ import time
 from datetime import timedelta
 
 import pytest
+import structlog
 
 from app import Lectern
-from app.accounts import users
+from app.accounts import passwords, users
 from app.accounts.events import PasswordResetAsked
 from app.accounts.jobs import mail_reset_link
 from app.core import clock, db, limits
@@ -138,6 +139,21 @@ async def test_only_the_hash_of_a_link_is_stored_and_the_mail_row_forgets_it(
         await db.many(db.Row, "SELECT * FROM mails")
     )
     assert token not in kept
+
+
+async def test_a_link_is_never_written_to_the_log(
+    browser: Browser, ann: Person, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = await ask(browser, mailbox)
+    bound: list[dict[str, object]] = []
+
+    async def look(token: str) -> None:
+        bound.append(structlog.contextvars.get_contextvars())
+
+    monkeypatch.setattr(passwords, "find_link", look)
+    await browser.get(link)
+    assert bound[0]["path"] == "/password/reset/<token>"
+    assert link.rsplit("/", 1)[1] not in str(bound)
 
 
 async def test_a_suspended_person_gets_no_link(browser: Browser, ann: Person, mailbox: Mailbox) -> None:

@@ -210,7 +210,9 @@ def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo) -> str:
         said = _("%(shown)s of %(total)s", shown=len(rows), total=number)
     first, last = rows[0].list_value, rows[-1].list_value
     if isinstance(first, datetime) and isinstance(last, datetime):
-        start, end = (format_date(moment.astimezone(zone), "d MMM y", locale=i18n.format_locale()) for moment in (first, last))
+        start, end = (
+            format_date(moment.astimezone(zone), "d MMM y", locale=i18n.format_locale()) for moment in (first, last)
+        )
         if start == end:
             return _("%(said)s, of %(day)s", said=said, day=start)
         if first > last:
