@@ -346,5 +346,4 @@ async def test_the_command_line_makes_the_first_owner_and_mails_the_link(app: Le
     templates = [row.template for row in await db.many(db.Row, "SELECT template FROM mails ORDER BY id")]
     assert templates == ["accounts/welcome", "accounts/password_reset"] or templates == ["accounts/welcome"]
 
-
     assert sent.total <= 5
