@@ -7,3 +7,5 @@ CREATE INDEX refunds_failed ON refunds (id) WHERE state = 'failed';
 CREATE INDEX orders_flagged ON orders (id) WHERE flag <> '';
 CREATE INDEX pgqueuer_failed ON pgqueuer (id) WHERE status = 'failed';
 CREATE INDEX users_unverified ON users (id) WHERE email_verified_at IS NULL;
+CREATE INDEX audit_log_action ON audit_log (action, id DESC);
+CREATE INDEX learner_days_user ON learner_days (user_id, on_date);

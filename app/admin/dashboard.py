@@ -21,6 +21,9 @@ from app.web import plots
 # Up to this many days a plot has a point a day, then a point a week.
 _DAILY = 92
 
+# A list of the office and what it is filtered by, besides the days.
+_RowsLink = tuple[str, dict[str, str]]
+
 
 @dataclass(frozen=True, slots=True)
 class Today:
@@ -55,15 +58,15 @@ async def today(name: str, first: str, last: str, *, can_see_orders: bool, has_p
 def _measures(days: Sequence[Day], totals: Totals, period: Period, settings: School) -> list[Measure]:
     before = [day for day in days if day.on_date < period.first]
     now = [day for day in days if day.on_date >= period.first]
-    paid = ("/admin/orders", {"state": "sold"}, "paid_from", "paid_to")
-    joined = ("/admin/people", {"role": "member"}, "joined_from", "joined_to")
-    active: tuple[str, dict[str, str], str, str] = ("/admin/people", {}, "active_from", "active_to")
+    paid: _RowsLink = ("/admin/orders", {"state": "sold"})
+    joined: _RowsLink = ("/admin/people", {"role": "member"})
+    active: _RowsLink = ("/admin/learners", {})
 
     def whole_money(value: float) -> str:
         return _whole_money(value, settings.currency)
 
     def measure(
-        key: str, label: str, get: Callable[[Day], int], link: Any, show: plots.Show, note: str, exact: Any = None
+        key: str, label: str, get: Callable[[Day], int], link: _RowsLink, show: plots.Show, note: str, exact: Any = None
     ) -> Measure:
         current, past = exact or (sum(map(get, now)), sum(map(get, before)))
         points, labels = _points(now, get, average=key == "learners")
@@ -121,9 +124,9 @@ def _is_today(day: Day, settings: School) -> bool:
     return day.on_date == clock.now().astimezone(settings.zone).date()
 
 
-def _link(link: tuple[str, dict[str, str], str, str], first: date, last: date) -> str:
-    path, fixed, from_name, to_name = link
-    return f"{path}?{urlencode({**fixed, from_name: first.isoformat(), to_name: last.isoformat()})}"
+def _link(link: _RowsLink, first: date, last: date) -> str:
+    path, fixed = link
+    return f"{path}?{urlencode({**fixed, 'from': first.isoformat(), 'to': last.isoformat()})}"
 
 
 def _number(value: float) -> str:
@@ -199,7 +202,7 @@ def due(waiting: Waiting, totals: Totals, can: Callable[[str], bool]) -> list[Du
                 "%(num)s payment does not fit its order", "%(num)s payments do not fit their orders", waiting.flagged
             ),
             _("Another amount or currency arrived than was asked for. Nothing was opened."),
-            "/admin/orders?flagged=1",
+            "/admin/orders?state=flagged",
             _("Look at it"),
         )
         _add(
@@ -248,7 +251,7 @@ def due(waiting: Waiting, totals: Totals, can: Callable[[str], bool]) -> list[Du
                 totals.unconfirmed_buyers,
             ),
             _("Paid more than a day ago. The address may be mistyped."),
-            "/admin/people?verified=no",
+            "/admin/people?state=unverified",
             _("See who"),
         )
     return found
