@@ -46,7 +46,7 @@ async def today(name: str, first: str, last: str, *, can_see_orders: bool, has_p
     totals = await queries.totals(period.before_first, period.first, period.last, middle, end, now, settings.currency)
     orders = await queries.latest_orders(8) if can_see_orders else []
     return Today(
-        title=format_date(now.astimezone(settings.zone), "EEEE, d MMMM", locale=i18n.locale()),
+        title=format_date(now.astimezone(settings.zone), "EEEE, d MMMM", locale=i18n.format_locale()),
         period=period,
         measures=_measures(days, totals, period, settings),
         totals=totals,
@@ -104,7 +104,15 @@ def _measures(days: Sequence[Day], totals: Totals, period: Period, settings: Sch
         measure("revenue", _("Revenue"), lambda day: day.revenue, paid, whole_money, _("less refunds")),
         measure("orders", _("Orders paid"), lambda day: day.orders, paid, _number, ""),
         measure("members", _("New members"), lambda day: day.members, joined, _number, ""),
-        measure("learners", _("Active learners"), lambda day: day.learners, active, _number, _("a day"), learners),
+        measure(
+            "learners",
+            _("Active learners"),
+            lambda day: day.learners,
+            active,
+            _number,
+            _("the line counts people a day"),
+            learners,
+        ),
     ]
 
 
@@ -116,7 +124,7 @@ def _points(days: Sequence[Day], get: Callable[[Day], int], *, average: bool) ->
         part = days[begin : begin + size]
         total = sum(map(get, part))
         points.append(round(total / len(part), 1) if average else float(total))
-        labels.append(format_date(part[0].on_date, "d MMM", locale=i18n.locale()))
+        labels.append(format_date(part[0].on_date, "d MMM", locale=i18n.format_locale()))
     return points, labels
 
 
@@ -130,7 +138,7 @@ def _link(link: _RowsLink, first: date, last: date) -> str:
 
 
 def _number(value: float) -> str:
-    return format_decimal(value, locale=i18n.locale())
+    return format_decimal(value, locale=i18n.format_locale())
 
 
 def _whole_money(minor: float, currency: str) -> str:
@@ -148,7 +156,7 @@ def _change(now: int, before: int) -> str:
     if not before:
         return _("new")
     share = (now - before) / before
-    return ("+" if share > 0 else "−") + format_percent(abs(share), locale=i18n.locale())
+    return ("+" if share > 0 else "−") + format_percent(abs(share), locale=i18n.format_locale())
 
 
 def _steps(settings: School, totals: Totals, *, has_payments: bool) -> list[Step]:
