@@ -217,8 +217,8 @@ def due(waiting: Waiting, totals: Totals, can: Callable[[str], bool]) -> list[Du
             found,
             waiting.refunds,
             ngettext("%(num)s refund has not gone through", "%(num)s refunds have not gone through", waiting.refunds),
-            _("It failed, or Stripe has not confirmed it for an hour."),
-            "/admin/orders?refund=open",
+            _("It failed, or Stripe has not confirmed it for a day."),
+            "/admin/orders?state=refunding",
             _("Look at it"),
         )
     if can("jobs.view"):

@@ -51,12 +51,15 @@ async def waiting(now: datetime) -> Waiting:
                (SELECT count(*) FROM webhook_events WHERE state = 'failed') AS failed_webhooks,
                (SELECT count(*) FROM webhook_events
                 WHERE state = 'received' AND received_at < :ten_minutes_ago) AS stuck_webhooks,
-               (SELECT count(*) FROM refunds WHERE state = 'pending' AND created_at < :hour_ago)
-               + (SELECT count(*) FROM refunds WHERE state = 'failed') AS refunds,
+               (SELECT count(*) FROM refunds r
+                WHERE (r.state = 'failed' AND r.created_at > :month_ago
+                       OR r.state = 'pending' AND r.created_at < :day_ago)
+                  AND NOT EXISTS (SELECT 1 FROM refunds n WHERE n.order_id = r.order_id AND n.id > r.id)) AS refunds,
                (SELECT count(*) FROM orders WHERE flag <> '') AS flagged
         """,
         ten_minutes_ago=now - timedelta(minutes=10),
-        hour_ago=now - timedelta(hours=1),
+        day_ago=now - timedelta(days=1),
+        month_ago=now - timedelta(days=30),
     )
     return found or Waiting()
 
