@@ -1,11 +1,13 @@
 """One local Stripe for the tests of this folder; its switches are put back after each test."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import stripe
 
+from tests.sandbox.stripe import contract
 from tests.sandbox.stripe.running import CANCEL, SUCCESS, Inbox, Running, an_inbox, running
 
 
@@ -27,7 +29,12 @@ def server(one_server: Running) -> Iterator[Running]:
     one_server.problems.clear()
     one_server.inbox.clear()
     yield one_server
+    if contract.available():
+        for received in list(one_server.inbox.received):
+            contract.check_event(json.loads(received.body))
+    one_server.inbox.clear()
     one_server.behave_normally()
+    one_server.settle()
     assert one_server.problems == []
 
 
