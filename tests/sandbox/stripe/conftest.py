@@ -28,6 +28,8 @@ def server(one_server: Running) -> Iterator[Running]:
     """The local Stripe. Every answer that it gives in the test must be as the description says."""
     one_server.problems.clear()
     one_server.inbox.clear()
+    # Refunds arrive at once, so that no test hears of those of another.
+    one_server.behave(refund_after=0)
     yield one_server
     if contract.available():
         for received in list(one_server.inbox.received):

@@ -311,7 +311,7 @@ def _sessions(server: Running, client: stripe.StripeClient) -> None:
             "expand": ["line_items.data.taxes", "line_items.data.discounts", "total_details.breakdown"],
         }
     )
-    assert server.buy(session, number="4000000000000002").status_code == 402
+    assert server.buy(session, number="4000000000000002").status_code == 422
     assert server.buy(session, number="4000002500003155").status_code == 303
     v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent.latest_charge", "line_items"]})
     assert server.buy(session).status_code == 303
