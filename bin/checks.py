@@ -32,8 +32,14 @@ def module(*words: str) -> Callable[[list[str]], list[str]]:
     return lambda extra: [sys.executable, "-m", *words]
 
 
-def pytest(*words: str) -> Callable[[list[str]], list[str]]:
-    return lambda extra: [sys.executable, "-m", "pytest", *words, *extra]
+def pytest(folder: str, *words: str) -> Callable[[list[str]], list[str]]:
+    """Pytest over a folder, or over the paths that were given instead."""
+
+    def command(extra: list[str]) -> list[str]:
+        given = any((ROOT / word.partition("::")[0]).exists() for word in extra)
+        return [sys.executable, "-m", "pytest", *([] if given else [folder]), *words, *extra]
+
+    return command
 
 
 STEPS = (

@@ -38,8 +38,8 @@ def main() -> None:
             if not is_made(lock):
                 try:
                     make(lock)
-                except InstallError as error:
-                    sys.exit(f"{error}")
+                except (InstallError, OSError) as error:
+                    sys.exit(f"{error}" if isinstance(error, InstallError) else f"The environment .venv: {error}.")
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
     # Without its compiled form every process of the product would take two seconds longer to start.
     env.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -145,9 +145,15 @@ def lines_of(package: str) -> str:
 
 
 def pip() -> list[str]:
-    if run([str(PYTHON), "-m", "pip", "--version"]).returncode != 0:
+    """The machine's pip when it can install for another Python (22.3 and newer), else one of our own."""
+    own = [str(PYTHON), "-m", "pip"]
+    for command in ([sys.executable, "-m", "pip", "--python", str(PYTHON)], own):
+        if run([*command, "--version"]).returncode == 0:
+            break
+    else:
+        command = own
         must([str(PYTHON), "-m", "ensurepip"])
-    return [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    return [*command, "install", "--quiet", "--disable-pip-version-check", "--no-input"]
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -37,11 +37,11 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_user ON sessions (user_id, last_seen_at DESC);
 CREATE INDEX sessions_expiry ON sessions (expires_at);
 
--- Single-use links: verify an address, reset or first set a password.
+-- Single-use links: verify an address, reset a password, or set the first one of an account that a purchase made.
 CREATE TABLE one_time_tokens (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     token_hash bytea NOT NULL UNIQUE,
-    purpose text NOT NULL CHECK (purpose IN ('verify_email', 'reset_password')),
+    purpose text NOT NULL CHECK (purpose IN ('verify_email', 'reset_password', 'set_password')),
     user_id bigint NOT NULL REFERENCES users ON DELETE CASCADE,
     email text NOT NULL,
     created_at timestamptz NOT NULL,
@@ -49,3 +49,4 @@ CREATE TABLE one_time_tokens (
     used_at timestamptz
 );
 CREATE INDEX one_time_tokens_user ON one_time_tokens (user_id, purpose);
+CREATE INDEX one_time_tokens_expiry ON one_time_tokens (expires_at);

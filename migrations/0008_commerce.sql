@@ -41,14 +41,19 @@ CREATE TABLE orders (
     tax_label text NOT NULL DEFAULT '',
     total_minor bigint NOT NULL CHECK (total_minor >= 0),
     refunded_minor bigint NOT NULL DEFAULT 0 CHECK (refunded_minor >= 0 AND refunded_minor <= total_minor),
-    -- Hash of the signed quote: the same quote makes the same order, however often the button is pressed.
-    quote_key text NOT NULL UNIQUE,
+    -- Hash of who buys what for how much, out of which cart. While such an order is open, asking for it again (a double
+    -- click, a second tab) finds it instead of making another.
+    quote_key text NOT NULL,
+    -- Part of the idempotency key; rises when Stripe answered with a fault, which it would repeat for the same key.
+    checkout_attempt integer NOT NULL DEFAULT 1,
     stripe_session_id text UNIQUE,
     stripe_session_url text,
     stripe_payment_intent_id text UNIQUE,
     -- The card, as the receipt shows it: brand and last four.
     payment_method text NOT NULL DEFAULT '',
     failure text NOT NULL DEFAULT '',
+    -- Set when a payment does not fit the order (another amount or currency): nothing is opened, a person must look.
+    flag text NOT NULL DEFAULT '',
     created_at timestamptz NOT NULL,
     paid_at timestamptz,
     closed_at timestamptz
@@ -59,6 +64,9 @@ CREATE INDEX orders_state ON orders (state, created_at DESC, id DESC);
 CREATE INDEX orders_paid ON orders (paid_at) WHERE paid_at IS NOT NULL;
 CREATE INDEX orders_email ON orders (lower(email));
 CREATE INDEX orders_total ON orders (total_minor, id);
+CREATE UNIQUE INDEX orders_open_quote ON orders (quote_key) WHERE state IN ('pending', 'processing');
+CREATE INDEX orders_open ON orders (created_at) WHERE state IN ('pending', 'processing');
+CREATE INDEX orders_cart ON orders (cart_id);
 
 CREATE TABLE order_items (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -97,3 +105,4 @@ CREATE TABLE refunds (
     finished_at timestamptz
 );
 CREATE INDEX refunds_order ON refunds (order_id, id);
+CREATE INDEX refunds_pending ON refunds (created_at) WHERE state = 'pending';

@@ -7,6 +7,79 @@ from app.accounts.roles import ROLES
 
 
 @dataclass(frozen=True, slots=True)
+class User:
+    """A person with an account. `state` is active or suspended."""
+
+    id: int
+    public_id: str
+    email: str
+    name: str
+    role: str
+    state: str
+    email_verified_at: datetime | None
+    created_at: datetime
+    has_password: bool
+    headline: str
+    biography: str
+    time_zone: str | None
+    last_seen_at: datetime | None
+
+    def can(self, capability: str) -> bool:
+        """Whether this person's role holds the capability."""
+        return capability in ROLES[self.role]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a sign-in is checked against."""
+
+    id: int
+    public_id: str
+    email: str
+    name: str
+    role: str
+    state: str
+    password_hash: str | None
+
+    @property
+    def office_url(self) -> str | None:
+        """Where the back office begins, for those who may enter it."""
+        return "/admin" if "admin.enter" in ROLES[self.role] else None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A place where a person is signed in. `fresh_at`: when the password was last shown there."""
+
+    id: int
+    public_id: str
+    created_at: datetime
+    fresh_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    address: str | None
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A one-time link that was found by its token. `state` is open, used or expired."""
+
+    id: int
+    purpose: str
+    user_id: int
+    email: str
+    expires_at: datetime
+    used_at: datetime | None
+
+    def state(self, now: datetime) -> str:
+        """Whether it still works."""
+        if self.used_at is not None:
+            return "used"
+        return "open" if now < self.expires_at else "expired"
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """The person of this request, with the session that vouches for them."""
 
@@ -17,6 +90,7 @@ class SignedIn:
     role: str
     state: str
     email_verified_at: datetime | None
+    time_zone: str | None
     session_id: int
     session_public_id: str
     fresh_at: datetime

@@ -2,15 +2,222 @@
 
 from datetime import datetime
 
-from app.accounts.models import SignedIn
+from app.accounts.models import Credentials, Link, Session, SignedIn, User
+from app.accounts.roles import LABELS
 from app.core import db
+from app.core.i18n import lazy
+from app.web import tables
+
+USER_COLUMNS = """id, public_id, email, name, role, state, email_verified_at, created_at,
+               password_hash IS NOT NULL AS has_password, headline, biography, time_zone, last_seen_at"""
+
+
+# Users
+
+
+async def user_by_id(user_id: int) -> User | None:
+    return await db.one(User, f"SELECT {USER_COLUMNS} FROM users WHERE id = :id", id=user_id)  # noqa: S608
+
+
+async def user_by_public_id(public_id: str) -> User | None:
+    return await db.one(User, f"SELECT {USER_COLUMNS} FROM users WHERE public_id = :id", id=public_id)  # noqa: S608
+
+
+async def user_by_email(email: str) -> User | None:
+    return await db.one(
+        User,
+        f"SELECT {USER_COLUMNS} FROM users WHERE lower(email) = lower(:email)",  # noqa: S608
+        email=email,
+    )
+
+
+async def lock_users(user_ids: list[int]) -> list[User]:
+    """These people, locked in one order, so that two who act on each other cannot both do so."""
+    return await db.many(
+        User,
+        f"SELECT {USER_COLUMNS} FROM users WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE",  # noqa: S608
+        ids=user_ids,
+    )
+
+
+async def insert_user(
+    *, public_id: str, email: str, name: str, password_hash: str | None, time_zone: str | None, now: datetime
+) -> User | None:
+    """The new row, or None when the address has an account (two at once: one of them waits, then gets None)."""
+    return await db.one(
+        User,
+        f"""
+        INSERT INTO users (public_id, email, name, password_hash, time_zone, created_at)
+        VALUES (:public_id, :email, :name, :password_hash, :time_zone, :now)
+        ON CONFLICT (lower(email)) DO NOTHING
+        RETURNING {USER_COLUMNS}
+        """,  # noqa: S608
+        public_id=public_id,
+        email=email,
+        name=name,
+        password_hash=password_hash,
+        time_zone=time_zone,
+        now=now,
+    )
+
+
+async def credentials_by_email(email: str) -> Credentials | None:
+    return await db.one(
+        Credentials,
+        "SELECT id, public_id, email, name, role, state, password_hash FROM users WHERE lower(email) = lower(:email)",
+        email=email,
+    )
+
+
+async def credentials_by_id(user_id: int) -> Credentials | None:
+    return await db.one(
+        Credentials,
+        "SELECT id, public_id, email, name, role, state, password_hash FROM users WHERE id = :id",
+        id=user_id,
+    )
+
+
+async def replace_password(user_id: int, old_hash: str | None, new_hash: str | None) -> bool:
+    """False when the password is no longer the one that was looked at."""
+    return bool(
+        await db.run(
+            "UPDATE users SET password_hash = :new WHERE id = :id AND password_hash IS NOT DISTINCT FROM :old",
+            id=user_id,
+            old=old_hash,
+            new=new_hash,
+        )
+    )
+
+
+async def set_password(user_id: int, new_hash: str) -> None:
+    await db.run("UPDATE users SET password_hash = :new WHERE id = :id", id=user_id, new=new_hash)
+
+
+async def forget_unproven_password(user_id: int) -> bool:
+    """Take the password from an account whose address nobody has proved; False when there is nothing to take."""
+    return bool(
+        await db.run(
+            """
+            UPDATE users SET password_hash = NULL
+            WHERE id = :id AND email_verified_at IS NULL AND password_hash IS NOT NULL
+            """,
+            id=user_id,
+        )
+    )
+
+
+async def mark_verified(user_id: int, email: str, now: datetime) -> bool:
+    """False when it was verified before, or the account has another address by now."""
+    return bool(
+        await db.run(
+            """
+            UPDATE users SET email_verified_at = :now
+            WHERE id = :id AND lower(email) = lower(:email) AND email_verified_at IS NULL
+            """,
+            id=user_id,
+            email=email,
+            now=now,
+        )
+    )
+
+
+async def update_profile(
+    user_id: int, *, name: str, headline: str, biography: str | None, time_zone: str | None
+) -> None:
+    await db.run(
+        """
+        UPDATE users SET name = :name, headline = :headline, biography = coalesce(:biography, biography),
+                         time_zone = :time_zone
+        WHERE id = :id
+        """,
+        id=user_id,
+        name=name,
+        headline=headline,
+        biography=biography,
+        time_zone=time_zone,
+    )
+
+
+async def change_role(user_id: int, old: str, new: str) -> bool:
+    return bool(
+        await db.run("UPDATE users SET role = :new WHERE id = :id AND role = :old", id=user_id, old=old, new=new)
+    )
+
+
+async def change_state(user_id: int, old: str, new: str) -> bool:
+    return bool(
+        await db.run("UPDATE users SET state = :new WHERE id = :id AND state = :old", id=user_id, old=old, new=new)
+    )
+
+
+# The office's list
+
+PEOPLE = tables.Listing(
+    name="people",
+    select="""u.name, u.email, u.role, u.state, u.created_at AS joined, u.last_seen_at AS seen,
+              u.email_verified_at IS NOT NULL AS is_verified, '/admin/people/' || u.public_id AS url""",
+    source="users u",
+    key="u.id",
+    columns=[
+        tables.Column("name", lazy("Name"), sort="lower(u.name)"),
+        tables.Column("email", lazy("Email"), sort="lower(u.email)", priority="mid"),
+        tables.Column("role", lazy("Role")),
+        tables.Column("state", lazy("State")),
+        tables.Column("joined", lazy("Joined"), sort="u.created_at", descending_first=True, priority="mid"),
+        tables.Column(
+            "seen", lazy("Last seen"), sort="u.last_seen_at", nullable=True, descending_first=True, priority="wide"
+        ),
+    ],
+    filters=[
+        tables.Search("q", lazy("Name or email"), ["u.name", "u.email"]),
+        tables.Select(
+            "role",
+            lazy("Any role"),
+            "u.role",
+            [
+                *(tables.Choice(role, label) for role, label in LABELS.items()),
+                tables.Choice("team", lazy("All but members"), "u.role <> 'member'"),
+            ],
+        ),
+        tables.Select(
+            "state",
+            lazy("Any state"),
+            "u.state",
+            [
+                tables.Choice("active", lazy("Active")),
+                tables.Choice("suspended", lazy("Suspended")),
+                tables.Choice("unverified", lazy("Address not confirmed"), "u.email_verified_at IS NULL"),
+            ],
+        ),
+        tables.Dates("joined", lazy("Joined"), "u.created_at"),
+    ],
+    sort="-joined",
+    empty=tables.Empty(
+        lazy("Nobody yet"),
+        lazy("Whoever registers or buys stands here."),
+        "/admin/people/new",
+        lazy("Add a person"),
+    ),
+    export=[
+        (lazy("Name"), "name"),
+        (lazy("Email"), "email"),
+        (lazy("Role"), "role"),
+        (lazy("State"), "state"),
+        (lazy("Address confirmed"), "is_verified"),
+        (lazy("Joined"), "joined"),
+        (lazy("Last seen"), "seen"),
+    ],
+)
+
+
+# Sessions
 
 
 async def session_by_token(token_hash: bytes, now: datetime, seen_after: datetime) -> SignedIn | None:
     return await db.one(
         SignedIn,
         """
-        SELECT u.id, u.public_id, u.email, u.name, u.role, u.state, u.email_verified_at,
+        SELECT u.id, u.public_id, u.email, u.name, u.role, u.state, u.email_verified_at, u.time_zone,
                s.id AS session_id, s.public_id AS session_public_id, s.fresh_at, s.last_seen_at, s.expires_at
         FROM sessions s JOIN users u ON u.id = s.user_id
         WHERE s.token_hash = :token_hash AND s.expires_at > :now AND s.last_seen_at > :seen_after
@@ -42,22 +249,142 @@ async def insert_session(
     expires_at: datetime,
     address: str,
     user_agent: str,
-) -> None:
-    await db.run(
-        """
-        INSERT INTO sessions (public_id, token_hash, user_id, created_at, fresh_at, last_seen_at, expires_at,
-                              address, user_agent)
-        VALUES (:public_id, :token_hash, :user_id, :now, :now, :now, :expires_at, :address, :user_agent)
-        """,
-        public_id=public_id,
-        token_hash=token_hash,
-        user_id=user_id,
-        now=now,
-        expires_at=expires_at,
-        address=address,
-        user_agent=user_agent,
+    password_hash: str | None,
+) -> bool:
+    """False when the person was suspended, or the password that was checked has been changed, a moment ago.
+
+    The update waits for a change of password under way and then sees it; the other way round, the change ends
+    the session that is made here.
+    """
+    return bool(
+        await db.run(
+            """
+            WITH seen AS (
+                UPDATE users SET last_seen_at = :now
+                WHERE id = :user_id AND state = 'active'
+                  AND (CAST(:password_hash AS text) IS NULL OR password_hash = :password_hash)
+                RETURNING id)
+            INSERT INTO sessions (public_id, token_hash, user_id, created_at, fresh_at, last_seen_at, expires_at,
+                                  address, user_agent)
+            SELECT :public_id, :token_hash, id, :now, :now, :now, CAST(:expires_at AS timestamptz),
+                   :address, :user_agent
+            FROM seen
+            """,
+            public_id=public_id,
+            token_hash=token_hash,
+            user_id=user_id,
+            now=now,
+            expires_at=expires_at,
+            address=address,
+            user_agent=user_agent,
+            password_hash=password_hash,
+        )
     )
 
 
 async def delete_session(session_id: int) -> None:
     await db.run("DELETE FROM sessions WHERE id = :id", id=session_id)
+
+
+async def delete_session_of(user_id: int, public_id: str) -> bool:
+    return bool(
+        await db.run(
+            "DELETE FROM sessions WHERE user_id = :user_id AND public_id = :public_id",
+            user_id=user_id,
+            public_id=public_id,
+        )
+    )
+
+
+async def delete_sessions_of(user_id: int, *, but: int | None = None) -> int:
+    return await db.run(
+        "DELETE FROM sessions WHERE user_id = :user_id AND id IS DISTINCT FROM CAST(:but AS bigint)",
+        user_id=user_id,
+        but=but,
+    )
+
+
+async def sessions_of(user_id: int, now: datetime, seen_after: datetime) -> list[Session]:
+    return await db.many(
+        Session,
+        """
+        SELECT id, public_id, created_at, fresh_at, last_seen_at, expires_at, address, user_agent
+        FROM sessions
+        WHERE user_id = :user_id AND expires_at > :now AND last_seen_at > :seen_after
+        ORDER BY last_seen_at DESC, id DESC LIMIT 100
+        """,
+        user_id=user_id,
+        now=now,
+        seen_after=seen_after,
+    )
+
+
+async def delete_dead_sessions(now: datetime, seen_after: datetime) -> int:
+    return await db.run(
+        "DELETE FROM sessions WHERE expires_at <= :now OR last_seen_at <= :seen_after", now=now, seen_after=seen_after
+    )
+
+
+# One-time links
+
+
+async def insert_link(
+    *, token_hash: bytes, purpose: str, user_id: int, email: str, now: datetime, expires_at: datetime
+) -> int:
+    made: int = await db.value(
+        """
+        INSERT INTO one_time_tokens (token_hash, purpose, user_id, email, created_at, expires_at)
+        VALUES (:token_hash, :purpose, :user_id, :email, :now, :expires_at) RETURNING id
+        """,
+        token_hash=token_hash,
+        purpose=purpose,
+        user_id=user_id,
+        email=email,
+        now=now,
+        expires_at=expires_at,
+    )
+    return made
+
+
+async def link_by_token(token_hash: bytes, purposes: list[str]) -> Link | None:
+    return await db.one(
+        Link,
+        """
+        SELECT id, purpose, user_id, email, expires_at, used_at FROM one_time_tokens
+        WHERE token_hash = :token_hash AND purpose = ANY(CAST(:purposes AS text[]))
+        """,
+        token_hash=token_hash,
+        purposes=purposes,
+    )
+
+
+async def use_link(token_hash: bytes, purposes: list[str], now: datetime) -> Link | None:
+    """The link when it is open, used from here on; None when somebody was first, or it is too old or of another kind."""
+    return await db.one(
+        Link,
+        """
+        UPDATE one_time_tokens SET used_at = :now
+        WHERE token_hash = :token_hash AND purpose = ANY(CAST(:purposes AS text[]))
+          AND used_at IS NULL AND expires_at > :now
+        RETURNING id, purpose, user_id, email, expires_at, used_at
+        """,
+        token_hash=token_hash,
+        purposes=purposes,
+        now=now,
+    )
+
+
+async def use_up_links(user_id: int, purposes: list[str], now: datetime) -> None:
+    await db.run(
+        """
+        UPDATE one_time_tokens SET used_at = :now
+        WHERE user_id = :user_id AND purpose = ANY(CAST(:purposes AS text[])) AND used_at IS NULL
+        """,
+        user_id=user_id,
+        purposes=purposes,
+        now=now,
+    )
+
+
+async def delete_dead_links(before: datetime) -> int:
+    return await db.run("DELETE FROM one_time_tokens WHERE expires_at < :before OR used_at < :before", before=before)

@@ -5,12 +5,16 @@ from datetime import datetime, timedelta
 from quart import Quart, Response, g, request
 
 from app.accounts import queries
-from app.accounts.models import SignedIn
+from app.accounts.models import Session, SignedIn
 from app.core import audit, clock, tokens
+from app.core.errors import Invalid, NotFound
+from app.core.i18n import _
 from app.core.ids import public_id
 from app.web.request import client_address
 
 LIFETIME = timedelta(days=60)
+# Somebody who does not want to be kept signed in: until the browser closes, at most this long.
+BRIEF = timedelta(hours=12)
 IDLE = timedelta(days=14)
 FRESH = timedelta(minutes=30)
 _TOUCH = timedelta(minutes=5)
@@ -52,7 +56,7 @@ def install(app: Quart) -> None:
                 response.set_cookie(
                     name,
                     token,
-                    max_age=int(LIFETIME.total_seconds()),
+                    max_age=int(LIFETIME.total_seconds()) if g.session_keep else None,
                     secure=app.config["SECURE_COOKIES"],
                     httponly=True,
                     samesite="Lax",
@@ -69,21 +73,59 @@ async def find(token: str, now: datetime) -> SignedIn | None:
     return found
 
 
-async def start(user_id: int) -> str:
-    """Sign a person in: a new session (any session of this browser ends), its cookie set on the answer."""
+async def start(user_id: int, *, keep: bool | None = None, password_hash: str | None = None) -> None:
+    """Sign a person in: a new session (any session of this browser ends), its cookie set on the answer.
+
+    Without `keep` it ends with the browser; None keeps it as long as the session before. `password_hash` is the one that was checked. Raises Invalid when the
+    account was suspended or its password changed meanwhile.
+    """
     now = clock.now()
     current: SignedIn | None = g.get("user")
+    if keep is None:
+        keep = current is None or current.expires_at - now > BRIEF
     if current is not None:
         await queries.delete_session(current.session_id)
     token = tokens.random_token()
-    await queries.insert_session(
+    made = await queries.insert_session(
         public_id=public_id(),
         token_hash=tokens.hashed(token),
         user_id=user_id,
         now=now,
-        expires_at=now + LIFETIME,
+        expires_at=now + (LIFETIME if keep else BRIEF),
         address=client_address(),
         user_agent=request.headers.get("User-Agent", "")[:300],
+        password_hash=password_hash,
     )
-    g.session_token = token
-    return token
+    if not made:
+        raise Invalid(_("This account has just changed. Please try again."))
+    g.session_token, g.session_keep = token, keep
+
+
+async def end() -> None:
+    """Sign this browser out: its session ends, its cookie goes. Harmless when nobody is signed in."""
+    current: SignedIn | None = g.get("user")
+    if current is not None:
+        await queries.delete_session(current.session_id)
+    g.user, g.session_token = None, None
+
+
+async def of(user_id: int) -> list[Session]:
+    """Where a person is signed in, latest visit first, at most 100."""
+    now = clock.now()
+    return await queries.sessions_of(user_id, now, now - IDLE)
+
+
+async def revoke(user_id: int, session_public_id: str) -> None:
+    """End one session of this person. Raises NotFound for somebody else's, or one that ended before."""
+    if not await queries.delete_session_of(user_id, session_public_id):
+        raise NotFound(_("That device is not signed in any more."))
+
+
+async def revoke_others(person: SignedIn) -> int:
+    """End every session of this person but the present one; how many there were."""
+    return await queries.delete_sessions_of(person.id, but=person.session_id)
+
+
+async def revoke_all(user_id: int) -> int:
+    """Sign a person out everywhere, as part of the current transaction; how many sessions there were."""
+    return await queries.delete_sessions_of(user_id)

@@ -89,11 +89,13 @@ async def disconnect() -> None:
 
 
 async def _init_connection(connection: asyncpg.Connection) -> None:
+    # In binary form, since COPY knows no other; its first byte is the version of the format.
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
-        encoder=lambda value: orjson.dumps(value, default=str).decode(),
-        decoder=orjson.loads,
+        format="binary",
+        encoder=lambda value: b"\x01" + orjson.dumps(value, default=str),
+        decoder=lambda value: orjson.loads(value[1:]),
     )
 
 

@@ -4,7 +4,7 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
-from babel.support import NullTranslations, Translations
+from babel.support import LazyProxy, NullTranslations, Translations
 
 FOLDER = Path(__file__).resolve().parents[1] / "translations"
 
@@ -14,6 +14,11 @@ _locale: ContextVar[str] = ContextVar("locale", default="en")
 def locale() -> str:
     """The language of this request or mail."""
     return _locale.get()
+
+
+def format_locale() -> str:
+    """The locale that dates, numbers and amounts are written in: our English is European, day before month."""
+    return {"en": "en_GB"}.get(_locale.get(), _locale.get())
 
 
 @cache
@@ -28,9 +33,18 @@ def gettext(message: str, **values: object) -> str:
 
 
 def ngettext(singular: str, plural: str, n: int, **values: object) -> str:
-    """The form for `n`; `%(num)s` is n."""
-    found = str(_catalogue(_locale.get()).ngettext(singular, plural, n))
-    return found % {"num": n, **values}
+    """The form for `n`, with its values filled in; `%(num)s` is n."""
+    return ngettext_unfilled(singular, plural, n) % {"num": n, **values}
+
+
+def ngettext_unfilled(singular: str, plural: str, n: int) -> str:
+    """The form for `n` as it stands in the catalogue: Jinja and WTForms fill in the values themselves."""
+    return str(_catalogue(_locale.get()).ngettext(singular, plural, n))
+
+
+def lazy(message: str) -> LazyProxy:
+    """The message in the language of whoever reads it later: for labels that are written down once, at import."""
+    return LazyProxy(gettext, message, enable_cache=False)
 
 
 _ = gettext

@@ -40,6 +40,13 @@ async def check(name: str, key: str, limit: Limit) -> None:
         raise TooMany(retry_after=max(1, wait))
 
 
+async def forget(name: str, key: str, limit: Limit) -> None:
+    """Let `key` begin anew: what it was counted for turned out well."""
+    full = f"limit:{name}:{limit.seconds}:{key}"
+    _local.pop(full, None)
+    await cache.call(lambda client: client.delete(full))
+
+
 def _count_here(key: str, limit: Limit) -> tuple[int, int]:
     now = time.monotonic()
     if len(_local) > _LOCAL_KEYS:

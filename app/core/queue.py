@@ -18,6 +18,7 @@ from uuid import UUID
 import orjson
 import structlog
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job, TracebackRecord
@@ -49,6 +50,8 @@ class Schedule:
     job: str
     cron: str
 
+
+_ENQUEUE = QueryQueueBuilder().build_enqueue_query("skip")
 
 registry: dict[str, JobKind] = {}
 schedules: list[Schedule] = []
@@ -112,14 +115,16 @@ async def enqueue_named(
     """Put several jobs into the queue in one statement."""
     if not jobs:
         return
+    # PgQueuer's own statement. Its `enqueue` would hand JSON as text to our connections, whose codec writes objects.
     async with db.raw() as connection:
-        await Queries(AsyncpgDriver(connection)).enqueue(
+        await connection.fetch(
+            _ENQUEUE,
+            [0] * len(jobs),
             [name for name, _ in jobs],
             [orjson.dumps(arguments) for _, arguments in jobs],
-            [0] * len(jobs),
-            [after] * len(jobs),
+            [after or timedelta(0)] * len(jobs),
             [f"{name}:{once}" if once else None for name, _ in jobs],
-            on_conflict="skip",
+            [None] * len(jobs),
         )
 
 

@@ -1,6 +1,6 @@
 """The school's own settings: one row, edited in the back office, read on every request from a hot copy."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,9 +30,13 @@ class School:
     home_art: str = ""
     home_art_label: str = ""
     home_art_caption: str = ""
+    # [{"mark", "text", "path"}]: what the drawing points at.
+    home_key: list[dict[str, str]] = field(default_factory=list)
     home_excerpt: str = ""
     # "course-slug/lesson-slug" of the free lesson that the excerpt is from.
     home_excerpt_from: str = ""
+    # [{"quote", "by"}]: what students say.
+    home_voices: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -53,7 +57,7 @@ async def school() -> School:
     version = await cache.version("school")
     if _copy is None or version is None or version != _copy_version:
         stored = await db.value("SELECT value FROM settings WHERE name = 'school'") or {}
-        known = {field.name for field in fields(School)}
+        known = {one.name for one in fields(School)}
         _copy = School(**{name: value for name, value in stored.items() if name in known})
         _copy_version = version
     return _copy

@@ -1,7 +1,22 @@
-"""Courses: found, made, changed, published, archived."""
+"""Courses: found, made, changed, published, archived.
 
-from app.courses import queries
-from app.courses.models import Course
+Verbs take `by`, the person who acts; None is the system itself (the demo school, say).
+"""
+
+from dataclasses import asdict, replace
+
+from asyncpg import UniqueViolationError
+
+from app.core import clock, db, events, queue
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound
+from app.core.i18n import _
+from app.core.ids import public_id
+from app.courses import jobs
+from app.courses.events import CoursePublished
+from app.courses.models import GROUNDS, LEVELS, Course, CourseDetails, free_slug, is_slug, missing_to_publish, slug_of
+from app.courses.queries import courses as queries
+from app.courses.rights import Stale, changed, locked, may_edit
+from app.web.request import Visitor
 
 
 async def find(course_id: int) -> Course | None:
@@ -17,3 +32,154 @@ async def find_by_slug(slug: str) -> Course | None:
 async def find_by_public_id(public_id: str) -> Course | None:
     """The course with this public id in whatever state, or None."""
     return await queries.course_by_public_id(public_id)
+
+
+async def editable(public_id: str, *, by: Visitor) -> Course:
+    """The course with this public id for somebody who may change it. Raises NotFound, Forbidden."""
+    course = await queries.course_by_public_id(public_id)
+    if course is None:
+        raise NotFound
+    if not may_edit(course, by):
+        raise Forbidden(_("This course is taught by somebody else."))
+    return course
+
+
+async def create(details: CourseDetails, *, by: Visitor | None) -> Course:
+    """A new draft, taught by its maker unless it names somebody else. Raises Invalid for a field."""
+    if by is not None and not by.can("courses.edit_any"):
+        raise Forbidden(_("Your role does not allow this."))
+    if details.instructor_id is None and by is not None:
+        details = replace(details, instructor_id=by.id)
+    if not details.slug:
+        slug = slug_of(details.title)
+        details = replace(details, slug=free_slug(slug, await queries.slugs_like(slug)))
+    try:
+        async with db.transaction():
+            await _check(details)
+            course_id = await queries.insert_course(public_id(), asdict(details), clock.now())
+            course = await queries.course(course_id)
+            assert course is not None
+            await changed(course, "course.create", after={"title": course.title, "slug": course.slug})
+    except UniqueViolationError:
+        raise _slug_taken() from None
+    return course
+
+
+async def edit(course_id: int, details: CourseDetails, *, revision: int, by: Visitor | None) -> Course:
+    """Change the details, if nobody saved them since `revision`. Raises Stale, Invalid for a field."""
+    try:
+        async with db.transaction():
+            before = await locked(course_id, by)
+            if before.revision != revision:
+                raise Stale(_("Somebody saved this course after you opened it."))
+            if by is not None and not by.can("courses.edit_any"):
+                details = replace(details, instructor_id=before.instructor_id)
+            await _check(details, before)
+            await queries.update_details(course_id, asdict(details), clock.now())
+            old = {name: getattr(before, name) for name in asdict(details)}
+            await changed(before, "course.edit", before=old, after=asdict(details), summary=details.title)
+    except UniqueViolationError:
+        raise _slug_taken() from None
+    course = await queries.course(course_id)
+    assert course is not None
+    return course
+
+
+async def _check(details: CourseDetails, before: Course | None = None) -> None:
+    if not details.title:
+        raise Invalid(_("Give the course a title."), field="title")
+    if not is_slug(details.slug):
+        raise Invalid(
+            _(
+                "Use small letters, digits and single hyphens, such as reading-price. A few words are kept for our pages."
+            ),
+            field="slug",
+        )
+    if await queries.is_slug_taken(details.slug, before.id if before else None):
+        raise _slug_taken()
+    if details.level not in LEVELS:
+        raise Invalid(_("Choose one of the list."), field="level")
+    if details.plate_ground not in GROUNDS:
+        raise Invalid(_("Choose one of the list."), field="plate_ground")
+    teacher = details.instructor_id
+    is_new = teacher is not None and (before is None or teacher != before.instructor_id)
+    if teacher is not None and is_new and not await queries.is_teacher(teacher):
+        raise Invalid(_("Choose somebody who may teach."), field="instructor")
+    if before is not None and before.is_published:
+        wanting = missing_to_publish(replace(before, promise=details.promise, instructor_id=details.instructor_id))
+        if wanting:
+            field = "promise" if not details.promise else "instructor"
+            raise Invalid(_("The course is published: %(why)s", why=wanting[0]), field=field)
+
+
+def _slug_taken() -> Invalid:
+    return Invalid(_("Another course has this address. Choose a different one."), field="slug")
+
+
+async def set_picture(course_id: int, address: str, *, by: Visitor | None) -> None:
+    """Show an uploaded picture (its lasting address) instead of the plate; '' goes back to the plate."""
+    async with db.transaction():
+        course = await locked(course_id, by)
+        await queries.set_plate(course_id, address, clock.now())
+        await changed(course, "course.picture", before={"plate": course.plate}, after={"plate": address})
+        if course.picture_url and course.picture_url != address:
+            await queue.enqueue(jobs.drop_unused_picture, after=jobs.KEPT, address=course.picture_url)
+
+
+async def publish(course_id: int, *, by: Visitor | None) -> Course:
+    """Show the course to everyone. Twice is once. Raises Invalid with all that is missing, Conflict when archived."""
+    async with db.transaction():
+        course = await locked(course_id, by, capability="courses.publish")
+        if course.state == "archived":
+            raise Conflict(_("This course is archived. Take it out of the archive first."))
+        missing = missing_to_publish(course)
+        if missing:
+            raise Invalid(" ".join(missing))
+        if await queries.publish(course_id, clock.now()):
+            await changed(course, "course.publish", before={"state": course.state}, after={"state": "published"})
+            await events.publish(CoursePublished(course_id))
+    return await _again(course_id)
+
+
+async def unpublish(course_id: int, *, by: Visitor | None) -> Course:
+    """Make a draft of it again: those who have it keep it, nobody else sees it. Twice is once."""
+    return await _set_state(course_id, "course.unpublish", by)
+
+
+async def archive(course_id: int, *, by: Visitor | None) -> Course:
+    """Put the course away: out of the catalogue and out of the list of courses. `restore` brings it back as it was."""
+    return await _set_state(course_id, "course.archive", by)
+
+
+async def restore(course_id: int, *, by: Visitor | None) -> Course:
+    """Take the course out of the archive, in the state it had before."""
+    return await _set_state(course_id, "course.restore", by)
+
+
+_STATE_CHANGES = {
+    "course.unpublish": queries.unpublish,
+    "course.archive": queries.archive,
+    "course.restore": queries.restore,
+}
+
+
+async def _set_state(course_id: int, action: str, by: Visitor | None) -> Course:
+    async with db.transaction():
+        course = await locked(course_id, by, capability="courses.publish")
+        if await _STATE_CHANGES[action](course_id, clock.now()):
+            after = await _again(course_id)
+            await changed(course, action, before={"state": course.state}, after={"state": after.state})
+            if after.is_published:
+                await events.publish(CoursePublished(course_id))
+    return await _again(course_id)
+
+
+async def _again(course_id: int) -> Course:
+    course = await queries.course(course_id)
+    assert course is not None
+    return course
+
+
+async def teachers() -> list[db.Row]:
+    """People who may teach a course: id and name, by name."""
+    return await queries.teachers()

@@ -3,8 +3,8 @@
 from itertools import groupby
 
 from app.core import db
-from app.courses import queries
 from app.courses.models import LessonItem, Outline, Section
+from app.courses.queries import lessons as queries
 
 
 async def of(course_id: int, *, published_only: bool = True) -> Outline:

@@ -89,9 +89,7 @@ class DemoHistory(NamedTuple):
     enrolments: list[Enrolment]
 
 
-def generate(
-    seed: int, *, school: DemoSchool, until: datetime, members: int = 200, orders: int = 400
-) -> DemoHistory:
+def generate(seed: int, *, school: DemoSchool, until: datetime, members: int = 200, orders: int = 400) -> DemoHistory:
     """A whole year before `until`, at once. The same arguments give the same history, always."""
     whole = DemoHistory([], [], [])
     for part in stream(seed, school=school, until=until, members=members, orders=orders):
@@ -215,9 +213,7 @@ class _Year:
             self._present += 1
         member, chosen = self._retry or self._choose(placed, chance)
         self._retry = None
-        state, paid, closed, failure = (
-            ("pending", None, None, None) if is_last else self._outcome(placed, chance)
-        )
+        state, paid, closed, failure = ("pending", None, None, None) if is_last else self._outcome(placed, chance)
         if failure is not None and chance.random() < 0.6:
             self._retry = member, chosen  # the next order is the same one again, with another card
         if paid is not None:
@@ -248,9 +244,7 @@ class _Year:
             return "failed", None, soon, FAILURES[int(chance.random() * len(FAILURES))]
         if draw < 0.095 or soon >= self._until:
             expires = placed + CHECKOUT_LIVES
-            return (
-                ("expired", None, expires, None) if expires < self._until else ("pending", None, None, None)
-            )
+            return ("expired", None, expires, None) if expires < self._until else ("pending", None, None, None)
         if draw < 0.14:
             refunded = soon + min(29.0, 0.2 + chance.expovariate(1 / 6)) * DAY
             if refunded < self._until:
@@ -307,9 +301,7 @@ class _Year:
             for bit, course in enumerate(self._courses):
                 is_out = course.age_days >= age
                 out |= is_out << bit
-                weights.append(
-                    _demand(course, bit) * (4.0 if 0 <= course.age_days - age < PEAK_DAYS else 1.0)
-                )
+                weights.append(_demand(course, bit) * (4.0 if 0 <= course.age_days - age < PEAK_DAYS else 1.0))
             everything = (1 << len(self._courses)) - 1
             self._seasons[age] = _Season(out or everything, tuple(weights))
         return self._seasons[age]

@@ -61,9 +61,7 @@ def plain(name: str) -> str:
     """The name in lower-case ASCII with dots between its words, as the left part of an address."""
     folded = name.translate(_PLAIN).replace("Þ", "Th").replace("þ", "th").replace("’", "")
     letters = unicodedata.normalize("NFKD", folded).encode("ascii", "ignore").decode()
-    words = "".join(
-        letter if letter.isalnum() or letter == "-" else " " for letter in letters.lower()
-    ).split()
+    words = "".join(letter if letter.isalnum() or letter == "-" else " " for letter in letters.lower()).split()
     return ".".join(words)[:48].rstrip(".-")
 
 

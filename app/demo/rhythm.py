@@ -24,7 +24,7 @@ HOURS = (
 )
 
 # January to December. People resolve in January, are away in summer, and come back in September.
-MONTHS = (1.3, 1.08, 1.12, 1.0, 0.95, 0.85, 0.6, 0.55, 1.1, 1.15, 1.2, 0.85)
+MONTHS = (1.3, 1.08, 1.12, 1.0, 0.98, 0.9, 0.48, 0.42, 1.1, 1.15, 1.2, 0.85)
 
 # (month, day, height, days until it has halved): new editions, and letters that people answered.
 PEAKS = (

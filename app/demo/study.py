@@ -17,8 +17,7 @@ NEVER, STOPS = 0.17, 0.62
 _TABLE = 960
 _BOUNDS = tuple(accumulate(HOURS))
 STUDY_HOURS = tuple(
-    (next(hour for hour, bound in enumerate(_BOUNDS) if bound >= (step + 0.5) / _TABLE * _BOUNDS[-1]) - 2)
-    % 24
+    (next(hour for hour, bound in enumerate(_BOUNDS) if bound >= (step + 0.5) / _TABLE * _BOUNDS[-1]) - 2) % 24
     for step in range(_TABLE)
 )
 
@@ -81,7 +80,9 @@ def study(rng: Random, syllabus: Syllabus, begin: float, end: float, *, gave_up:
         wanted = len(lessons)
     pace = 2.4 if wanted == len(lessons) else 5.0  # days between two evenings, beside the one that is sure
 
-    now = begin + 600.0 if draw() < 0.45 else _evening(begin + DAY * rng.expovariate(0.4), draw())
+    now = begin + 600.0  # at once, or on one of the next evenings
+    if draw() > 0.45:
+        now = max(now, _evening(begin + DAY * rng.expovariate(0.4), draw()))
     completed: list[Completion] = []
     for slug, seconds, _ in lessons[:wanted]:
         now += seconds * (0.8 + 0.7 * draw())

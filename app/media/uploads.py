@@ -1,15 +1,90 @@
-"""Files that people upload: found, and given an address."""
+"""Files that people upload: kept, found, given an address, removed."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import BinaryIO
 from urllib.parse import quote
 
-from app.core import clock, tokens
-from app.media import queries
+from app.core import audit, clock, db, queue, tokens
+from app.core.ids import public_id
+from app.media import jobs, queries, shelf
+from app.media.inspection import LIMITS, inspect
 from app.media.models import Upload
 
 # As long as somebody may leave a lesson open and still press play.
 LIFETIME = timedelta(hours=12)
+# What a form may bring with it: the file, and some fields around it.
+IMAGE_BODY = LIMITS["image"] + LIMITS["captions"]
+VIDEO_BODY = LIMITS["video"] + LIMITS["image"] + 2 * LIMITS["captions"]
 _PURPOSE = "media"
+
+
+async def store(
+    source: BinaryIO,
+    file_name: str,
+    *,
+    kind: str,
+    owner_id: int | None,
+    is_public: bool = False,
+    field: str = "file",
+) -> Upload:
+    """Keep a file of a kind (image, video, captions) after a look at what it really is.
+
+    The file is there whole when this returns. Raises Invalid or TooLarge, for the form's `field`. Not to be called
+    inside a transaction: it writes to the storage.
+    """
+    if db.in_transaction():
+        raise RuntimeError("a file was stored inside a transaction")
+    await db.release()
+    found = await asyncio.to_thread(inspect, source, file_name, kind, field=field)
+    new_id = public_id(20)
+    key = f"{kind}/{new_id[:2]}/{public_id(26)}.{found.file_name.rpartition('.')[2]}"
+    async with db.transaction():
+        upload_id = await queries.insert_upload(
+            public_id=new_id,
+            owner_id=owner_id,
+            kind=kind,
+            storage_key=key,
+            file_name=found.file_name,
+            content_type=found.content_type,
+            size_bytes=found.size_bytes,
+            checksum=found.checksum,
+            width=found.width,
+            height=found.height,
+            duration_seconds=found.duration_seconds,
+            is_public=is_public,
+            now=clock.now(),
+        )
+    await db.release()
+    try:
+        await _put(key, source, found.content_type)
+        async with db.transaction():
+            await queries.mark_stored(upload_id)
+            after = {"kind": kind, "file_name": found.file_name, "size_bytes": found.size_bytes}
+            await audit.record("upload.create", "upload", new_id, after=after, summary=found.file_name)
+    except BaseException:
+        await asyncio.shield(_undo(upload_id, key))
+        raise
+    kept = await queries.upload(upload_id)
+    assert kept is not None
+    return kept
+
+
+async def _put(key: str, source: BinaryIO, content_type: str) -> None:
+    """A thread cannot be stopped half-way, so whoever gives up waits for it before clearing up behind it."""
+    writing = asyncio.ensure_future(shelf.storage().put(key, source, content_type=content_type))
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait([writing])
+        raise
+
+
+async def _undo(upload_id: int, key: str) -> None:
+    async with db.hold():
+        await queries.delete_upload(upload_id)
+    await shelf.storage().delete(key)
 
 
 async def find(upload_id: int) -> Upload | None:
@@ -22,23 +97,51 @@ async def find_by_public_id(public_id: str) -> Upload | None:
     return await queries.upload_by_public_id(public_id)
 
 
+async def find_by_address(address: str) -> Upload | None:
+    """The stored file that our own address `/media/<public id>/<name>` leads to, or None."""
+    parts = address.partition("?")[0].split("/")
+    return await find_by_public_id(parts[2]) if len(parts) == 4 and parts[1] == "media" else None
+
+
 async def find_many(upload_ids: list[int]) -> dict[int, Upload]:
     """Those of these files that are there, by their keys; one query."""
     return {found.id: found for found in await queries.uploads(upload_ids)} if upload_ids else {}
 
 
+async def read(upload: Upload) -> bytes:
+    """The whole of a small file, such as captions."""
+    return b"".join([piece async for piece in pieces(upload, 0, upload.size_bytes - 1)])
+
+
+def pieces(upload: Upload, start: int, end: int) -> AsyncIterator[bytes]:
+    """The bytes from `start` to `end`, both included, a piece at a time."""
+    return shelf.storage().open(upload.storage_key, start, end)
+
+
+async def remove(upload_id: int) -> None:
+    """Forget a file, as part of the current transaction; its bytes go after that commits."""
+    async with db.transaction():
+        key = await queries.delete_upload(upload_id)
+        if key is not None:
+            await queue.enqueue(jobs.erase_bytes, storage_key=key)
+
+
 def address(upload: Upload, *, lifetime: timedelta = LIFETIME) -> str:
     """Where a browser gets the file: for good when it is public, else signed and good for `lifetime`."""
-    path = f"/media/{upload.public_id}/{quote(upload.file_name, safe='')}"
     if upload.is_public:
-        return path
+        return shelf.storage().public_address(upload.storage_key) or path(upload)
     expires = int((clock.now() + lifetime).timestamp())
-    return f"{path}?token={tokens.sign([upload.id, expires], _PURPOSE)}"
+    return f"{path(upload)}?token={tokens.sign([upload.id, expires], _PURPOSE)}"
 
 
-def may_open(upload: Upload, token: str) -> bool:
-    """Whether this token, of an address made by `address`, still opens the file. A public file needs none."""
-    if upload.is_public:
-        return True
+def path(upload: Upload) -> str:
+    """Our own address of a file, the same for good: what is written into texts and rows. Only public files open by it."""
+    return f"/media/{upload.public_id}/{quote(upload.file_name, safe='')}"
+
+
+def opens(upload: Upload, token: str) -> int | None:
+    """For how many seconds this token, of an address made by `address`, still opens the file; None if it does not."""
     signed = tokens.unsign(token, _PURPOSE) if token else None
-    return isinstance(signed, list) and signed[0] == upload.id and signed[1] >= clock.now().timestamp()
+    if not isinstance(signed, list) or signed[0] != upload.id:
+        return None
+    return max(0, int(signed[1] - clock.now().timestamp()))

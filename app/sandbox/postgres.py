@@ -145,15 +145,20 @@ class Postgres:
         return []
 
     def _end_orphan(self) -> None:
-        """We hold the lock, so a server that still runs on our data was left behind; and a pid file whose
-        process is not a postgres would stop PostgreSQL from starting."""
+        """We hold the lock, so a server that still runs on our data was left behind and is ended.
+
+        Otherwise the file is stale, and PostgreSQL would refuse to start if its number is another program's by
+        now. Our own number in its place is one that PostgreSQL knows to be stale (its parent's), and leaves it
+        the rest of the file, by which it finds out whether parts of the old server are still at work.
+        """
         lines = self._pid_file()
+        path = self.data / "postmaster.pid"
         if not lines or not lines[0].strip().lstrip("-").isdecimal():
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         elif processes.is_running(pid := abs(int(lines[0])), "postgres"):
             processes.end_orphan(pid, "postgres", sign=signal.SIGINT)
         else:
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            path.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
 
     def create(self) -> None:
         """Make the data folder, with role and database, unless it is there. Raises ServerError if it cannot.

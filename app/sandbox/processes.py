@@ -160,6 +160,9 @@ def _others_reach(path: Path) -> bool:
 # capability, to look past folder permissions, which it keeps over setuid and exec (capabilities(7)).
 _CAP_DAC_OVERRIDE = 1
 _PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
+# Keeps capabilities over setuid too, and lets access(2), with which initdb looks for postgres, count them.
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -178,7 +181,7 @@ class _CapData(ctypes.Structure):
 
 
 def _keep_capability_over_set_uid() -> None:
-    if _LIBC:
+    if _LIBC and _LIBC.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0) != 0:
         _LIBC.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
 
 

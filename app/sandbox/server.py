@@ -14,6 +14,7 @@ from quart import Quart, Response, render_template
 
 from app.config import Config
 from app.sandbox.mailbox import create_mailbox
+from app.sandbox.stripe import LocalStripe
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +26,28 @@ class Service:
     meaning: str
 
 
-SERVICES = (Service("Mailbox", "/mailbox", "Every message that the school sends, newest first."),)
+MAILBOX = Service("Mailbox", "/mailbox", "Every message that the school sends, newest first.")
+STRIPE = Service(
+    "Local Stripe",
+    "/stripe",
+    "Takes payments with test cards, tells the school of them by signed webhooks, and can be told to be slow, "
+    "to repeat itself or to fail.",
+)
 
 
 def create_sandbox(config: Config) -> Quart:
-    """Make the application that serves every local stand-in from one port."""
+    """Make the application that serves every local stand-in from one port.
+
+    The local Stripe is part of it when STRIPE_API_BASE leads the school's client away from the real one.
+    """
     folder = Path(__file__).parent
     app = Quart(__name__, static_folder=str(folder / "static"), template_folder=str(folder / "templates"))
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(services=SERVICES, school_url=config.app_url)
+    services = [STRIPE, MAILBOX] if config.stripe_api_base else [MAILBOX]
+    app.jinja_env.globals.update(services=services, school_url=config.app_url)
     app.register_blueprint(create_mailbox(config.data_dir / "mail"))
+    if config.stripe_api_base:
+        _mount_stripe(app, config)
 
     @app.get("/")
     async def show_index() -> Response:
@@ -47,6 +60,19 @@ def create_sandbox(config: Config) -> Quart:
         return "ok"
 
     return app
+
+
+def _mount_stripe(app: Quart, config: Config) -> None:
+    secret = config.stripe_webhook_secret[0].reveal() if config.stripe_webhook_secret else ""
+    stripe = LocalStripe(
+        data_dir=config.data_dir / "stripe",
+        public_url=config.stripe_api_base,
+        secret_key=config.stripe_secret.reveal(),
+        webhooks=[(f"{config.app_url.rstrip('/')}/webhooks/stripe", secret)] if secret else [],
+    )
+    app.register_blueprint(stripe.blueprint())
+    app.before_serving(stripe.start)
+    app.after_serving(stripe.stop)
 
 
 async def run(app: Quart, host: str, port: int) -> None:

@@ -5,6 +5,7 @@ if not form.validate():
     return await page("accounts/login.html", status=422, form=form)
 """
 
+import re
 from typing import Any, TypeVar
 
 from quart import request
@@ -12,7 +13,7 @@ from wtforms import Form, StringField
 from wtforms.validators import ValidationError
 
 from app.core.errors import Invalid
-from app.core.i18n import _, ngettext
+from app.core.i18n import _, ngettext_unfilled
 
 F = TypeVar("F", bound="BaseForm")
 
@@ -22,7 +23,7 @@ class _Translations:
         return _(message)
 
     def ngettext(self, singular: str, plural: str, n: int) -> str:
-        return ngettext(singular, plural, n)
+        return ngettext_unfilled(singular, plural, n)
 
 
 class BaseForm(Form):
@@ -65,6 +66,23 @@ def stripped(text: Any) -> Any:
 def unreadable(text: str) -> bool:
     """True for text with NUL or lone surrogates, which PostgreSQL refuses."""
     return "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text)
+
+
+# One @, no space or control character, a domain of at least two labels. What really counts is whether mail arrives.
+_EMAIL = re.compile(
+    r"[^\s@\x00-\x20\x7f\"(),:;<>\[\]\\]{1,64}@(?:[^\W_](?:[^\W_]|-){0,62}\.)+[^\W_](?:[^\W_]|-){0,61}[^\W_]"
+)
+
+
+def is_email(text: str) -> bool:
+    """Whether mail can be addressed to this."""
+    return len(text) <= 254 and _EMAIL.fullmatch(text) is not None and ".." not in text and not text.startswith(".")
+
+
+def email_address(form: Form, field: Any) -> None:
+    """Validator: an address that mail can be sent to."""
+    if field.data and not is_email(field.data):
+        raise ValidationError(_("This does not look like an email address. Is it whole, as in ann@example.org?"))
 
 
 def one_of_known(known: set[str]) -> Any:

@@ -5,11 +5,13 @@
 The environment is synchronous: data is fetched before, rendering never waits.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import jinja2
 from babel.dates import format_date, format_datetime
@@ -31,8 +33,8 @@ _environment: jinja2.Environment | None = None
 _context_makers: list[Callable[[], Mapping[str, Any]]] = []
 
 
-def configure(assets: Assets, *, app_url: str, debug: bool) -> jinja2.Environment:
-    """Build the environment; called once by create_app()."""
+def configure(assets: Assets, *, app_url: str, debug: bool, compiled: Path | None = None) -> jinja2.Environment:
+    """Build the environment; called once by create_app(). `compiled` keeps compiled templates between starts."""
     global _environment
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -42,9 +44,10 @@ def configure(assets: Assets, *, app_url: str, debug: bool) -> jinja2.Environmen
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=debug,
+        bytecode_cache=_bytecode_cache(compiled),
         cache_size=-1,
     )
-    environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_callables(i18n.gettext, i18n.ngettext_unfilled, newstyle=True)  # type: ignore[attr-defined]
     environment.globals.update(
         _=environment.globals["gettext"],
         asset=assets.address,
@@ -53,12 +56,12 @@ def configure(assets: Assets, *, app_url: str, debug: bool) -> jinja2.Environmen
         app_url=app_url,
         # Macros see globals only; the object behind changes with each request.
         school=LocalProxy(_school),
-        money=lambda minor, currency=None: format_money(minor, currency or _school().currency, i18n.locale()),
-        number=lambda n: format_decimal(n, locale=i18n.locale()),
-        percent=lambda share: format_percent(share, locale=i18n.locale()),
-        date=lambda moment, format="medium": format_date(_local(moment), format, locale=i18n.locale()),
-        datetime=lambda moment, format="short": format_datetime(_local(moment), format, locale=i18n.locale()),
-        day=lambda moment: format_date(_local(moment), "d MMM", locale=i18n.locale()),
+        money=lambda minor, currency=None: format_money(minor, currency or _school().currency, i18n.format_locale()),
+        number=lambda n: format_decimal(n, locale=i18n.format_locale()),
+        percent=lambda share: format_percent(share, locale=i18n.format_locale()),
+        date=lambda moment, format="medium": format_date(_local(moment), format, locale=i18n.format_locale()),
+        datetime=lambda moment, format="short": format_datetime(_local(moment), format, locale=i18n.format_locale()),
+        day=lambda moment: format_date(_local(moment), "d MMM", locale=i18n.format_locale()),
         clock=lambda moment: _local(moment).strftime("%H:%M"),
         duration=duration,
         timecode=timecode,
@@ -67,6 +70,18 @@ def configure(assets: Assets, *, app_url: str, debug: bool) -> jinja2.Environmen
     _environment = environment
     _components(environment)
     return environment
+
+
+def _bytecode_cache(folder: Path | None) -> jinja2.BytecodeCache | None:
+    """Compiling every component takes most of a process's start. Nobody else may write there: it is run as code."""
+    try:
+        if folder is not None:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK):
+                return jinja2.FileSystemBytecodeCache(str(folder))
+    except OSError:
+        pass  # a machine without a writable folder compiles each time
+    return None
 
 
 def _components(environment: jinja2.Environment) -> None:
@@ -86,7 +101,8 @@ def _components(environment: jinja2.Environment) -> None:
 
 def add_context(make: Callable[[], Mapping[str, Any]]) -> None:
     """Let a domain add names to every page (the office's navigation, say)."""
-    _context_makers.append(make)
+    if make not in _context_makers:  # a process may make several applications
+        _context_makers.append(make)
 
 
 async def page(
@@ -135,7 +151,7 @@ async def mail(template: str, context: Mapping[str, Any]) -> Rendered:
     """Render `domain/name` from `templates/<domain>/mail/<name>.html` and `.txt`; the text's first line is the subject."""
     settings = await school()
     domain, _slash, name = template.partition("/")
-    values = {**context, "school": settings}
+    values = {**context, "school": settings, "site_url": _environment_or_fail().globals["app_url"]}
     text = _get(f"{domain}/mail/{name}.txt").render(values)
     subject, _newline, rest = text.partition("\n")
     html = _get(f"{domain}/mail/{name}.html").render({**values, "subject": subject.strip()})
@@ -177,7 +193,14 @@ def _school() -> School:
 
 
 def _local(moment: datetime | date) -> datetime | date:
-    return moment.astimezone(_school().zone) if isinstance(moment, datetime) else moment
+    return moment.astimezone(_zone()) if isinstance(moment, datetime) else moment
+
+
+def _zone() -> ZoneInfo:
+    """The zone that the signed-in person chose, else the school's."""
+    person = user() if has_request_context() else None
+    chosen = person.time_zone if person is not None else None
+    return ZoneInfo(chosen) if chosen else _school().zone
 
 
 def duration(seconds: int) -> str:

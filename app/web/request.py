@@ -15,6 +15,7 @@ class Visitor(Protocol):
     email: str
     name: str
     role: str
+    time_zone: str | None
 
     def can(self, capability: str) -> bool: ...
 

@@ -7,8 +7,6 @@
     const { method, body } = ctx.request;
     if (method !== "GET" || !body) return;
     for (const [key, value] of [...body]) if (value === "") body.delete(key);
-    const address = new URL(ctx.request.action, location.href);
-    if (ctx.sourceElement.matches("form")) ctx.request.action = address.pathname + address.search;
   });
 
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
@@ -27,9 +25,9 @@
     }
   });
 
-  // The answer never came, or came broken: say so where errors are said.
+  // The answer never came: say so where errors are said, unless nobody asked for it (a part that loads by itself).
   document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
-    if (ctx?.response) return;
+    if (!ctx || ctx.response || ctx.sourceEvent?.type === "load") return;
     const words = $("trouble")?.content.cloneNode(true);
     if (!words || !$("notices")) return;
     $("notices").replaceChildren(words);

@@ -14,6 +14,7 @@ from wtforms import (
     FileField,
     Form,
     HiddenField,
+    IntegerField,
     PasswordField,
     RadioField,
     SelectChoice,
@@ -87,6 +88,7 @@ class SpecimenForm(Form):  # type: ignore[misc]
     video = FileField("Video")
     token = HiddenField()
     website = StringField("Website")
+    hue = IntegerField("Hue", default=155)
 
 
 @dataclass(slots=True)
@@ -253,5 +255,5 @@ def context() -> dict[str, Any]:
         ),
         "spark": plots.spark([3, 1, 5, 4.5, 3, 6, 5.5, 6.5, 5, 7.5, 8.5, 9.5]),
         "office_nav": office_nav(),
-        "viewer": SimpleNamespace(name="Marta Lindqvist", office_url="/admin"),
+        "viewer": SimpleNamespace(name="Marta Lindqvist", email="marta@meridian.example", role="owner"),
     }

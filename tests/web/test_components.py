@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -266,6 +267,24 @@ def test_the_holes_of_a_cached_page_do_not_ask_for_ever(env: jinja2.Environment)
     assert all(hole["hx-swap"] == "innerHTML" for hole in holes)
     for answer in ("{{ ui.cart_count(2) }}", "{{ ui.account_corner('Ines Kovač', '/admin') }}"):
         assert "hx-trigger" not in draw(env, answer)
+
+
+def test_a_member_page_draws_the_corner_at_once_and_offers_the_office_to_staff_only(env: jinja2.Environment) -> None:
+    page = "{% extends 'layouts/member.html' %}"
+    owner = draw(env, page, viewer=SimpleNamespace(name="Olga Berg", email="o@x", role="owner"))
+    member = draw(env, page, viewer=SimpleNamespace(name="", email="ines@x", role="member"))
+    guest = draw(env, page, viewer=None)
+    assert "account-corner" not in owner
+    assert 'href="/admin"' in owner
+    assert 'href="/admin"' not in member
+    assert "Your account, ines@x" in member
+    assert 'href="/login"' in guest
+
+
+def test_an_error_in_the_office_without_a_person_is_a_page_of_the_school(env: jinja2.Environment) -> None:
+    html = draw(env, "{% include 'errors/error.html' %}", status=403, world="office", viewer=None, office_nav=[])
+    assert "office__nav" not in html
+    assert "This page is not yours to open" in html
 
 
 def test_an_empty_cart_shows_no_number(env: jinja2.Environment) -> None:

@@ -1,0 +1,43 @@
+"""What accounts tells the domains to its right."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class UserRegistered:
+    """Somebody made an account; the address is not confirmed yet."""
+
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserVerified:
+    """Somebody proved that the address of the account is theirs."""
+
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMade:
+    """An account was made for an address (by a purchase, say), or taken over from a password that proved nothing.
+
+    It has no password; the welcome mail carries the link to set one.
+    """
+
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredAgain:
+    """Somebody registered with the address of an account. `ask` names this one occasion."""
+
+    user_id: int
+    ask: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordResetAsked:
+    """Somebody asked for a new password. `user_id` is None when the address has no account: the work is the same."""
+
+    user_id: int | None
+    ask: str

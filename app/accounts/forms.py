@@ -1,0 +1,147 @@
+"""The forms of accounts: shape only; what is true or allowed is decided by the verbs."""
+
+import re
+from typing import Any
+from zoneinfo import available_timezones
+
+from wtforms import BooleanField, EmailField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, ValidationError
+
+from app.accounts.roles import LABELS
+from app.accounts.strength import LONGEST
+from app.core import clock, tokens
+from app.core.i18n import _
+from app.core.i18n import lazy as _l
+from app.web.forms import BaseForm, email_address
+
+NEXT = 2000
+# Nobody fills a form in less; a program does. The page is good for a day.
+TOO_FAST_SECONDS = 1
+TOO_OLD_SECONDS = 24 * 3600
+
+
+_ADDRESS = re.compile(r"//|www\.|\w\.[a-z]{2,}/|https?:", re.IGNORECASE)
+
+
+def _email() -> EmailField:
+    return EmailField(
+        _l("Email address"),
+        [InputRequired(_l("Type your email address.")), Length(max=254), email_address],
+    )
+
+
+def _new_password() -> PasswordField:
+    return PasswordField(
+        _l("Password"),
+        [InputRequired(_l("Choose a password.")), Length(max=LONGEST, message=_l("Use at most %(max)d characters."))],
+    )
+
+
+def person_name(form: BaseForm, field: Any) -> None:
+    """Validator: one line, and no address of a page, since a name stands in mails to whoever's address was typed."""
+    text = field.data or ""
+    if any(0 < ord(character) < 32 for character in text) or _ADDRESS.search(text):
+        raise ValidationError(_("A name is one line of words, without the address of a page."))
+
+
+class SignInForm(BaseForm):
+    """Address and password. `keep`: stay signed in after the browser closes."""
+
+    email = EmailField(_l("Email address"), [InputRequired(_l("Type your email address.")), Length(max=254)])
+    password = PasswordField(_l("Password"), [InputRequired(_l("Type your password.")), Length(max=1000)])
+    keep = BooleanField(_l("Keep me signed in on this device"))
+    next = HiddenField(validators=[Length(max=NEXT)])
+
+
+class ConfirmForm(BaseForm):
+    """The password again, before a sensitive act."""
+
+    password = PasswordField(_l("Password"), [InputRequired(_l("Type your password.")), Length(max=1000)])
+    next = HiddenField(validators=[Length(max=NEXT)])
+
+
+class RegisterForm(BaseForm):
+    """A new account, with two traps: a field that people do not see, and the time that the form was open."""
+
+    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
+    email = _email()
+    password = _new_password()
+    website = StringField(_l("Leave this empty"))
+    opened = HiddenField()
+    next = HiddenField(validators=[Length(max=NEXT)])
+
+    def is_trapped(self) -> bool:
+        """Whether the invisible field was filled in."""
+        return bool(self.website.data)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Also refuses a form that was sent at once, or whose stamp is not ours; a person's second press passes."""
+        valid = super().validate(extra_validators)
+        opened = tokens.unsign(self.opened.data or "", "register-form")
+        seconds = clock.now().timestamp() - opened if isinstance(opened, int | float) else None
+        known = seconds is not None and seconds <= TOO_OLD_SECONDS
+        if known and seconds is not None and seconds >= TOO_FAST_SECONDS:
+            return valid
+        if not known:
+            self.opened.data = opened_stamp()
+        self.form_errors.append(_("That went very fast. Please press the button once more."))
+        return False
+
+
+def opened_stamp() -> str:
+    """The moment a form was shown, signed."""
+    return tokens.sign(clock.now().timestamp(), "register-form")
+
+
+class ForgotForm(BaseForm):
+    """Where to mail the link."""
+
+    email = _email()
+
+
+class ResetForm(BaseForm):
+    """The new password."""
+
+    new_password = _new_password()
+
+
+class PasswordForm(BaseForm):
+    """The old password and the new one."""
+
+    current_password = PasswordField(
+        _l("Password now"), [InputRequired(_l("Type the password you have now.")), Length(max=1000)]
+    )
+    new_password = _new_password()
+
+
+class ProfileForm(BaseForm):
+    """What a person says about themselves."""
+
+    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
+    headline = StringField(_l("Headline"), [Length(max=120)])
+    biography = TextAreaField(_l("About you"), [Length(max=4000)])
+    time_zone = SelectField(_l("Time zone"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.time_zone.choices = [("", _("As the school")), *((zone, zone.replace("_", " ")) for zone in time_zones())]
+
+
+def time_zones() -> list[str]:
+    """The zones worth offering: places, and UTC."""
+    continents = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/")
+    names = (*continents, "Pacific/")
+    return sorted(zone for zone in available_timezones() if zone.startswith(names) or zone == "UTC")
+
+
+class PersonForm(BaseForm):
+    """Somebody whom the office adds."""
+
+    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call them.")), Length(max=100), person_name])
+    email = _email()
+
+
+class RoleForm(BaseForm):
+    """What a person may do in the back office."""
+
+    role = SelectField(_l("Role"), choices=list(LABELS.items()))

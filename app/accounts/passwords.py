@@ -1,0 +1,130 @@
+"""Passwords: sign in with one, confirm it, change it, reset it by mail."""
+
+import hashlib
+
+from app.accounts import hashing, links, queries, sessions, strength, users
+from app.accounts.events import PasswordResetAsked
+from app.accounts.models import Credentials, Link, SignedIn
+from app.core import audit, clock, db, events, limits, mail
+from app.core.errors import Invalid
+from app.core.i18n import _
+from app.core.ids import public_id
+from app.core.limits import Limit
+
+# Guessing at one account, from one place and from many. A right password clears the counts.
+TRIES_HERE = Limit(10, 15 * 60)
+TRIES_ANYWHERE = Limit(100, 60 * 60)
+RESETS = Limit(5, 60 * 60)
+
+
+async def sign_in(email: str, password: str, *, address: str, keep: bool) -> Credentials:
+    """Check address and password and start a session. Raises Invalid with one sentence, whatever was wrong.
+
+    An unknown address costs as much time as a known one.
+    """
+    account = account_key(email)
+    await limits.check("sign-in", f"{account}:{address}", TRIES_HERE)
+    await limits.check("sign-in", account, TRIES_ANYWHERE)
+    found = await queries.credentials_by_email(email)
+    if not await hashing.matches(found.password_hash if found else None, password) or found is None:
+        raise Invalid(_("That email and password do not go together. Try again, or let us send you a link."))
+    if found.state != "active":
+        raise Invalid(_("This account is suspended. Write to us if you think that this is a mistake."))
+    await limits.forget("sign-in", f"{account}:{address}", TRIES_HERE)
+    await limits.forget("sign-in", account, TRIES_ANYWHERE)
+    current = await _renewed(found, password)
+    await sessions.start(found.id, keep=keep, password_hash=current)
+    return found
+
+
+async def _renewed(found: Credentials, password: str) -> str | None:
+    """The stored hash, made anew when it has yesterday's parameters."""
+    if found.password_hash is None or not hashing.is_outdated(found.password_hash):
+        return found.password_hash
+    fresh = await hashing.hashed(password)
+    replaced = await queries.replace_password(found.id, found.password_hash, fresh)
+    return fresh if replaced else found.password_hash
+
+
+def account_key(email: str) -> str:
+    """An address as the name of a count: no address is kept in Redis."""
+    return hashlib.sha256(email.strip().lower().encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+async def confirm(person: SignedIn, password: str, *, address: str) -> None:
+    """The signed-in person shows the password again: the session is fresh from here on (and rotated)."""
+    await _show(person, password, address=address, field="password")
+    await sessions.start(person.id)
+
+
+async def _show(person: SignedIn, password: str, *, address: str, field: str) -> Credentials:
+    account = account_key(person.email)
+    await limits.check("sign-in", f"{account}:{address}", TRIES_HERE)
+    found = await queries.credentials_by_id(person.id)
+    if found is None or not await hashing.matches(found.password_hash, password):
+        raise Invalid(_("That is not your password."), field=field)
+    await limits.forget("sign-in", f"{account}:{address}", TRIES_HERE)
+    return found
+
+
+async def change(person: SignedIn, current_password: str, new_password: str, *, address: str) -> None:
+    """Change the password: every other session ends, this one is rotated, and a mail tells the person."""
+    shown = await _show(person, current_password, address=address, field="current_password")
+    if current_password == new_password:
+        raise Invalid(_("This is the password you have now."), field="new_password")
+    await strength.check(new_password, email=person.email, name=person.name, field="new_password")
+    new_hash = await hashing.hashed(new_password)
+    async with db.transaction():
+        if not await queries.replace_password(person.id, shown.password_hash, new_hash):
+            raise Invalid(_("Your password was changed a moment ago, in another place."), field="current_password")
+        await _after_change(person.id, person.email, person.name, action="password.change", subject=person.public_id)
+        await sessions.start(person.id)
+
+
+async def _after_change(user_id: int, email: str, name: str, *, action: str, subject: str) -> None:
+    await queries.delete_sessions_of(user_id)
+    await links.use_up(user_id, *links.PASSWORD)
+    await audit.record(action, "person", subject)
+    await mail.send(
+        email,
+        "accounts/password_changed",
+        {"name": name, "at": clock.now().isoformat()},
+        fact=f"password_changed:{public_id()}",
+    )
+
+
+async def ask_for_reset(email: str) -> None:
+    """Mail a link that resets the password, when the address has an account. Same answer and work when it has none."""
+    await limits.check("reset", account_key(email), RESETS)
+    found = await queries.credentials_by_email(email)
+    user_id = found.id if found is not None and found.state == "active" else None
+    async with db.transaction():
+        await events.publish(PasswordResetAsked(user_id, public_id()))
+
+
+async def find_link(token: str) -> Link | None:
+    """The link that sets or resets a password, open or not."""
+    return await links.find(token, *links.PASSWORD)
+
+
+async def reset(token: str, new_password: str) -> bool:
+    """Set a password through a mailed link and sign in; all other sessions end. False when the link does not work.
+
+    Raises Invalid for a weak password; the link stays open then.
+    """
+    link = await find_link(token)
+    person = await users.find(link.user_id) if link is not None else None
+    if link is None or person is None or link.state(clock.now()) != "open":
+        return False
+    await strength.check(new_password, email=person.email, name=person.name, field="new_password")
+    new_hash = await hashing.hashed(new_password)
+    async with db.transaction():
+        if await links.use(token, *links.PASSWORD) is None:
+            return False
+        await queries.set_password(person.id, new_hash)
+        await users.prove_address(person.id, link.email)
+        with audit.acting(audit.Actor(person.id, audit.current_actor().address, audit.current_actor().request_id)):
+            await _after_change(person.id, person.email, person.name, action="password.reset", subject=person.public_id)
+        if person.state == "active":
+            await sessions.start(person.id)
+    return True

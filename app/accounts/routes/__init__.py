@@ -1,0 +1,7 @@
+"""Public and member pages of accounts, one module a noun."""
+
+from quart import Blueprint
+
+routes = Blueprint("accounts", __name__)
+
+from app.accounts.routes import account, passwords, registration, signing_in  # noqa: E402, F401 (they add their routes)

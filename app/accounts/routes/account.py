@@ -1,0 +1,135 @@
+"""The account of the signed-in person: profile, password, devices."""
+
+from typing import Any, cast
+
+from quart import redirect, url_for
+from quart.typing import ResponseReturnValue
+
+from app.accounts import passwords, sessions, users
+from app.accounts.devices import device_of
+from app.accounts.forms import PasswordForm, ProfileForm
+from app.accounts.models import SignedIn
+from app.accounts.routes import routes
+from app.core import limits
+from app.core.errors import Invalid, NotFound
+from app.core.i18n import _, ngettext
+from app.web.flash import flash
+from app.web.forms import submitted
+from app.web.guards import signed_in
+from app.web.render import page
+from app.web.request import client_address, signed_in_user
+
+
+@routes.get("/account")
+@signed_in()
+async def show_account() -> ResponseReturnValue:
+    """Profile and password."""
+    return await _account_page()
+
+
+@routes.post("/account/profile")
+@signed_in()
+async def update_profile() -> ResponseReturnValue:
+    """Change name, headline, time zone; those who teach also write about themselves."""
+    form, person = await submitted(ProfileForm), _person()
+    if form.validate():
+        await users.update_profile(
+            person.id,
+            name=form.name.data,
+            headline=form.headline.data,
+            biography=form.biography.data if person.can("courses.edit") else None,
+            time_zone=form.time_zone.data or None,
+        )
+        flash(_("Your profile is saved."))
+        return _to_account()
+    return await _account_page(profile=form, status=422)
+
+
+@routes.post("/account/password")
+@signed_in(limit=limits.SENSITIVE)
+async def update_password() -> ResponseReturnValue:
+    """Change the password; every other device is signed out."""
+    form = await submitted(PasswordForm)
+    if form.validate():
+        try:
+            await passwords.change(
+                _person(), form.current_password.data, form.new_password.data, address=client_address()
+            )
+            flash(_("Your password is changed. Your other devices are signed out."))
+            return _to_account()
+        except Invalid as refused:
+            form.refuse(refused)
+    return await _account_page(password=form, status=422)
+
+
+@routes.post("/account/password/link")
+@signed_in(limit=limits.SENSITIVE)
+async def create_own_reset_mail() -> ResponseReturnValue:
+    """Mail the signed-in person the link that sets a password."""
+    await passwords.ask_for_reset(_person().email)
+    flash(_("A mail to %(email)s is on its way.", email=_person().email))
+    return _to_account()
+
+
+@routes.get("/account/sessions")
+@signed_in()
+async def list_sessions() -> ResponseReturnValue:
+    """Where this person is signed in."""
+    person = _person()
+    devices = [(one, device_of(one.user_agent)) for one in await sessions.of(person.id)]
+    return await page("accounts/sessions.html", devices=devices, current=person.session_public_id)
+
+
+@routes.post("/account/sessions/<public_id>/removal")
+@signed_in()
+async def delete_one_session(public_id: str) -> ResponseReturnValue:
+    """Sign one device out; somebody else's is not found."""
+    person = _person()
+    if public_id == person.session_public_id:
+        await sessions.end()
+        return redirect("/", 303)
+    await sessions.revoke(person.id, public_id)
+    flash(_("That device is signed out."))
+    return _to_sessions()
+
+
+@routes.post("/account/sessions/removal")
+@signed_in()
+async def delete_other_sessions() -> ResponseReturnValue:
+    """Sign every other device out."""
+    ended = await sessions.revoke_others(_person())
+    flash(ngettext("%(num)s other device is signed out.", "%(num)s other devices are signed out.", ended))
+    return _to_sessions()
+
+
+def _person() -> SignedIn:
+    return cast(SignedIn, signed_in_user())
+
+
+def _to_account() -> ResponseReturnValue:
+    return redirect(url_for("accounts.show_account"), 303)
+
+
+def _to_sessions() -> ResponseReturnValue:
+    return redirect(url_for("accounts.list_sessions"), 303)
+
+
+async def _account_page(
+    *, profile: ProfileForm | None = None, password: PasswordForm | None = None, status: int = 200
+) -> ResponseReturnValue:
+    person = await users.find(_person().id)
+    if person is None:
+        raise NotFound
+    filled: dict[str, Any] = {
+        "name": person.name,
+        "headline": person.headline,
+        "biography": person.biography,
+        "time_zone": person.time_zone or "",
+    }
+    return await page(
+        "accounts/account.html",
+        status=status,
+        person=person,
+        profile=profile or ProfileForm(data=filled),
+        password=password or PasswordForm(),
+    )

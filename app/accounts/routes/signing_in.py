@@ -1,0 +1,88 @@
+"""Sign in, confirm the password, sign out, and the corner of every public page."""
+
+from typing import cast
+
+from quart import Response, redirect, request, url_for
+from quart.typing import ResponseReturnValue
+
+from app.accounts import passwords, sessions
+from app.accounts.forms import ConfirmForm, SignInForm
+from app.accounts.models import SignedIn
+from app.accounts.routes import routes
+from app.core import limits
+from app.core.errors import Invalid
+from app.web.forms import submitted
+from app.web.guards import public, signed_in
+from app.web.render import block, page
+from app.web.request import client_address, safe_next, user
+
+
+@routes.get("/login")
+@public()
+async def show_login() -> ResponseReturnValue:
+    """The form; a signed-in person is sent on, or asked for the password once more (`fresh=1`)."""
+    onward, person = request.args.get("next", ""), cast("SignedIn | None", user())
+    if person is None:
+        return await page("accounts/login.html", form=SignInForm(data={"next": onward, "keep": True}))
+    if request.args.get("fresh"):
+        return await page("accounts/confirm.html", form=ConfirmForm(data={"next": onward}))
+    return _onward(onward, person.office_url)
+
+
+@routes.post("/login")
+@public(limit=limits.SENSITIVE)
+async def create_session() -> ResponseReturnValue:
+    """Sign in. Wrong address, wrong password and no such account answer the same."""
+    form = await submitted(SignInForm)
+    if form.validate():
+        try:
+            found = await passwords.sign_in(
+                form.email.data, form.password.data, address=client_address(), keep=form.keep.data
+            )
+            return _onward(form.next.data, found.office_url)
+        except Invalid as refused:
+            form.refuse(refused)
+    return await page("accounts/login.html", status=422, form=form)
+
+
+@routes.post("/login/confirmation")
+@signed_in(limit=limits.SENSITIVE)
+async def create_confirmation() -> ResponseReturnValue:
+    """Show the password again; what asked for it goes on."""
+    form, person = await submitted(ConfirmForm), cast(SignedIn, user())
+    if form.validate():
+        try:
+            await passwords.confirm(person, form.password.data, address=client_address())
+            return _onward(form.next.data, person.office_url)
+        except Invalid as refused:
+            form.refuse(refused)
+    return await page("accounts/confirm.html", status=422, form=form)
+
+
+@routes.post("/logout")
+@public()
+async def delete_session() -> ResponseReturnValue:
+    """End this session; harmless for somebody who is not signed in."""
+    await sessions.end()
+    return redirect("/", 303)
+
+
+@routes.get("/account/corner")
+@public()
+async def show_corner() -> ResponseReturnValue:
+    """The personal corner of a page that is cached for all: nothing for a visitor."""
+    if user() is None:
+        answer = Response("", 204)
+    else:
+        answer = Response(await block("accounts/corner.html", "corner"), content_type="text/html; charset=utf-8")
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
+
+
+def to_login(onward: str | None = None) -> ResponseReturnValue:
+    """On to the sign-in page."""
+    return redirect(url_for("accounts.show_login", next=onward or None), 303)
+
+
+def _onward(address: str | None, office_url: str | None) -> ResponseReturnValue:
+    return redirect(safe_next(address, office_url or "/learn"), 303)

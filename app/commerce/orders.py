@@ -1,0 +1,246 @@
+"""Orders: placed, paid, ended. Paying and being let in are one transaction."""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+import orjson
+import structlog
+
+from app.access import entitlements
+from app.accounts import users
+from app.commerce import refunds, timeline
+from app.commerce.events import OrderFailed, OrderFlagged, OrderPaid
+from app.commerce.models import OPEN_STATES, Buyer, Order, OrderItem, Quote, Received, mismatch
+from app.commerce.queries import carts as cart_queries
+from app.commerce.queries import orders as queries
+from app.commerce.refunds import request as refund
+from app.core import audit, clock, db, events
+from app.core.errors import Conflict, NotFound
+from app.core.i18n import _
+from app.core.ids import public_id
+
+__all__ = [
+    "accept",
+    "find",
+    "find_by_public_id",
+    "find_for_buyer",
+    "items_by_order",
+    "items_of",
+    "mark_expired",
+    "mark_failed",
+    "mark_paid",
+    "mark_processing",
+    "mark_replaced",
+    "of_member",
+    "place",
+    "refund",
+]
+
+log = structlog.get_logger()
+
+
+async def find(order_id: int) -> Order | None:
+    """The order with this key, or None."""
+    return await queries.order(order_id)
+
+
+async def find_by_public_id(order_public_id: str) -> Order | None:
+    """The order with this public id, whoever's it is, or None."""
+    return await queries.order_by_public_id(order_public_id)
+
+
+async def items_of(order: Order) -> list[OrderItem]:
+    """Its lines as they were sold."""
+    return await queries.items([order.id])
+
+
+async def items_by_order(some: Sequence[Order]) -> dict[int, list[OrderItem]]:
+    """The lines of several orders, by order."""
+    found: dict[int, list[OrderItem]] = {order.id: [] for order in some}
+    for item in await queries.items(list(found)) if found else []:
+        found[item.order_id].append(item)
+    return found
+
+
+async def of_member(user_id: int, *, before: int | None = None, limit: int = 20) -> list[Order]:
+    """A member's orders that came to something, newest first; `before`: those with a smaller number."""
+    return await queries.orders_of_user(user_id, before=before, limit=limit)
+
+
+async def find_for_buyer(
+    order_public_id: str, *, user_id: int | None = None, token_hash: bytes | None = None, session_id: str = ""
+) -> Order | None:
+    """The order, if the one who asks is its buyer: signed in, in the browser whose cart it came from, or with the id
+    of its payment page, which nobody else was given. None otherwise.
+    """
+    order = await queries.order_by_public_id(order_public_id)
+    if order is None:
+        return None
+    if user_id is not None and order.user_id == user_id:
+        return order
+    if order.cart_id is not None:
+        theirs = (
+            user_id is not None and order.user_id is None and order.cart_id == await cart_queries.cart_of_user(user_id)
+        )
+        if theirs or (token_hash is not None and order.cart_id == await cart_queries.cart_of_token(token_hash)):
+            return order
+    known = order.stripe_session_id
+    return order if known is not None and hmac.compare_digest(known.encode(), session_id.encode()) else None
+
+
+def quote_key(quote: Quote, buyer: Buyer, cart_id: int | None) -> str:
+    """What makes two orders the same: who buys what for how much, out of which cart."""
+    facts = [
+        cart_id,
+        buyer.user_id or buyer.email.lower(),
+        sorted((line.product_id, line.amount_minor) for line in quote.lines),
+        quote.currency,
+        str(quote.tax_percent),
+    ]
+    return hashlib.sha256(orjson.dumps(facts)).hexdigest()
+
+
+async def place(quote: Quote, buyer: Buyer, *, cart_id: int | None) -> Order:
+    """The pending order for this quote. While one is open the same one comes back, however often it is asked for."""
+    async with db.transaction():
+        row = await queries.insert_order(
+            quote,
+            public_id=public_id(),
+            quote_key=quote_key(quote, buyer, cart_id),
+            cart_id=cart_id,
+            user_id=buyer.user_id,
+            email=buyer.email,
+            name=buyer.name,
+            now=clock.now(),
+        )
+        if row.is_new:
+            await queries.insert_items(row.id, quote)
+            await timeline.note(row.id, "placed", lines=len(quote.lines), guest=buyer.user_id is None)
+        order = await queries.order(row.id)
+        assert order is not None
+        return order
+
+
+async def mark_paid(order_id: int, received: Received) -> bool:
+    """Book a payment: the order is paid, its buyer has an account, every line is open, the cart is lighter.
+
+    One transaction, and only the first call does it: False afterwards. A payment of another amount or currency pays
+    nothing: the order is flagged for a person. What the buyer had for good already (two tabs, both paid) is not
+    granted again: its price goes back by itself. Publishes OrderPaid, or OrderFlagged.
+    """
+    async with db.transaction():
+        order = await _locked(order_id)
+        if order.is_paid:
+            await queries.note_payment(order_id, session_id=received.session_id, payment_id=received.payment_id)
+            return False
+        wrong = mismatch(order, received)
+        if wrong:
+            await _flag(order, wrong, received)
+            return False
+        await timeline.note(order_id, "paid", amount=received.amount_minor, told_by=received.told_by)
+        await _fulfil(order, session_id=received.session_id, payment_id=received.payment_id)
+    log.info("order paid", order=order.public_id, told_by=received.told_by)
+    return True
+
+
+async def accept(order: Order) -> None:
+    """Open what a flagged order holds, because a person looked and decided so. Audited. Raises Conflict without a flag."""
+    async with db.transaction():
+        locked = await _locked(order.id)
+        if not locked.flag or locked.is_paid:
+            raise Conflict(_("This order needs no decision."))
+        await timeline.note(order.id, "accepted")
+        await audit.record(
+            "order.accept",
+            "order",
+            order.public_id,
+            before={"flag": locked.flag},
+            after={"flag": ""},
+            summary=str(order.number),
+        )
+        await _fulfil(locked, session_id="", payment_id="")
+
+
+async def _fulfil(order: Order, *, session_id: str, payment_id: str) -> None:
+    """Everything that being paid means, in the caller's transaction, which holds the order's row."""
+    paid = await queries.set_paid(order.id, session_id=session_id, payment_id=payment_id, now=clock.now())
+    assert paid is not None
+    user_id = paid.user_id if paid.user_id is not None else await _account_of(paid)
+    await queries.lock_buyer(user_id)
+    lines = await queries.items([order.id])
+    await _let_in(paid, user_id, lines)
+    await cart_queries.delete_bought(paid.cart_id, user_id, [line.product_id for line in lines])
+    await events.publish(OrderPaid(order.id))
+
+
+async def _account_of(order: Order) -> int:
+    person, made = await users.ensure(order.email, order.name)
+    await queries.set_user(order.id, person.id)
+    await timeline.note(order.id, "account", made=made)
+    return person.id
+
+
+async def _let_in(order: Order, user_id: int, lines: list[OrderItem]) -> None:
+    had = await entitlements.owned(user_id, [line.product_id for line in lines])
+    for line in lines:
+        if line.product_id not in had:
+            await entitlements.grant(
+                user_id,
+                line.product_id,
+                source="order",
+                source_ref=f"order:{order.public_id}:{line.id}",
+                note=str(order.number),
+            )
+    twice = [line for line in lines if line.product_id in had]
+    if twice:
+        await timeline.note(order.id, "bought_twice", titles=[line.title for line in twice])
+        await refunds.give_back_later(order, sum(line.amount_minor for line in twice), reason=refunds.BOUGHT_TWICE)
+
+
+async def _flag(order: Order, wrong: str, received: Received) -> None:
+    if await queries.set_flag(order.id, wrong, session_id=received.session_id, payment_id=received.payment_id):
+        await timeline.note(order.id, "flagged", why=wrong, payment=received.payment_id, told_by=received.told_by)
+        await events.publish(OrderFlagged(order.id))
+        log.error("payment does not fit its order", order=order.public_id, why=wrong)
+
+
+async def mark_processing(order_id: int, received: Received) -> bool:
+    """The buyer is done and the bank is not (a debit that takes days); False when the order is not pending."""
+    async with db.transaction():
+        if not await queries.set_processing(order_id, payment_id=received.payment_id):
+            return False
+        await timeline.note(order_id, "processing", told_by=received.told_by)
+        return True
+
+
+async def mark_failed(order_id: int, *, reason: str, told_by: str = "") -> bool:
+    """End an order whose payment was refused for good; False when it is not open. Publishes OrderFailed."""
+    return await _close(order_id, "failed", reason, told_by)
+
+
+async def mark_expired(order_id: int, *, told_by: str = "") -> bool:
+    """End an order whose payment page closed unused; False when it is not pending. Publishes OrderFailed."""
+    return await _close(order_id, "expired", "", told_by)
+
+
+async def mark_replaced(order_id: int, *, told_by: str = "") -> bool:
+    """End an order that a later one from the same cart replaced; False when it is not pending."""
+    return await _close(order_id, "cancelled", "", told_by)
+
+
+async def _close(order_id: int, state: str, failure: str, told_by: str) -> bool:
+    states = OPEN_STATES if state == "failed" else ("pending",)
+    async with db.transaction():
+        if not await queries.set_closed(order_id, state, failure=failure, states=states, now=clock.now()):
+            return False
+        await timeline.note(order_id, state, reason=failure, told_by=told_by)
+        await events.publish(OrderFailed(order_id))
+        return True
+
+
+async def _locked(order_id: int) -> Order:
+    order = await queries.lock_order(order_id)
+    if order is None:
+        raise NotFound()
+    return order

@@ -1,0 +1,1 @@
+"""All SQL of commerce, one statement a function, by table."""

@@ -1,0 +1,334 @@
+"""SQL of orders, their lines and their timeline."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from app.commerce.models import Order, OrderEvent, OrderItem, Quote
+from app.core import db
+
+_COLUMNS = """
+    id, public_id, number, user_id, cart_id, email, name, state, currency, subtotal_minor, tax_minor, tax_percent,
+    tax_label, total_minor, refunded_minor, checkout_attempt, stripe_session_id, stripe_session_url,
+    stripe_payment_intent_id, payment_method, failure, flag, created_at, paid_at, closed_at
+"""
+_ORDER = f"SELECT {_COLUMNS} FROM orders"  # noqa: S608 (a constant)
+
+
+async def order(order_id: int) -> Order | None:
+    return await db.one(Order, f"{_ORDER} WHERE id = :id", id=order_id)
+
+
+async def order_by_public_id(public_id: str) -> Order | None:
+    return await db.one(Order, f"{_ORDER} WHERE public_id = :public_id", public_id=public_id)
+
+
+async def order_by_session(session_id: str) -> Order | None:
+    return await db.one(Order, f"{_ORDER} WHERE stripe_session_id = :session_id", session_id=session_id)
+
+
+async def order_by_payment(payment_id: str) -> Order | None:
+    return await db.one(Order, f"{_ORDER} WHERE stripe_payment_intent_id = :payment_id", payment_id=payment_id)
+
+
+async def orders_of_user(user_id: int, *, before: int | None, limit: int) -> list[Order]:
+    """Orders that came to something, or may yet."""
+    return await db.many(
+        Order,
+        f"""
+        {_ORDER} WHERE user_id = :user_id AND state NOT IN ('expired', 'cancelled')
+          AND (CAST(:before AS bigint) IS NULL OR number < :before)
+        ORDER BY number DESC LIMIT :limit
+        """,
+        user_id=user_id,
+        before=before,
+        limit=limit,
+    )
+
+
+async def lock_order(order_id: int) -> Order | None:
+    return await db.one(Order, f"{_ORDER} WHERE id = :id FOR UPDATE", id=order_id)
+
+
+async def insert_order(
+    quote: Quote,
+    *,
+    public_id: str,
+    quote_key: str,
+    cart_id: int | None,
+    user_id: int | None,
+    email: str,
+    name: str,
+    now: datetime,
+) -> db.Row:
+    """The open order of this key: `id` and whether it `is_new`. Its name follows the form that was sent last."""
+    row = await db.one(
+        db.Row,
+        """
+        INSERT INTO orders (public_id, user_id, cart_id, email, name, state, currency, subtotal_minor, tax_minor,
+                            tax_percent, tax_label, total_minor, quote_key, created_at)
+        VALUES (:public_id, :user_id, :cart_id, :email, :name, 'pending', :currency, :subtotal, :tax, :tax_percent,
+                :tax_label, :total, :quote_key, :now)
+        ON CONFLICT (quote_key) WHERE state IN ('pending', 'processing') DO UPDATE SET name = excluded.name
+        RETURNING id, xmax = 0 AS is_new
+        """,
+        public_id=public_id,
+        user_id=user_id,
+        cart_id=cart_id,
+        email=email,
+        name=name,
+        currency=quote.currency,
+        subtotal=quote.subtotal_minor,
+        tax=quote.tax_minor,
+        tax_percent=quote.tax_percent,
+        tax_label=quote.tax_label,
+        total=quote.total_minor,
+        quote_key=quote_key,
+        now=now,
+    )
+    assert row is not None
+    return row
+
+
+async def insert_items(order_id: int, quote: Quote) -> None:
+    await db.run(
+        """
+        INSERT INTO order_items (order_id, product_id, title, amount_minor, tax_minor)
+        SELECT :order_id, line.* FROM unnest(CAST(:products AS bigint[]), CAST(:titles AS text[]),
+                                            CAST(:amounts AS bigint[]), CAST(:taxes AS bigint[])) AS line
+        """,
+        order_id=order_id,
+        products=[line.product_id for line in quote.lines],
+        titles=[line.title for line in quote.lines],
+        amounts=[line.amount_minor for line in quote.lines],
+        taxes=[line.tax_minor for line in quote.lines],
+    )
+
+
+async def items(order_ids: Sequence[int]) -> list[OrderItem]:
+    return await db.many(
+        OrderItem,
+        """
+        SELECT i.id, i.order_id, i.product_id, i.title, i.amount_minor, i.tax_minor, c.slug AS course_slug,
+               coalesce(c.plate, '') AS plate, coalesce(c.plate_ground, '') AS plate_ground
+        FROM order_items i JOIN products p ON p.id = i.product_id LEFT JOIN courses c ON c.id = p.course_id
+        WHERE i.order_id = ANY(:ids) ORDER BY i.order_id, i.id
+        """,
+        ids=list(order_ids),
+    )
+
+
+async def set_session(order_id: int, *, attempt: int, session_id: str, url: str) -> bool:
+    """Remember the payment page of an order that has none yet."""
+    return bool(
+        await db.run(
+            """
+            UPDATE orders SET stripe_session_id = :session_id, stripe_session_url = :url
+            WHERE id = :id AND stripe_session_id IS NULL AND checkout_attempt = :attempt
+            """,
+            id=order_id,
+            attempt=attempt,
+            session_id=session_id,
+            url=url,
+        )
+    )
+
+
+async def raise_attempt(order_id: int, attempt: int) -> bool:
+    """Take another idempotency key for the next try; False when somebody did already."""
+    return bool(
+        await db.run(
+            """
+            UPDATE orders SET checkout_attempt = checkout_attempt + 1
+            WHERE id = :id AND checkout_attempt = :attempt AND stripe_session_id IS NULL
+            """,
+            id=order_id,
+            attempt=attempt,
+        )
+    )
+
+
+async def set_paid(order_id: int, *, session_id: str, payment_id: str, now: datetime) -> Order | None:
+    """Pay an order, whatever unpaid state it is in: money that came is true. None: it was paid before."""
+    return await db.one(
+        Order,
+        f"""
+        UPDATE orders SET state = 'paid', paid_at = :now, closed_at = NULL, failure = '', flag = '',
+                          stripe_session_id = coalesce(stripe_session_id, nullif(:session_id, '')),
+                          stripe_payment_intent_id = coalesce(nullif(:payment_id, ''), stripe_payment_intent_id)
+        WHERE id = :id AND state IN ('pending', 'processing', 'failed', 'expired', 'cancelled')
+        RETURNING {_COLUMNS}
+        """,  # noqa: S608 (a constant)
+        id=order_id,
+        session_id=session_id,
+        payment_id=payment_id,
+        now=now,
+    )
+
+
+async def note_payment(order_id: int, *, session_id: str, payment_id: str) -> bool:
+    """Fill in what a later event tells about an order that is paid."""
+    return bool(
+        await db.run(
+            """
+            UPDATE orders SET stripe_session_id = coalesce(stripe_session_id, nullif(:session_id, '')),
+                              stripe_payment_intent_id = coalesce(stripe_payment_intent_id, nullif(:payment_id, ''))
+            WHERE id = :id AND ((stripe_session_id IS NULL AND :session_id <> '')
+                                OR (stripe_payment_intent_id IS NULL AND :payment_id <> ''))
+            """,
+            id=order_id,
+            session_id=session_id,
+            payment_id=payment_id,
+        )
+    )
+
+
+async def set_user(order_id: int, user_id: int) -> None:
+    await db.run("UPDATE orders SET user_id = :user_id WHERE id = :id", id=order_id, user_id=user_id)
+
+
+async def set_method(order_id: int, method: str) -> bool:
+    return bool(
+        await db.run(
+            "UPDATE orders SET payment_method = :method WHERE id = :id AND payment_method <> :method",
+            id=order_id,
+            method=method,
+        )
+    )
+
+
+async def set_processing(order_id: int, *, payment_id: str) -> bool:
+    return bool(
+        await db.run(
+            """
+            UPDATE orders SET state = 'processing',
+                              stripe_payment_intent_id = coalesce(nullif(:payment_id, ''), stripe_payment_intent_id)
+            WHERE id = :id AND state = 'pending'
+            """,
+            id=order_id,
+            payment_id=payment_id,
+        )
+    )
+
+
+async def set_closed(order_id: int, state: str, *, failure: str, states: Sequence[str], now: datetime) -> bool:
+    """End an order without a payment; False when it is in none of `states` (any more)."""
+    return bool(
+        await db.run(
+            """
+            UPDATE orders SET state = :state, failure = :failure, closed_at = :now
+            WHERE id = :id AND state = ANY(:states) AND flag = ''
+            """,
+            id=order_id,
+            state=state,
+            failure=failure,
+            states=list(states),
+            now=now,
+        )
+    )
+
+
+async def set_flag(order_id: int, flag: str, *, session_id: str, payment_id: str) -> bool:
+    """Mark an unpaid order for a person, with the payment that does not fit; False when it is marked so already."""
+    return bool(
+        await db.run(
+            """
+            UPDATE orders SET flag = :flag,
+                              stripe_session_id = coalesce(stripe_session_id, nullif(:session_id, '')),
+                              stripe_payment_intent_id = coalesce(nullif(:payment_id, ''), stripe_payment_intent_id)
+            WHERE id = :id AND flag <> :flag AND paid_at IS NULL
+            """,
+            id=order_id,
+            flag=flag,
+            session_id=session_id,
+            payment_id=payment_id,
+        )
+    )
+
+
+async def set_refunded(order_id: int, state: str, refunded_minor: int) -> bool:
+    return bool(
+        await db.run(
+            """
+            UPDATE orders SET state = :state, refunded_minor = :refunded
+            WHERE id = :id AND (state, refunded_minor) <> (:state, :refunded)
+            """,
+            id=order_id,
+            state=state,
+            refunded=refunded_minor,
+        )
+    )
+
+
+async def others_open(cart_id: int, order_id: int) -> list[Order]:
+    """Earlier orders of this cart that still wait for a payment; a free one waits for its mail and harms nobody."""
+    return await db.many(
+        Order,
+        f"{_ORDER} WHERE cart_id = :cart_id AND id < :id AND state = 'pending' AND total_minor > 0 ORDER BY id",
+        cart_id=cart_id,
+        id=order_id,
+    )
+
+
+async def waiting(before: datetime, limit: int) -> list[Order]:
+    """Unpaid, unflagged orders made before then, the oldest first."""
+    return await db.many(
+        Order,
+        f"""
+        {_ORDER} WHERE state IN ('pending', 'processing') AND flag = '' AND created_at < :before
+        ORDER BY created_at LIMIT :limit
+        """,
+        before=before,
+        limit=limit,
+    )
+
+
+async def insert_event(
+    order_id: int, kind: str, detail: dict[str, Any], *, actor_id: int | None, now: datetime
+) -> None:
+    await db.run(
+        """
+        INSERT INTO order_events (order_id, kind, detail, actor_id, created_at)
+        VALUES (:order_id, :kind, CAST(:detail AS jsonb), :actor_id, :now)
+        """,
+        order_id=order_id,
+        kind=kind,
+        detail=detail,
+        actor_id=actor_id,
+        now=now,
+    )
+
+
+async def insert_event_once(order_id: int, kind: str, detail: dict[str, Any], *, now: datetime) -> bool:
+    """Write a line of the timeline unless the same event told it before."""
+    return bool(
+        await db.run(
+            """
+            INSERT INTO order_events (order_id, kind, detail, created_at)
+            SELECT :order_id, :kind, CAST(:detail AS jsonb), :now
+            WHERE NOT EXISTS (SELECT 1 FROM order_events WHERE order_id = :order_id AND kind = :kind
+                                AND detail ->> 'told_by' = CAST(:detail AS jsonb) ->> 'told_by')
+            """,
+            order_id=order_id,
+            kind=kind,
+            detail=detail,
+            now=now,
+        )
+    )
+
+
+async def events(order_id: int) -> list[OrderEvent]:
+    return await db.many(
+        OrderEvent,
+        """
+        SELECT e.kind, e.detail, u.name AS actor_name, e.created_at
+        FROM order_events e LEFT JOIN users u ON u.id = e.actor_id
+        WHERE e.order_id = :order_id ORDER BY e.id DESC
+        """,
+        order_id=order_id,
+    )
+
+
+async def lock_buyer(user_id: int) -> None:
+    """Let the payments of one person be booked one after the other, until the transaction ends."""
+    await db.run("SELECT pg_advisory_xact_lock(hashtext('commerce.buyer'), CAST(:user_id AS integer))", user_id=user_id)

@@ -1,0 +1,107 @@
+"""SQL of refunds."""
+
+from datetime import datetime
+
+from app.commerce.models import Refund
+from app.core import db
+
+_REFUND = """
+    SELECT r.id, r.public_id, r.order_id, r.amount_minor, r.reason, r.state, r.stripe_refund_id, r.error, r.requested_by,
+           u.name AS requested_by_name, r.created_at, r.finished_at
+    FROM refunds r LEFT JOIN users u ON u.id = r.requested_by
+"""
+
+
+async def refund(refund_id: int) -> Refund | None:
+    return await db.one(Refund, f"{_REFUND} WHERE r.id = :id", id=refund_id)
+
+
+async def refund_by_public_id(public_id: str) -> Refund | None:
+    return await db.one(Refund, f"{_REFUND} WHERE r.public_id = :public_id", public_id=public_id)
+
+
+async def refund_by_stripe_id(stripe_refund_id: str) -> Refund | None:
+    return await db.one(Refund, f"{_REFUND} WHERE r.stripe_refund_id = :id", id=stripe_refund_id)
+
+
+async def refunds_of(order_id: int) -> list[Refund]:
+    return await db.many(Refund, f"{_REFUND} WHERE r.order_id = :order_id ORDER BY r.id DESC", order_id=order_id)
+
+
+async def pending(before: datetime, limit: int) -> list[Refund]:
+    """Refunds begun before then whose end is not known."""
+    return await db.many(
+        Refund,
+        f"{_REFUND} WHERE r.state = 'pending' AND r.created_at < :before ORDER BY r.created_at LIMIT :limit",
+        before=before,
+        limit=limit,
+    )
+
+
+async def insert(
+    *,
+    public_id: str,
+    order_id: int,
+    amount_minor: int,
+    reason: str,
+    requested_by: int | None,
+    stripe_refund_id: str | None,
+    now: datetime,
+) -> int | None:
+    """A pending refund; None when one of this public id or this Stripe id is there already."""
+    found: int | None = await db.value(
+        """
+        INSERT INTO refunds (public_id, order_id, amount_minor, reason, state, stripe_refund_id, requested_by, created_at)
+        VALUES (:public_id, :order_id, :amount, :reason, 'pending', :stripe_refund_id, :requested_by, :now)
+        ON CONFLICT DO NOTHING RETURNING id
+        """,
+        public_id=public_id,
+        order_id=order_id,
+        amount=amount_minor,
+        reason=reason,
+        requested_by=requested_by,
+        stripe_refund_id=stripe_refund_id,
+        now=now,
+    )
+    return found
+
+
+async def set_stripe_id(refund_id: int, stripe_refund_id: str) -> bool:
+    return bool(
+        await db.run(
+            "UPDATE refunds SET stripe_refund_id = :stripe_id WHERE id = :id AND stripe_refund_id IS NULL",
+            id=refund_id,
+            stripe_id=stripe_refund_id,
+        )
+    )
+
+
+async def set_state(refund_id: int, state: str, *, error: str, now: datetime) -> bool:
+    """Move a refund on; a failed one stays failed, and nothing becomes pending again. False: it stands there already."""
+    return bool(
+        await db.run(
+            """
+            UPDATE refunds SET state = :state, error = :error, finished_at = :now
+            WHERE id = :id AND state <> :state AND state <> 'failed' AND :state <> 'pending'
+            """,
+            id=refund_id,
+            state=state,
+            error=error,
+            now=now,
+        )
+    )
+
+
+async def sums(order_id: int) -> db.Row:
+    """`done` and `promised` (done or pending) minor units of an order's refunds."""
+    row = await db.one(
+        db.Row,
+        """
+        SELECT coalesce(sum(amount_minor) FILTER (WHERE state = 'succeeded'), 0)::bigint AS done,
+               coalesce(sum(amount_minor) FILTER (WHERE state <> 'failed'), 0)::bigint AS promised
+        FROM refunds WHERE order_id = :order_id
+        """,
+        order_id=order_id,
+    )
+    assert row is not None
+    return row

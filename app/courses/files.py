@@ -1,0 +1,80 @@
+"""The files of a lesson: film, captions, poster. What was replaced is kept for a day, so that it can be undone."""
+
+from app.core import clock, db, queue
+from app.core.errors import Invalid, NotFound
+from app.core.i18n import _
+from app.courses import jobs
+from app.courses.models import Lesson
+from app.courses.queries import lessons as queries
+from app.courses.rights import changed, locked
+from app.media import captions, uploads
+from app.media.models import Upload
+from app.web.request import Visitor
+
+ROLES = ("video", "captions", "poster")
+KIND_OF = {"video": "video", "captions": "captions", "poster": "image"}
+
+
+async def attach(lesson_id: int, role: str, upload: Upload | None, *, by: Visitor | None) -> int | None:
+    """Give a lesson its film, captions or poster (None takes it away); the key of the upload that it had before.
+
+    A film brings its length, captions become the transcript. Raises Invalid when a published film would go.
+    """
+    cues = await _transcript(upload) if role == "captions" else []
+    async with db.transaction():
+        lesson = await queries.lesson_by_id(lesson_id)
+        if lesson is None or (upload is not None and upload.kind != KIND_OF[role]):
+            raise NotFound
+        course = await locked(lesson.course_id, by)
+        if role == "video" and upload is None and lesson.kind == "video" and lesson.state == "published":
+            raise Invalid(_("Learners are watching this film. Upload another one, or make the lesson a draft first."))
+        before: int | None = getattr(lesson, f"{role}_id")
+        await _write(lesson, role, upload, cues)
+        await changed(
+            course,
+            f"lesson.{role}",
+            subject=("lesson", lesson.public_id),
+            before={role: before},
+            after={role: upload.id if upload else None},
+            summary=lesson.title,
+        )
+        if before is not None and (upload is None or upload.id != before):
+            await queue.enqueue(jobs.drop_unused_upload, after=jobs.KEPT, upload_id=before)
+    return before
+
+
+async def _transcript(upload: Upload | None) -> list[dict[str, float | str]]:
+    if upload is None:
+        return []
+    return captions.paragraphs(captions.read((await uploads.read(upload)).decode()))
+
+
+async def _write(lesson: Lesson, role: str, upload: Upload | None, transcript: list[dict[str, float | str]]) -> None:
+    upload_id, now = upload.id if upload else None, clock.now()
+    if role == "video":
+        seconds = (upload.duration_seconds or 0) if upload else 0
+        await queries.set_video(lesson.id, upload_id, seconds, now)
+    elif role == "captions":
+        await queries.set_captions(lesson.id, upload_id, list(transcript), now)
+    else:
+        await queries.set_poster(lesson.id, upload_id, now)
+
+
+async def set_length(lesson_id: int, seconds: int, *, by: Visitor | None) -> None:
+    """Say how long the film of a lesson is, when its file does not say so itself."""
+    if not 0 < seconds < 24 * 3600:
+        raise Invalid(_("Write minutes and seconds, such as 18:10."), field="length")
+    async with db.transaction():
+        lesson = await queries.lesson_by_id(lesson_id)
+        if lesson is None or lesson.video_id is None:
+            raise NotFound
+        course = await locked(lesson.course_id, by)
+        await queries.set_video(lesson_id, lesson.video_id, seconds, clock.now())
+        await changed(
+            course,
+            "lesson.length",
+            subject=("lesson", lesson.public_id),
+            before={"seconds": lesson.duration_seconds},
+            after={"seconds": seconds},
+            summary=lesson.title,
+        )

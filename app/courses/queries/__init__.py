@@ -1,0 +1,1 @@
+"""All SQL of courses, one statement a function, by noun."""

@@ -1,0 +1,19 @@
+"""Enrolments: who learns which course. Access is another question, and the ledger (`app.access`) answers it."""
+
+from app.core import clock, db, events
+from app.learning import queries
+from app.learning.events import Enrolled
+
+
+async def enrol(user_id: int, course_id: int) -> bool:
+    """Enrol a member; False when they were already. Publishes `Enrolled` once."""
+    async with db.transaction():
+        new = await queries.insert_enrolment(user_id, course_id, clock.now())
+        if new:
+            await events.publish(Enrolled(user_id, course_id))
+        return new
+
+
+async def of(user_id: int) -> list[db.Row]:
+    """Every enrolment of a member with their progress, for the back office."""
+    return await queries.enrolments_of(user_id)

@@ -1,0 +1,33 @@
+"""What learning does when it hears of access, and its mail."""
+
+from app.access.events import AccessGranted
+from app.core import events, mail
+from app.learning import enrolments, queries
+from app.learning.events import Enrolled
+
+
+@events.on(AccessGranted)
+async def enrol_on_access(event: AccessGranted) -> None:
+    """Whoever may open a course is enrolled in it."""
+    if event.course_id is not None:
+        await enrolments.enrol(event.user_id, event.course_id)
+
+
+@events.on(Enrolled)
+async def mail_enrolment(event: Enrolled) -> None:
+    """Tell a member that the course is open, once."""
+    facts = await queries.mail_facts(event.user_id, event.course_id)
+    if facts is not None:
+        await mail.send(
+            facts.email,
+            "learning/enrolment",
+            {
+                "name": facts.name,
+                "course": facts.title,
+                "path": f"/learn/{facts.slug}",
+                "lessons": facts.lesson_count,
+                "seconds": facts.duration_seconds,
+                "teacher": facts.instructor_name or "",
+            },
+            fact=f"enrolment:{event.user_id}:{event.course_id}",
+        )

@@ -1,0 +1,125 @@
+"""How much a request may bring: a megabyte, or what its route declares; never more in memory than is being read.
+
+    @admin.post("/courses/<public_id>/picture")
+    @requires("courses.edit")
+    @brings(10 * MEGABYTE)
+    async def create_picture(public_id: str) -> Response: ...
+
+Quart takes in a body as fast as the network brings it, before anyone knows which handler will read it, and its limit
+counts only what has not been read yet. Here the network waits for the reader, and every byte counts.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, TypeVar
+
+from quart import Quart, request
+from quart.asgi import ASGIHTTPConnection
+from quart.wrappers import Request
+from quart.wrappers.request import Body
+from werkzeug.exceptions import RequestEntityTooLarge
+
+F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
+MEGABYTE = 1024 * 1024
+_BUFFER = 256 * 1024
+# A film over a slow line takes its time; a signed-in person is behind it.
+_UPLOAD_SECONDS = 6 * 3600
+
+
+def brings(size: int) -> Callable[[F], F]:
+    """Declare that a route takes bodies of up to `size` bytes, files and fields together."""
+
+    def mark(view: F) -> F:
+        view.body_limit = size  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+class PatientBody(Body):
+    """A body that counts all it receives, and says when it wants more."""
+
+    def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
+        super().__init__(None, None)
+        self._expected = expected_content_length or 0
+        self._limit: int | None = None  # until it is known, the buffer is the limit
+        self._received = 0
+        self._wanted_whole = False
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def allow(self, limit: int) -> None:
+        """Set the limit; called before the handler."""
+        self._limit = limit
+        if max(self._expected, self._received) > limit:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        self._must_raise = RequestEntityTooLarge()
+        self._data.clear()
+        self._room.set()
+        self.set_complete()
+
+    def append(self, data: bytes) -> None:
+        self._received += len(data)
+        super().append(data)
+        if self._limit is not None and self._received > self._limit:
+            self._refuse()
+        elif len(self._data) >= _BUFFER and not self._wanted_whole:
+            self._room.clear()
+
+    async def room(self) -> None:
+        """Return when there is room for more."""
+        await self._room.wait()
+
+    async def __anext__(self) -> bytes:
+        try:
+            data = await super().__anext__()
+        finally:
+            if self._must_raise is not None:  # the limit was passed while this waited
+                raise self._must_raise
+        self._room.set()
+        return data
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        self._wanted_whole = True
+        self._room.set()
+        return super().__await__()
+
+
+class PatientRequest(Request):
+    """A request with such a body."""
+
+    body_class = PatientBody
+
+
+class PatientConnection(ASGIHTTPConnection):
+    """Receives only while the body has room."""
+
+    async def handle_messages(self, request: Request, receive: Any) -> None:
+        body = request.body
+        assert isinstance(body, PatientBody)
+        while True:
+            await body.room()
+            message = await receive()
+            if message["type"] == "http.request":
+                body.append(message.get("body", b""))
+                if not message.get("more_body", False):
+                    body.set_complete()
+            elif message["type"] == "http.disconnect":
+                return
+
+
+def install(app: Quart) -> None:
+    """Take bodies patiently, and set the limit of each route before its handler."""
+    app.request_class = PatientRequest
+    app.asgi_http_class = PatientConnection
+
+    @app.before_request
+    async def set_limit() -> None:
+        limit = getattr(app.view_functions.get(request.endpoint or ""), "body_limit", None)
+        if limit is not None:
+            request.max_content_length = limit
+            request.body_timeout = _UPLOAD_SECONDS
+        if isinstance(request.body, PatientBody):
+            request.body.allow(limit or app.config["MAX_CONTENT_LENGTH"])

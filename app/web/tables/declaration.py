@@ -1,0 +1,125 @@
+"""What a domain says of a list: columns, filters, and the SQL fragments they stand for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from babel.support import LazyProxy
+
+from app.core.i18n import lazy
+
+# Written down at import, so `i18n.lazy("…")`; names that people gave (a course's title) are plain strings.
+Text = str | LazyProxy
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: the cell is `row.<key>`. `sort`: the SQL it is sorted by ("" when it cannot be)."""
+
+    key: str
+    label: Text
+    sort: str = ""
+    align: Literal["", "end"] = ""
+    priority: Literal["", "mid", "wide"] = ""
+    nullable: bool = False
+    descending_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Free text: every word must occur in one of the expressions (text)."""
+
+    name: str
+    label: Text
+    expressions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of a Select. `where` replaces the comparison with the select's expression."""
+
+    value: str
+    label: Text
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """One of some values. `label` is the option for "any". Choices known only at run time: `show(choices={name: …})`."""
+
+    name: str
+    label: Text
+    expression: str = ""
+    choices: Sequence[Choice] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """Days in the school's time zone, both ends included, on a timestamptz."""
+
+    name: str
+    label: Text
+    expression: str
+    from_name: str = "from"
+    to_name: str = "to"
+
+
+@dataclass(frozen=True, slots=True)
+class Toggle:
+    """On or off; `where` holds when it is on."""
+
+    name: str
+    label: Text
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """What stands there when nothing exists yet."""
+
+    title: Text
+    text: Text = ""
+    action_url: str | None = None
+    action_label: Text | None = None
+
+
+AnyFilter = Search | Select | Dates | Toggle
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list. `where` is a condition that always holds; its binds come with each `show` or `load`.
+
+    `export` replaces the columns in the CSV: pairs of a label and a function from the row to the cell's value.
+    """
+
+    name: str
+    select: str
+    source: str
+    key: str
+    columns: Sequence[Column]
+    sort: str
+    where: str = ""
+    filters: Sequence[AnyFilter] = ()
+    empty: Empty = field(default_factory=lambda: Empty(lazy("Nothing here yet")))
+    page_size: int = 40
+    export: Sequence[tuple[Text, Any]] | None = None
+
+    def column(self, key: str) -> Column | None:
+        """The sortable column of this key."""
+        return next((column for column in self.columns if column.key == key and column.sort), None)
+
+
+Choices = Mapping[str, Sequence[Choice]]
+
+
+def names(item: AnyFilter) -> tuple[str, ...]:
+    """The parameters of a filter in the address."""
+    return (item.from_name, item.to_name) if isinstance(item, Dates) else (item.name,)
+
+
+def choices_of(item: AnyFilter, choices: Choices | None) -> Sequence[Choice]:
+    """The values that a Select offers in this request."""
+    if not isinstance(item, Select):
+        return ()
+    return (choices or {}).get(item.name, item.choices)

@@ -1,0 +1,65 @@
+import asyncio
+import time
+
+import pytest
+
+from app.accounts import hashing
+from app.core.errors import Unavailable
+
+
+async def test_a_password_matches_its_hash_and_nothing_else() -> None:
+    stored = await hashing.hashed("tide under seven clocks")
+    assert stored.startswith("$argon2id$")
+    assert await hashing.matches(stored, "tide under seven clocks")
+    assert not await hashing.matches(stored, "tide under seven clock")
+    assert not await hashing.matches(stored, "")
+
+
+async def test_the_same_letters_match_however_they_were_typed() -> None:
+    stored = await hashing.hashed("Café crème, deux fois")
+    assert await hashing.matches(stored, "Cafe\u0301 cre\u0300me, deux fois")
+
+
+async def test_nobody_has_the_parameters_of_everybody() -> None:
+    assert not hashing.is_outdated(hashing.NOBODY)
+    assert not await hashing.matches(None, "nobody")
+
+
+async def test_no_account_costs_as_much_time_as_a_wrong_password() -> None:
+    stored = await hashing.hashed("tide under seven clocks")
+
+    async def cost(of: str | None) -> float:
+        begun = time.perf_counter()
+        await hashing.matches(of, "something else entirely")
+        return time.perf_counter() - begun
+
+    known = min([await cost(stored) for _ in range(4)])
+    unknown = min([await cost(None) for _ in range(4)])
+    assert 0.5 < known / unknown < 2
+
+
+async def test_the_loop_goes_on_while_a_password_is_hashed() -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.002)
+            ticks += 1
+
+    ticking = asyncio.create_task(tick())
+    await hashing.hashed("tide under seven clocks")
+    ticking.cancel()
+    assert ticks >= 3
+
+
+async def test_a_flood_of_sign_ins_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashing, "_LONGEST_QUEUE", 2)
+    results = await asyncio.gather(*(hashing.matches(None, "x" * 10) for _ in range(4)), return_exceptions=True)
+    assert sum(isinstance(result, Unavailable) for result in results) == 2
+    assert [result for result in results if isinstance(result, bool)] == [False, False]
+
+
+@pytest.mark.parametrize("stored", ["", "plain", "$argon2id$v=19$broken", "$2b$12$abcdefghijklmnopqrstuv"])
+async def test_a_broken_hash_matches_nothing(stored: str) -> None:
+    assert not await hashing.matches(stored, "anything at all")

@@ -1,0 +1,110 @@
+import io
+from datetime import timedelta
+
+import pytest
+
+from app.core import clock, db, queue
+from app.core.errors import Invalid, NotFound
+from app.courses import files, jobs, lessons, sections
+from app.courses.models import Lesson
+from app.media import uploads
+from tests.cast import Cast
+from tests.courses.making import a_course, a_film, a_lesson, some_captions
+from tests.media import files as samples
+
+
+async def a_video_lesson() -> Lesson:
+    course = await a_course()
+    section = await sections.create(course.id, "A", by=None)
+    await a_lesson(section, "Other")
+    return await lessons.create(section, "One", kind="video", by=None)
+
+
+async def again(lesson: Lesson) -> Lesson:
+    found = await lessons.find_by_id(lesson.id)
+    assert found is not None
+    return found
+
+
+async def test_a_film_brings_its_length_and_captions_become_the_transcript(cast: Cast) -> None:
+    lesson = await a_video_lesson()
+    film, captions = await a_film(), await some_captions()
+    assert await files.attach(lesson.id, "video", film, by=None) is None
+    assert await files.attach(lesson.id, "captions", captions, by=None) is None
+    after = await again(lesson)
+    assert (after.video_id, after.captions_id, after.duration_seconds) == (film.id, captions.id, 75)
+    assert [paragraph["start"] for paragraph in after.transcript] == [1.0, 20.0]
+    await files.attach(lesson.id, "captions", None, by=None)
+    assert (await again(lesson)).transcript == []
+
+
+async def test_a_replaced_film_can_be_put_back_for_a_day(cast: Cast) -> None:
+    lesson = await a_video_lesson()
+    first, second = await a_film(), await a_film()
+    await files.attach(lesson.id, "video", first, by=None)
+    assert await files.attach(lesson.id, "video", second, by=None) == first.id
+    await queue.drain()
+    assert await files.attach(lesson.id, "video", first, by=None) == second.id
+    await queue.drain(ignore_delays=True)
+    assert await uploads.find(first.id) == first
+    assert await uploads.find(second.id) is None
+
+
+async def test_a_file_of_another_kind_does_not_fit(cast: Cast) -> None:
+    lesson = await a_video_lesson()
+    with pytest.raises(NotFound):
+        await files.attach(lesson.id, "poster", await a_film(), by=None)
+    with pytest.raises(NotFound):
+        await files.attach(0, "video", await a_film(), by=None)
+
+
+async def test_the_film_of_a_published_lesson_is_replaced_but_not_taken_away(cast: Cast) -> None:
+    lesson = await a_video_lesson()
+    await files.attach(lesson.id, "video", await a_film(), by=None)
+    await lessons.set_state(lesson.id, "published", by=None)
+    with pytest.raises(Invalid):
+        await files.attach(lesson.id, "video", None, by=None)
+    await files.attach(lesson.id, "video", await a_film(), by=None)
+    await lessons.set_state(lesson.id, "draft", by=None)
+    await files.attach(lesson.id, "video", None, by=None)
+    assert (await again(lesson)).duration_seconds == 0
+
+
+async def test_a_film_without_a_length_is_told_one(cast: Cast) -> None:
+    lesson = await a_video_lesson()
+    with pytest.raises(NotFound):
+        await files.set_length(lesson.id, 60, by=None)
+    film = await uploads.store(io.BytesIO(samples.webm(None)), "live.webm", kind="video", owner_id=None)
+    await files.attach(lesson.id, "video", film, by=None)
+    assert (await again(lesson)).duration_seconds == 0
+    for wrong in (0, -1, 24 * 3600):
+        with pytest.raises(Invalid):
+            await files.set_length(lesson.id, wrong, by=None)
+    await files.set_length(lesson.id, 61, by=None)
+    assert (await again(lesson)).duration_seconds == 61
+
+
+async def test_a_picture_of_a_course_is_forgotten_a_day_after_it_was_replaced(cast: Cast) -> None:
+    from app.courses import courses
+
+    course = await a_course()
+
+    async def picture() -> str:
+        stored = await uploads.store(
+            io.BytesIO(samples.picture()), "cover.png", kind="image", owner_id=None, is_public=True
+        )
+        return uploads.path(stored)
+
+    first, second = await picture(), await picture()
+    for address in (first, second):
+        await courses.set_picture(course.id, address, by=None)
+    found = await courses.find(course.id)
+    assert found is not None
+    assert (found.picture_url, found.art) == (second, "")
+    with clock.shifted(timedelta(days=2)):
+        await queue.drain(ignore_delays=True)
+    assert await uploads.find_by_address(first) is None
+    assert await uploads.find_by_address(second) is not None
+    await courses.set_picture(course.id, "", by=None)
+    await jobs.drop_unused_picture(second)
+    assert await db.value("SELECT count(*) FROM uploads") == 0

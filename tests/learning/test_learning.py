@@ -1,0 +1,192 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from app import Lectern
+from app.access import entitlements
+from app.core import clock, db, queue
+from app.learning import progress
+from tests.cast import Cast, Person
+from tests.school import MadeCourse, a_course
+
+
+async def give(person: Person, course: MadeCourse, ref: str = "manual:1") -> None:
+    assert course.product_id is not None
+    async with db.transaction():
+        await entitlements.grant(person.id, course.product_id, source="manual", source_ref=ref)
+    await queue.drain()
+
+
+async def body(person: Person, path: str, status: int = 200) -> str:
+    answer = await person.browser.get(path)
+    text: str = await answer.get_data(as_text=True)
+    assert answer.status_code == status, text[:400]
+    return text
+
+
+async def done_lessons(person: Person) -> int:
+    found: int = await db.value(
+        "SELECT count(*) FROM lesson_progress WHERE user_id = :id AND completed_at IS NOT NULL", id=person.id
+    )
+    return found
+
+
+async def test_access_enrols_and_mails_once(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    await give(ann, course, "manual:2")
+    assert await db.value("SELECT count(*) FROM enrolments") == 1
+    assert await db.value("SELECT count(*) FROM mails WHERE template = 'learning/enrolment' AND state = 'sent'") == 1
+
+
+async def test_an_empty_shelf_leads_to_the_courses(app: Lectern, cast: Cast) -> None:
+    assert "Nothing on your shelf yet" in await body(await cast.ann(), "/learn")
+
+
+async def test_continue_leads_to_the_next_unfinished_lesson(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    assert "/learn/reading-price/lesson-1" in await body(ann, "/learn")
+    answer = await ann.browser.post("/learn/reading-price/lesson-1/completion")
+    assert answer.headers["Location"] == "/learn/reading-price/lesson-2"
+    page = await body(ann, "/learn")
+    assert "/learn/reading-price/lesson-2" in page
+    assert "1 of 3 lessons done" in page
+
+
+async def test_continue_goes_on_after_the_lesson_last_opened(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course(lessons=4)
+    await give(ann, course)
+    await ann.browser.post("/learn/reading-price/lesson-3/completion")
+    (shelf,) = await progress.shelf(ann.id)
+    assert (shelf.next_slug, shelf.next_number, shelf.done, shelf.total) == ("lesson-4", 4, 1, 4)
+    await ann.browser.post("/learn/reading-price/lesson-4/completion")
+    (shelf,) = await progress.shelf(ann.id)
+    assert shelf.next_slug == "lesson-1"
+    of = await progress.of(course.id, ann.id)
+    following = of.following(course.lesson_ids[3])
+    assert following is not None and following.slug == "lesson-1"
+
+
+async def test_finishing_every_lesson_finishes_the_course_once(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    for number in (1, 2, 3):
+        await ann.browser.post(f"/learn/reading-price/lesson-{number}/completion")
+    row = await db.one(db.Row, "SELECT completed_at, completed_count FROM enrolments")
+    assert row is not None and row.completed_at is not None and row.completed_count == 3
+    first = row.completed_at
+    await ann.browser.post("/learn/reading-price/lesson-3/completion/removal")
+    await ann.browser.post("/learn/reading-price/lesson-3/completion")
+    assert await db.value("SELECT completed_at FROM enrolments") == first
+
+
+async def test_completing_twice_counts_once(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    for _ in range(2):
+        await ann.browser.post("/learn/reading-price/lesson-1/completion")
+    assert await done_lessons(ann) == 1
+
+
+async def test_all_lessons_completed_at_once_finish_the_course(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course(lessons=6)
+    await give(ann, course)
+    await asyncio.gather(
+        *(ann.browser.post(f"/learn/reading-price/lesson-{number}/completion") for number in range(1, 7))
+    )
+    assert await db.value("SELECT completed_count FROM enrolments") == 6
+    assert await db.value("SELECT completed_at IS NOT NULL FROM enrolments")
+
+
+async def test_somebody_without_access_sees_why_and_learns_nothing(app: Lectern, cast: Cast) -> None:
+    ann, bob, course = await cast.ann(), await cast.bob(), await a_course()
+    await give(ann, course)
+    for path in ("/learn/reading-price", "/learn/reading-price/lesson-2"):
+        page = await body(bob, path, 403)
+        assert "is not open to you" in page
+        assert "Words of the lesson" not in page
+    answer = await bob.browser.post("/learn/reading-price/lesson-1/completion")
+    assert answer.status_code == 404
+    assert await done_lessons(bob) == 0
+
+
+async def test_access_that_is_closed_closes_the_lessons_and_keeps_the_progress(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    await ann.browser.post("/learn/reading-price/lesson-1/completion")
+    await entitlements.close("manual:1", reason="refunded")
+    assert "Words of the lesson" not in await body(ann, "/learn/reading-price/lesson-2", 403)
+    assert await done_lessons(ann) == 1
+    assert "Nothing on your shelf yet" in await body(ann, "/learn")
+
+
+async def test_access_ends_by_itself(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    async with db.transaction():
+        await entitlements.grant(
+            ann.id,
+            course.product_id or 0,
+            source="manual",
+            source_ref="manual:1",
+            ends_at=clock.now() + timedelta(hours=1),
+        )
+    await body(ann, "/learn/reading-price/lesson-2")
+    with clock.shifted(timedelta(hours=2)):
+        await body(ann, "/learn/reading-price/lesson-2", 403)
+
+
+async def test_why_do_i_have_access_names_the_cause(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    page = await body(ann, "/learn/reading-price/access")
+    assert "Granted by the school" in page
+
+
+async def test_a_visitor_is_asked_to_sign_in_and_comes_back(app: Lectern) -> None:
+    await a_course()
+    answer = await app.test_client().get("/learn/reading-price/lesson-2")
+    assert answer.status_code == 303
+    assert "/login" in answer.headers["Location"]
+    assert "lesson-2" in answer.headers["Location"]
+
+
+async def test_the_film_resumes_at_its_second(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    answer = await ann.browser.post("/learn/reading-price/lesson-1/position", form={"position": "142"})
+    assert answer.status_code == 204
+    of = await progress.of(course.id, ann.id)
+    assert of.steps[0].position_seconds == 142
+    await ann.browser.post("/learn/reading-price/lesson-1/position", form={"position": "9999"})
+    of = await progress.of(course.id, ann.id)
+    assert of.steps[0].position_seconds == 300, "never past the end of the lesson"
+
+
+@pytest.mark.parametrize("position", ["", "-1", "x", "1e9", "99999999999999", "１２", "\x00"])
+async def test_a_position_that_is_none_is_refused(app: Lectern, cast: Cast, position: str) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    answer = await ann.browser.post("/learn/reading-price/lesson-1/position", form={"position": position})
+    assert answer.status_code in (204, 422)
+    assert (await progress.of(course.id, ann.id)).steps[0].position_seconds in (0, 12)
+
+
+async def test_a_teacher_sees_her_course_as_a_learner_and_leaves_no_trace(app: Lectern, cast: Cast) -> None:
+    ines, sam = await cast.ines(), await cast.sam()
+    await a_course(instructor_id=ines.id)
+    assert "Nothing you do here is recorded" in await body(ines, "/learn/reading-price/lesson-2")
+    assert await db.value("SELECT count(*) FROM lesson_progress") == 0
+    await body(sam, "/learn/reading-price/lesson-2", 403)
+
+
+async def test_member_pages_keep_to_their_number_of_queries(app: Lectern, cast: Cast) -> None:
+    ann = await cast.ann()
+    for number in range(5):
+        await give(ann, await a_course(f"course-{number}", lessons=12), f"manual:{number}")
+    for path, limit in (("/learn", 4), ("/learn/course-1", 4), ("/learn/course-1/lesson-2", 5)):
+        await ann.browser.get(path)
+        with db.count_queries() as count:
+            await ann.browser.get(path)
+        assert count.total <= limit, (path, count.statements)

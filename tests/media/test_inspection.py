@@ -1,0 +1,134 @@
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.errors import Invalid, TooLarge
+from app.media import films, images, inspection
+from app.media.inspection import clean_name, inspect
+from tests.media import files
+
+
+def look(content: bytes, kind: str, name: str = "name.bin") -> inspection.Inspected:
+    return inspect(io.BytesIO(content), name, kind)
+
+
+@pytest.mark.parametrize(
+    ("form", "content_type", "options"),
+    [
+        ("PNG", "image/png", {}),
+        ("JPEG", "image/jpeg", {}),
+        ("JPEG", "image/jpeg", {"progressive": True, "comment": b"x" * 3000}),
+        ("GIF", "image/gif", {}),
+        ("WEBP", "image/webp", {}),
+        ("WEBP", "image/webp", {"lossless": True}),
+        ("WEBP", "image/webp", {"exif": b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00"}),
+    ],
+)
+def test_pictures_are_known_by_their_content(form: str, content_type: str, options: dict[str, object]) -> None:
+    found = look(files.picture(form, (321, 123), **options), "image", "lies.txt")
+    assert (found.content_type, found.width, found.height) == (content_type, 321, 123)
+    assert found.file_name.startswith("lies.")
+    assert not found.file_name.endswith(".txt")
+
+
+def test_films_say_how_long_and_large_they_are() -> None:
+    found = look(files.webm(75.4), "video")
+    assert (found.content_type, found.duration_seconds, found.width, found.height) == ("video/webm", 75, 1280, 720)
+    found = look(files.mp4(62.0), "video")
+    assert (found.content_type, found.duration_seconds, found.width, found.height) == ("video/mp4", 62, 1920, 1080)
+
+
+def test_a_recording_without_a_length_is_kept_without_one() -> None:
+    assert look(files.webm(None), "video").duration_seconds is None
+
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (SVG, "image"),
+        (b"<html><script>alert(1)</script>", "image"),
+        (b"\x89PNG\r\n\x1a\n" + b"<script>alert(1)</script>", "image"),
+        (b"\xff\xd8\xff" + b"<script>alert(1)</script>", "image"),
+        (b"GIF89a", "image"),
+        (files.picture("BMP"), "image"),
+        (files.webm(), "image"),
+        (files.picture("PNG"), "video"),
+        (files.webm(doctype=b"matroska"), "video"),
+        (files.webm()[:60], "video"),
+        (files.mp4(brand=b"qt  "), "video"),
+        (files.mp4(brand=b"avif"), "video"),
+        (files.mp4()[:-40], "video"),
+        (b"\x1a\x45\xdf\xa3" + b"\xff" * 50, "video"),
+        (files.CAPTIONS.encode(), "image"),
+        (b"1\n00:00:01,000 --> 00:00:02,000\nSubRip\n", "captions"),
+        (b"WEBVTT\n\n\xff\xfe", "captions"),
+        (b"WEBVTT\n", "captions"),
+        (b"", "image"),
+    ],
+)
+def test_what_is_not_what_it_should_be_is_refused(content: bytes, kind: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        look(content, kind, "cover.png")
+    assert refusal.value.field == "file"
+    assert refusal.value.message
+
+
+def test_a_file_that_is_two_things_at_once_is_only_ever_the_one_we_checked() -> None:
+    """A picture with a page in its tail, named as a page: it keeps the ending and the type of the picture."""
+    found = look(files.picture("GIF") + b"<script>alert(1)</script>", "image", "page.html")
+    assert (found.file_name, found.content_type) == ("page.gif", "image/gif")
+
+
+def test_a_picture_of_too_many_pixels_is_refused_however_small_its_file() -> None:
+    head = files.picture("PNG")
+    bomb = head[:16] + (60_000).to_bytes(4, "big") * 2 + head[24:]
+    with pytest.raises(Invalid, match="pixels"):
+        look(bomb, "image")
+
+
+def test_size_limits_are_by_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = files.picture("PNG")
+    monkeypatch.setitem(inspection.LIMITS, "image", len(content))
+    assert look(content, "image").size_bytes == len(content)
+    monkeypatch.setitem(inspection.LIMITS, "image", len(content) - 1)
+    with pytest.raises(TooLarge):
+        look(content, "image")
+
+
+@pytest.mark.parametrize(
+    ("given_name", "kept"),
+    [
+        ("../../etc/passwd", "passwd.png"),
+        ("..\\..\\x.exe", "x.png"),
+        ("über mich (1).PNG", "über-mich-1.png"),
+        ("a\x00b\r\nX: y.png", "a-b-X-y.png"),
+        ("", "file.png"),
+        ("...", "file.png"),
+        ("x" * 300, "x" * 80 + ".png"),
+        ("shell.php.png", "shell.php.png"),
+    ],
+)
+def test_names_lose_what_could_do_harm(given_name: str, kept: str) -> None:
+    assert clean_name(given_name, "png") == kept
+
+
+@given(st.text(), st.sampled_from(["png", "webm"]))
+def test_any_name_becomes_one_safe_part_of_a_path(name: str, extension: str) -> None:
+    kept = clean_name(name, extension)
+    assert kept.endswith(f".{extension}")
+    assert not set(kept) & set('/\\"\x00\r\n?#%<> ')
+    assert not kept.startswith(".")
+    assert len(kept) <= 90
+
+
+@given(st.binary(max_size=200), st.sampled_from(["PNG", "JPEG", "GIF", "WEBP"]), st.integers(0, 60))
+def test_no_garbage_breaks_the_readers(garbage: bytes, form: str, kept: int) -> None:
+    for head in (files.picture(form), files.webm(), files.mp4()):
+        source = io.BytesIO(head[:kept] + garbage)
+        images.read(source)
+        films.read(source)

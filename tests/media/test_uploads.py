@@ -1,0 +1,209 @@
+import asyncio
+import io
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+from quart.typing import TestClientProtocol
+
+from app import Lectern
+from app.config import Config
+from app.core import clock, db, queue
+from app.core.errors import Invalid
+from app.media import captions, jobs, shelf, uploads
+from app.media.models import Upload
+from tests.cast import Cast
+from tests.media import files
+
+
+def kept_files(config: Config) -> list[Path]:
+    return [path for path in (config.data_dir / "files").rglob("*") if path.is_file()]
+
+
+@pytest.fixture(autouse=True)
+def emptied(app: Lectern, config: Config) -> None:
+    for path in kept_files(config):
+        path.unlink()
+
+
+async def a_film(owner_id: int | None = None, *, name: str = "Where stops gather.webm") -> Upload:
+    return await uploads.store(io.BytesIO(files.webm()), name, kind="video", owner_id=owner_id)
+
+
+async def test_a_stored_film_is_described_and_there_whole(cast: Cast, config: Config) -> None:
+    ines = await cast.ines()
+    film = await a_film(ines.id)
+    assert (film.file_name, film.content_type, film.duration_seconds) == ("Where-stops-gather.webm", "video/webm", 75)
+    assert (film.owner_id, film.is_public, film.size_bytes) == (ines.id, False, len(files.webm()))
+    assert await uploads.read(film) == files.webm()
+    assert await uploads.find(film.id) == await uploads.find_by_public_id(film.public_id) == film
+    assert await uploads.find_many([film.id, 0]) == {film.id: film}
+    [path] = kept_files(config)
+    assert "stops" not in str(path)
+    assert await db.value("SELECT action FROM audit_log WHERE subject_id = :id", id=film.public_id) == "upload.create"
+
+
+async def test_a_refused_file_leaves_no_row_and_no_bytes(cast: Cast, config: Config) -> None:
+    with pytest.raises(Invalid) as refusal:
+        await uploads.store(io.BytesIO(b"MZ"), "film.webm", kind="video", owner_id=None, field="video")
+    assert refusal.value.field == "video"
+    assert await db.value("SELECT count(*) FROM uploads") == 0
+    assert kept_files(config) == []
+
+
+class FullDisk(io.BytesIO):
+    """Can be read through twice, for inspection; the third time the disk is full."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size == 256 * 1024 and self.tell() > 0:
+            raise OSError("no space left")
+        return super().read(size)
+
+
+async def test_a_write_that_fails_leaves_no_row_and_no_bytes(cast: Cast, config: Config) -> None:
+    with pytest.raises(OSError, match="no space"):
+        await uploads.store(FullDisk(files.webm() + bytes(600_000)), "x.webm", kind="video", owner_id=None)
+    assert await db.value("SELECT count(*) FROM uploads") == 0
+    assert kept_files(config) == []
+
+
+async def test_an_upload_that_is_given_up_half_way_leaves_no_row_and_no_bytes(cast: Cast, config: Config) -> None:
+    source = io.BytesIO(files.webm() + bytes(30_000_000))
+    task = asyncio.ensure_future(uploads.store(source, "x.webm", kind="video", owner_id=None))
+    while not await db.value("SELECT count(*) FROM uploads"):  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert await uploads.find(await db.value("SELECT id FROM uploads")) is None
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await db.value("SELECT count(*) FROM uploads") == 0
+    assert kept_files(config) == []
+
+
+async def test_what_a_killed_process_left_is_swept_after_a_day(cast: Cast, config: Config) -> None:
+    whole, half = await a_film(), await a_film()
+    await db.run("UPDATE uploads SET state = 'storing' WHERE id = :id", id=half.id)
+    await jobs.sweep_uploads()
+    assert len(kept_files(config)) == 2
+    with clock.shifted(timedelta(days=2)):
+        await jobs.sweep_uploads()
+    assert await db.value("SELECT count(*) FROM uploads") == 1
+    assert len(kept_files(config)) == 1
+    assert await uploads.read(whole) == files.webm()
+
+
+async def test_a_removed_file_keeps_its_bytes_until_the_removal_is_certain(cast: Cast, config: Config) -> None:
+    film = await a_film()
+    with pytest.raises(RuntimeError, match="changed my mind"):
+        async with db.transaction():
+            await uploads.remove(film.id)
+            raise RuntimeError("changed my mind")
+    await queue.drain()
+    assert await uploads.find(film.id) == film
+    await uploads.remove(film.id)
+    await uploads.remove(film.id)
+    assert await queue.drain() == 1
+    assert await uploads.find(film.id) is None
+    assert kept_files(config) == []
+
+
+async def test_files_are_not_stored_inside_a_transaction(cast: Cast) -> None:
+    with pytest.raises(RuntimeError, match="transaction"):
+        async with db.transaction():
+            await a_film()
+
+
+async def test_captions_come_back_as_cues(cast: Cast) -> None:
+    kept = await uploads.store(io.BytesIO(files.CAPTIONS.encode()), "en.vtt", kind="captions", owner_id=None)
+    assert len(captions.read((await uploads.read(kept)).decode())) == 3
+
+
+# --- handing out ---
+
+
+async def test_a_private_file_opens_only_by_its_signed_address(cast: Cast, client: TestClientProtocol) -> None:
+    film, other = await a_film(), await a_film()
+    address = uploads.address(film)
+    answer = await client.get(address)
+    assert answer.status_code == 200
+    assert await answer.get_data() == files.webm()
+    assert answer.headers["Content-Type"] == "video/webm"
+    bare = address.partition("?")[0]
+    token = address.partition("token=")[2]
+    for wrong in (
+        bare,
+        f"{bare}?token=x",
+        f"{bare}?token={token}x",
+        f"{uploads.address(other).partition('?')[0]}?token={token}",
+    ):
+        assert (await client.get(wrong)).status_code == 404
+    with clock.shifted(uploads.LIFETIME + timedelta(seconds=1)):
+        assert (await client.get(address)).status_code == 403
+    assert (await client.get(address.replace("Where-", "There-"))).status_code == 404
+    assert (await client.get("/media/nothing/x.webm")).status_code == 404
+
+
+async def test_a_file_is_only_ever_itself_when_opened(cast: Cast, client: TestClientProtocol) -> None:
+    answer = await client.get(uploads.address(await a_film()))
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Disposition"].startswith('inline; filename="Where-stops-gather.webm"')
+    assert answer.headers["Cache-Control"].startswith("private, max-age=")
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+async def test_a_public_picture_is_kept_by_caches_for_good(app: Lectern, client: TestClientProtocol) -> None:
+    picture = await uploads.store(io.BytesIO(files.picture()), "näme.png", kind="image", owner_id=None, is_public=True)
+    address = uploads.address(picture)
+    assert address == f"/media/{picture.public_id}/{quote('näme.png')}"
+    answer = await client.get(address)
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["Cache-Control"]
+    again = await client.get(address, headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status_code == 304
+    assert await again.get_data() == b""
+    # Quart's own test client counts the bytes anew.
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as plain:
+        head = await plain.head(address)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == str(picture.size_bytes)
+
+
+async def test_a_film_is_handed_out_in_the_parts_that_a_player_asks_for(cast: Cast, client: TestClientProtocol) -> None:
+    film = await a_film()
+    address, content, size = uploads.address(film), files.webm(), film.size_bytes
+
+    async def part(header: str, **more: str) -> tuple[int, bytes, str | None]:
+        answer = await client.get(address, headers={"Range": header, **more})
+        return answer.status_code, await answer.get_data(), answer.headers.get("Content-Range")
+
+    assert await part("bytes=0-") == (206, content, f"bytes 0-{size - 1}/{size}")
+    assert await part("bytes=5-9") == (206, content[5:10], f"bytes 5-9/{size}")
+    assert await part("bytes=-7") == (206, content[-7:], f"bytes {size - 7}-{size - 1}/{size}")
+    assert await part(f"bytes={size}-") == (416, b"", f"bytes */{size}")
+    assert (await part("bytes=0-1,4-5"))[0] == 200
+    etag = (await client.get(address)).headers["ETag"]
+    assert (await part("bytes=5-9", **{"If-Range": etag}))[0] == 206
+    assert (await part("bytes=5-9", **{"If-Range": '"older"'}))[0] == 200
+
+
+async def test_files_in_an_outside_store_are_led_to_with_a_short_signature(
+    cast: Cast, client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.gateways.storage import S3Storage
+
+    film = await a_film()
+    vtt = await uploads.store(io.BytesIO(files.CAPTIONS.encode()), "en.vtt", kind="captions", owner_id=None)
+    disk = shelf.storage()
+    outside = S3Storage(endpoint="https://acc.r2.example", access_key_id="i", secret_access_key="k", bucket="b")
+    monkeypatch.setattr(outside, "open", disk.open)
+    monkeypatch.setattr(shelf, "_storage", outside)
+    answer = await client.get(uploads.address(film))
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith(f"https://acc.r2.example/b/{film.storage_key}?")
+    assert "X-Amz-Signature=" in answer.headers["Location"]
+    assert (await client.get(uploads.address(film).partition("?")[0])).status_code == 404
+    # A track of another host would be refused by the browser.
+    assert (await client.get(uploads.address(vtt))).status_code == 200
