@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 from wtforms import BooleanField, EmailField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
+from app.accounts.roles import LABELS
 from app.accounts.strength import LONGEST
 from app.core import clock, tokens
 from app.core.i18n import _
@@ -120,3 +121,16 @@ def time_zones() -> list[str]:
     continents = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/")
     names = (*continents, "Pacific/")
     return sorted(zone for zone in available_timezones() if zone.startswith(names) or zone == "UTC")
+
+
+class PersonForm(BaseForm):
+    """Somebody whom the office adds."""
+
+    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call them.")), Length(max=100)])
+    email = _email()
+
+
+class RoleForm(BaseForm):
+    """What a person may do in the back office."""
+
+    role = SelectField(_l("Role"), choices=list(LABELS.items()))

@@ -3,11 +3,14 @@
 from typing import Any
 
 from app.accounts import users
+from app.commerce import timeline
 from app.commerce.models import Order, Refund
 from app.commerce.queries import orders as order_queries
 from app.commerce.queries import refunds as refund_queries
-from app.core import mail
+from app.core import db, mail
+from app.core.errors import Conflict
 from app.core.i18n import _
+from app.core.ids import public_id
 from app.core.money import format_money
 
 _owner = ""
@@ -28,6 +31,19 @@ async def confirm_order(order_id: int) -> None:
     context = await _facts(order)
     context["has_password"] = person is not None and person.has_password
     await mail.send(order.email, "commerce/order_confirmation", context, fact=f"order:{order.id}:confirmation")
+
+
+async def send_receipt_again(order: Order) -> None:
+    """The receipt once more, because somebody asked for it. Raises Conflict for an order that was not paid."""
+    if not order.is_paid or order.user_id is None:
+        raise Conflict(_("There is no receipt before the payment."))
+    person = await users.find(order.user_id)
+    context = {**await _facts(order), "has_password": person is not None and person.has_password}
+    async with db.transaction():
+        await mail.send(
+            order.email, "commerce/order_confirmation", context, fact=f"order:{order.id}:receipt:{public_id()}"
+        )
+        await timeline.note(order.id, "receipt_sent")
 
 
 async def tell_owner_of_order(order_id: int) -> None:

@@ -15,11 +15,13 @@ from app.commerce.models import OPEN_STATES, Buyer, Order, OrderItem, Quote, Rec
 from app.commerce.queries import carts as cart_queries
 from app.commerce.queries import orders as queries
 from app.commerce.refunds import request as refund
-from app.core import clock, db, events
-from app.core.errors import NotFound
+from app.core import audit, clock, db, events
+from app.core.errors import Conflict, NotFound
+from app.core.i18n import _
 from app.core.ids import public_id
 
 __all__ = [
+    "accept",
     "find",
     "find_by_public_id",
     "find_for_buyer",
@@ -136,19 +138,40 @@ async def mark_paid(order_id: int, received: Received) -> bool:
         if wrong:
             await _flag(order, wrong, received)
             return False
-        paid = await queries.set_paid(
-            order_id, session_id=received.session_id, payment_id=received.payment_id, now=clock.now()
-        )
-        assert paid is not None
-        user_id = paid.user_id if paid.user_id is not None else await _account_of(paid)
-        await queries.lock_buyer(user_id)
         await timeline.note(order_id, "paid", amount=received.amount_minor, told_by=received.told_by)
-        lines = await queries.items([order_id])
-        await _let_in(paid, user_id, lines)
-        await cart_queries.delete_bought(paid.cart_id, user_id, [line.product_id for line in lines])
-        await events.publish(OrderPaid(order_id))
+        await _fulfil(order, session_id=received.session_id, payment_id=received.payment_id)
     log.info("order paid", order=order.public_id, told_by=received.told_by)
     return True
+
+
+async def accept(order: Order) -> None:
+    """Open what a flagged order holds, because a person looked and decided so. Audited. Raises Conflict without a flag."""
+    async with db.transaction():
+        locked = await _locked(order.id)
+        if not locked.flag or locked.is_paid:
+            raise Conflict(_("This order needs no decision."))
+        await timeline.note(order.id, "accepted")
+        await audit.record(
+            "order.accept",
+            "order",
+            order.public_id,
+            before={"flag": locked.flag},
+            after={"flag": ""},
+            summary=str(order.number),
+        )
+        await _fulfil(locked, session_id="", payment_id="")
+
+
+async def _fulfil(order: Order, *, session_id: str, payment_id: str) -> None:
+    """Everything that being paid means, in the caller's transaction, which holds the order's row."""
+    paid = await queries.set_paid(order.id, session_id=session_id, payment_id=payment_id, now=clock.now())
+    assert paid is not None
+    user_id = paid.user_id if paid.user_id is not None else await _account_of(paid)
+    await queries.lock_buyer(user_id)
+    lines = await queries.items([order.id])
+    await _let_in(paid, user_id, lines)
+    await cart_queries.delete_bought(paid.cart_id, user_id, [line.product_id for line in lines])
+    await events.publish(OrderPaid(order.id))
 
 
 async def _account_of(order: Order) -> int:
@@ -176,7 +199,7 @@ async def _let_in(order: Order, user_id: int, lines: list[OrderItem]) -> None:
 
 
 async def _flag(order: Order, wrong: str, received: Received) -> None:
-    if await queries.set_flag(order.id, wrong):
+    if await queries.set_flag(order.id, wrong, session_id=received.session_id, payment_id=received.payment_id):
         await timeline.note(order.id, "flagged", why=wrong, payment=received.payment_id, told_by=received.told_by)
         await events.publish(OrderFlagged(order.id))
         log.error("payment does not fit its order", order=order.public_id, why=wrong)

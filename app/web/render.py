@@ -56,12 +56,12 @@ def configure(assets: Assets, *, app_url: str, debug: bool, compiled: Path | Non
         app_url=app_url,
         # Macros see globals only; the object behind changes with each request.
         school=LocalProxy(_school),
-        money=lambda minor, currency=None: format_money(minor, currency or _school().currency, i18n.locale()),
-        number=lambda n: format_decimal(n, locale=i18n.locale()),
-        percent=lambda share: format_percent(share, locale=i18n.locale()),
-        date=lambda moment, format="medium": format_date(_local(moment), format, locale=i18n.locale()),
-        datetime=lambda moment, format="short": format_datetime(_local(moment), format, locale=i18n.locale()),
-        day=lambda moment: format_date(_local(moment), "d MMM", locale=i18n.locale()),
+        money=lambda minor, currency=None: format_money(minor, currency or _school().currency, i18n.format_locale()),
+        number=lambda n: format_decimal(n, locale=i18n.format_locale()),
+        percent=lambda share: format_percent(share, locale=i18n.format_locale()),
+        date=lambda moment, format="medium": format_date(_local(moment), format, locale=i18n.format_locale()),
+        datetime=lambda moment, format="short": format_datetime(_local(moment), format, locale=i18n.format_locale()),
+        day=lambda moment: format_date(_local(moment), "d MMM", locale=i18n.format_locale()),
         clock=lambda moment: _local(moment).strftime("%H:%M"),
         duration=duration,
         timecode=timecode,
@@ -101,7 +101,8 @@ def _components(environment: jinja2.Environment) -> None:
 
 def add_context(make: Callable[[], Mapping[str, Any]]) -> None:
     """Let a domain add names to every page (the office's navigation, say)."""
-    _context_makers.append(make)
+    if make not in _context_makers:  # a process may make several applications
+        _context_makers.append(make)
 
 
 async def page(

@@ -228,12 +228,20 @@ async def set_closed(order_id: int, state: str, *, failure: str, states: Sequenc
     )
 
 
-async def set_flag(order_id: int, flag: str) -> bool:
+async def set_flag(order_id: int, flag: str, *, session_id: str, payment_id: str) -> bool:
+    """Mark an unpaid order for a person, with the payment that does not fit; False when it is marked so already."""
     return bool(
         await db.run(
-            "UPDATE orders SET flag = :flag WHERE id = :id AND flag <> :flag AND paid_at IS NULL",
+            """
+            UPDATE orders SET flag = :flag,
+                              stripe_session_id = coalesce(stripe_session_id, nullif(:session_id, '')),
+                              stripe_payment_intent_id = coalesce(nullif(:payment_id, ''), stripe_payment_intent_id)
+            WHERE id = :id AND flag <> :flag AND paid_at IS NULL
+            """,
             id=order_id,
             flag=flag,
+            session_id=session_id,
+            payment_id=payment_id,
         )
     )
 

@@ -1,10 +1,6 @@
 """From the cart to the payment page and back: the page that waits for the truth."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
-
-from quart import Response, redirect, request, stream_with_context, url_for
+from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.commerce import carts, checkouts, orders, quotes
@@ -20,11 +16,8 @@ from app.core.settings import school
 from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import public
-from app.web.render import block, page
-from app.web.request import user
-
-# Seconds that one stream of a waiting page lives; the page opens the next by itself.
-STREAM_SECONDS = 25
+from app.web.render import page
+from app.web.request import fragment, user
 
 
 @routes.get("/checkout")
@@ -103,47 +96,19 @@ async def _guest_page(cart: Cart, quote: Quote, form: GuestForm, *, trouble: str
 @routes.get("/checkout/success")
 @public()
 async def show_success() -> Response:
-    """How the order stands, by our own books: the way back from the payment page proves nothing."""
+    """How the order stands, by our own books: the way back from the payment page proves nothing.
+
+    The waiting page asks again each second with what it shows (`seen`); 204 says that nothing has changed.
+    """
     order = await _buyers_order(request.args.get("order", ""))
-    return await page("commerce/success.html", **await _standing(order))
-
-
-@routes.get("/checkout/events/<order_id>")
-@public(limit=limits.READ)
-async def show_events(order_id: str) -> Response:
-    """The waiting page's stream: sends the block anew as soon as the order stands differently."""
-    order = await _buyers_order(order_id)
-    seen = request.args.get("seen", "")
-
-    @stream_with_context
-    async def watch() -> AsyncIterator[bytes]:
-        yield b": watching\n\n"
-        for _second in range(STREAM_SECONDS):
-            current = await orders.find(order.id)
-            if current is None:
-                return
-            if current.state != seen:
-                yield _message(await block("commerce/success.html", "order_state", **await _standing(current)))
-                return
-            await asyncio.sleep(1)
-
-    response = Response(watch(), content_type="text/event-stream; charset=utf-8")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"
-    response.timeout = None
-    return response
-
-
-def _message(html: str) -> bytes:
-    return "".join(f"data: {line}\n" for line in html.splitlines()).encode() + b"\n"
-
-
-async def _standing(order: Order) -> dict[str, Any]:
-    return {
-        "order": order,
-        "lines": await orders.items_of(order),
-        "session_id": request.args.get("session_id", "")[:200],
-    }
+    if fragment() is not None and request.args.get("seen") == order.state:
+        return Response("", 204)
+    return await page(
+        "commerce/success.html",
+        order=order,
+        lines=await orders.items_of(order),
+        again_url=url_for("commerce.show_success", order=order.public_id, session_id=request.args.get("session_id") or None),
+    )
 
 
 async def _buyers_order(public_id: str) -> Order:

@@ -193,7 +193,7 @@ def _chip_text(item: AnyFilter, name: str, value: str, choices: Sequence[Choice]
     if isinstance(item, Toggle):
         return str(item.label)
     if isinstance(item, Dates):
-        day = format_date(date.fromisoformat(value), "d MMMM y", locale=i18n.locale())
+        day = format_date(date.fromisoformat(value), "d MMMM y", locale=i18n.format_locale())
         return _("From %(day)s", day=day) if name == item.from_name else _("Until %(day)s", day=day)
     return _("“%(text)s”", text=value)
 
@@ -201,7 +201,7 @@ def _chip_text(item: AnyFilter, name: str, value: str, choices: Sequence[Choice]
 def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo) -> str:
     if not rows:
         return ""
-    number = format_decimal(min(total, COUNT_LIMIT), locale=i18n.locale())
+    number = format_decimal(min(total, COUNT_LIMIT), locale=i18n.format_locale())
     if total > COUNT_LIMIT:
         said = _("%(shown)s of more than %(total)s", shown=len(rows), total=number)
     elif total == len(rows):
@@ -210,7 +210,7 @@ def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo) -> str:
         said = _("%(shown)s of %(total)s", shown=len(rows), total=number)
     first, last = rows[0].list_value, rows[-1].list_value
     if isinstance(first, datetime) and isinstance(last, datetime):
-        start, end = (format_date(moment.astimezone(zone), "d MMM y", locale=i18n.locale()) for moment in (first, last))
+        start, end = (format_date(moment.astimezone(zone), "d MMM y", locale=i18n.format_locale()) for moment in (first, last))
         if start == end:
             return _("%(said)s, of %(day)s", said=said, day=start)
         if first > last:
