@@ -39,10 +39,10 @@ PAGES: dict[str, tuple[str, str, str]] = {
     "account": ("member", "/account", ""),
     "admin": ("owner", "/admin", ""),
     "admin-orders": ("owner", "/admin/orders", ""),
-    "admin-order": ("owner", "/admin/orders", r"/admin/orders/[A-Za-z0-9_-]+"),
+    "admin-order": ("owner", "/admin/orders?state=paid", r"/admin/orders/[A-Za-z0-9_-]+"),
     "admin-courses": ("owner", "/admin/courses", ""),
     "admin-course-outline": ("owner", "/admin/courses", r"/admin/courses/[A-Za-z0-9_-]+(/outline)?"),
-    "admin-members": ("owner", "/admin/members", ""),
+    "admin-people": ("owner", "/admin/people", ""),
     "admin-settings": ("owner", "/admin/settings", ""),
 }
 
