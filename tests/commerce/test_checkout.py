@@ -44,7 +44,9 @@ async def test_the_payment_page_is_asked_for_what_the_order_says(shop: Shop, cas
     assert sent["line_items[0][price_data][product_data][name]"] == "Reading Price"
     assert sent["line_items[1][price_data][unit_amount]"] == "18900"
     assert sent["line_items[0][price_data][currency]"] == "eur"
-    assert sent["success_url"].startswith(f"http://localhost/checkout/success?order={order.public_id}&session_id={{CHECKOUT")
+    assert sent["success_url"].startswith(
+        f"http://localhost/checkout/success?order={order.public_id}&session_id={{CHECKOUT"
+    )
     assert sent["cancel_url"] == "http://localhost/cart?payment=stopped"
     assert not [name for name in sent if name.startswith("payment_method_types")]
 
@@ -329,7 +331,9 @@ async def test_a_payment_page_that_expired_is_replaced_by_a_new_order(shop: Shop
     assert [row.state for row in states] == ["expired", "pending"]
 
 
-async def test_going_to_payment_again_after_paying_shows_the_order_and_not_a_second_page(shop: Shop, cast: Cast) -> None:
+async def test_going_to_payment_again_after_paying_shows_the_order_and_not_a_second_page(
+    shop: Shop, cast: Cast
+) -> None:
     course = await a_course()
     ann = await cast.ann()
     await shop.add("reading-price", ann.browser)

@@ -105,7 +105,10 @@ async def test_a_megabyte_is_refused_unread(app: Lectern) -> None:
 
 async def test_a_delivery_needs_neither_cookie_nor_origin(app: Lectern) -> None:
     body, headers = stripe.signed(EVENT)
-    assert await deliver(app, body, {**headers, "Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}) == 200
+    assert (
+        await deliver(app, body, {**headers, "Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"})
+        == 200
+    )
 
 
 async def test_the_same_delivery_is_kept_once(app: Lectern) -> None:
@@ -212,7 +215,9 @@ async def test_forty_jobs_at_once_for_one_payment_make_one_sale(shop: Shop, cast
     assert await db.value("SELECT count(*) FROM webhook_events WHERE state = 'handled'") == 40
 
 
-async def test_without_the_guard_forty_jobs_would_make_many_sales(shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_guard_forty_jobs_would_make_many_sales(
+    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The negative control: the test above can fail. Here the row is neither locked nor looked at before it is paid."""
     from app.commerce import orders
     from app.commerce.models import Order
@@ -267,7 +272,9 @@ async def test_a_replayed_delivery_changes_nothing(shop: Shop, cast: Cast) -> No
     await assert_one_sale(ann.id)
 
 
-async def test_a_worker_that_dies_half_way_leaves_nothing_half_done(shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_worker_that_dies_half_way_leaves_nothing_half_done(
+    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from app.commerce import orders
 
     ann, course_id, news = await a_paid_session(shop, cast)
