@@ -20,7 +20,6 @@ import httpx
 import stripe
 from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerConfig
-
 from quart import request
 
 from app.sandbox.stripe import create_stripe

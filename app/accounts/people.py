@@ -44,6 +44,23 @@ async def change_role(person_id: str, role: str, *, by: SignedIn) -> User:
     return person
 
 
+async def make_owner(email: str) -> User:
+    """Make the account of this address an owner's, from the command line: the first one of a new school.
+
+    A made account gets the welcome mail with the link to set a password; one that was there gets a reset link.
+    """
+    async with db.transaction():
+        person, is_new = await users.ensure(email)
+        if person.role != "owner" and await queries.change_role(person.id, person.role, "owner"):
+            await sessions.revoke_all(person.id)
+            await audit.record(
+                "people.role", "person", person.public_id, before={"role": person.role}, after={"role": "owner"}
+            )
+        if not is_new:
+            await events.publish(PasswordResetAsked(person.id, public_id()))
+    return person
+
+
 async def suspend(person_id: str, *, by: SignedIn) -> bool:
     """Keep a person out and end their sessions; what they bought stays theirs. False when they were suspended before."""
     return await _change_state(person_id, "active", "suspended", by=by)
