@@ -414,9 +414,9 @@ def _order_row(
 def _order_events(order: Order, order_id: int) -> list[tuple[object, ...]]:
     found: list[tuple[object, ...]] = [(order_id, "placed", {}, order.placed_at)]
     if order.paid_at is not None:
-        found.append((order_id, "paid", {}, order.paid_at))
+        found.append((order_id, "paid", {"amount": order.total}, order.paid_at))
     if order.closed_at is not None and order.state in ("refunded", "failed", "expired"):
-        found.append((order_id, order.state, {}, order.closed_at))
+        found.append((order_id, order.state, {"amount": order.total}, order.closed_at))
     return found
 
 
