@@ -4,17 +4,14 @@ import io
 import re
 from typing import Any
 
-import pytest
 from quart.typing import TestClientProtocol
 from werkzeug.datastructures import FileStorage
 
 from app.core import db
-from app.courses import courses, lessons, outlines, sections
+from app.courses import courses, outlines
 from app.courses.models import Course
-from app.media import inspection
 from tests.cast import Cast, Person
-from tests.courses.making import a_course, a_filled_course
-from tests.media import files as samples
+from tests.courses.making import a_filled_course
 
 
 async def text(answer: Any) -> str:
@@ -35,7 +32,8 @@ async def details_of(browser: TestClientProtocol, address: str) -> dict[str, str
     page = await text(await browser.get(address))
     fields = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', page))
     fields |= {
-        name: body.lstrip("\r\n") for name, body in re.findall(r'<textarea[^>]*name="([^"]+)"[^>]*>(.*?)</textarea>', page, re.S)
+        name: body.lstrip("\r\n")
+        for name, body in re.findall(r'<textarea[^>]*name="([^"]+)"[^>]*>(.*?)</textarea>', page, re.S)
     }
     for name, options in re.findall(r'<select[^>]*name="([^"]+)"[^>]*>(.*?)</select>', page, re.S):
         chosen = re.search(r'<option selected value="([^"]*)"', options)
