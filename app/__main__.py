@@ -1,4 +1,4 @@
-"""The command line: `python -m app web|worker|migrate|seed|doctor`."""
+"""The command line: `python -m app web|worker|migrate|seed|owner|doctor`."""
 
 import argparse
 import asyncio
@@ -32,6 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     seed = commands.add_parser("seed", help="fill an empty database with the demo school")
     seed.add_argument("--members", type=int, default=200, help="how many members (orders and progress in proportion)")
     seed.set_defaults(run=run_seed)
+    owner = commands.add_parser("owner", help="make somebody an owner and mail them the link to set a password")
+    owner.add_argument("email")
+    owner.set_defaults(run=run_owner)
     commands.add_parser("doctor", help="say what is set up and what is missing").set_defaults(run=run_doctor)
     return parser
 
@@ -102,6 +105,29 @@ def run_seed(config: Config, options: argparse.Namespace) -> None:
             await stop()
 
     asyncio.run(fill())
+
+
+def run_owner(config: Config, options: argparse.Namespace) -> int:
+    """Make the account of an address an owner's; the worker mails the link."""
+    from app import create_app, start, stop
+    from app.accounts import people
+    from app.web.forms import is_email
+
+    async def promote() -> int:
+        if not is_email(options.email):
+            print(f"{options.email} is not an email address", file=sys.stderr)  # noqa: T201
+            return 2
+        app = create_app(config)
+        await start(config)
+        try:
+            async with app.app_context():
+                await people.make_owner(options.email)
+        finally:
+            await stop()
+        print(f"{options.email} owns the school; the link to set a password is in the mail")  # noqa: T201
+        return 0
+
+    return asyncio.run(promote())
 
 
 def run_doctor(config: Config, options: argparse.Namespace) -> int:

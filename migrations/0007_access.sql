@@ -18,5 +18,7 @@ CREATE TABLE entitlements (
     created_at timestamptz NOT NULL,
     CHECK ((closed_at IS NULL) = (closed_reason IS NULL))
 );
+-- In byte order, to find what one order made: 'order:<public id>:…'.
+CREATE INDEX entitlements_ref ON entitlements (source_ref text_pattern_ops);
 CREATE INDEX entitlements_user ON entitlements (user_id, product_id);
 CREATE INDEX entitlements_product ON entitlements (product_id) WHERE closed_at IS NULL;

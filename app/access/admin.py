@@ -1,6 +1,6 @@
 """The back office's panel of what a person may use: grant, close, and why."""
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from quart import Blueprint, Response, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -95,9 +95,9 @@ async def _panel(
     )
 
 
-async def _end_of(day: object) -> datetime | None:
+async def _end_of(day: date | None) -> datetime | None:
     """The end of that day where the school is."""
     if day is None:
         return None
     settings = await school()
-    return datetime.combine(day + timedelta(days=1), time.min, settings.zone)  # type: ignore[operator]
+    return datetime.combine(day + timedelta(days=1), time.min, settings.zone).astimezone(UTC)

@@ -83,6 +83,12 @@ async def causes_of(user_id: int) -> list[Cause]:
     return [as_cause(row, now) for row in await queries.of_person(user_id)]
 
 
+async def made_by(source_ref: str) -> dict[str, Cause]:
+    """What a cause, or the causes below it, granted (`order:abc`: its lines), judged now, by source_ref."""
+    now = clock.now()
+    return {row.source_ref: as_cause(row, now) for row in await queries.of_ref(source_ref)}
+
+
 async def grant_by_hand(
     user_id: int,
     user_public_id: str,

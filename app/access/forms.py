@@ -7,6 +7,7 @@ from wtforms.validators import InputRequired, Length, Optional, Regexp, Validati
 
 from app.core import clock
 from app.core.i18n import _
+from app.core.i18n import lazy as _l
 from app.web.forms import BaseForm
 
 
@@ -14,15 +15,9 @@ class GrantForm(BaseForm):
     """Let a person use something, for a reason, until a day or for good."""
 
     ref = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9a-z]{12}$")])
-    product = SelectField("Product", validate_choice=True)
-    until = DateField("Until", validators=[Optional()])
-    reason = StringField("Reason", validators=[InputRequired(), Length(max=200)])
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        self.product.label.text = _("What")
-        self.until.label.text = _("Until")
-        self.reason.label.text = _("Why")
+    product = SelectField(_l("What"))
+    reason = StringField(_l("Why"), validators=[InputRequired(_l("Write down why.")), Length(max=200)])
+    until = DateField(_l("Until"), validators=[Optional()])
 
     def validate_until(self, field: DateField) -> None:
         """Access that has ended already would help nobody."""
@@ -34,8 +29,4 @@ class GrantForm(BaseForm):
 class ClosureForm(BaseForm):
     """Take something away, for a reason that the person will read."""
 
-    reason = StringField("Reason", validators=[InputRequired(), Length(max=200)])
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        self.reason.label.text = _("Why")
+    reason = StringField(_l("Why"), validators=[InputRequired(_l("Write down why.")), Length(max=200)])

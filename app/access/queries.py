@@ -17,6 +17,9 @@ _ENTITLEMENT = """
 
 _OPEN = "e.closed_at IS NULL AND e.starts_at <= :now AND (e.ends_at IS NULL OR e.ends_at > :now)"
 
+# `order:abc` and everything below it, `order:abc:7`, by the index in byte order (";" follows ":").
+_BELOW = "(e.source_ref = :ref OR (e.source_ref ~>=~ (:ref || ':') AND e.source_ref ~<~ (:ref || ';')))"
+
 
 async def insert(
     *,
@@ -59,13 +62,13 @@ async def close(source_ref: str, *, reason: str, now: datetime) -> list[db.Row]:
     """Close the rows of this cause, or of all causes below it (`order:abc` closes `order:abc:7`)."""
     return await db.many(
         db.Row,
-        """
+        f"""
         UPDATE entitlements e SET closed_at = :now, closed_reason = :reason
         FROM products p
         WHERE p.id = e.product_id AND e.closed_at IS NULL
-          AND (e.source_ref = :ref OR starts_with(e.source_ref, :ref || ':'))
+          AND {_BELOW}
         RETURNING e.id, e.user_id, p.course_id
-        """,
+        """,  # noqa: S608 (a constant)
         ref=source_ref,
         reason=reason,
         now=now,
@@ -96,6 +99,14 @@ async def of_course(user_id: int, course_id: int) -> list[Entitlement]:
 
 async def of_person(user_id: int) -> list[Entitlement]:
     return await db.many(Entitlement, _ENTITLEMENT + " WHERE e.user_id = :user_id ORDER BY e.id DESC", user_id=user_id)
+
+
+async def of_ref(source_ref: str) -> list[Entitlement]:
+    return await db.many(
+        Entitlement,
+        f"{_ENTITLEMENT} WHERE {_BELOW} ORDER BY e.id",
+        ref=source_ref,
+    )
 
 
 async def of_person_by_public_id(user_id: int, public_id: str) -> Entitlement | None:

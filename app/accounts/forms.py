@@ -1,11 +1,13 @@
 """The forms of accounts: shape only; what is true or allowed is decided by the verbs."""
 
+import re
 from typing import Any
 from zoneinfo import available_timezones
 
 from wtforms import BooleanField, EmailField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired, Length, ValidationError
 
+from app.accounts.roles import LABELS
 from app.accounts.strength import LONGEST
 from app.core import clock, tokens
 from app.core.i18n import _
@@ -16,6 +18,9 @@ NEXT = 2000
 # Nobody fills a form in less; a program does. The page is good for a day.
 TOO_FAST_SECONDS = 1
 TOO_OLD_SECONDS = 24 * 3600
+
+
+_ADDRESS = re.compile(r"//|www\.|\w\.[a-z]{2,}/|https?:", re.IGNORECASE)
 
 
 def _email() -> EmailField:
@@ -30,6 +35,13 @@ def _new_password() -> PasswordField:
         _l("Password"),
         [InputRequired(_l("Choose a password.")), Length(max=LONGEST, message=_l("Use at most %(max)d characters."))],
     )
+
+
+def person_name(form: BaseForm, field: Any) -> None:
+    """Validator: one line, and no address of a page, since a name stands in mails to whoever's address was typed."""
+    text = field.data or ""
+    if any(0 < ord(character) < 32 for character in text) or _ADDRESS.search(text):
+        raise ValidationError(_("A name is one line of words, without the address of a page."))
 
 
 class SignInForm(BaseForm):
@@ -51,7 +63,7 @@ class ConfirmForm(BaseForm):
 class RegisterForm(BaseForm):
     """A new account, with two traps: a field that people do not see, and the time that the form was open."""
 
-    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100)])
+    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     email = _email()
     password = _new_password()
     website = StringField(_l("Leave this empty"))
@@ -105,7 +117,7 @@ class PasswordForm(BaseForm):
 class ProfileForm(BaseForm):
     """What a person says about themselves."""
 
-    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100)])
+    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     headline = StringField(_l("Headline"), [Length(max=120)])
     biography = TextAreaField(_l("About you"), [Length(max=4000)])
     time_zone = SelectField(_l("Time zone"))
@@ -120,3 +132,16 @@ def time_zones() -> list[str]:
     continents = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/")
     names = (*continents, "Pacific/")
     return sorted(zone for zone in available_timezones() if zone.startswith(names) or zone == "UTC")
+
+
+class PersonForm(BaseForm):
+    """Somebody whom the office adds."""
+
+    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call them.")), Length(max=100), person_name])
+    email = _email()
+
+
+class RoleForm(BaseForm):
+    """What a person may do in the back office."""
+
+    role = SelectField(_l("Role"), choices=list(LABELS.items()))

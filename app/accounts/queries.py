@@ -1,10 +1,12 @@
-"""All SQL of accounts about one person or session, one statement a function. Lists of the office are in `people`."""
+"""All SQL of accounts, one statement a function."""
 
 from datetime import datetime
-from typing import Any
 
 from app.accounts.models import Credentials, Link, Session, SignedIn, User
+from app.accounts.roles import LABELS
 from app.core import db
+from app.core.i18n import lazy
+from app.web import tables
 
 USER_COLUMNS = """id, public_id, email, name, role, state, email_verified_at, created_at,
                password_hash IS NOT NULL AS has_password, headline, biography, time_zone, last_seen_at"""
@@ -29,11 +31,12 @@ async def user_by_email(email: str) -> User | None:
     )
 
 
-async def lock_user(user_id: int) -> User | None:
-    return await db.one(
+async def lock_users(user_ids: list[int]) -> list[User]:
+    """These people, locked in one order, so that two who act on each other cannot both do so."""
+    return await db.many(
         User,
-        f"SELECT {USER_COLUMNS} FROM users WHERE id = :id FOR UPDATE",  # noqa: S608
-        id=user_id,
+        f"SELECT {USER_COLUMNS} FROM users WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE",  # noqa: S608
+        ids=user_ids,
     )
 
 
@@ -135,14 +138,6 @@ async def update_profile(
     )
 
 
-async def lock_active_owners() -> list[int]:
-    """The ids of all owners who can sign in, locked, so that two cannot step down at once."""
-    rows: list[Any] = await db.many(
-        db.Row, "SELECT id FROM users WHERE role = 'owner' AND state = 'active' ORDER BY id FOR UPDATE"
-    )
-    return [row.id for row in rows]
-
-
 async def change_role(user_id: int, old: str, new: str) -> bool:
     return bool(
         await db.run("UPDATE users SET role = :new WHERE id = :id AND role = :old", id=user_id, old=old, new=new)
@@ -153,6 +148,66 @@ async def change_state(user_id: int, old: str, new: str) -> bool:
     return bool(
         await db.run("UPDATE users SET state = :new WHERE id = :id AND state = :old", id=user_id, old=old, new=new)
     )
+
+
+# The office's list
+
+PEOPLE = tables.Listing(
+    name="people",
+    select="""u.name, u.email, u.role, u.state, u.created_at AS joined, u.last_seen_at AS seen,
+              u.email_verified_at IS NOT NULL AS is_verified, '/admin/people/' || u.public_id AS url""",
+    source="users u",
+    key="u.id",
+    columns=[
+        tables.Column("name", lazy("Name"), sort="lower(u.name)"),
+        tables.Column("email", lazy("Email"), sort="lower(u.email)", priority="mid"),
+        tables.Column("role", lazy("Role")),
+        tables.Column("state", lazy("State")),
+        tables.Column("joined", lazy("Joined"), sort="u.created_at", descending_first=True, priority="mid"),
+        tables.Column(
+            "seen", lazy("Last seen"), sort="u.last_seen_at", nullable=True, descending_first=True, priority="wide"
+        ),
+    ],
+    filters=[
+        tables.Search("q", lazy("Name or email"), ["u.name", "u.email"]),
+        tables.Select(
+            "role",
+            lazy("Any role"),
+            "u.role",
+            [
+                *(tables.Choice(role, label) for role, label in LABELS.items()),
+                tables.Choice("team", lazy("All but members"), "u.role <> 'member'"),
+            ],
+        ),
+        tables.Select(
+            "state",
+            lazy("Any state"),
+            "u.state",
+            [
+                tables.Choice("active", lazy("Active")),
+                tables.Choice("suspended", lazy("Suspended")),
+                tables.Choice("unverified", lazy("Address not confirmed"), "u.email_verified_at IS NULL"),
+            ],
+        ),
+        tables.Dates("joined", lazy("Joined"), "u.created_at"),
+    ],
+    sort="-joined",
+    empty=tables.Empty(
+        lazy("Nobody yet"),
+        lazy("Whoever registers or buys stands here."),
+        "/admin/people/new",
+        lazy("Add a person"),
+    ),
+    export=[
+        (lazy("Name"), "name"),
+        (lazy("Email"), "email"),
+        (lazy("Role"), "role"),
+        (lazy("State"), "state"),
+        (lazy("Address confirmed"), "is_verified"),
+        (lazy("Joined"), "joined"),
+        (lazy("Last seen"), "seen"),
+    ],
+)
 
 
 # Sessions

@@ -1,5 +1,7 @@
 """Roles as sets of named capabilities, in one place. Guards and templates ask the same question: `user.can(...)`."""
 
+from app.core.i18n import lazy
+
 # Capability → what it allows, in the words of the back office.
 CAPABILITIES = {
     "admin.enter": "See the back office",
@@ -30,3 +32,16 @@ ROLES: dict[str, frozenset[str]] = {
     "support": frozenset(_SUPPORT),
     "member": frozenset(),
 }
+
+LABELS = {
+    "owner": lazy("Owner"),
+    "admin": lazy("Administrator"),
+    "instructor": lazy("Instructor"),
+    "support": lazy("Support"),
+    "member": lazy("Member"),
+}
+
+
+def covers(role: str, other: str) -> bool:
+    """Whether somebody of `role` may decide about somebody of `other`: nobody may touch who can do more."""
+    return ROLES[role] >= ROLES[other]

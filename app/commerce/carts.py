@@ -20,16 +20,14 @@ STALE = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """Whose cart: a signed-in person's, a browser's (by the token in its cookie), or, at the first look after
-    sign-in, both.
-    """
+    """Whose cart: a signed-in person's, else that of a browser, by the token in its cookie."""
 
     user_id: int | None = None
     token: str | None = None
 
     @property
     def token_hash(self) -> bytes | None:
-        return tokens.hashed(self.token) if self.token else None
+        return tokens.hashed(self.token) if self.token and self.user_id is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +40,39 @@ class Addition:
 
 async def count(whose: Whose) -> int:
     """How many things stand in the cart, without looking closer."""
-    if whose.user_id is not None and whose.token is not None:
-        await find(whose)
-        whose = Whose(whose.user_id)
     return await queries.count_items(whose.user_id, whose.token_hash)
 
 
 async def find(whose: Whose) -> int | None:
-    """The cart's id, or None. A signed-in person who still carries a guest's cart gets the two merged."""
-    if whose.user_id is None:
-        return await queries.cart_of_token(whose.token_hash) if whose.token_hash else None
-    if whose.token_hash:
-        await _merge(whose.token_hash, whose.user_id)
-    return await queries.cart_of_user(whose.user_id)
+    """The cart's id, or None while nothing was ever put in."""
+    if whose.user_id is not None:
+        return await queries.cart_of_user(whose.user_id)
+    return await queries.cart_of_token(whose.token_hash) if whose.token_hash else None
 
 
-async def _merge(token_hash: bytes, user_id: int) -> None:
+async def holds(whose: Whose, product_id: int) -> bool:
+    """Whether a product stands in the cart."""
+    return await queries.holds(whose.user_id, whose.token_hash, product_id)
+
+
+async def merge(user_id: int, token: str) -> bool:
+    """Put what a guest's browser gathered into the cart of the person who signed in there, once; False: nothing there.
+
+    One transaction: things in both collapse into one line, and orders that came from the guest's cart go along.
+    """
+    token_hash = tokens.hashed(token)
     if await queries.cart_of_token(token_hash) is None:
-        return
+        return False
     async with db.transaction():
         guest_id = await queries.lock_cart_of_token(token_hash)
         if guest_id is None:  # another request was faster
-            return
+            return False
         member_id = await queries.ensure_cart_of_user(user_id, clock.now())
         # Orders before items: booking a payment takes its locks in this order too.
         await queries.move_orders(guest_id, member_id)
         await queries.move_items(guest_id, member_id)
         await queries.delete_cart(guest_id)
+        return True
 
 
 async def show(whose: Whose) -> Cart:
@@ -137,7 +141,6 @@ async def add(whose: Whose, slug: str) -> Addition:
         raise NotFound(_("This is not for sale."))
     if whose.user_id is not None and await entitlements.owned(whose.user_id, [offer.product_id]):
         return Addition(offer, "owned")
-    await find(whose)  # merges first
     async with db.transaction():
         cart_id = await _ensure(whose)
         others = [item for item in await queries.items(cart_id) if item.product_id != offer.product_id]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from app.catalogue.models import Offer
 
@@ -87,6 +88,10 @@ class Quote:
     tax_minor: int
     total_minor: int
 
+    @property
+    def tax_rate(self) -> str:
+        return plain_percent(self.tax_percent)
+
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
@@ -140,6 +145,10 @@ class Order:
         return self.total_minor == 0
 
     @property
+    def tax_rate(self) -> str:
+        return plain_percent(self.tax_percent)
+
+    @property
     def remaining_minor(self) -> int:
         """What has not been given back."""
         return self.total_minor - self.refunded_minor
@@ -170,15 +179,29 @@ class OrderItem:
     plate: str
     plate_ground: str
 
+    @property
+    def art(self) -> str:
+        """What `ui.cover` draws when there is no picture."""
+        return "" if self.plate.startswith("/") else self.plate or self.course_slug or "course"
+
+    @property
+    def picture_url(self) -> str:
+        return self.plate if self.plate.startswith("/") else ""
+
 
 @dataclass(frozen=True, slots=True)
 class OrderEvent:
     """One thing that happened to an order."""
 
     kind: str
-    detail: dict[str, object]
+    detail: dict[str, Any]
     actor_name: str | None
     created_at: datetime
+
+    @property
+    def titles(self) -> list[str]:
+        """The products that it names."""
+        return list(self.detail.get("titles", []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,3 +245,8 @@ def state_after_refunds(order: Order, refunded_minor: int) -> str:
     if refunded_minor <= 0:
         return "paid"
     return "refunded" if refunded_minor >= order.total_minor else "partially_refunded"
+
+
+def plain_percent(percent: Decimal) -> str:
+    """`19.000` as `19`, `7.500` as `7.5`."""
+    return f"{percent.normalize():f}"

@@ -1,6 +1,8 @@
 """Orders: placed, paid, ended. Paying and being let in are one transaction."""
 
 import hashlib
+import hmac
+from collections.abc import Sequence
 
 import orjson
 import structlog
@@ -13,19 +15,24 @@ from app.commerce.models import OPEN_STATES, Buyer, Order, OrderItem, Quote, Rec
 from app.commerce.queries import carts as cart_queries
 from app.commerce.queries import orders as queries
 from app.commerce.refunds import request as refund
-from app.core import clock, db, events
-from app.core.errors import NotFound
+from app.core import audit, clock, db, events
+from app.core.errors import Conflict, NotFound
+from app.core.i18n import _
 from app.core.ids import public_id
 
 __all__ = [
+    "accept",
     "find",
     "find_by_public_id",
+    "find_for_buyer",
+    "items_by_order",
     "items_of",
     "mark_expired",
     "mark_failed",
     "mark_paid",
     "mark_processing",
     "mark_replaced",
+    "of_member",
     "place",
     "refund",
 ]
@@ -46,6 +53,40 @@ async def find_by_public_id(order_public_id: str) -> Order | None:
 async def items_of(order: Order) -> list[OrderItem]:
     """Its lines as they were sold."""
     return await queries.items([order.id])
+
+
+async def items_by_order(some: Sequence[Order]) -> dict[int, list[OrderItem]]:
+    """The lines of several orders, by order."""
+    found: dict[int, list[OrderItem]] = {order.id: [] for order in some}
+    for item in await queries.items(list(found)) if found else []:
+        found[item.order_id].append(item)
+    return found
+
+
+async def of_member(user_id: int, *, before: int | None = None, limit: int = 20) -> list[Order]:
+    """A member's orders that came to something, newest first; `before`: those with a smaller number."""
+    return await queries.orders_of_user(user_id, before=before, limit=limit)
+
+
+async def find_for_buyer(
+    order_public_id: str, *, user_id: int | None = None, token_hash: bytes | None = None, session_id: str = ""
+) -> Order | None:
+    """The order, if the one who asks is its buyer: signed in, in the browser whose cart it came from, or with the id
+    of its payment page, which nobody else was given. None otherwise.
+    """
+    order = await queries.order_by_public_id(order_public_id)
+    if order is None:
+        return None
+    if user_id is not None and order.user_id == user_id:
+        return order
+    if order.cart_id is not None:
+        theirs = (
+            user_id is not None and order.user_id is None and order.cart_id == await cart_queries.cart_of_user(user_id)
+        )
+        if theirs or (token_hash is not None and order.cart_id == await cart_queries.cart_of_token(token_hash)):
+            return order
+    known = order.stripe_session_id
+    return order if known is not None and hmac.compare_digest(known.encode(), session_id.encode()) else None
 
 
 def quote_key(quote: Quote, buyer: Buyer, cart_id: int | None) -> str:
@@ -97,19 +138,40 @@ async def mark_paid(order_id: int, received: Received) -> bool:
         if wrong:
             await _flag(order, wrong, received)
             return False
-        paid = await queries.set_paid(
-            order_id, session_id=received.session_id, payment_id=received.payment_id, now=clock.now()
-        )
-        assert paid is not None
-        user_id = paid.user_id if paid.user_id is not None else await _account_of(paid)
-        await queries.lock_buyer(user_id)
         await timeline.note(order_id, "paid", amount=received.amount_minor, told_by=received.told_by)
-        lines = await queries.items([order_id])
-        await _let_in(paid, user_id, lines)
-        await cart_queries.delete_bought(paid.cart_id, user_id, [line.product_id for line in lines])
-        await events.publish(OrderPaid(order_id))
+        await _fulfil(order, session_id=received.session_id, payment_id=received.payment_id)
     log.info("order paid", order=order.public_id, told_by=received.told_by)
     return True
+
+
+async def accept(order: Order) -> None:
+    """Open what a flagged order holds, because a person looked and decided so. Audited. Raises Conflict without a flag."""
+    async with db.transaction():
+        locked = await _locked(order.id)
+        if not locked.flag or locked.is_paid:
+            raise Conflict(_("This order needs no decision."))
+        await timeline.note(order.id, "accepted")
+        await audit.record(
+            "order.accept",
+            "order",
+            order.public_id,
+            before={"flag": locked.flag},
+            after={"flag": ""},
+            summary=str(order.number),
+        )
+        await _fulfil(locked, session_id="", payment_id="")
+
+
+async def _fulfil(order: Order, *, session_id: str, payment_id: str) -> None:
+    """Everything that being paid means, in the caller's transaction, which holds the order's row."""
+    paid = await queries.set_paid(order.id, session_id=session_id, payment_id=payment_id, now=clock.now())
+    assert paid is not None
+    user_id = paid.user_id if paid.user_id is not None else await _account_of(paid)
+    await queries.lock_buyer(user_id)
+    lines = await queries.items([order.id])
+    await _let_in(paid, user_id, lines)
+    await cart_queries.delete_bought(paid.cart_id, user_id, [line.product_id for line in lines])
+    await events.publish(OrderPaid(order.id))
 
 
 async def _account_of(order: Order) -> int:
@@ -137,7 +199,7 @@ async def _let_in(order: Order, user_id: int, lines: list[OrderItem]) -> None:
 
 
 async def _flag(order: Order, wrong: str, received: Received) -> None:
-    if await queries.set_flag(order.id, wrong):
+    if await queries.set_flag(order.id, wrong, session_id=received.session_id, payment_id=received.payment_id):
         await timeline.note(order.id, "flagged", why=wrong, payment=received.payment_id, told_by=received.told_by)
         await events.publish(OrderFlagged(order.id))
         log.error("payment does not fit its order", order=order.public_id, why=wrong)

@@ -29,6 +29,11 @@ class NotPaidYet(Exception):
     """A refund was told of before its payment; the news is taken up again later."""
 
 
+async def of(order: Order) -> list[Refund]:
+    """The refunds of an order, newest first."""
+    return await queries.refunds_of(order.id)
+
+
 async def request(order: Order, amount_minor: int, *, reason: str, ref: str, requested_by: int) -> Refund:
     """Begin to give money back: a pending refund, and a job that finishes it should this process die.
 

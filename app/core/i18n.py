@@ -16,6 +16,11 @@ def locale() -> str:
     return _locale.get()
 
 
+def format_locale() -> str:
+    """The locale that dates, numbers and amounts are written in: our English is European, day before month."""
+    return {"en": "en_GB"}.get(_locale.get(), _locale.get())
+
+
 @cache
 def _catalogue(name: str) -> NullTranslations:
     return Translations.load(FOLDER, [name])

@@ -451,7 +451,7 @@ async def _write_access(enrolments: list[Enrolment], keys: Keys) -> None:
             "closed_at",
             "closed_reason",
             "created_at",
-        ],  # fmt: skip
+        ],
         rows,
     )
 

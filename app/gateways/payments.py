@@ -46,6 +46,10 @@ class Unavailable(PaymentError):
         self.answered = answered
 
 
+class Busy(Unavailable):
+    """The same call, under the same key, is under way in another request; its result will be the result."""
+
+
 class Refused(PaymentError):
     """The request was understood and refused; trying again the same way is pointless. `code` is Stripe's word."""
 
@@ -173,16 +177,16 @@ class StripePayments:
             "locale": request.locale,
         }
         options: Any = {"idempotency_key": request.idempotency_key}
-        return _checkout(await self._call(self._client.v1.checkout.sessions.create_async, params, options))
+        return as_checkout(await self._call(self._client.v1.checkout.sessions.create_async, params, options))
 
     async def find_checkout(self, session_id: str) -> Checkout | None:
         """The page as it stands now; None when Stripe does not know it."""
         found = await self._call_or_none(self._client.v1.checkout.sessions.retrieve_async, session_id)
-        return _checkout(found) if found is not None else None
+        return as_checkout(found) if found is not None else None
 
     async def expire_checkout(self, session_id: str) -> Checkout:
         """Close an open page, so that nobody can pay there any more. Raises Refused when it is not open."""
-        return _checkout(await self._call(self._client.v1.checkout.sessions.expire_async, session_id))
+        return as_checkout(await self._call(self._client.v1.checkout.sessions.expire_async, session_id))
 
     async def find_payment(self, payment_id: str) -> Payment | None:
         """How a payment was made and what was given back of it; None when Stripe does not know it."""
@@ -308,13 +312,14 @@ def _line_item(line: Line, currency: str) -> dict[str, Any]:
     return {"price_data": price, "quantity": 1}
 
 
-def _checkout(found: dict[str, Any]) -> Checkout:
+def as_checkout(found: dict[str, Any]) -> Checkout:
+    """A checkout session of Stripe's (from an answer or an event) in our words."""
     return Checkout(
         session_id=found["id"],
         url=found.get("url") or "",
         state=found.get("status") or "open",
         payment_state=found.get("payment_status") or "unpaid",
-        payment_id=_id_of(found.get("payment_intent")),
+        payment_id=id_of(found.get("payment_intent")),
         amount_minor=found.get("amount_total") or 0,
         currency=(found.get("currency") or "").upper(),
     )
@@ -344,7 +349,7 @@ def _method(charge: Any) -> str:
     return str(details.get("type") or "")
 
 
-def _id_of(found: Any) -> str:
+def id_of(found: Any) -> str:
     """The id of something that may be expanded or missing."""
     return str(found.get("id", "")) if isinstance(found, dict) else str(found or "")
 
@@ -361,7 +366,7 @@ def _in_our_words(error: stripe.StripeError) -> PaymentError:
         # A wrong key is the owner's to mend: the buyer's next try may succeed.
         return Unavailable(said)
     if error.http_status == 409:  # another request with this key is under way
-        return Unavailable(said)
+        return Busy(said)
     if isinstance(error, stripe.APIError | stripe.IdempotencyError) or (error.http_status or 0) >= 500:
         return Unavailable(said, answered=True)
     return Refused(said, code)

@@ -1,11 +1,14 @@
 """The member area: the shelf, a course's outline, the lesson."""
 
+from datetime import date
+
+from babel.dates import format_date
 from quart import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.access import entitlements
 from app.core.errors import Invalid, NotFound
-from app.core.i18n import _, ngettext
+from app.core.i18n import _, format_locale
 from app.core.limits import Limit
 from app.core.settings import school
 from app.learning import progress
@@ -184,7 +187,6 @@ async def _media(step: Step) -> dict[str, str]:
 def _plot(weeks: list[tuple[str, int]]) -> plots.BarPlot:
     return plots.bars(
         [count for _week, count in weeks],
-        labels=[week for week, _count in weeks],
-        show=lambda value: ngettext("%(num)s lesson", "%(num)s lessons", round(value)),
+        labels=[format_date(date.fromisoformat(week), "d MMM", locale=format_locale()) for week, _count in weeks],
         heads=(_("Week of"), _("Lessons finished")),
     )

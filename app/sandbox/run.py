@@ -77,6 +77,7 @@ class School:
         self.env = dict(env)
         self.watch = Watch()
         self._lock: int | None = None
+        self._keeps_data = False
 
     @property
     def url(self) -> str:
@@ -97,7 +98,7 @@ class School:
         self._fill_settings(state)
         Config.from_env(self.env)
         self._start_servers()
-        self._migrate()
+        self._migrate(state)
         if not self.production:
             self._start_sandbox()
         if not self.production and state.wants_demo_school():
@@ -149,7 +150,8 @@ class School:
     def _start_servers(self) -> None:
         if not self.env.get("DATABASE_URL"):
             postgres = Postgres(self.data / "postgres")
-            if not (postgres.data / "PG_VERSION").exists():
+            self._keeps_data = (postgres.data / "PG_VERSION").exists()
+            if not self._keeps_data:
                 print("Making a database (once) …", flush=True)
             self.watch.start_server("PostgreSQL", postgres)
             self.env["DATABASE_URL"] = self.env["DATABASE_URL_UNPOOLED"] = postgres.url
@@ -166,19 +168,26 @@ class School:
         self.watch.start_child(self._child("sandbox", ["app.sandbox.server", *place]))
 
     def _start_app(self) -> None:
+        if not self.production:
+            for owner in (who for who in demo_people(self.data) if who.role == "owner"):
+                self._default("ADMIN_EMAIL", owner.email)
         place = ["--host", self.options.host, "--port", str(self.options.port)]
         workers = ["--workers", str(self.options.workers)] if self.options.workers else []
         web = self._child("web", ["app", "web", *place, *workers])
         self.watch.start_child(web)
-        self.watch.start_child(self._child("worker", ["app", "worker"], patience=20))
         web.wait_until_ready(f"{self.url}/health/ready", self.watch)
+        # After the others, which somebody is waiting for: two processors are busy with them.
+        self.watch.start_child(self._child("worker", ["app", "worker"], patience=20))
 
     def _child(self, name: str, module: list[str], *, patience: float = 10) -> Child:
         command = [sys.executable, "-m", *module]
         return Child(name, command, env=self.env, cwd=ROOT, log=self.data / "log" / f"{name}.log", patience=patience)
 
-    def _migrate(self) -> None:
-        """In this process, where everything is loaded already: a second of the start saved."""
+    def _migrate(self, state: State) -> None:
+        """Bring the database up to date, in this process; not at all when our own database has it already."""
+        wanted = state.digest_of(ROOT / "migrations")
+        if self._keeps_data and state.migrated == wanted:
+            return
         path = self.data / "log" / "migrate.log"
         with path.open("w+") as log:
             with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
@@ -187,6 +196,8 @@ class School:
             words = log.read().strip().splitlines() or ["it said nothing"]
         if code != 0:
             raise ServerError(f"The database could not be brought up to date: {words[-1]}")
+        if not self.production:
+            state.remember_migrated(wanted)
 
     def _command(self, name: str) -> None:
         """Run one `python -m app …` to its end. Raises ServerError with its last words when it fails."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 _FILE = "run.json"
@@ -23,6 +24,8 @@ class State:
     stripe_secret: str
     stripe_publishable_key: str
     stripe_webhook_secret: str
+    # What the embedded database was brought up to, by `digest_of`.
+    migrated: str
 
     @classmethod
     def load(cls, data: Path, *, empty: bool) -> State:
@@ -34,6 +37,7 @@ class State:
             "stripe_secret": f"sk_test_{secrets.token_hex(24)}",
             "stripe_publishable_key": f"pk_test_{secrets.token_hex(24)}",
             "stripe_webhook_secret": f"whsec_{secrets.token_hex(32)}",
+            "migrated": "",
         }
         state = cls(data=data, **{name: str(kept.get(name, value)) for name, value in fresh.items()})
         if set(fresh) - set(kept):
@@ -43,6 +47,16 @@ class State:
     def wants_demo_school(self) -> bool:
         """Tell whether the demo school is still to be made; `seed` writes `demo.json` when it is done."""
         return self.school == "demo" and not (self.data / DEMO).exists()
+
+    def remember_migrated(self, digest: str) -> None:
+        """Keep that the embedded database has every migration of this digest."""
+        replace(self, migrated=digest)._write()
+
+    @staticmethod
+    def digest_of(folder: Path) -> str:
+        """Tell the contents of a folder of migrations from any other's."""
+        parts = [path.name.encode() + b"\0" + path.read_bytes() for path in sorted(folder.glob("*.sql"))]
+        return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
     def _write(self) -> None:
         kept = asdict(self)

@@ -5,6 +5,7 @@
 The environment is synchronous: data is fetched before, rendering never waits.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -32,8 +33,8 @@ _environment: jinja2.Environment | None = None
 _context_makers: list[Callable[[], Mapping[str, Any]]] = []
 
 
-def configure(assets: Assets, *, app_url: str, debug: bool) -> jinja2.Environment:
-    """Build the environment; called once by create_app()."""
+def configure(assets: Assets, *, app_url: str, debug: bool, compiled: Path | None = None) -> jinja2.Environment:
+    """Build the environment; called once by create_app(). `compiled` keeps compiled templates between starts."""
     global _environment
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -43,6 +44,7 @@ def configure(assets: Assets, *, app_url: str, debug: bool) -> jinja2.Environmen
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=debug,
+        bytecode_cache=_bytecode_cache(compiled),
         cache_size=-1,
     )
     environment.install_gettext_callables(i18n.gettext, i18n.ngettext_unfilled, newstyle=True)  # type: ignore[attr-defined]
@@ -54,12 +56,12 @@ def configure(assets: Assets, *, app_url: str, debug: bool) -> jinja2.Environmen
         app_url=app_url,
         # Macros see globals only; the object behind changes with each request.
         school=LocalProxy(_school),
-        money=lambda minor, currency=None: format_money(minor, currency or _school().currency, i18n.locale()),
-        number=lambda n: format_decimal(n, locale=i18n.locale()),
-        percent=lambda share: format_percent(share, locale=i18n.locale()),
-        date=lambda moment, format="medium": format_date(_local(moment), format, locale=i18n.locale()),
-        datetime=lambda moment, format="short": format_datetime(_local(moment), format, locale=i18n.locale()),
-        day=lambda moment: format_date(_local(moment), "d MMM", locale=i18n.locale()),
+        money=lambda minor, currency=None: format_money(minor, currency or _school().currency, i18n.format_locale()),
+        number=lambda n: format_decimal(n, locale=i18n.format_locale()),
+        percent=lambda share: format_percent(share, locale=i18n.format_locale()),
+        date=lambda moment, format="medium": format_date(_local(moment), format, locale=i18n.format_locale()),
+        datetime=lambda moment, format="short": format_datetime(_local(moment), format, locale=i18n.format_locale()),
+        day=lambda moment: format_date(_local(moment), "d MMM", locale=i18n.format_locale()),
         clock=lambda moment: _local(moment).strftime("%H:%M"),
         duration=duration,
         timecode=timecode,
@@ -68,6 +70,18 @@ def configure(assets: Assets, *, app_url: str, debug: bool) -> jinja2.Environmen
     _environment = environment
     _components(environment)
     return environment
+
+
+def _bytecode_cache(folder: Path | None) -> jinja2.BytecodeCache | None:
+    """Compiling every component takes most of a process's start. Nobody else may write there: it is run as code."""
+    try:
+        if folder is not None:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK):
+                return jinja2.FileSystemBytecodeCache(str(folder))
+    except OSError:
+        pass  # a machine without a writable folder compiles each time
+    return None
 
 
 def _components(environment: jinja2.Environment) -> None:
@@ -87,7 +101,8 @@ def _components(environment: jinja2.Environment) -> None:
 
 def add_context(make: Callable[[], Mapping[str, Any]]) -> None:
     """Let a domain add names to every page (the office's navigation, say)."""
-    _context_makers.append(make)
+    if make not in _context_makers:  # a process may make several applications
+        _context_makers.append(make)
 
 
 async def page(

@@ -1,9 +1,12 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+import asyncpg
 import pytest
+from pgqueuer.domain.models import Job
 
 from app import Lectern
+from app.config import Config
 from app.core import db, events, queue
 
 seen: list[int] = []
@@ -73,3 +76,16 @@ async def test_subscribers_hear_an_event_after_the_commit(app: Lectern) -> None:
 async def test_publishing_outside_a_transaction_is_refused(app: Lectern) -> None:
     with pytest.raises(RuntimeError, match="outside a transaction"):
         await events.publish(Rang(bell_id=7))
+
+
+async def test_a_worker_reads_what_was_enqueued(app: Lectern, config: Config) -> None:
+    """The worker has connections of its own, without our codecs: it must understand every row."""
+    await queue.enqueue(note, number=8)
+    connection = await asyncpg.connect(config.database_url.reveal())
+    try:
+        rows = await connection.fetch("SELECT * FROM pgqueuer")
+        (waiting,) = [Job.model_validate(dict(row)) for row in rows]
+    finally:
+        await connection.close()
+    assert waiting.entrypoint == queue.job_name(note)
+    assert waiting.headers is None

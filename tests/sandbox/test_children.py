@@ -118,6 +118,15 @@ def test_the_demo_school_is_made_once(tmp_path: Path) -> None:
     assert (owner.role, owner.email, owner.password) == ("owner", "olga@meridian.example", "tide")
 
 
+def test_a_changed_migration_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "0001_first.sql").write_text("SELECT 1")
+    first = State.digest_of(tmp_path)
+    State.load(tmp_path, empty=True).remember_migrated(first)
+    assert State.load(tmp_path, empty=True).migrated == first == State.digest_of(tmp_path)
+    (tmp_path / "0002_second.sql").write_text("SELECT 2")
+    assert State.digest_of(tmp_path) != first
+
+
 def test_an_env_file_is_read(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("# A comment\nLOG_LEVEL=DEBUG\nexport FROM_EMAIL='a@b.example'\n#OFF=1\n\n")
     assert read_env_file(tmp_path / ".env") == {"LOG_LEVEL": "DEBUG", "FROM_EMAIL": "a@b.example"}

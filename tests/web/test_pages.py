@@ -41,3 +41,14 @@ async def test_a_file_is_served_compressed_under_its_fingerprint(client: TestCli
     assert "immutable" in answer.headers["Cache-Control"]
     again = await client.get(address, headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status_code == 304
+
+
+async def test_a_page_travels_compressed_to_those_who_take_it(client: TestClientProtocol) -> None:
+    plain = await client.get("/nowhere", headers={"Accept-Encoding": "identity"})
+    packed = await client.get("/nowhere", headers={"Accept-Encoding": "br, gzip"})
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "br"
+    assert len(await packed.get_data(as_text=False)) < len(await plain.get_data(as_text=False)) / 2
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    gzipped = await client.get("/nowhere", headers={"Accept-Encoding": "gzip, br;q=0"})
+    assert gzipped.headers["Content-Encoding"] == "gzip"

@@ -69,6 +69,21 @@ async def count_items(user_id: int | None, token_hash: bytes | None) -> int:
     return found
 
 
+async def holds(user_id: int | None, token_hash: bytes | None, product_id: int) -> bool:
+    found: bool = await db.value(
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM cart_items i JOIN carts c ON c.id = i.cart_id
+            WHERE (c.user_id = CAST(:user_id AS bigint) OR c.token_hash = CAST(:hash AS bytea))
+              AND i.product_id = :product_id)
+        """,
+        user_id=user_id,
+        hash=token_hash,
+        product_id=product_id,
+    )
+    return found
+
+
 async def insert_item(cart_id: int, product_id: int, *, amount_minor: int, currency: str, now: datetime) -> bool:
     """Put a product in; False when it stands there already."""
     return bool(

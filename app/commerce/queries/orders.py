@@ -31,19 +31,18 @@ async def order_by_payment(payment_id: str) -> Order | None:
     return await db.one(Order, f"{_ORDER} WHERE stripe_payment_intent_id = :payment_id", payment_id=payment_id)
 
 
-async def order_of_buyer(public_id: str, user_id: int) -> Order | None:
-    return await db.one(
-        Order, f"{_ORDER} WHERE public_id = :public_id AND user_id = :user_id", public_id=public_id, user_id=user_id
-    )
-
-
-async def order_of_cart(public_id: str, token_hash: bytes) -> Order | None:
-    """An order that came from the guest's cart of this cookie."""
-    return await db.one(
+async def orders_of_user(user_id: int, *, before: int | None, limit: int) -> list[Order]:
+    """Orders that came to something, or may yet."""
+    return await db.many(
         Order,
-        f"{_ORDER} WHERE public_id = :public_id AND cart_id = (SELECT id FROM carts WHERE token_hash = :hash)",
-        public_id=public_id,
-        hash=token_hash,
+        f"""
+        {_ORDER} WHERE user_id = :user_id AND state NOT IN ('expired', 'cancelled')
+          AND (CAST(:before AS bigint) IS NULL OR number < :before)
+        ORDER BY number DESC LIMIT :limit
+        """,
+        user_id=user_id,
+        before=before,
+        limit=limit,
     )
 
 
@@ -229,12 +228,20 @@ async def set_closed(order_id: int, state: str, *, failure: str, states: Sequenc
     )
 
 
-async def set_flag(order_id: int, flag: str) -> bool:
+async def set_flag(order_id: int, flag: str, *, session_id: str, payment_id: str) -> bool:
+    """Mark an unpaid order for a person, with the payment that does not fit; False when it is marked so already."""
     return bool(
         await db.run(
-            "UPDATE orders SET flag = :flag WHERE id = :id AND flag <> :flag AND paid_at IS NULL",
+            """
+            UPDATE orders SET flag = :flag,
+                              stripe_session_id = coalesce(stripe_session_id, nullif(:session_id, '')),
+                              stripe_payment_intent_id = coalesce(nullif(:payment_id, ''), stripe_payment_intent_id)
+            WHERE id = :id AND flag <> :flag AND paid_at IS NULL
+            """,
             id=order_id,
             flag=flag,
+            session_id=session_id,
+            payment_id=payment_id,
         )
     )
 
@@ -289,6 +296,24 @@ async def insert_event(
         detail=detail,
         actor_id=actor_id,
         now=now,
+    )
+
+
+async def insert_event_once(order_id: int, kind: str, detail: dict[str, Any], *, now: datetime) -> bool:
+    """Write a line of the timeline unless the same event told it before."""
+    return bool(
+        await db.run(
+            """
+            INSERT INTO order_events (order_id, kind, detail, created_at)
+            SELECT :order_id, :kind, CAST(:detail AS jsonb), :now
+            WHERE NOT EXISTS (SELECT 1 FROM order_events WHERE order_id = :order_id AND kind = :kind
+                                AND detail ->> 'told_by' = CAST(:detail AS jsonb) ->> 'told_by')
+            """,
+            order_id=order_id,
+            kind=kind,
+            detail=detail,
+            now=now,
+        )
     )
 
 

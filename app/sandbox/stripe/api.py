@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator
+import os
+import socket
+import stat
 
 from quart import Request, Response
 
@@ -36,10 +39,6 @@ MULTIPART = "multipart/form-data"
 LATENCY = 0.005
 
 
-class ConnectionCut(Exception):
-    """Raised while an answer is being sent, so that the server drops the connection."""
-
-
 class Api:
     """Answers requests below /v1 for one account."""
 
@@ -55,7 +54,7 @@ class Api:
             self._identify(request)
             _check_version(request)
             if fault is not None:
-                await _suffer(fault)
+                _suffer(fault)
             answer = await self._act(request, request_id, fault)
         except StripeRefusal as refusal:
             answer = Answer(refusal.status, _text(refusal.body()), request_id)
@@ -64,7 +63,7 @@ class Api:
             broken = Broken("The local Stripe met a fault of its own; its log says more.")
             answer = Answer(500, _text(broken.body()), request_id)
         if fault is not None and fault.api_fault == "cut":
-            return _cut(answer)
+            _cut(request.scope.get("client"))
         return _response(answer, request)
 
     def _identify(self, request: Request) -> None:
@@ -92,14 +91,15 @@ class Api:
         item, path_ids = found
         call = Call(self.account, request_id, None, path=request.path, ids=path_ids)
         key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
-        if key is None:
+        if not key:
+            await asyncio.sleep(_delay(fault))
             return self._perform(call, item, raw)
         kept = self.keys.begin(key, request.path, raw)
         if kept is not None:
             return kept
         call.idempotency_key = key
         try:
-            await asyncio.sleep(LATENCY)
+            await asyncio.sleep(LATENCY + _delay(fault))
             if fault is not None and fault.api_fault == "error_kept":
                 return self._keep_fault(call, raw)
             return self._perform(call, item, raw)
@@ -141,15 +141,17 @@ class Api:
         return answer
 
 
-async def _suffer(fault: behaviour.Behaviour) -> None:
+def _suffer(fault: behaviour.Behaviour) -> None:
     if fault.api_fault == "error":
         raise Broken("An error was asked for by the test switches.")
     if fault.api_fault == "limit":
         raise TooManyRequests(
             "Too many requests were made too quickly (asked for by the test switches).", code="rate_limit"
         )
-    if fault.api_fault == "slow":
-        await asyncio.sleep(fault.api_fault_seconds)
+
+
+def _delay(fault: behaviour.Behaviour | None) -> float:
+    return fault.api_fault_seconds if fault is not None and fault.api_fault == "slow" else 0.0
 
 
 def _key_of(request: Request) -> str | None:
@@ -209,13 +211,14 @@ def _response(answer: Answer, request: Request) -> Response:
     return response
 
 
-def _cut(answer: Answer) -> Response:
-    """Half of the answer, then a broken connection: the effect stays, the client cannot know."""
-    whole = answer.body.encode()
+def _cut(client: tuple[str, int] | None) -> None:
+    """Break the connection with a client before the answer: the effect stays, and the client cannot know.
 
-    async def half() -> AsyncIterator[bytes]:
-        yield whole[: len(whole) // 2]
-        await asyncio.sleep(0.05)
-        raise ConnectionCut
-
-    return Response(half(), answer.status, {"Content-Length": str(len(whole))}, content_type="application/json")
+    No server offers this to its application, so the socket is looked for among the process's own.
+    """
+    for name in os.listdir("/dev/fd"):
+        with contextlib.suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                with socket.socket(fileno=os.dup(int(name))) as found:
+                    if client is not None and found.getpeername()[:2] == tuple(client[:2]):
+                        found.shutdown(socket.SHUT_RDWR)

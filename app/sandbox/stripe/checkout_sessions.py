@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from stripe.params.checkout import (
     SessionCreateParams,
@@ -14,22 +13,15 @@ from stripe.params.checkout import (
     SessionUpdateParams,
 )
 
-from app.sandbox.stripe import customers, ids, line_items, lists, money, payment_methods, timers
-from app.sandbox.stripe.errors import InvalidRequest, WrongState, exclusive, missing
+from app.sandbox.stripe import checkout_parameters, ids, line_items, lists, payment_methods, timers
+from app.sandbox.stripe.errors import InvalidRequest, WrongState
 from app.sandbox.stripe.expansion import on_request
 from app.sandbox.stripe.operations import operation
-from app.sandbox.stripe.parameters import check_descriptor, fresh_metadata, merged_metadata
+from app.sandbox.stripe.parameters import fresh_metadata, merged_metadata
 from app.sandbox.stripe.store import Doc
 from app.sandbox.stripe.work import Call, Work
 
-SOONEST = 30 * 60
-LATEST = 24 * 3600
-# What the local Stripe does not play: sent, it is refused rather than dropped.
-NOT_PLAYED = (
-    "after_expiration", "custom_fields", "customer_account", "optional_items", "payment_method_configuration",
-    "setup_intent_data", "shipping_address_collection", "shipping_options", "subscription_data",
-)  # fmt: skip
-NOT_PLAYED_DATA = ("application_fee_amount", "on_behalf_of", "transfer_data")
+LATEST = checkout_parameters.LATEST
 CUSTOM_TEXTS = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
 
 
@@ -37,13 +29,13 @@ CUSTOM_TEXTS = ("after_submit", "shipping_address", "submit", "terms_of_service_
 def create_session(call: Call) -> Doc:
     """Open a session with its payment page."""
     params = call.params
-    _check(call, params)
+    checkout_parameters.check(call, params)
     customer = call.referred("customer", "customer")
     lines = line_items.read(call, params.get("line_items", []))
     discount = _apply_discount(call, params, lines)
     line_items.add_taxes(lines)
     doc = _new(call, params, lines, customer)
-    _check_total(doc)
+    checkout_parameters.check_total(doc["amount_total"], doc["currency"])
     hidden = {
         "lines": line_items.keep(call, lines, discount),
         "data": params.get("payment_intent_data", {}),
@@ -60,7 +52,7 @@ def _new(call: Call, params: Doc, lines: list[line_items.Line], customer: Doc | 
     email = params.get("customer_email") or (customer or {}).get("email")
     creation = None if customer else params.get("customer_creation", "if_required")
     text = params.get("custom_text", {})
-    types = _types(params)
+    types = payment_methods.types_for(params, lines[0].price["currency"])
     doc: Doc = {
         "id": session_id,
         "object": "checkout.session",
@@ -147,18 +139,6 @@ def details_of(email: str | None, customer: Doc | None = None, *, name: str | No
     }
 
 
-def _types(params: Doc) -> list[str]:
-    allowed = params.get("allowed_payment_method_types") or list(payment_methods.PLAYED)
-    excluded = params.get("excluded_payment_method_types") or []
-    types = [kind for kind in payment_methods.PLAYED if kind in allowed and kind not in excluded]
-    if not types:
-        raise InvalidRequest(
-            "None of these payment method types is active on this account, which has card and sepa_debit.",
-            param="allowed_payment_method_types",
-        )
-    return types
-
-
 def _automatic_tax(sent: Doc | None) -> Doc:
     """Tax is worked out by nobody here: without registrations Stripe Tax adds nothing either."""
     enabled = bool(sent and sent["enabled"])
@@ -195,91 +175,6 @@ def _saved_options(params: Doc, customer: Doc | None) -> Doc | None:
         "payment_method_remove": sent.get("payment_method_remove", "disabled"),
         "payment_method_save": sent.get("payment_method_save"),
     }
-
-
-def _check(call: Call, params: Doc) -> None:
-    for name in NOT_PLAYED:
-        if name in params:
-            raise InvalidRequest(f"The local Stripe does not play {name}.", param=name)
-    _check_mode(params)
-    for first, second in (
-        ("customer", "customer_email"),
-        ("customer", "customer_creation"),
-        ("discounts", "allow_promotion_codes"),
-        ("allowed_payment_method_types", "excluded_payment_method_types"),
-    ):
-        if first in params and second in params:
-            raise exclusive(first, second)
-    if "customer_update" in params and "customer" not in params:
-        raise InvalidRequest("customer_update can only be sent with customer.", param="customer_update")
-    for name in ("success_url", "cancel_url"):
-        if name in params:
-            _check_url(params[name], name)
-    _check_expiry(call, params.get("expires_at"))
-    customers.check_email(params.get("customer_email"), "customer_email")
-    if params.get("consent_collection", {}).get("terms_of_service") == "required":
-        raise InvalidRequest(
-            "Terms of service cannot be agreed to: this account has not set their URL.",
-            param="consent_collection",
-        )
-    if "currency" in params:
-        money.currency_of(params["currency"])
-    _check_data(params.get("payment_intent_data", {}))
-
-
-def _check_mode(params: Doc) -> None:
-    mode, ui_mode = params.get("mode", "payment"), params.get("ui_mode", "hosted_page")
-    if mode != "payment":
-        raise InvalidRequest(f"The local Stripe plays mode=payment only, not mode={mode}.", param="mode")
-    if ui_mode != "hosted_page":
-        raise InvalidRequest(f"The local Stripe plays ui_mode=hosted_page only, not {ui_mode}.", param="ui_mode")
-    for name in ("return_url", "redirect_on_completion"):
-        if name in params:
-            raise InvalidRequest(f"{name} cannot be sent when ui_mode is hosted_page.", param=name)
-    if "success_url" not in params:
-        raise missing("success_url")
-    if params.get("payment_method_collection") is not None:
-        raise InvalidRequest(
-            "payment_method_collection can only be sent in subscription mode.",
-            param="payment_method_collection",
-        )
-    if params.get("submit_type") == "subscribe":
-        raise InvalidRequest("submit_type=subscribe can only be sent in subscription mode.", param="submit_type")
-
-
-def _check_url(url: str, param: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or " " in url:
-        raise InvalidRequest("Not a valid URL", code="url_invalid", param=param)
-
-
-def _check_expiry(call: Call, at: int | None) -> None:
-    if at is None:
-        return
-    if at < call.now + SOONEST - 1:
-        raise InvalidRequest("The expires_at timestamp must be at least 30 minutes from now.", param="expires_at")
-    if at > call.now + LATEST:
-        raise InvalidRequest("The expires_at timestamp must be less than 24 hours from now.", param="expires_at")
-
-
-def _check_data(data: Doc) -> None:
-    for name in NOT_PLAYED_DATA:
-        if name in data:
-            raise InvalidRequest(f"The local Stripe does not play {name}.", param=f"payment_intent_data[{name}]")
-    customers.check_email(data.get("receipt_email"), "payment_intent_data[receipt_email]")
-    for name, shortest in (("statement_descriptor", 5), ("statement_descriptor_suffix", 1)):
-        check_descriptor(data.get(name), f"payment_intent_data[{name}]", shortest=shortest)
-
-
-def _check_total(doc: Doc) -> None:
-    least = money.least(doc["currency"])
-    if 0 < doc["amount_total"] < least:
-        raise InvalidRequest(
-            f"A Checkout Session's total must be at least {money.shown(least, doc['currency'])}, or nothing.",
-            code="amount_too_small",
-        )
-    if doc["amount_total"] > money.MOST:
-        raise InvalidRequest("The Checkout Session's total amount is too large.", code="amount_too_large")
 
 
 def _apply_discount(call: Call, params: Doc, lines: list[line_items.Line]) -> Doc | None:
@@ -348,7 +243,7 @@ def expire(work: Work, doc: Doc) -> Doc:
 
     doc = work.change(doc, {"status": "expired", "url": None})
     if doc["payment_intent"] is not None:
-        payment_intents.cancel(work, work.get("payment_intent", doc["payment_intent"]), "automatic")
+        payment_intents.cancel(work, work.get("payment_intent", doc["payment_intent"]), "expired")
     work.emit("checkout.session.expired", doc, automatic=work.request_id is None)
     return doc
 

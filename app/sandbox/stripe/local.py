@@ -9,6 +9,7 @@ from quart import Blueprint, Quart, Response, redirect, request
 from quart.typing import ResponseReturnValue
 
 from app.sandbox.stripe import (  # noqa: F401
+    accounts,
     balance_transactions,
     behaviour,
     charges,

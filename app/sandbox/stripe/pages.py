@@ -26,6 +26,8 @@ FIELDS = (
     "email", "method", "number", "expiry", "cvc", "name", "iban", "phone", "line1", "city", "postal_code",
     "country", "promotion_code",
 )  # fmt: skip
+# Stripe's own page calls some fields otherwise; what is written for that page works here too.
+STRIPES_NAMES = {"number": "cardNumber", "expiry": "cardExpiry", "cvc": "cardCvc", "name": "billingName"}
 ADDRESS = ("line1", "city", "postal_code", "country")
 # Which field of the form a refusal is about.
 FIELD_OF = {
@@ -56,7 +58,7 @@ def add_pages(blueprint: Blueprint, account: Account) -> None:
     @blueprint.post("/pay/<session_id>")
     async def create_payment(session_id: str) -> Response:
         sent = await request.form
-        form = {name: sent.get(name, "").strip() for name in FIELDS}
+        form = {name: (sent.get(name) or sent.get(STRIPES_NAMES.get(name, "")) or "").strip() for name in FIELDS}
         with account.store.transaction():
             work = _work(account)
             session = work.find(session_id, "checkout.session")
@@ -212,7 +214,7 @@ def _pay(work: Work, session: Doc, form: dict[str, str]) -> Response:
     refusal = checkout_payments.pay(work, session, buyer, method)
     session = work.get("checkout.session", session["id"])
     if refusal is not None:
-        return _draw(work, session, form, _told(refusal), 402)
+        return _draw(work, session, form, _told(refusal), 422)
     if session["status"] == "open":
         return _see(f"{work.account.public_url}/pay/intents/{session['payment_intent']}/authentication")
     return _see(success_url(session))
@@ -276,7 +278,7 @@ def _after_bank(work: Work, intent: Doc, refusal: CardRefused | None = None) -> 
     if refusal is not None:
         buyer = work.hidden(session["id"])["buyer"]
         form = {"email": buyer["email"], "name": buyer["name"]}
-        return _draw(work, session, form, _told(refusal), 402)
+        return _draw(work, session, form, _told(refusal), 422)
     return _see(f"{work.account.public_url}/pay/{session['id']}")
 
 

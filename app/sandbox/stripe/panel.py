@@ -55,7 +55,7 @@ def add_panel(blueprint: Blueprint, account: Account) -> None:
             work = Work(account, ids.new("req"))
             charge = work.find(form.get("charge", ""), "charge")
             if charge is not None and charge["paid"] and not charge["refunded"]:
-                left = charge["amount_captured"] - charge["amount_refunded"]
+                left = charge["amount"] - charge["amount_refunded"]
                 refunds.refund(work, charge, left, reason="requested_by_customer", metadata={})
         return _back()
 

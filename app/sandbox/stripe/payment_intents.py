@@ -71,7 +71,7 @@ def new_intent(work: Work, params: Doc, method: Doc | None) -> Doc:
     """An intent that is not kept yet."""
     intent_id = ids.new("pi")
     automatic = params.get("automatic_payment_methods")
-    types = _types(params)
+    types = payment_methods.types_for(params, params["currency"].lower())
     if automatic is None and "allowed_payment_method_types" not in params:
         automatic = {"allow_redirects": "always", "enabled": True}
     doc: Doc = {
@@ -115,18 +115,6 @@ def new_intent(work: Work, params: Doc, method: Doc | None) -> Doc:
         "transfer_data": None,
     }
     return {**doc, **{name: params.get(name) for name in COPIED}}
-
-
-def _types(params: Doc) -> list[str]:
-    allowed = params.get("allowed_payment_method_types") or list(payment_methods.PLAYED)
-    excluded = params.get("excluded_payment_method_types") or []
-    types = [kind for kind in payment_methods.PLAYED if kind in allowed and kind not in excluded]
-    if not types:
-        raise InvalidRequest(
-            "None of these payment method types is active on this account, which has card and sepa_debit.",
-            param="allowed_payment_method_types",
-        )
-    return types
 
 
 def _options(types: list[str]) -> Doc:

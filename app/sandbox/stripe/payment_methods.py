@@ -26,9 +26,24 @@ from app.sandbox.stripe.store import Doc
 from app.sandbox.stripe.work import Call, Work
 
 PLAYED = ("card", "sepa_debit")
+DEBIT_CURRENCY = "eur"
 # Test accounts: https://docs.stripe.com/testing?payment-method=sepa-direct-debit
 IBAN_PAYS = "DE89370400440532013000"
 IBAN_FAILS = "DE62370400440532013001"
+
+
+def types_for(params: Doc, currency: str) -> list[str]:
+    """The types that a payment offers: those active here, as far as it is limited to some."""
+    active = [kind for kind in PLAYED if kind == "card" or currency == DEBIT_CURRENCY]
+    allowed = params.get("allowed_payment_method_types") or active
+    excluded = params.get("excluded_payment_method_types") or []
+    types = [kind for kind in active if kind in allowed and kind not in excluded]
+    if not types:
+        raise InvalidRequest(
+            f"None of these payment method types can be used: in {currency}, this account has {', '.join(active)}.",
+            param="allowed_payment_method_types",
+        )
+    return types
 
 
 @operation("POST", "/v1/payment_methods", PaymentMethodCreateParams)

@@ -7,7 +7,7 @@ from typing import Any
 from stripe.params import PriceCreateParams, PriceListParams, PriceRetrieveParams, PriceUpdateParams
 
 from app.sandbox.stripe import ids, lists, money, products
-from app.sandbox.stripe.errors import InvalidRequest, exclusive, missing
+from app.sandbox.stripe.errors import InvalidRequest, WrongState, exclusive, missing
 from app.sandbox.stripe.expansion import on_request
 from app.sandbox.stripe.operations import operation
 from app.sandbox.stripe.parameters import fresh_metadata, merged_metadata, name_of
@@ -185,6 +185,8 @@ def update_price(call: Call) -> Doc:
     """Change what may change of a price: never its amount, currency or period."""
     doc, params = call.named("price", "price"), call.params
     changes: dict[str, Any] = {name: params[name] for name in ("active", "nickname", "lookup_key") if name in params}
+    if params.get("active") is False:
+        _not_default(call, doc)
     if "metadata" in params:
         changes["metadata"] = merged_metadata(doc["metadata"], params["metadata"])
     if "tax_behavior" in params:
@@ -197,6 +199,12 @@ def update_price(call: Call) -> Doc:
     if params.get("lookup_key"):
         _claim_lookup_key(call, {**doc, **changes}, transfer=params.get("transfer_lookup_key", False))
     return call.change(doc, changes, event="price.updated")
+
+
+def _not_default(call: Call, doc: Doc) -> None:
+    product = call.find(doc["product"], "product")
+    if product is not None and product["default_price"] == doc["id"]:
+        raise WrongState("This price cannot be archived because it is the default price of its product.")
 
 
 def _settled_tax_behavior(doc: Doc, wanted: str) -> str:

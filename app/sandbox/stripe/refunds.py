@@ -37,7 +37,7 @@ def create_refund(call: Call) -> Doc:
         if params.get(name):
             raise InvalidRequest(f"The local Stripe does not play {name}.", param=name)
     charge = _refundable(call, params)
-    left = charge["amount_captured"] - charge["amount_refunded"]
+    left = charge["amount"] - charge["amount_refunded"]
     amount = params.get("amount", left)
     if amount < 1:
         raise InvalidRequest(
@@ -77,6 +77,11 @@ def _refundable(call: Call, params: Doc) -> Doc:
             f"Charge {charge['id']} has not been paid, so it cannot be refunded.",
             code="charge_not_refundable",
         )
+    if not charge["captured"]:
+        raise WrongState(
+            f"Charge {charge['id']} has not been captured. Cancel its PaymentIntent to release the money.",
+            code="charge_not_refundable",
+        )
     if charge["disputed"]:
         raise WrongState(f"Charge {charge['id']} is disputed, so it cannot be refunded.", code="charge_disputed")
     if charge["refunded"]:
@@ -85,7 +90,7 @@ def _refundable(call: Call, params: Doc) -> Doc:
 
 
 def _charge_of(call: Call, intent: Doc) -> Doc:
-    if intent["latest_charge"] is None or intent["status"] not in ("succeeded", "requires_capture"):
+    if intent["latest_charge"] is None or intent["status"] != "succeeded":
         raise WrongState(
             f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.",
             code="payment_intent_unexpected_state",
@@ -111,7 +116,7 @@ def refund(
         doc["instructions_email"] = instructions_email
     doc["balance_transaction"] = balance_transactions.for_refund(work, doc)["id"]
     returned = charge["amount_refunded"] + amount
-    updated = {**charge, "amount_refunded": returned, "refunded": returned >= charge["amount_captured"]}
+    updated = {**charge, "amount_refunded": returned, "refunded": returned >= charge["amount"]}
     work.insert(doc, event="refund.created")
     work.store.save(updated)
     work.emit(

@@ -123,7 +123,7 @@ def draw(
         empty=listing.empty,
         is_filtered=bool(state.values),
         clear_url=address.without(*state.values),
-        by_time=bool(rows) and isinstance(rows[0].list_value, datetime),
+        by_time=bool(rows) and isinstance(rows[0].list_value, date),
     )
 
 
@@ -193,7 +193,7 @@ def _chip_text(item: AnyFilter, name: str, value: str, choices: Sequence[Choice]
     if isinstance(item, Toggle):
         return str(item.label)
     if isinstance(item, Dates):
-        day = format_date(date.fromisoformat(value), "d MMMM y", locale=i18n.locale())
+        day = format_date(date.fromisoformat(value), "d MMMM y", locale=i18n.format_locale())
         return _("From %(day)s", day=day) if name == item.from_name else _("Until %(day)s", day=day)
     return _("“%(text)s”", text=value)
 
@@ -201,7 +201,7 @@ def _chip_text(item: AnyFilter, name: str, value: str, choices: Sequence[Choice]
 def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo) -> str:
     if not rows:
         return ""
-    number = format_decimal(min(total, COUNT_LIMIT), locale=i18n.locale())
+    number = format_decimal(min(total, COUNT_LIMIT), locale=i18n.format_locale())
     if total > COUNT_LIMIT:
         said = _("%(shown)s of more than %(total)s", shown=len(rows), total=number)
     elif total == len(rows):
@@ -209,11 +209,17 @@ def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo) -> str:
     else:
         said = _("%(shown)s of %(total)s", shown=len(rows), total=number)
     first, last = rows[0].list_value, rows[-1].list_value
-    if isinstance(first, datetime) and isinstance(last, datetime):
-        start, end = (format_date(moment.astimezone(zone), "d MMM y", locale=i18n.locale()) for moment in (first, last))
+    if isinstance(first, date) and isinstance(last, date):
+        start, end = (
+            format_date(_local(moment, zone), "d MMM y", locale=i18n.format_locale()) for moment in (first, last)
+        )
         if start == end:
             return _("%(said)s, of %(day)s", said=said, day=start)
         if first > last:
             return _("%(said)s, from %(start)s back to %(end)s", said=said, start=start, end=end)
         return _("%(said)s, from %(start)s to %(end)s", said=said, start=start, end=end)
     return said
+
+
+def _local(moment: date, zone: ZoneInfo) -> date:
+    return moment.astimezone(zone) if isinstance(moment, datetime) else moment

@@ -1,0 +1,71 @@
+"""The form of the school's settings."""
+
+from decimal import Decimal, InvalidOperation
+from email.utils import parseaddr
+from functools import cache
+from typing import Any
+from zoneinfo import available_timezones
+
+from wtforms import FileField, Form, IntegerField, SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, NumberRange, ValidationError
+
+from app.core.i18n import _, lazy
+from app.core.money import CURRENCIES
+from app.web.forms import BaseForm, is_email
+
+
+@cache
+def time_zones() -> list[str]:
+    """The names of all time zones that mean a place, and UTC."""
+    return ["UTC", *sorted(name for name in available_timezones() if "/" in name and not name.startswith(_NO_PLACE))]
+
+
+_NO_PLACE = ("Etc/", "SystemV/", "posix/", "right/")
+
+
+def _percent(form: Form, field: Any) -> None:
+    try:
+        rate = Decimal((field.data or "0").replace(",", ".").removesuffix("%").strip())
+    except InvalidOperation:
+        rate = Decimal("NaN")
+    if not rate.is_finite() or not 0 <= rate < 100 or rate != rate.quantize(Decimal("0.001")):
+        raise ValidationError(_("Write a percentage such as 19 or 7.7."))
+    field.data = f"{rate.normalize():f}"
+
+
+def _sender(form: Form, field: Any) -> None:
+    name, address = parseaddr(field.data or "")
+    if field.data and (not is_email(address) or any(mark in field.data for mark in "\r\n,;") or "\ufffd" in name):
+        raise ValidationError(_("Write an address, or a name and an address: Meridian <hello@meridian.example>."))
+
+
+class SettingsForm(BaseForm):
+    """Every setting that the owner types; the logo has a form of its own."""
+
+    name = StringField(lazy("Name of the school"), [InputRequired(), Length(max=60)])
+    strapline = StringField(lazy("Strapline"), [Length(max=120)])
+    description = StringField(lazy("One sentence about it"), [Length(max=300)])
+    hue = IntegerField(lazy("Hue"), [NumberRange(0, 360)])
+    home_title = StringField(lazy("Headline"), [Length(max=120)])
+    home_lead = TextAreaField(lazy("What the school is for"), [Length(max=600)])
+    currency = SelectField(lazy("Currency"), choices=list(CURRENCIES))
+    tax_percent = StringField(lazy("Tax in every price, in percent"), [_percent])
+    tax_label = StringField(lazy("What the tax is called"), [InputRequired(), Length(max=20)])
+    time_zone = SelectField(lazy("Time zone"))
+    mail_sender = StringField(lazy("Sender of mails"), [Length(max=200), _sender])
+    legal_line = StringField(lazy("Legal line"), [Length(max=300)])
+    disclaimer = TextAreaField(lazy("Disclaimer"), [Length(max=1000)])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.time_zone.choices = time_zones()
+
+    def changes(self) -> dict[str, Any]:
+        """The settings as they are kept."""
+        return {name: "" if value is None else value for name, value in self.data.items()}
+
+
+class LogoForm(BaseForm):
+    """A picture to stand for the school."""
+
+    logo = FileField(lazy("Logo"))

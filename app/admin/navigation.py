@@ -1,0 +1,97 @@
+"""Which pages of the back office this person may open, and what waits there. Other domains are named, not imported."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from babel.support import LazyProxy
+from quart import Quart, current_app, g, request, url_for
+
+from app.admin import queries
+from app.admin.models import Waiting
+from app.core import clock
+from app.core.i18n import lazy
+from app.web import render
+from app.web.request import fragment, user
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page of the back office. `counts` names the fields of Waiting that are added up beside it."""
+
+    group: LazyProxy | str
+    label: LazyProxy
+    icon: str
+    endpoint: str
+    capability: str
+    counts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry as it is drawn for one person."""
+
+    group: str
+    label: str
+    icon: str
+    url: str
+    current: bool
+    count: int
+
+
+_TEACH, _KEEP = lazy("Teach"), lazy("Keep")
+ENTRIES = (
+    Entry("", lazy("Today"), "bell", "admin.show_today", "dashboard.view"),
+    Entry("", lazy("Orders"), "receipt", "commerce_admin.list_orders", "orders.view", ("refunds", "flagged")),
+    Entry("", lazy("People"), "users", "accounts_admin.list_people", "people.view"),
+    Entry(_TEACH, lazy("Courses"), "book-open", "courses_admin.list_courses", "courses.view"),
+    Entry(_KEEP, lazy("Jobs"), "workflow", "ops_admin.list_jobs", "jobs.view", ("failed_jobs",)),
+    Entry(_KEEP, lazy("Mails"), "mail", "ops_admin.list_mails", "jobs.view", ("failed_mails",)),
+    Entry(_KEEP, lazy("Webhooks"), "link", "ops_admin.list_webhooks", "jobs.view", ("failed_webhooks",)),
+    Entry(_KEEP, lazy("Audit log"), "rows-3", "ops_admin.list_audit", "audit.view"),
+    Entry(_KEEP, lazy("Settings"), "settings", "admin.show_settings", "settings.edit"),
+)
+
+
+def install(app: Quart) -> None:
+    """Count what waits before a whole page of the office is drawn, and put the navigation into it."""
+
+    @app.before_request
+    async def count_waiting() -> None:
+        person = user()
+        if _in_office() and request.method == "GET" and fragment() is None and person and person.can("dashboard.view"):
+            g.waiting = await queries.waiting(clock.now())
+
+    render.add_context(_context)
+
+
+def waiting() -> Waiting:
+    """What was counted for this request."""
+    found: Waiting = g.get("waiting") or Waiting()
+    return found
+
+
+def links() -> list[Link]:
+    """The entries that exist and that this person may open."""
+    person = user()
+    if person is None:
+        return []
+    found = []
+    for entry in ENTRIES:
+        if person.can(entry.capability) and entry.endpoint in current_app.view_functions:
+            url = url_for(entry.endpoint)
+            count = sum(getattr(waiting(), name) for name in entry.counts)
+            found.append(Link(str(entry.group), str(entry.label), entry.icon, url, _is_current(url), count))
+    return found
+
+
+def _context() -> Mapping[str, Any]:
+    return {"office_nav": links()} if _in_office() else {}
+
+
+def _in_office() -> bool:
+    return request.path == "/admin" or request.path.startswith("/admin/")
+
+
+def _is_current(url: str) -> bool:
+    return request.path == url or (url != "/admin" and request.path.startswith(f"{url}/"))

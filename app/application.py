@@ -1,0 +1,117 @@
+"""The whole product put together: lists the domains, wires them, opens and closes the connections."""
+
+import importlib
+import importlib.util
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from quart import Blueprint, Quart
+
+from app.config import Config
+from app.core import cache, db, log, mail, tokens
+from app.core.settings import school
+from app.gateways import mailer
+from app.web import assets, bodies, compression, errors, flash, guards, health, plates, render, security, theme
+
+# From left to right: a domain imports only from those before it.
+DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "ops", "admin")
+ROOMS = ("jobs", "routes", "admin")
+
+
+class Lectern(Quart):
+    """Quart with one database connection held over the queries of each request."""
+
+    async def full_dispatch_request(self, *args: Any) -> Any:
+        async with db.hold():
+            return await super().full_dispatch_request(*args)
+
+
+def create_app(config: Config | None = None) -> Lectern:
+    """The whole product as one ASGI application. Raises ConfigError when a setting is missing or wrong."""
+    config = config or Config.from_env()
+    app = Lectern(__name__, static_folder=None, template_folder=None)
+    app.config.update(
+        LECTERN=config,
+        SECURE_COOKIES=config.app_url.startswith("https://"),
+        TRUSTED_PROXIES=config.trusted_proxies,
+        MAX_CONTENT_LENGTH=bodies.MEGABYTE,
+        SEND_FILE_MAX_AGE_DEFAULT=timedelta(0),
+    )
+    tokens.configure(config.secret_key.reveal())
+    files = assets.Assets()
+    render.configure(
+        files, app_url=config.app_url, debug=not config.is_production, compiled=config.data_dir / "cache" / "templates"
+    )
+    mail.configure(render=render.mail, mailer=mailer.choose(config), sender=_sender(config))
+    bodies.install(app)
+    security.install(app, policy=_policy(config), app_url=config.app_url)
+    # Answers pass through these from the last to the first.
+    compression.install(app)
+    flash.install(app)
+    errors.install(app)
+    health.install(app)
+    theme.install(app)
+    plates.install(app)
+    load_domains(app)
+    guards.install(app, importlib.import_module("app.accounts.sessions").is_fresh)
+
+    @app.before_serving
+    async def open_connections() -> None:
+        await start(config)
+
+    app.after_serving(stop)
+    app.asgi_app = assets.AssetServer(app.asgi_app, files)  # type: ignore[method-assign, assignment, arg-type]
+    return app
+
+
+def load_domains(app: Quart | None = None) -> None:
+    """Import the rooms of every domain: its jobs register themselves, its routes are put into `app`."""
+    for domain in DOMAINS:
+        package = f"app.{domain}"
+        for room in ROOMS:
+            if importlib.util.find_spec(f"{package}.{room}") is None:
+                continue
+            module = importlib.import_module(f"{package}.{room}")
+            for blueprint in vars(module).values():
+                if app is not None and isinstance(blueprint, Blueprint) and blueprint.import_name == module.__name__:
+                    app.register_blueprint(blueprint)
+        install = getattr(importlib.import_module(package), "install", None)
+        if app is not None and install is not None:
+            install(app)
+
+
+async def start(config: Config, *, unpooled: bool = False) -> None:
+    """Open the outside connections of a process: log, database, Redis."""
+    log.configure(config.log_level, as_json=config.is_production)
+    url = config.database_url_unpooled if unpooled else config.database_url
+    await db.connect(url.reveal(), max_size=config.database_pool_size)
+    cache.configure(config.redis_url.reveal())
+
+
+async def stop() -> None:
+    """Close them."""
+    await cache.close()
+    await db.disconnect()
+
+
+def _policy(config: Config) -> str:
+    """Forms may lead to the payment page; pictures and films may come from the CDN."""
+    payment = "https://checkout.stripe.com"
+    if config.stripe_api_base:
+        payment = _origin(config.stripe_api_base)
+    files = (config.cdn_base_url, config.r2_public_url, config.r2_endpoint, config.bunny_cdn_url)
+    sources = {_origin(url) for url in files if url}
+    return security.content_security_policy(form_targets=[payment], media_sources=sorted(sources))
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url if "://" in url else f"https://{url}")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _sender(config: Config) -> Any:
+    async def sender() -> str:
+        return (await school()).mail_sender or config.from_email
+
+    return sender

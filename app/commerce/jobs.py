@@ -1,0 +1,113 @@
+"""What commerce does in the background: Stripe's news, mail, refunds, and looking after what was left undone."""
+
+from datetime import timedelta
+
+import structlog
+
+from app.commerce import carts, checkouts, letters, orders, refunds, stripe_events
+from app.commerce.events import OrderFlagged, OrderPaid, OrderRefunded
+from app.commerce.queries import carts as cart_queries
+from app.commerce.queries import orders as order_queries
+from app.commerce.queries import refunds as refund_queries
+from app.core import clock, events, queue, webhooks
+from app.gateways import payments
+
+log = structlog.get_logger()
+
+
+@webhooks.handles("stripe")
+@queue.job(attempts=8, first_delay=timedelta(seconds=5))
+async def handle_stripe_event(webhook_id: int) -> None:
+    """Act on a stored delivery. What fails is tried again, and shows as failed meanwhile."""
+    delivery = await webhooks.load(webhook_id)
+    if delivery is None or delivery.state in ("handled", "ignored"):
+        return
+    try:
+        nothing_to_do = await stripe_events.handle(delivery.type, delivery.payload)
+    except Exception as error:
+        await webhooks.mark(webhook_id, "failed", f"{type(error).__name__}: {error}"[:500])
+        raise
+    await webhooks.mark(webhook_id, "ignored" if nothing_to_do else "handled", nothing_to_do or None)
+
+
+@events.on(OrderPaid)
+async def mail_confirmation(event: OrderPaid) -> None:
+    """Tell the buyer what was bought, once."""
+    await letters.confirm_order(event.order_id)
+
+
+@events.on(OrderPaid)
+async def alert_owner_of_order(event: OrderPaid) -> None:
+    """Tell the owner about a sale, once."""
+    await letters.tell_owner_of_order(event.order_id)
+
+
+@events.on(OrderPaid)
+async def look_up_payment(event: OrderPaid) -> None:
+    """Ask how the order was paid (the card's last digits), and whether money went back before we knew of the payment."""
+    order = await orders.find(event.order_id)
+    if order is None or order.stripe_payment_intent_id is None:
+        return
+    payment = await payments.gateway().find_payment(order.stripe_payment_intent_id)
+    if payment is None:
+        return
+    if payment.method:
+        await order_queries.set_method(order.id, payment.method)
+    for refund in payment.refunds:
+        await refunds.record(order.id, refund)
+
+
+@events.on(OrderFlagged)
+async def alert_owner_of_flag(event: OrderFlagged) -> None:
+    """Tell the owner that a payment does not fit its order."""
+    await letters.tell_owner_of_flag(event.order_id)
+
+
+@events.on(OrderRefunded)
+async def mail_refund(event: OrderRefunded) -> None:
+    """Tell the buyer that money is on its way back, once for each refund."""
+    await letters.confirm_refund(event.refund_id)
+
+
+@queue.job(attempts=5)
+async def alert_refund_failed(refund_id: int) -> None:
+    """Tell the owner that a refund did not go through."""
+    await letters.tell_owner_of_failed_refund(refund_id)
+
+
+@queue.job(attempts=8)
+async def perform_refund(refund_id: int) -> None:
+    """Send a refund that was begun; safe to repeat."""
+    await refunds.perform(refund_id)
+
+
+@queue.job(attempts=5)
+async def close_replaced(order_id: int) -> None:
+    """Close the payment pages of earlier orders from the same cart."""
+    await checkouts.close_replaced(order_id)
+
+
+@queue.every("*/5 * * * *")
+@queue.job(attempts=1)
+async def finish_refunds() -> None:
+    """Take up refunds whose end is not known: begun and then lost, or still on their way at the bank."""
+    for refund in await refund_queries.pending(clock.now() - refunds.PATIENCE, 100):
+        try:
+            await refunds.perform(refund.id)
+        except payments.Unavailable:
+            log.warning("refund waits", refund=refund.public_id)
+            return
+
+
+@queue.every("*/10 * * * *")
+@queue.job(attempts=1)
+async def reconcile() -> None:
+    """Ask Stripe about orders that wait for long: a webhook may have been lost."""
+    await checkouts.reconcile(older_than=timedelta(minutes=15))
+
+
+@queue.every("30 3 * * *")
+@queue.job(attempts=1)
+async def forget_stale_carts() -> None:
+    """Forget guests' carts that nobody has touched for long."""
+    await cart_queries.delete_stale(clock.now() - carts.STALE)

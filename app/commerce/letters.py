@@ -1,0 +1,121 @@
+"""The mails of commerce. Each tells one fact and is sent once, however often it is asked for."""
+
+from typing import Any
+
+from app.accounts import users
+from app.commerce import timeline
+from app.commerce.models import Order, Refund
+from app.commerce.queries import orders as order_queries
+from app.commerce.queries import refunds as refund_queries
+from app.core import db, mail
+from app.core.errors import Conflict
+from app.core.i18n import _
+from app.core.ids import public_id
+from app.core.money import format_money
+
+_owner = ""
+
+
+def configure(owner: str) -> None:
+    """Say where alerts for the owner go (ADMIN_EMAIL; empty: nowhere); called once by create_app()."""
+    global _owner
+    _owner = owner
+
+
+async def confirm_order(order_id: int) -> None:
+    """The receipt, to the buyer."""
+    order = await order_queries.order(order_id)
+    if order is None or order.user_id is None:
+        return
+    person = await users.find(order.user_id)
+    context = await _facts(order)
+    context["has_password"] = person is not None and person.has_password
+    await mail.send(order.email, "commerce/order_confirmation", context, fact=f"order:{order.id}:confirmation")
+
+
+async def send_receipt_again(order: Order) -> None:
+    """The receipt once more, because somebody asked for it. Raises Conflict for an order that was not paid."""
+    if not order.is_paid or order.user_id is None:
+        raise Conflict(_("There is no receipt before the payment."))
+    person = await users.find(order.user_id)
+    context = {**await _facts(order), "has_password": person is not None and person.has_password}
+    async with db.transaction():
+        await mail.send(
+            order.email, "commerce/order_confirmation", context, fact=f"order:{order.id}:receipt:{public_id()}"
+        )
+        await timeline.note(order.id, "receipt_sent")
+
+
+async def tell_owner_of_order(order_id: int) -> None:
+    """A sale, to the owner."""
+    order = await order_queries.order(order_id)
+    if order is None or not _owner:
+        return
+    context = await _facts(order)
+    context["twice"] = [
+        title
+        for event in await order_queries.events(order.id)
+        if event.kind == "bought_twice"
+        for title in event.titles
+    ]
+    await mail.send(_owner, "commerce/owner_new_order", context, fact=f"order:{order.id}:owner")
+
+
+async def tell_owner_of_flag(order_id: int) -> None:
+    """A payment that does not fit, to the owner."""
+    order = await order_queries.order(order_id)
+    if order is not None and order.flag and _owner:
+        context = {**await _facts(order), "flag": order.flag}
+        await mail.send(_owner, "commerce/owner_flagged_order", context, fact=f"order:{order.id}:flag:{order.flag}")
+
+
+async def confirm_refund(refund_id: int) -> None:
+    """Money on its way back, to the buyer."""
+    refund, order = await _refund(refund_id)
+    if refund is None or order is None or refund.state != "succeeded":
+        return
+    context = {
+        **await _facts(order),
+        "amount": format_money(refund.amount_minor, order.currency),
+        "closed": order.state == "refunded",
+        "twice": refund.reason == "bought twice",
+    }
+    await mail.send(order.email, "commerce/refund", context, fact=f"refund:{refund.id}")
+
+
+async def tell_owner_of_failed_refund(refund_id: int) -> None:
+    """A refund that did not go through, to the owner."""
+    refund, order = await _refund(refund_id)
+    if refund is None or order is None or refund.state != "failed" or not _owner:
+        return
+    context = {
+        **await _facts(order),
+        "amount": format_money(refund.amount_minor, order.currency),
+        "error": refund.error,
+    }
+    await mail.send(_owner, "commerce/owner_refund_failed", context, fact=f"refund:{refund.id}:failed")
+
+
+async def _refund(refund_id: int) -> tuple[Refund | None, Order | None]:
+    refund = await refund_queries.refund(refund_id)
+    return refund, await order_queries.order(refund.order_id) if refund is not None else None
+
+
+async def _facts(order: Order) -> dict[str, Any]:
+    """An order as its mails show it, amounts in words."""
+    lines = await order_queries.items([order.id])
+    return {
+        "number": order.number,
+        "public_id": order.public_id,
+        "name": order.name,
+        "email": order.email,
+        "lines": [[line.title, _price(line.amount_minor, order.currency)] for line in lines],
+        "total": _price(order.total_minor, order.currency),
+        "tax": format_money(order.tax_minor, order.currency) if order.tax_minor else "",
+        "tax_label": f"{order.tax_label} {order.tax_rate} %",
+        "first_path": f"/learn/{lines[0].course_slug}" if len(lines) == 1 and lines[0].course_slug else "/learn",
+    }
+
+
+def _price(minor: int, currency: str) -> str:
+    return format_money(minor, currency) if minor else _("free")

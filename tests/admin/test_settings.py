@@ -1,0 +1,122 @@
+import io
+import struct
+import zlib
+
+import pytest
+from quart.datastructures import FileStorage
+
+from app.core import db
+from app.core.settings import school
+from tests.cast import Cast
+from tests.office import seen
+
+FORM = {
+    "name": "Tidewater",
+    "strapline": "Read the water",
+    "description": "Courses for people who sail.",
+    "hue": "255",
+    "home_title": "Sail by what you see",
+    "home_lead": "Slow courses.",
+    "currency": "GBP",
+    "tax_percent": "7,7",
+    "tax_label": "MwSt.",
+    "time_zone": "Europe/Zurich",
+    "mail_sender": "Tidewater <hello@tidewater.example>",
+    "legal_line": "Tidewater Ltd",
+    "disclaimer": "",
+}
+
+
+async def test_settings_hold_from_the_next_request_on(cast: Cast) -> None:
+    olga = await cast.olga()
+    answer = await olga.browser.post("/admin/settings", form=FORM)
+    assert answer.status_code == 303
+    page = await seen(olga, "/admin/settings")
+    assert "The settings are saved." in page
+    assert "Tidewater back office" in page
+    assert "/theme.css?hue=255" in page
+    kept = await school()
+    assert (kept.tax_percent, kept.currency, kept.time_zone) == ("7.7", "GBP", "Europe/Zurich")
+
+
+async def test_the_audit_log_says_what_changed(cast: Cast) -> None:
+    olga = await cast.olga()
+    await olga.browser.post("/admin/settings", form=FORM)
+    row = await db.one(
+        db.Row,
+        "SELECT actor_id, before, after FROM audit_log WHERE action = 'settings.change' ORDER BY id DESC LIMIT 1",
+    )
+    assert row is not None
+    assert row.actor_id == olga.id
+    assert row.before["name"] == "Meridian"
+    assert row.after["name"] == "Tidewater"
+    assert "home_art" not in row.after
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("hue", "361"),
+        ("hue", "green"),
+        ("currency", "XXX"),
+        ("tax_percent", "a lot"),
+        ("tax_percent", "-1"),
+        ("tax_percent", "NaN"),
+        ("time_zone", "Mars/Olympus"),
+        ("mail_sender", "not an address"),
+        ("mail_sender", "A <a@example.org>\r\nBcc: b@example.org"),
+        ("legal_line", "x\x00y"),
+    ],
+)
+async def test_a_wrong_value_changes_nothing_and_is_named(cast: Cast, field: str, value: str) -> None:
+    olga = await cast.olga()
+    answer = await olga.browser.post("/admin/settings", form={**FORM, field: value})
+    page = await answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert f'id="{field}-error"' in page
+    assert (await school()).name == "Meridian"
+
+
+async def test_support_cannot_change_them(cast: Cast) -> None:
+    sam = await cast.sam()
+    for path in ("/admin/settings", "/admin/settings/logo", "/admin/settings/logo/removal"):
+        assert (await sam.browser.post(path, form=FORM)).status_code == 403
+    assert (await school()).name == "Meridian"
+
+
+def png(size: int = 28) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", size, size, 8, 0, 0, 0, 0)
+    rows = zlib.compress(b"".join(b"\x00" + b"\x80" * size for _ in range(size)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+async def upload(browser: object, content: bytes, name: str) -> tuple[int, str]:
+    answer = await browser.post(  # type: ignore[attr-defined]
+        "/admin/settings/logo", files={"logo": FileStorage(io.BytesIO(content), filename=name)}
+    )
+    return answer.status_code, await answer.get_data(as_text=True)
+
+
+async def test_a_logo_stands_on_every_page_and_can_be_removed(cast: Cast) -> None:
+    olga = await cast.olga()
+    status, _page = await upload(olga.browser, png(), "our logo.png")
+    assert status == 303
+    address = (await school()).logo_url
+    assert address
+    assert f'src="{address}"' in await seen(olga, "/admin/settings")
+    assert (await olga.browser.get(address)).status_code == 200
+    assert (await olga.browser.post("/admin/settings/logo/removal")).status_code == 303
+    assert (await school()).logo_url == ""
+
+
+async def test_what_is_not_a_picture_is_no_logo(cast: Cast) -> None:
+    olga = await cast.olga()
+    for content, name in ((b"<svg onload='alert(1)'/>", "logo.png"), (b"", "logo.png"), (b"", "")):
+        status, page = await upload(olga.browser, content, name)
+        assert status == 422
+        assert 'id="logo-error"' in page
+    assert (await school()).logo_url == ""
