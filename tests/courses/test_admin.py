@@ -6,14 +6,17 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from quart.typing import TestClientProtocol
 from werkzeug.datastructures import FileStorage
 
 from app.core import db
-from app.courses import courses, outlines
+from app.courses import courses, lessons, outlines, sections
 from app.courses.models import Course
+from app.media import inspection
 from tests.cast import Cast, Person
-from tests.courses.making import a_filled_course
+from tests.courses.making import a_course, a_filled_course
+from tests.media import files as samples
 
 
 async def text(answer: Any) -> str:
