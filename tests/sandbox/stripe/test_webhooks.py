@@ -124,11 +124,12 @@ def test_events_can_come_several_times(server: Running, client: stripe.StripeCli
 
 def test_events_can_come_all_at_once(server: Running, client: stripe.StripeClient, inbox: Inbox) -> None:
     server.behave(delivery_copies=20, delivery_parallel=20)
-    inbox.slow = 0.3
+    inbox.slow = 2.0
     client.v1.products.create({"name": "Course"})
     wait_until(lambda: len(inbox.received) == 20)
     times = [item.at for item in inbox.received]
-    assert max(times) - min(times) < 0.3
+    # None had been answered when the last came.
+    assert max(times) - min(times) < 2.0
 
 
 def test_events_can_come_in_the_wrong_order(server: Running, a_session: Any, inbox: Inbox) -> None:
