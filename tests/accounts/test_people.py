@@ -335,7 +335,7 @@ async def test_the_page_of_a_person_asks_the_database_little(cast: Cast) -> None
     with db.count_queries() as sent:
         answer = await olga.browser.get(f"/admin/people/{ann.public_id}")
     assert "Ann Archer" in await body(answer)  # type: ignore[arg-type]
-    assert queries.total <= 5
+    assert sent.total <= 5
 
 
 async def test_the_command_line_makes_the_first_owner_and_mails_the_link(app: Lectern) -> None:
@@ -343,8 +343,5 @@ async def test_the_command_line_makes_the_first_owner_and_mails_the_link(app: Le
     await people.make_owner("olga@meridian.example")
     await queue.drain()
     assert await db.value("SELECT role FROM users WHERE email = 'olga@meridian.example'") == "owner"
-    templates = [row.template for row in await db.many(db.Row, "SELECT template FROM mails ORDER BY id")]
-    assert templates == ["accounts/welcome", "accounts/password_reset"] or templates == ["accounts/welcome"]
-
-
-    assert sent.total <= 5
+    templates = {row.template for row in await db.many(db.Row, "SELECT template FROM mails")}
+    assert templates == {"accounts/welcome", "accounts/password_reset"}
