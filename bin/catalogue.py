@@ -19,7 +19,7 @@ SOURCES = (
     ("app", [("sandbox/**", "ignore"), ("**.py", "python")]),
     ("templates", [("**.html", "jinja2"), ("**.txt", "jinja2"), ("**.xml", "jinja2")]),
 )
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "lazy_gettext": None}
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "lazy": None, "_l": None}
 
 
 def main() -> int:

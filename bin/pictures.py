@@ -39,10 +39,10 @@ PAGES: dict[str, tuple[str, str, str]] = {
     "account": ("member", "/account", ""),
     "admin": ("owner", "/admin", ""),
     "admin-orders": ("owner", "/admin/orders", ""),
-    "admin-order": ("owner", "/admin/orders", r"/admin/orders/[A-Za-z0-9_-]+"),
+    "admin-order": ("owner", "/admin/orders?state=paid", r"/admin/orders/[A-Za-z0-9_-]+"),
     "admin-courses": ("owner", "/admin/courses", ""),
     "admin-course-outline": ("owner", "/admin/courses", r"/admin/courses/[A-Za-z0-9_-]+(/outline)?"),
-    "admin-members": ("owner", "/admin/members", ""),
+    "admin-people": ("owner", "/admin/people", ""),
     "admin-settings": ("owner", "/admin/settings", ""),
 }
 
@@ -169,7 +169,10 @@ def make_picture(out: Path) -> None:
     """The README's picture: a course as its buyer sees it, and the same school from its back office."""
     picture = Image.new("RGB", (2600, 960), "white")
     for left, name in ((0, "course-1280-light.png"), (1320, "admin-1280-dark.png")):
-        picture.paste(Image.open(out / name).convert("RGB").crop((0, 0, 1280, 960)), (left, 0))
+        page = Image.open(out / name).convert("RGB")
+        ground = Image.new("RGB", (1280, 960), page.getpixel((2, page.height - 2)))
+        ground.paste(page, (0, 0))
+        picture.paste(ground, (left, 0))
     (ROOT / "docs").mkdir(exist_ok=True)
     picture.resize((1800, 665), Image.Resampling.LANCZOS).save(ROOT / "docs" / "picture.webp", quality=84, method=6)
 

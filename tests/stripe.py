@@ -14,13 +14,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 import stripe
 from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerConfig
+from quart import request
 
 from app.sandbox.stripe import create_stripe
+from tests.sandbox.stripe import contract
 
 SECRET_KEY = "sk_test_local"
 CARD = {"number": "4242 4242 4242 4242", "expiry": "12 / 40", "cvc": "123", "name": "Ann Archer", "method": "card"}
@@ -33,7 +36,10 @@ class Stripe:
 
     url: str
     http: httpx.AsyncClient
-    requests: list[httpx.Request] = field(default_factory=list)
+    # What the shop sent or was answered that is not as Stripe's description says; empty when that is not at hand.
+    problems: list[str] = field(default_factory=list)
+    # Every request of the shop: method, path, form.
+    requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
     async def switch(self, **switches: Any) -> None:
         """Make it misbehave (app/sandbox/stripe/behaviour.py)."""
@@ -68,6 +74,15 @@ async def running(folder: Path) -> AsyncIterator[Stripe]:
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     app = create_stripe(data_dir=folder, public_url=url, secret_key=SECRET_KEY)
+    problems = contract.watch(app)
+    requests: list[tuple[str, str, dict[str, str]]] = []
+
+    @app.before_request
+    async def note_request() -> None:
+        if request.path.startswith("/v1"):
+            sent = dict(parse_qsl((await request.get_data()).decode())) | dict(request.args)
+            requests.append((request.method, request.path, {**sent, "key": request.headers.get("Idempotency-Key", "")}))
+
     server = ServerConfig()
     server.bind = [f"127.0.0.1:{port}"]
     server.loglevel = "ERROR"
@@ -80,7 +95,7 @@ async def running(folder: Path) -> AsyncIterator[Stripe]:
                 break
             except httpx.TransportError:
                 await asyncio.sleep(0.02)
-        yield Stripe(url, http)
+        yield Stripe(url, http, problems, requests)
     stopping.set()
     await task
 

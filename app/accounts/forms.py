@@ -1,10 +1,11 @@
 """The forms of accounts: shape only; what is true or allowed is decided by the verbs."""
 
+import re
 from typing import Any
 from zoneinfo import available_timezones
 
 from wtforms import BooleanField, EmailField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired, Length, ValidationError
 
 from app.accounts.roles import LABELS
 from app.accounts.strength import LONGEST
@@ -19,6 +20,9 @@ TOO_FAST_SECONDS = 1
 TOO_OLD_SECONDS = 24 * 3600
 
 
+_ADDRESS = re.compile(r"//|www\.|\w\.[a-z]{2,}/|https?:", re.IGNORECASE)
+
+
 def _email() -> EmailField:
     return EmailField(
         _l("Email address"),
@@ -31,6 +35,13 @@ def _new_password() -> PasswordField:
         _l("Password"),
         [InputRequired(_l("Choose a password.")), Length(max=LONGEST, message=_l("Use at most %(max)d characters."))],
     )
+
+
+def person_name(form: BaseForm, field: Any) -> None:
+    """Validator: one line, and no address of a page, since a name stands in mails to whoever's address was typed."""
+    text = field.data or ""
+    if any(0 < ord(character) < 32 for character in text) or _ADDRESS.search(text):
+        raise ValidationError(_("A name is one line of words, without the address of a page."))
 
 
 class SignInForm(BaseForm):
@@ -52,7 +63,7 @@ class ConfirmForm(BaseForm):
 class RegisterForm(BaseForm):
     """A new account, with two traps: a field that people do not see, and the time that the form was open."""
 
-    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100)])
+    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     email = _email()
     password = _new_password()
     website = StringField(_l("Leave this empty"))
@@ -106,7 +117,7 @@ class PasswordForm(BaseForm):
 class ProfileForm(BaseForm):
     """What a person says about themselves."""
 
-    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100)])
+    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     headline = StringField(_l("Headline"), [Length(max=120)])
     biography = TextAreaField(_l("About you"), [Length(max=4000)])
     time_zone = SelectField(_l("Time zone"))
@@ -126,7 +137,7 @@ def time_zones() -> list[str]:
 class PersonForm(BaseForm):
     """Somebody whom the office adds."""
 
-    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call them.")), Length(max=100)])
+    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call them.")), Length(max=100), person_name])
     email = _email()
 
 

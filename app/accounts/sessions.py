@@ -73,14 +73,16 @@ async def find(token: str, now: datetime) -> SignedIn | None:
     return found
 
 
-async def start(user_id: int, *, keep: bool = True, password_hash: str | None = None) -> None:
+async def start(user_id: int, *, keep: bool | None = None, password_hash: str | None = None) -> None:
     """Sign a person in: a new session (any session of this browser ends), its cookie set on the answer.
 
-    Without `keep` it ends with the browser. `password_hash` is the one that was checked. Raises Invalid when the
+    Without `keep` it ends with the browser; None keeps it as long as the session before. `password_hash` is the one that was checked. Raises Invalid when the
     account was suspended or its password changed meanwhile.
     """
     now = clock.now()
     current: SignedIn | None = g.get("user")
+    if keep is None:
+        keep = current is None or current.expires_at - now > BRIEF
     if current is not None:
         await queries.delete_session(current.session_id)
     token = tokens.random_token()

@@ -21,6 +21,9 @@ from app.web import plots
 # Up to this many days a plot has a point a day, then a point a week.
 _DAILY = 92
 
+# A list of the office and what it is filtered by, besides the days.
+_RowsLink = tuple[str, dict[str, str]]
+
 
 @dataclass(frozen=True, slots=True)
 class Today:
@@ -43,7 +46,7 @@ async def today(name: str, first: str, last: str, *, can_see_orders: bool, has_p
     totals = await queries.totals(period.before_first, period.first, period.last, middle, end, now, settings.currency)
     orders = await queries.latest_orders(8) if can_see_orders else []
     return Today(
-        title=format_date(now.astimezone(settings.zone), "EEEE, d MMMM", locale=i18n.locale()),
+        title=format_date(now.astimezone(settings.zone), "EEEE, d MMMM", locale=i18n.format_locale()),
         period=period,
         measures=_measures(days, totals, period, settings),
         totals=totals,
@@ -55,15 +58,15 @@ async def today(name: str, first: str, last: str, *, can_see_orders: bool, has_p
 def _measures(days: Sequence[Day], totals: Totals, period: Period, settings: School) -> list[Measure]:
     before = [day for day in days if day.on_date < period.first]
     now = [day for day in days if day.on_date >= period.first]
-    paid = ("/admin/orders", {"state": "sold"}, "paid_from", "paid_to")
-    joined = ("/admin/people", {"role": "member"}, "joined_from", "joined_to")
-    active: tuple[str, dict[str, str], str, str] = ("/admin/people", {}, "active_from", "active_to")
+    paid: _RowsLink = ("/admin/orders", {"state": "sold"})
+    joined: _RowsLink = ("/admin/people", {"role": "member"})
+    active: _RowsLink = ("/admin/learners", {})
 
     def whole_money(value: float) -> str:
         return _whole_money(value, settings.currency)
 
     def measure(
-        key: str, label: str, get: Callable[[Day], int], link: Any, show: plots.Show, note: str, exact: Any = None
+        key: str, label: str, get: Callable[[Day], int], link: _RowsLink, show: plots.Show, note: str, exact: Any = None
     ) -> Measure:
         current, past = exact or (sum(map(get, now)), sum(map(get, before)))
         points, labels = _points(now, get, average=key == "learners")
@@ -101,7 +104,15 @@ def _measures(days: Sequence[Day], totals: Totals, period: Period, settings: Sch
         measure("revenue", _("Revenue"), lambda day: day.revenue, paid, whole_money, _("less refunds")),
         measure("orders", _("Orders paid"), lambda day: day.orders, paid, _number, ""),
         measure("members", _("New members"), lambda day: day.members, joined, _number, ""),
-        measure("learners", _("Active learners"), lambda day: day.learners, active, _number, _("a day"), learners),
+        measure(
+            "learners",
+            _("Active learners"),
+            lambda day: day.learners,
+            active,
+            _number,
+            _("the line counts people a day"),
+            learners,
+        ),
     ]
 
 
@@ -113,7 +124,7 @@ def _points(days: Sequence[Day], get: Callable[[Day], int], *, average: bool) ->
         part = days[begin : begin + size]
         total = sum(map(get, part))
         points.append(round(total / len(part), 1) if average else float(total))
-        labels.append(format_date(part[0].on_date, "d MMM", locale=i18n.locale()))
+        labels.append(format_date(part[0].on_date, "d MMM", locale=i18n.format_locale()))
     return points, labels
 
 
@@ -121,13 +132,13 @@ def _is_today(day: Day, settings: School) -> bool:
     return day.on_date == clock.now().astimezone(settings.zone).date()
 
 
-def _link(link: tuple[str, dict[str, str], str, str], first: date, last: date) -> str:
-    path, fixed, from_name, to_name = link
-    return f"{path}?{urlencode({**fixed, from_name: first.isoformat(), to_name: last.isoformat()})}"
+def _link(link: _RowsLink, first: date, last: date) -> str:
+    path, fixed = link
+    return f"{path}?{urlencode({**fixed, 'from': first.isoformat(), 'to': last.isoformat()})}"
 
 
 def _number(value: float) -> str:
-    return format_decimal(value, locale=i18n.locale())
+    return format_decimal(value, locale=i18n.format_locale())
 
 
 def _whole_money(minor: float, currency: str) -> str:
@@ -145,7 +156,7 @@ def _change(now: int, before: int) -> str:
     if not before:
         return _("new")
     share = (now - before) / before
-    return ("+" if share > 0 else "−") + format_percent(abs(share), locale=i18n.locale())
+    return ("+" if share > 0 else "−") + format_percent(abs(share), locale=i18n.format_locale())
 
 
 def _steps(settings: School, totals: Totals, *, has_payments: bool) -> list[Step]:
@@ -199,15 +210,15 @@ def due(waiting: Waiting, totals: Totals, can: Callable[[str], bool]) -> list[Du
                 "%(num)s payment does not fit its order", "%(num)s payments do not fit their orders", waiting.flagged
             ),
             _("Another amount or currency arrived than was asked for. Nothing was opened."),
-            "/admin/orders?flagged=1",
+            "/admin/orders?state=flagged",
             _("Look at it"),
         )
         _add(
             found,
             waiting.refunds,
             ngettext("%(num)s refund has not gone through", "%(num)s refunds have not gone through", waiting.refunds),
-            _("It failed, or Stripe has not confirmed it for an hour."),
-            "/admin/orders?refund=open",
+            _("It failed, or Stripe has not confirmed it for a day."),
+            "/admin/orders?state=refunding",
             _("Look at it"),
         )
     if can("jobs.view"):
@@ -248,7 +259,7 @@ def due(waiting: Waiting, totals: Totals, can: Callable[[str], bool]) -> list[Du
                 totals.unconfirmed_buyers,
             ),
             _("Paid more than a day ago. The address may be mistyped."),
-            "/admin/people?verified=no",
+            "/admin/people?state=unverified",
             _("See who"),
         )
     return found

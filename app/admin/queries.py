@@ -5,6 +5,39 @@ from typing import Any
 
 from app.admin.models import Day, Totals, Waiting
 from app.core import db
+from app.core.i18n import lazy
+from app.web.tables import Column, Dates, Empty, Listing, Search
+
+LEARNERS = Listing(
+    name="learners",
+    select="""
+        coalesce(nullif(u.name, ''), u.email) AS name, u.email, u.public_id, '/admin/people/' || u.public_id AS url,
+        l.last_on, l.days
+    """,
+    source="""
+        users u JOIN LATERAL (SELECT max(on_date) AS last_on, count(*) AS days
+                              FROM learner_days d WHERE d.user_id = u.id) l ON l.days > 0
+    """,
+    key="u.id",
+    columns=[
+        Column("name", lazy("Name"), sort="lower(u.name)"),
+        Column("email", lazy("Email"), sort="lower(u.email)", priority="mid"),
+        Column("days", lazy("Days, all told"), sort="l.days", align="end", descending_first=True),
+        Column("last_on", lazy("Last"), sort="l.last_on", descending_first=True),
+    ],
+    filters=[
+        Search("q", lazy("Name or email"), ["u.name", "u.email"]),
+        Dates(
+            "learned",
+            lazy("Learned"),
+            where="EXISTS (SELECT 1 FROM learner_days d WHERE d.user_id = u.id AND d.on_date BETWEEN :first AND :last)",
+        ),
+    ],
+    sort="-last_on",
+    empty=Empty(
+        lazy("Nobody has learned yet"), lazy("Whoever opens a lesson stands here, with the days on which they did.")
+    ),
+)
 
 
 async def waiting(now: datetime) -> Waiting:
@@ -18,12 +51,15 @@ async def waiting(now: datetime) -> Waiting:
                (SELECT count(*) FROM webhook_events WHERE state = 'failed') AS failed_webhooks,
                (SELECT count(*) FROM webhook_events
                 WHERE state = 'received' AND received_at < :ten_minutes_ago) AS stuck_webhooks,
-               (SELECT count(*) FROM refunds WHERE state = 'pending' AND created_at < :hour_ago)
-               + (SELECT count(*) FROM refunds WHERE state = 'failed') AS refunds,
+               (SELECT count(*) FROM refunds r
+                WHERE (r.state = 'failed' AND r.created_at > :month_ago
+                       OR r.state = 'pending' AND r.created_at < :day_ago)
+                  AND NOT EXISTS (SELECT 1 FROM refunds n WHERE n.order_id = r.order_id AND n.id > r.id)) AS refunds,
                (SELECT count(*) FROM orders WHERE flag <> '') AS flagged
         """,
         ten_minutes_ago=now - timedelta(minutes=10),
-        hour_ago=now - timedelta(hours=1),
+        day_ago=now - timedelta(days=1),
+        month_ago=now - timedelta(days=30),
     )
     return found or Waiting()
 

@@ -3,13 +3,14 @@
 from quart import Blueprint, Response, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.admin import connections, dashboard, navigation, search
+from app.admin import connections, dashboard, navigation, queries, search
 from app.admin.forms import LogoForm, SettingsForm
 from app.core import clock
 from app.core.errors import Forbidden, Invalid, TooLarge
 from app.core.i18n import _
 from app.core.settings import save_school, school
 from app.media import uploads
+from app.web import tables
 from app.web.bodies import brings
 from app.web.flash import flash
 from app.web.forms import submitted
@@ -46,6 +47,13 @@ async def show_today() -> Response | BaseResponse:
         periods=dashboard.period_links(today.period),
         now=clock.now(),
     )
+
+
+@admin.get("/learners")
+@requires("people.view")
+async def list_learners() -> Response:
+    """Who opened lessons, and on how many days."""
+    return await tables.show(queries.LEARNERS, "admin/learners.html", trail=[(_("Today"), url_for(".show_today"))])
 
 
 @admin.get("/search")

@@ -1,5 +1,6 @@
 """From a placed order to its payment page, and what became of that page."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -75,7 +76,8 @@ async def _free(order: Order) -> Next:
 async def order_to_confirm(token: str) -> Order | None:
     """The free order behind the link of a mail; None when the link is wrong or too old."""
     found = tokens.unsign(token, CONFIRMATION, int(CONFIRMATION_LIFETIME.total_seconds()))
-    return await queries.order_by_public_id(found) if isinstance(found, str) else None
+    order = await queries.order_by_public_id(found) if isinstance(found, str) else None
+    return order if order is not None and order.is_free else None
 
 
 async def confirm(order: Order) -> bool:
@@ -92,6 +94,8 @@ async def _page(order: Order) -> Next:
         if clock.now() - order.created_at > CHECKOUT_REUSE:
             raise _Gone
         return Next(order, await _open(order))
+    except payments.Busy:
+        return Next(order, await _opened_elsewhere(order))
     except payments.Unavailable as error:
         if error.answered:
             await queries.raise_attempt(order.id, order.checkout_attempt)
@@ -139,6 +143,17 @@ async def _open(order: Order) -> str:
             await timeline.note(order.id, "checkout_opened", session=checkout.session_id)
             await queue.enqueue_named([("commerce.close_replaced", {"order_id": order.id})])
     return checkout.url
+
+
+async def _opened_elsewhere(order: Order) -> str:
+    """The payment page that another click on the same button is opening just now."""
+    for _look in range(20):
+        await db.release()
+        await asyncio.sleep(0.25)
+        current = await queries.order(order.id)
+        if current is not None and current.stripe_session_url:
+            return current.stripe_session_url
+    raise Unavailable(_("We cannot reach the payment service. Your cart is kept: please try again in a minute."))
 
 
 async def settle(order: Order, checkout: payments.Checkout, *, told_by: str) -> None:

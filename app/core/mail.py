@@ -148,5 +148,6 @@ async def retry(mail_public_id: str) -> bool:
         )
         if mail_id is None:
             return False
+        await queue.forget_failed(deliver_mail, "mail_id", mail_id)
         await queue.enqueue(deliver_mail, mail_id=mail_id)
         return True

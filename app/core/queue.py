@@ -177,6 +177,7 @@ async def _drain_one(pg_job: Job) -> None:
         record = TracebackRecord.from_exception(exc=retry, job_id=pg_job.id, additional_context={})
         async with db.hold(), db.raw() as connection:
             await Queries(AsyncpgDriver(connection)).retry_job(pg_job, retry.delay, record)
+        await _unquote_tracebacks()
         return
     except Exception as error:
         outcome = (
@@ -186,25 +187,73 @@ async def _drain_one(pg_job: Job) -> None:
         )
     async with db.hold(), db.raw() as connection:
         await Queries(AsyncpgDriver(connection)).log_jobs([outcome])
+    await _unquote_tracebacks()
+
+
+async def _unquote_tracebacks() -> None:
+    """PgQueuer hands JSON as text to our connections, whose codec makes a string of it; the worker's own do not."""
+    await db.run(
+        "UPDATE pgqueuer_log SET traceback = CAST(traceback #>> '{}' AS jsonb) WHERE jsonb_typeof(traceback) = 'string'"
+    )
 
 
 _DRAIN_WORKER = UUID(int=1)
 
 
 async def requeue(job_id: int) -> bool:
-    """Give a failed job its tries again; False when it is not failed (any more)."""
+    """Give a failed job its tries again; False when it is not failed (any more), or the same work waits already."""
     return bool(
         await db.run(
-            "UPDATE pgqueuer SET status = 'queued', attempts = 0, execute_after = now(), updated = now()"
-            " WHERE id = :id AND status = 'failed'",
+            """
+            UPDATE pgqueuer SET status = 'queued', attempts = 0, execute_after = now(), updated = now()
+            WHERE id = :id AND status = 'failed' AND NOT EXISTS (
+                SELECT 1 FROM pgqueuer other
+                WHERE other.dedupe_key = pgqueuer.dedupe_key AND other.status IN ('queued', 'picked'))
+            """,
             id=job_id,
         )
     )
 
 
-async def discard(job_id: int) -> bool:
-    """Take a failed job out of the queue for good; its log stays."""
-    return bool(await db.run("DELETE FROM pgqueuer WHERE id = :id AND status = 'failed'", id=job_id))
+async def discard(job_id: int) -> tuple[str, str] | None:
+    """Take a failed job out of the queue; its log stays. Its name and arguments, for `restore`, or None if not failed."""
+    found = await db.one(
+        db.Row,
+        """
+        DELETE FROM pgqueuer WHERE id = :id AND status = 'failed'
+        RETURNING entrypoint, convert_from(coalesce(payload, '{}'), 'UTF8') AS arguments
+        """,
+        id=job_id,
+    )
+    return (found.entrypoint, found.arguments) if found else None
+
+
+async def restore(job_id: int, name: str, arguments: str) -> bool:
+    """Put a discarded job back, still failed; False when it is there."""
+    return bool(
+        await db.run(
+            """
+            INSERT INTO pgqueuer (id, priority, status, entrypoint, payload)
+            VALUES (:id, 0, 'failed', :name, convert_to(:arguments, 'UTF8')) ON CONFLICT (id) DO NOTHING
+            """,
+            id=job_id,
+            name=name,
+            arguments=arguments,
+        )
+    )
+
+
+async def forget_failed(function: JobFunction, argument: str, value: int) -> None:
+    """Discard failed jobs that would do again what was just enqueued anew."""
+    await db.run(
+        """
+        DELETE FROM pgqueuer WHERE status = 'failed' AND entrypoint = :name
+        AND CAST(convert_from(payload, 'UTF8') AS jsonb) -> CAST(:argument AS text) = to_jsonb(CAST(:value AS bigint))
+        """,
+        name=job_name(function),
+        argument=argument,
+        value=value,
+    )
 
 
 async def prune() -> None:

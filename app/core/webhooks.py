@@ -63,13 +63,12 @@ async def mark(webhook_id: int, state: str, error: str | None = None) -> None:
 
 
 async def replay(webhook_id: int) -> bool:
-    """Handle a stored delivery again; False when it is unknown."""
+    """Handle a stored delivery again; False when it is unknown, or nothing handles its provider (any more)."""
     async with db.transaction():
-        provider = await db.value(
-            "UPDATE webhook_events SET state = 'received', error = NULL WHERE id = :id RETURNING provider",
-            id=webhook_id,
-        )
+        provider = await db.value("SELECT provider FROM webhook_events WHERE id = :id FOR UPDATE", id=webhook_id)
         if provider not in _handlers:
             return False
-        await queue.enqueue(_handlers[provider], webhook_id=webhook_id)
+        await db.run("UPDATE webhook_events SET state = 'received', error = NULL WHERE id = :id", id=webhook_id)
+        await queue.forget_failed(_handlers[provider], "webhook_id", webhook_id)
+        await queue.enqueue(_handlers[provider], once=f"replay:{webhook_id}", webhook_id=webhook_id)
         return True

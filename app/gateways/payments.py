@@ -46,6 +46,10 @@ class Unavailable(PaymentError):
         self.answered = answered
 
 
+class Busy(Unavailable):
+    """The same call, under the same key, is under way in another request; its result will be the result."""
+
+
 class Refused(PaymentError):
     """The request was understood and refused; trying again the same way is pointless. `code` is Stripe's word."""
 
@@ -362,7 +366,7 @@ def _in_our_words(error: stripe.StripeError) -> PaymentError:
         # A wrong key is the owner's to mend: the buyer's next try may succeed.
         return Unavailable(said)
     if error.http_status == 409:  # another request with this key is under way
-        return Unavailable(said)
+        return Busy(said)
     if isinstance(error, stripe.APIError | stripe.IdempotencyError) or (error.http_status or 0) >= 500:
         return Unavailable(said, answered=True)
     return Refused(said, code)

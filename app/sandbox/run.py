@@ -168,6 +168,9 @@ class School:
         self.watch.start_child(self._child("sandbox", ["app.sandbox.server", *place]))
 
     def _start_app(self) -> None:
+        if not self.production:
+            for owner in (who for who in demo_people(self.data) if who.role == "owner"):
+                self._default("ADMIN_EMAIL", owner.email)
         place = ["--host", self.options.host, "--port", str(self.options.port)]
         workers = ["--workers", str(self.options.workers)] if self.options.workers else []
         web = self._child("web", ["app", "web", *place, *workers])

@@ -52,7 +52,7 @@ def install(app: Quart, *, policy: str, app_url: str) -> None:
     async def name_request() -> None:
         g.request_id = secrets.token_hex(8)
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=g.request_id, method=request.method, path=request.path)
+        structlog.contextvars.bind_contextvars(request_id=g.request_id, method=request.method, path=_loggable_path())
         audit.set_actor(audit.Actor(None, client_address(), g.request_id))
 
     @app.before_request
@@ -72,6 +72,12 @@ def install(app: Quart, *, policy: str, app_url: str) -> None:
         response.headers.setdefault("Cache-Control", "private, no-cache")
         response.headers["X-Request-Id"] = g.get("request_id", "")
         return response
+
+
+def _loggable_path() -> str:
+    """The path, without the secret that some links carry."""
+    rule = request.url_rule.rule if request.url_rule is not None else ""
+    return rule if "<token>" in rule else request.path
 
 
 def _is_same_site(own_origin: str) -> bool:

@@ -1,12 +1,12 @@
 // <reorder-list>: rows that can be moved by dragging their grip, and by arrow keys on it. Every row (an element with
 // data-row="<id>") holds real Up and Down buttons in a form, which is what works without scripts; they stay for readers.
-// A finished move posts the whole order to the attribute url: row=<id>&row=<id>…, plus list=<id of the list it is in>.
+// A finished move posts the whole order to the attribute url: row=<id>&row=<id>…, plus list=<id of the list it is in>,
+// and sends the event "reordered" up the page. Which of grip and buttons is seen follows from reorder-list:defined in CSS.
 // Several <reorder-list group="lessons"> may share rows.
 customElements.define("reorder-list", class ReorderList extends HTMLElement {
   static moving = null;
 
   connectedCallback() {
-    for (const grip of this.querySelectorAll(".grip")) grip.hidden = false;
     this.addEventListener("pointerdown", (event) => {
       const row = event.target.closest(".grip") && this.#row(event.target);
       if (row) row.draggable = true;
@@ -27,6 +27,13 @@ customElements.define("reorder-list", class ReorderList extends HTMLElement {
     return row?.closest("reorder-list") === this ? row : null;
   }
 
+  // Where a thing of an inner list lies among our own rows.
+  #around(inside) {
+    let row = inside.closest?.("[data-row]");
+    while (row && row.closest("reorder-list") !== this) row = row.parentElement.closest("[data-row]");
+    return row;
+  }
+
   #start(event) {
     const row = this.#row(event.target);
     if (!row?.draggable) return;
@@ -41,7 +48,7 @@ customElements.define("reorder-list", class ReorderList extends HTMLElement {
     const from = row?.closest("reorder-list");
     if (!row || from.getAttribute("group") !== this.getAttribute("group")) return;
     event.preventDefault();
-    const over = this.#row(event.target);
+    const over = this.#around(event.target);
     if (!over && !this.rows.length) this.firstElementChild.append(row);
     if (!over || over === row) return;
     const { top, height } = over.getBoundingClientRect();
@@ -78,6 +85,7 @@ customElements.define("reorder-list", class ReorderList extends HTMLElement {
     try {
       const answer = await fetch(this.getAttribute("url"), { method: "POST", body, redirect: "manual" });
       if (answer.status >= 400) throw new Error(answer.status);
+      this.dispatchEvent(new CustomEvent("reordered", { bubbles: true }));
       if (said) said.textContent = (row.dataset.name ?? "") + " " + (this.rows.indexOf(row) + 1) + "/" + this.rows.length;
     } catch {
       location.reload(); // The order on the page is no longer the order that is kept.

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from app import Lectern
-from app.accounts import people, users
-from app.accounts.models import User
+from app.accounts import people, queries, users
+from app.accounts.models import SignedIn, User
 from app.core import clock, db, queue
+from app.core.errors import Forbidden
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.accounts.test_signing_in import set_password
 from tests.cast import Cast, Person
@@ -16,6 +17,14 @@ from tests.cast import Cast, Person
 
 async def fresh(person: Person) -> User:
     found = await users.find(person.id)
+    assert found is not None
+    return found
+
+
+async def signed_in(person: Person) -> SignedIn:
+    """The person as a request has loaded them."""
+    token_hash = await db.value("SELECT token_hash FROM sessions WHERE user_id = :id", id=person.id)
+    found = await queries.session_by_token(token_hash, clock.now(), clock.now() - timedelta(days=1))
     assert found is not None
     return found
 
@@ -99,9 +108,9 @@ async def test_the_export_holds_what_is_shown_and_is_noted(cast: Cast) -> None:
 
 async def test_the_list_asks_the_database_little(cast: Cast) -> None:
     olga = await cast.olga()
-    with db.count_queries() as queries:
+    with db.count_queries() as sent:
         await olga.browser.get("/admin/people")
-    assert queries.total <= 5
+    assert sent.total <= 5
 
 
 # Who may
@@ -204,14 +213,21 @@ async def test_a_role_that_is_none_is_refused(cast: Cast, role: str) -> None:
 
 
 async def test_two_owners_who_depose_each_other_leave_one(cast: Cast) -> None:
-    olga = await cast.olga()
-    otto = await cast.person("Otto Ost", "otto@meridian.example", role="owner")
-    answers = await asyncio.gather(
-        olga.browser.post(f"/admin/people/{otto.public_id}/role", form={"role": "member"}),
-        otto.browser.post(f"/admin/people/{olga.public_id}/role", form={"role": "member"}),
-    )
-    assert sorted(answer.status_code for answer in answers) == [303, 403]
-    assert await count("users WHERE role = 'owner'") == 1
+    olga = await signed_in(await cast.olga())
+    otto = await signed_in(await cast.person("Otto Ost", "otto@meridian.example", role="owner"))
+
+    async def depose(whom: SignedIn, by: SignedIn) -> str:
+        async with db.hold():
+            try:
+                await people.change_role(whom.public_id, "member", by=by)
+            except Forbidden:
+                return "refused"
+            return "done"
+
+    for _ in range(5):
+        await db.run("UPDATE users SET role = 'owner'")
+        assert sorted(await asyncio.gather(depose(otto, olga), depose(olga, otto))) == ["done", "refused"]
+        assert await count("users WHERE role = 'owner'") == 1
 
 
 # Suspending and signing out
@@ -316,10 +332,10 @@ async def test_the_page_holds_the_parts_of_the_domains_that_are_there(cast: Cast
 
 async def test_the_page_of_a_person_asks_the_database_little(cast: Cast) -> None:
     ann, olga = await cast.ann(), await cast.olga()
-    with db.count_queries() as queries:
+    with db.count_queries() as sent:
         answer = await olga.browser.get(f"/admin/people/{ann.public_id}")
     assert "Ann Archer" in await body(answer)  # type: ignore[arg-type]
-    assert queries.total <= 5
+    assert sent.total <= 5
 
 
 async def test_the_command_line_makes_the_first_owner_and_mails_the_link(app: Lectern) -> None:
@@ -327,5 +343,5 @@ async def test_the_command_line_makes_the_first_owner_and_mails_the_link(app: Le
     await people.make_owner("olga@meridian.example")
     await queue.drain()
     assert await db.value("SELECT role FROM users WHERE email = 'olga@meridian.example'") == "owner"
-    templates = [row.template for row in await db.many(db.Row, "SELECT template FROM mails ORDER BY id")]
-    assert templates == ["accounts/welcome", "accounts/password_reset"] or templates == ["accounts/welcome"]
+    templates = {row.template for row in await db.many(db.Row, "SELECT template FROM mails")}
+    assert templates == {"accounts/welcome", "accounts/password_reset"}

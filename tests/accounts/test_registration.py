@@ -119,6 +119,8 @@ async def test_two_at_once_make_one_account(browser: Browser, other_browser: Bro
         ({"name": ""}, "Tell us what to call you"),
         ({"name": "x" * 101}, "100"),
         ({"name": "Ann\x00"}, "cannot be stored"),
+        ({"name": "Win now at https://spam.example"}, "one line of words"),
+        ({"name": "Ann\r\nWin at www.spam.example"}, "one line of words"),
         ({"email": "nowhere"}, "does not look like an email address"),
         ({"email": "a@b.c" + "d" * 300}, "254"),
         ({"email": ""}, "Type your email address"),

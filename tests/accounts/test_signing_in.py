@@ -271,6 +271,15 @@ async def test_a_sensitive_act_asks_for_the_password_again(browser: Browser, ann
     assert await count("sessions") == 1
 
 
+async def test_confirming_does_not_keep_what_was_not_to_be_kept(browser: Browser, ann: int) -> None:
+    await browser.sign_in("ann@example.org")
+    again = await browser.post("/login/confirmation", password=PASSWORD)
+    assert "Max-Age" not in again.headers["Set-Cookie"]
+    await browser.sign_in("ann@example.org", keep="y")
+    again = await browser.post("/login/confirmation", password=PASSWORD)
+    assert "Max-Age" in again.headers["Set-Cookie"]
+
+
 async def test_confirming_needs_somebody_who_is_signed_in(browser: Browser) -> None:
     answer = await browser.post("/login/confirmation", password=PASSWORD)
     assert answer.status_code == 303

@@ -93,6 +93,52 @@ async def test_what_failed_is_said_and_counted(cast: Cast) -> None:
     assert 'href="/admin/jobs?state=failed"' in page
 
 
+async def a_refund(order_id: str, state: str, *, days_ago: int = 0) -> None:
+    await db.run(
+        """
+        INSERT INTO refunds (public_id, order_id, amount_minor, state, created_at)
+        SELECT md5(random()::text), id, 100, :state, :at FROM orders WHERE public_id = :order_id
+        """,
+        order_id=order_id,
+        state=state,
+        at=clock.now() - timedelta(days=days_ago),
+    )
+
+
+async def test_a_refund_that_did_not_go_through_waits_until_another_was_begun(cast: Cast) -> None:
+    olga, order_id, slow = await cast.olga(), await an_order(), await an_order()
+    await a_refund(order_id, "failed")
+    await a_refund(slow, "pending", days_ago=2)
+    page = await seen(olga, "/admin")
+    assert "2 refunds have not gone through" in page
+    assert 'href="/admin/orders?state=refunding"' in page
+    rows = await seen(olga, "/admin/orders?state=refunding")
+    assert order_id in rows
+    assert slow in rows
+    await a_refund(order_id, "pending")
+    assert "1 refund has not gone through" in await seen(olga, "/admin")
+
+
+async def test_figures_open_the_rows_they_count(cast: Cast) -> None:
+    olga, now = await cast.olga(), clock.now()
+    sold, refunded = await an_order(), await an_order(state="refunded", refunded=24900)
+    pending, old = await an_order(state="pending"), await an_order(at=now - timedelta(days=50))
+    ann = await cast.ann()
+    await db.run("INSERT INTO learner_days VALUES (:day, :ann)", day=now.date(), ann=ann.id)
+    page = await seen(olga, "/admin?period=7")
+    rows = page.split('class="table table--middle figures"')[1].split("</table>")[0].split("<tr>")[2:]
+    links = [row.split('href="')[1].split('"')[0].replace("&amp;", "&") for row in rows]
+    orders = await seen(olga, links[1])
+    assert sold in orders
+    assert refunded in orders
+    assert pending not in orders
+    assert old not in orders
+    for link in links[2:]:
+        listed = await seen(olga, link)
+        assert ann.public_id in listed
+        assert olga.public_id not in listed.split("<main")[1]
+
+
 async def _with_a_sale(olga: object) -> str:
     await an_order()
     return await seen(olga, "/admin")  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ The tests of this file are one story and run in its order.
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import time
@@ -52,6 +53,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         story.started.end()
 
 
+def business() -> float:
+    """How many times as long things take because others use this machine too; 1 on a quiet one."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def mails_to(started: Started, address: str, count: int, *, seconds: float = 30) -> list[dict[str, object]]:
     """Wait for at least `count` messages to somebody."""
     until = time.monotonic() + seconds
@@ -74,14 +80,14 @@ def buy_a_course(story: Story, visitor: Visitor) -> Page:
             story.course = address.rsplit("/", 1)[-1]
             cart = visitor.send(page, "/cart")
             checkout = visitor.open(cart.link("/checkout")) if "/checkout" not in cart.url else cart
-            return visitor.send(checkout, "/checkout", email=EMAIL)
+            return visitor.send(checkout, "/checkout", email=EMAIL, name="Noor Visser")
     raise AssertionError(f"no course can be bought; looked at {list(courses)}")
 
 
 def test_from_nothing_to_ready_takes_less_than_90_seconds(story: Story) -> None:
     started = story.start(patience=180)
     print(f"\nfrom nothing to ready: {started.seconds:.1f} s")  # noqa: T201 - a figure to watch
-    assert started.seconds < 90
+    assert started.seconds < 90 * business()
     assert "Lectern is ready" in wait_for_words(started)
 
 
@@ -114,9 +120,9 @@ def test_a_guest_buys_a_course_with_a_test_card(story: Story) -> None:
 
 
 def test_the_buyer_gets_mail_sets_a_password_and_learns(story: Story) -> None:
-    mails = mails_to(story.running, EMAIL, 2)
+    mails = mails_to(story.running, EMAIL, 3)  # the order, the open course, the welcome
     links = [str(link) for mail in mails for link in mail["links"]]  # type: ignore[attr-defined]
-    (link, *_more) = [link for link in links if "/password/" in link]
+    (link, *_more) = [link for link in links if "/password/reset/" in link]
     visitor = Visitor(story.running.url)
     page = visitor.open(link)
     form = page.form("/password/")
@@ -127,6 +133,11 @@ def test_the_buyer_gets_mail_sets_a_password_and_learns(story: Story) -> None:
     assert any(f"/learn/{story.course}" in link for link in learning.links), learning.words[:400]
 
 
+def test_the_owner_is_told_of_the_sale(story: Story) -> None:
+    (owner, *_more) = re.findall(r"owner +(\S+@\S+)", wait_for_words(story.running))
+    assert mails_to(story.running, owner, 1)
+
+
 def test_stopping_leaves_no_process(story: Story) -> None:
     assert story.running.stop() == 0
     assert processes_of(story.checkout) == []
@@ -135,7 +146,7 @@ def test_stopping_leaves_no_process(story: Story) -> None:
 def test_the_second_start_takes_less_than_5_seconds(story: Story) -> None:
     started = story.start(patience=60)
     print(f"\nsecond start: {started.seconds:.1f} s")  # noqa: T201
-    assert started.seconds < 5
+    assert started.seconds < 5 * business()
     visitor = Visitor(started.url)
     visitor.send(visitor.open("/login"), "/login", email=EMAIL, password=PASSWORD)
     assert any(f"/learn/{story.course}" in link for link in visitor.open("/learn").links)

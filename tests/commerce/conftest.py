@@ -22,10 +22,13 @@ async def local_stripe(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
 async def shop(
     app: Lectern, client: TestClientProtocol, local_stripe: stripe.Stripe, config: Config
 ) -> AsyncIterator[Shop]:
-    """The school's shop with a working payment service."""
+    """The school's shop with a working payment service. What passes between them must be as Stripe describes it."""
     before = payments.gateway()
     gateway = payments.StripePayments(stripe.SECRET_KEY, api_base=local_stripe.url, retries=0)
     payments.use(gateway)
     await local_stripe.http.delete("/_sandbox/behaviour")
+    local_stripe.problems.clear()
+    local_stripe.requests.clear()
     yield Shop(app, client, local_stripe)
     payments.use(before)
+    assert local_stripe.problems == []

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core import db, queue
+from app.core import db
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.courses import courses, events, lessons, outlines, sections, topics
 from app.courses.models import CourseDetails, free_slug, is_slug, slug_of
@@ -214,7 +214,6 @@ async def test_counts_follow_the_published_lessons(cast: Cast) -> None:
     found = await courses.find(course.id)
     assert found is not None
     assert (found.lesson_count, found.duration_seconds) == (3, 2 * 120 + 75)
-    await queue.drain()
 
 
 @given(st.text(max_size=200))

@@ -44,6 +44,7 @@ async def test_a_replaced_film_can_be_put_back_for_a_day(cast: Cast) -> None:
     await files.attach(lesson.id, "video", first, by=None)
     assert await files.attach(lesson.id, "video", second, by=None) == first.id
     await queue.drain()
+    assert await uploads.find(first.id) == first
     assert await files.attach(lesson.id, "video", first, by=None) == second.id
     await queue.drain(ignore_delays=True)
     assert await uploads.find(first.id) == first

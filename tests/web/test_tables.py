@@ -192,6 +192,20 @@ async def test_days_are_those_of_the_school(app: Lectern) -> None:
     assert [chip.label for chip in table.chips] == ["From 20 November 2026", "Until 20 November 2026"]
 
 
+async def test_a_condition_of_its_own_gets_both_days(app: Lectern) -> None:
+    dates = Dates("seen", "Seen", where="CAST(p.seen AS date) BETWEEN :first AND :last")
+    listing = replace(PEOPLE, filters=[dates])
+    rows: list[Person] = [("Ann", 1, None, DAY, "on"), ("Bob", 1, None, DAY + timedelta(days=3), "on")]
+    for asked, found in (
+        ({}, ["Ann", "Bob"]),
+        ({"from": "2026-11-21"}, ["Bob"]),
+        ({"to": "2026-11-21"}, ["Ann"]),
+        ({"from": "2026-11-21", "to": "2026-11-22"}, []),
+    ):
+        table = await tables.load(listing, "/people", asked, binds=binds(rows))
+        assert [row.name for row in table.rows] == found
+
+
 async def test_wildcards_in_a_search_are_letters(app: Lectern) -> None:
     rows: list[Person] = [("100%", 1, None, None, "on"), ("100", 1, None, None, "on"), ("a_b", 1, None, None, "on")]
     for text, found in (("%", ["100%"]), ("_", ["a_b"]), ("100 on", ["100", "100%"]), ("\\", [])):

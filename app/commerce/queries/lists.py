@@ -36,12 +36,19 @@ ORDERS = Listing(
             _l("Any state"),
             "o.state",
             [
+                Choice("sold", _l("Sold, refunded or not"), "o.paid_at IS NOT NULL"),
                 Choice("paid", _l("Paid")),
                 Choice("waiting", _l("Waiting"), "o.state IN ('pending', 'processing')"),
                 Choice("refunded", _l("Refunded"), "o.state IN ('refunded', 'partially_refunded')"),
                 Choice("failed", _l("Failed")),
                 Choice("given_up", _l("Given up"), "o.state IN ('expired', 'cancelled')"),
                 Choice("flagged", _l("Needs a look"), "o.flag <> ''"),
+                Choice(
+                    "refunding",
+                    _l("Refund not through"),
+                    """EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = o.id AND r.state IN ('pending', 'failed')
+                               AND NOT EXISTS (SELECT 1 FROM refunds n WHERE n.order_id = o.id AND n.id > r.id))""",
+                ),
             ],
         ),
         Select("product", _l("Any course")),

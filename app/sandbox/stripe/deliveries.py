@@ -117,11 +117,11 @@ def pending_for(store: Store, event_id: str) -> int:
     return int(row["n"])
 
 
-def shown(store: Store, *, event: str | None = None, limit: int = 50) -> list[Doc]:
+def shown(store: Store, *, event: str | None = None, state: str | None = None, limit: int = 50) -> list[Doc]:
     """Recent deliveries with their attempts, newest first, for people to look at."""
     rows = store.db.execute(
-        "SELECT * FROM deliveries WHERE ? IS NULL OR event = ? ORDER BY id DESC LIMIT ?",
-        (event, event, limit),
+        "SELECT * FROM deliveries WHERE (? IS NULL OR event = ?) AND (? IS NULL OR state = ?) ORDER BY id DESC LIMIT ?",
+        (event, event, state, state, limit),
     )
     return [{**dict(row), "tries": _attempts(store, row["id"])} for row in rows.fetchall()]
 

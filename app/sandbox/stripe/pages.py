@@ -214,7 +214,7 @@ def _pay(work: Work, session: Doc, form: dict[str, str]) -> Response:
     refusal = checkout_payments.pay(work, session, buyer, method)
     session = work.get("checkout.session", session["id"])
     if refusal is not None:
-        return _draw(work, session, form, _told(refusal), 402)
+        return _draw(work, session, form, _told(refusal), 422)
     if session["status"] == "open":
         return _see(f"{work.account.public_url}/pay/intents/{session['payment_intent']}/authentication")
     return _see(success_url(session))
@@ -278,7 +278,7 @@ def _after_bank(work: Work, intent: Doc, refusal: CardRefused | None = None) -> 
     if refusal is not None:
         buyer = work.hidden(session["id"])["buyer"]
         form = {"email": buyer["email"], "name": buyer["name"]}
-        return _draw(work, session, form, _told(refusal), 402)
+        return _draw(work, session, form, _told(refusal), 422)
     return _see(f"{work.account.public_url}/pay/{session['id']}")
 
 

@@ -7,7 +7,7 @@
 | `DELETE /_sandbox/behaviour` | all back to normal |
 | `POST /_sandbox/clock` | `advance=<seconds>`: move the clock, so that sessions expire and timers ring |
 | `POST /_sandbox/events/<id>/resend` | deliver an event again, to every endpoint that wants it |
-| `GET /_sandbox/deliveries` | deliveries with their attempts, newest first (`?event=<id>` for one event) |
+| `GET /_sandbox/deliveries` | deliveries with their attempts, newest first (`?event=<id>`, `?state=pending`) |
 | `POST /_sandbox/deliveries/release` | deliver at once everything that waits for its time |
 """
 
@@ -71,7 +71,8 @@ def add_switches(blueprint: Blueprint, account: Account) -> None:
 
     @blueprint.get("/_sandbox/deliveries")
     async def list_deliveries() -> Response:
-        return jsonify(deliveries.shown(store, event=request.args.get("event"), limit=500))
+        wanted = {name: request.args.get(name) for name in ("event", "state")}
+        return jsonify(deliveries.shown(store, limit=500, **wanted))
 
     @blueprint.post("/_sandbox/deliveries/release")
     async def release_deliveries() -> Response:

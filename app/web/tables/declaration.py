@@ -55,13 +55,17 @@ class Select:
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """Days in the school's time zone, both ends included, on a timestamptz."""
+    """Days in the school's time zone, both ends included, on a timestamptz.
+
+    `where` replaces the comparison: a condition on the dates `:first` and `:last`, such as an EXISTS over days.
+    """
 
     name: str
     label: Text
-    expression: str
+    expression: str = ""
     from_name: str = "from"
     to_name: str = "to"
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

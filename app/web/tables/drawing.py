@@ -123,7 +123,7 @@ def draw(
         empty=listing.empty,
         is_filtered=bool(state.values),
         clear_url=address.without(*state.values),
-        by_time=bool(rows) and isinstance(rows[0].list_value, datetime),
+        by_time=bool(rows) and isinstance(rows[0].list_value, date),
     )
 
 
@@ -209,9 +209,9 @@ def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo) -> str:
     else:
         said = _("%(shown)s of %(total)s", shown=len(rows), total=number)
     first, last = rows[0].list_value, rows[-1].list_value
-    if isinstance(first, datetime) and isinstance(last, datetime):
+    if isinstance(first, date) and isinstance(last, date):
         start, end = (
-            format_date(moment.astimezone(zone), "d MMM y", locale=i18n.format_locale()) for moment in (first, last)
+            format_date(_local(moment, zone), "d MMM y", locale=i18n.format_locale()) for moment in (first, last)
         )
         if start == end:
             return _("%(said)s, of %(day)s", said=said, day=start)
@@ -219,3 +219,7 @@ def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo) -> str:
             return _("%(said)s, from %(start)s back to %(end)s", said=said, start=start, end=end)
         return _("%(said)s, from %(start)s to %(end)s", said=said, start=start, end=end)
     return said
+
+
+def _local(moment: date, zone: ZoneInfo) -> date:
+    return moment.astimezone(zone) if isinstance(moment, datetime) else moment

@@ -115,6 +115,12 @@ def _conditions(
     found = [f"({listing.where})"] if listing.where else []
     binds: dict[str, Any] = {}
     for item in listing.filters:
+        if isinstance(item, Dates) and item.where:
+            between = _between(item, state)
+            if between:
+                found.append(f"({item.where})")
+                binds |= between
+            continue
         for name in names(item):
             text = state.values.get(name)
             if text is None:
@@ -138,6 +144,13 @@ def _conditions(
                 found.append(f"{item.expression} < :{bind}")
                 binds[bind] = _midnight(date.fromisoformat(text) + timedelta(days=1), zone)
     return found, binds
+
+
+def _between(item: Dates, state: State) -> dict[str, Any]:
+    first, last = state.values.get(item.from_name), state.values.get(item.to_name)
+    if not first and not last:
+        return {}
+    return {"first": date.fromisoformat(first or "1970-01-01"), "last": date.fromisoformat(last or "2200-12-31")}
 
 
 def _unwild(word: str) -> str:

@@ -1,11 +1,13 @@
 """One local Stripe for the tests of this folder; its switches are put back after each test."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import stripe
 
+from tests.sandbox.stripe import contract
 from tests.sandbox.stripe.running import CANCEL, SUCCESS, Inbox, Running, an_inbox, running
 
 
@@ -26,8 +28,15 @@ def server(one_server: Running) -> Iterator[Running]:
     """The local Stripe. Every answer that it gives in the test must be as the description says."""
     one_server.problems.clear()
     one_server.inbox.clear()
+    # Refunds arrive at once, so that no test hears of those of another.
+    one_server.behave(refund_after=0)
     yield one_server
+    if contract.available():
+        for received in list(one_server.inbox.received):
+            contract.check_event(json.loads(received.body))
+    one_server.inbox.clear()
     one_server.behave_normally()
+    one_server.settle()
     assert one_server.problems == []
 
 

@@ -135,9 +135,14 @@ def _definitions(asked: bool) -> dict[str, Any]:
     return {name: _json_schema(node, asked=asked) for name, node in schemas.items()}
 
 
+@cache
+def _validator(text: str, asked: bool) -> Draft202012Validator:
+    schema = _json_schema(json.loads(text), asked=asked)
+    return Draft202012Validator({**schema, "$defs": _definitions(asked)})
+
+
 def _problems(schema: dict[str, Any], value: Any, *, asked: bool) -> list[str]:
-    whole = {**_json_schema(schema, asked=asked), "$defs": _definitions(asked)}
-    errors = Draft202012Validator(whole).iter_errors(value)
+    errors = _validator(json.dumps(schema), asked).iter_errors(value)
     return [f"{_where(error)}: {_deepest(error)}" for error in errors]
 
 

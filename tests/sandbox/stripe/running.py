@@ -103,6 +103,12 @@ class Running:
         """Put all switches back."""
         httpx.delete(f"{self.url}/_sandbox/behaviour").raise_for_status()
 
+    def settle(self) -> None:
+        """Wait until nothing is on its way to the shop any more."""
+        httpx.post(f"{self.url}/_sandbox/deliveries/release")
+        waiting = f"{self.url}/_sandbox/deliveries?state=pending"
+        wait_until(lambda: not httpx.get(waiting).json())
+
     def advance(self, seconds: float) -> None:
         """Move the clock."""
         httpx.post(f"{self.url}/_sandbox/clock", json={"advance": seconds}).raise_for_status()

@@ -210,7 +210,7 @@ def test_a_refused_card_leaves_the_session_open_for_another(
 ) -> None:
     session = a_session()
     answer = server.buy(session, number=number)
-    assert answer.status_code == 402
+    assert answer.status_code == 422
     assert words in answer.text.replace("&#39;", "'")
     assert f'value="{number}"' in answer.text
     assert 'value="ann@example.com"' in answer.text
@@ -273,7 +273,7 @@ def test_the_bank_may_ask_and_be_answered(server: Running, client: stripe.Stripe
     assert waiting.payment_intent.next_action.redirect_to_url.url == page
     assert "Complete authentication" in httpx.get(page).text
     failed = httpx.post(page, data={"answer": "fail"})
-    assert failed.status_code == 402
+    assert failed.status_code == 422
     intent = client.v1.payment_intents.retrieve(waiting.payment_intent.id)
     assert intent.last_payment_error.code == "payment_intent_authentication_failure"
     page = server.buy(session, number="4000002760003184").headers["Location"]

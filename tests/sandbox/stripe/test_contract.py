@@ -311,7 +311,7 @@ def _sessions(server: Running, client: stripe.StripeClient) -> None:
             "expand": ["line_items.data.taxes", "line_items.data.discounts", "total_details.breakdown"],
         }
     )
-    assert server.buy(session, number="4000000000000002").status_code == 402
+    assert server.buy(session, number="4000000000000002").status_code == 422
     assert server.buy(session, number="4000002500003155").status_code == 303
     v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent.latest_charge", "line_items"]})
     assert server.buy(session).status_code == 303
@@ -353,9 +353,9 @@ def _rest(server: Running, client: stripe.StripeClient) -> None:
     v1.webhook_endpoints.retrieve(endpoint.id)
     v1.webhook_endpoints.list()
     v1.webhook_endpoints.delete(endpoint.id)
-    events = list(v1.events.list({"limit": 100}).auto_paging_iter())
-    v1.events.retrieve(events[0].id)
-    assert len(events) > 40
+    # As they are written: the client would turn decimals into its own type.
+    events = server.raw("GET", "/v1/events", "limit=100").json()["data"]
+    v1.events.retrieve(events[0]["id"])
+    assert len({event["type"] for event in events}) > 30
     for event in events:
-        # As it is written: the client would turn decimals into its own type.
-        contract.check_event(server.raw("GET", f"/v1/events/{event.id}").json())
+        contract.check_event(event)

@@ -41,7 +41,7 @@ def test_an_event_is_delivered_signed_over_its_exact_bytes(client: stripe.Stripe
 
 def test_the_delivered_event_is_the_one_that_the_api_shows(client: stripe.StripeClient, inbox: Inbox) -> None:
     client.v1.products.create({"name": "Course"})
-    event = wait_until(lambda: inbox.events())[0]
+    event = wait_until(lambda: inbox.events("product.created"))[0]
     assert event.pending_webhooks == 1
     wait_until(lambda: client.v1.events.retrieve(event.id).pending_webhooks == 0)
     shown = client.v1.events.retrieve(event.id)
@@ -160,7 +160,7 @@ def test_events_can_be_held_and_let_go(server: Running, client: stripe.StripeCli
 
 def test_an_event_can_be_sent_again(server: Running, client: stripe.StripeClient, inbox: Inbox) -> None:
     client.v1.products.create({"name": "Course"})
-    event = wait_until(lambda: inbox.events())[0]
+    event = wait_until(lambda: inbox.events("product.created"))[0]
     answer = httpx.post(f"{server.url}/_sandbox/events/{event.id}/resend")
     assert answer.json() == {"endpoints": 1}
     wait_until(lambda: len(inbox.received) == 2)
@@ -232,7 +232,7 @@ def test_nothing_is_lost_over_a_restart(tmp_path: Path) -> None:
             again = client.v1.customers.create({"email": "ann@example.com"}, {"idempotency_key": "k"})
             assert again.id == made.id
             second.behave(delivery_paused=False)
-            assert wait_until(lambda: inbox.events())[0].data.object.id == made.id
+            assert wait_until(lambda: inbox.events("customer.created"))[0].data.object.id == made.id
 
 
 def test_a_session_expires_while_nobody_runs(tmp_path: Path) -> None:
