@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.sandbox.postgres import Postgres
 from app.sandbox.run import School, parse
 from app.sandbox.state import demo_people
 from tests import servers
@@ -22,6 +23,10 @@ class SmallSchool(School):
     @property
     def logs(self) -> Path:
         return self.data / "log"
+
+    @property
+    def database_url(self) -> str:
+        return self.env["DATABASE_URL"]
 
     def password_of(self, role: str) -> tuple[str, str]:
         """Address and password of one of the demo school's people: owner, instructor, support, member."""
@@ -44,7 +49,8 @@ def running(folder: Path) -> Iterator[SmallSchool]:
     """
     if already := os.environ.get("E2E_RUNNING"):
         port, _, data = already.partition(" ")
-        yield SmallSchool(parse(["--port", port, "--data", data]), {})
+        env = {"DATABASE_URL": Postgres(Path(data) / "postgres").url}
+        yield SmallSchool(parse(["--port", port, "--data", data]), env)
         return
     with servers.running() as found:
         env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}

@@ -66,4 +66,4 @@ def test_what_one_owns_already_is_not_sold_again(visitor: Visitor, people: Peopl
     visitor.is_at(re.compile("/learn/options-plainly"))
     visitor.look()
     visitor.open("/cart")
-    visitor.sees("Your cart is empty")
+    expect(visitor.page.get_by_text("Your cart is empty")).to_be_visible()
