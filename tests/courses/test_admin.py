@@ -35,7 +35,8 @@ async def details_of(browser: TestClientProtocol, address: str) -> dict[str, str
     page = await text(await browser.get(address))
     fields = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', page))
     fields |= {
-        name: body.lstrip("\r\n") for name, body in re.findall(r'<textarea[^>]*name="([^"]+)"[^>]*>(.*?)</textarea>', page, re.S)
+        name: body.lstrip("\r\n")
+        for name, body in re.findall(r'<textarea[^>]*name="([^"]+)"[^>]*>(.*?)</textarea>', page, re.S)
     }
     for name, options in re.findall(r'<select[^>]*name="([^"]+)"[^>]*>(.*?)</select>', page, re.S):
         chosen = re.search(r'<option selected value="([^"]*)"', options)
