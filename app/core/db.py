@@ -23,6 +23,9 @@ import databases
 import orjson
 from databases.core import Connection
 
+from app.core.errors import Invalid
+from app.core.i18n import _
+
 T = TypeVar("T")
 
 _database: databases.Database | None = None
@@ -196,8 +199,11 @@ async def run(sql: str, **binds: Any) -> int:
     """Run a statement; the number of rows that it changed."""
     statement, arguments = bind(sql, binds)
     _note(statement)
-    async with _raw() as connection:
-        status: str = await connection.execute(statement, *arguments)
+    try:
+        async with _raw() as connection:
+            status: str = await connection.execute(statement, *arguments)
+    except asyncpg.CharacterNotInRepertoireError as error:
+        raise _unreadable() from error
     tail = status.rsplit(" ", 1)[-1]
     return int(tail) if tail.isdigit() else 0
 
@@ -263,6 +269,8 @@ async def _fetch(sql: str, binds: dict[str, Any]) -> list[asyncpg.Record]:
     try:
         async with _raw() as connection:
             return list(await connection.fetch(statement, *arguments))
+    except asyncpg.CharacterNotInRepertoireError as error:
+        raise _unreadable() from error
     except _GONE:
         if in_transaction() or not _READ.match(sql):
             raise
@@ -270,6 +278,11 @@ async def _fetch(sql: str, binds: dict[str, Any]) -> list[asyncpg.Record]:
         await asyncio.sleep(0.05)
         async with _raw() as connection:
             return list(await connection.fetch(statement, *arguments))
+
+
+def _unreadable() -> Invalid:
+    """A NUL in an address or a form: the text of whoever asked is at fault, not the product."""
+    return Invalid(_("This contains characters that cannot be stored."))
 
 
 def _note(statement: str) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from app import Lectern
 from app.core import db
+from app.core.errors import Invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +55,11 @@ async def test_statements_are_counted(app: Lectern) -> None:
 async def test_a_stream_gives_every_row_in_batches(app: Lectern) -> None:
     rows = [row.n async for row in db.stream(db.Row, "SELECT n FROM generate_series(1, 1234) AS n", batch=100)]
     assert rows == list(range(1, 1235))
+
+
+async def test_a_nul_in_a_text_is_the_askers_fault(app: Lectern) -> None:
+    with pytest.raises(Invalid):
+        await db.value("SELECT CAST(:text AS text)", text="a\x00b")
+    with pytest.raises(Invalid):
+        await db.run("DELETE FROM settings WHERE name = :name", name="\x00")
+    assert await db.value("SELECT 1") == 1

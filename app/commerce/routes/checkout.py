@@ -108,7 +108,9 @@ async def show_success() -> Response:
         order=order,
         lines=await orders.items_of(order),
         headers={"HX-Trigger": "cart-changed"} if fragment() is not None else None,
-        again_url=url_for("commerce.show_success", order=order.public_id, session_id=request.args.get("session_id") or None),
+        again_url=url_for(
+            "commerce.show_success", order=order.public_id, session_id=request.args.get("session_id") or None
+        ),
     )
 
 

@@ -93,6 +93,7 @@ def _details(form: LessonForm) -> LessonDetails:
         slug=form.slug.data or "",
         summary=form.summary.data or "",
         body_markdown=form.body_markdown.data or "",
+        minutes=form.minutes.data,
         is_preview=form.is_preview.data,
         state="published" if form.published.data else "draft",
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 from app.sandbox.stripe import (
     cards,
     checkout_sessions,
+    custom_fields,
     customers,
     discounts,
     payment_intents,
@@ -27,6 +28,8 @@ class Buyer:
     name: str
     phone: str | None = None
     address: Doc | None = None
+    shipping: Doc | None = None
+    answers: dict[str, str] = field(default_factory=dict)
 
 
 def pay(work: Work, session: Doc, buyer: Buyer, method: Doc | None) -> CardRefused | None:
@@ -39,11 +42,9 @@ def pay(work: Work, session: Doc, buyer: Buyer, method: Doc | None) -> CardRefus
         _complete(work, session, buyer, None, customer)
         return None
     intent = _intent(work, session, customer)
-    checkout_sessions.keep(
-        work,
-        session["id"],
-        buyer={"email": buyer.email, "name": buyer.name, "phone": buyer.phone, "address": buyer.address},
-    )
+    checkout_sessions.keep(work, session["id"], buyer=asdict(buyer))
+    if buyer.shipping is not None:
+        intent = work.change(intent, {"shipping": customers.shipping_of(buyer.shipping)})
     attempt = payments.pay(work, intent, method, return_url=session["url"])
     if attempt.refusal is None and attempt.intent["status"] != "requires_action":
         _complete(work, session, buyer, attempt.intent, customer)
@@ -104,8 +105,16 @@ def _complete(work: Work, session: Doc, buyer: Buyer, intent: Doc | None, custom
         "url": None,
         "customer": customer,
         "customer_details": details,
+        "custom_fields": custom_fields.answered(session["custom_fields"], buyer.answers),
         "payment_status": "no_payment_required" if intent is None else "paid" if paid else "unpaid",
     }
+    if buyer.shipping is not None:
+        shipping = {"name": buyer.shipping["name"], "address": customers.address_of(buyer.shipping["address"])}
+        changes["collected_information"] = {
+            "business_name": None,
+            "individual_name": None,
+            "shipping_details": shipping,
+        }
     session = work.change(session, changes)
     discounts.redeem(work, work.hidden(session["id"]).get("discount"))
     work.emit("checkout.session.completed", session, automatic=True)

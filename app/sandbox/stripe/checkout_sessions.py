@@ -13,7 +13,16 @@ from stripe.params.checkout import (
     SessionUpdateParams,
 )
 
-from app.sandbox.stripe import checkout_parameters, ids, line_items, lists, payment_methods, timers
+from app.sandbox.stripe import (
+    checkout_parameters,
+    custom_fields,
+    ids,
+    line_items,
+    lists,
+    payment_methods,
+    shipping_rates,
+    timers,
+)
 from app.sandbox.stripe.errors import InvalidRequest, WrongState
 from app.sandbox.stripe.expansion import on_request
 from app.sandbox.stripe.operations import operation
@@ -52,7 +61,9 @@ def _new(call: Call, params: Doc, lines: list[line_items.Line], customer: Doc | 
     email = params.get("customer_email") or (customer or {}).get("email")
     creation = None if customer else params.get("customer_creation", "if_required")
     text = params.get("custom_text", {})
-    types = payment_methods.types_for(params, lines[0].price["currency"])
+    currency = lines[0].price["currency"]
+    types = payment_methods.types_for(params, currency)
+    options = shipping_rates.choices(call, params.get("shipping_options", []), currency)
     doc: Doc = {
         "id": session_id,
         "object": "checkout.session",
@@ -69,9 +80,9 @@ def _new(call: Call, params: Doc, lines: list[line_items.Line], customer: Doc | 
         "consent": None,
         "consent_collection": _consent(params.get("consent_collection")),
         "created": call.now,
-        "currency": lines[0].price["currency"],
+        "currency": currency,
         "currency_conversion": None,
-        "custom_fields": [],
+        "custom_fields": custom_fields.build(params.get("custom_fields", [])),
         "custom_text": {name: text.get(name) for name in CUSTOM_TEXTS},
         "customer": customer["id"] if customer else None,
         "customer_account": None,
@@ -101,9 +112,8 @@ def _new(call: Call, params: Doc, lines: list[line_items.Line], customer: Doc | 
         "recovered_from": None,
         "saved_payment_method_options": _saved_options(params, customer),
         "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
-        "shipping_options": [],
+        "shipping_address_collection": params.get("shipping_address_collection"),
+        "shipping_options": options,
         "status": "open",
         "submit_type": params.get("submit_type"),
         "subscription": None,
@@ -111,7 +121,7 @@ def _new(call: Call, params: Doc, lines: list[line_items.Line], customer: Doc | 
         "ui_mode": "hosted_page",
         "url": f"{call.account.public_url}/pay/{session_id}",
         "wallet_options": params.get("wallet_options"),
-        **line_items.totals(lines),
+        **line_items.totals(lines, shipping_rates.cost_of(options[0] if options else None)),
     }
     doc["payment_status"] = "unpaid" if doc["amount_total"] else "no_payment_required"
     for name in (

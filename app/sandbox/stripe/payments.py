@@ -70,6 +70,7 @@ def _ask(work: Work, intent: Doc, method: Doc, return_url: str | None) -> Doc:
     }
     if return_url is not None:
         action = {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": page}}
+    work.store.save(intent, {**work.hidden(intent["id"]), "return_url": return_url})
     intent = work.change(
         intent,
         {

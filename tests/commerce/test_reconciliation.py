@@ -1,0 +1,95 @@
+"""Webhooks that never came."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.access import entitlements
+from app.commerce import checkouts
+from app.commerce.jobs import reconcile
+from app.core import clock, db, queue
+from app.gateways import payments
+from tests.cast import Cast
+from tests.commerce.shop import Shop
+from tests.commerce.test_orders import an_order
+from tests.school import a_course
+from tests.stripe import session_of
+
+
+async def test_a_payment_whose_news_was_lost_is_found(shop: Shop, cast: Cast) -> None:
+    course = await a_course()
+    ann = await cast.ann()
+    order, page = await an_order(shop, ann)
+    await shop.pay(page)
+    await reconcile()
+    assert (await shop.order()).state == "pending"  # too fresh: the news may still come
+    with clock.shifted(timedelta(minutes=16)):
+        await reconcile()
+        await reconcile()
+        assert await entitlements.allows(ann.id, course.id)
+    assert (await shop.order()).state == "paid"
+    await shop.tell()
+    assert await db.value("SELECT count(*) FROM entitlements") == 1
+    assert len(await shop.mails("commerce/order_confirmation")) == 1
+    olga = await cast.olga()
+    assert "the webhook had not come" in await shop.text(f"/admin/orders/{order.public_id}", olga.browser)
+
+
+async def test_a_page_that_expired_unheard_closes_the_order(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    ann = await cast.ann()
+    _order, page = await an_order(shop, ann)
+    await shop.stripe.post(f"/v1/checkout/sessions/{session_of(page)}/expire")
+    with clock.shifted(timedelta(minutes=16)):
+        await reconcile()
+    assert (await shop.order()).state == "expired"
+
+
+async def test_a_page_that_is_open_stays_open(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    ann = await cast.ann()
+    await an_order(shop, ann)
+    with clock.shifted(timedelta(minutes=16)):
+        await reconcile()
+    assert (await shop.order()).state == "pending"
+
+
+async def test_an_order_that_never_reached_stripe_ends_after_two_hours(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    ann = await cast.ann()
+    await shop.add("reading-price", ann.browser)
+    await shop.stripe.switch(api_fault="limit", api_fault_times=1)
+    await ann.browser.post("/checkout", form={"quote": await shop.quote(ann.browser)})
+    with clock.shifted(timedelta(minutes=119)):
+        await reconcile()
+    assert (await shop.order()).state == "pending"
+    with clock.shifted(timedelta(minutes=121)):
+        await reconcile()
+    assert (await shop.order()).state == "expired"
+
+
+async def test_a_free_order_waits_a_day_for_its_mail(shop: Shop) -> None:
+    await a_course("first", "Your First Chart", price=0)
+    await shop.add("first")
+    await shop.check_out_as_guest("gus@example.org")
+    with clock.shifted(timedelta(hours=23)):
+        await reconcile()
+    assert (await shop.order()).state == "pending"
+    with clock.shifted(timedelta(hours=25)):
+        await reconcile()
+    assert (await shop.order()).state == "expired"
+
+
+async def test_while_stripe_is_away_nothing_changes(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    ann = await cast.ann()
+    _order, page = await an_order(shop, ann)
+    await shop.pay(page)
+    await shop.stripe.switch(api_fault="limit", api_fault_times=1)
+    with clock.shifted(timedelta(minutes=16)):
+        with pytest.raises(payments.Unavailable):
+            await checkouts.reconcile(older_than=timedelta(minutes=15))
+        assert (await shop.order()).state == "pending"
+        await checkouts.reconcile(older_than=timedelta(minutes=15))
+    assert (await shop.order()).state == "paid"
+    await queue.drain()

@@ -1,0 +1,322 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app.access import entitlements
+from app.commerce import orders, refunds
+from app.commerce.jobs import finish_refunds
+from app.commerce.models import Order
+from app.core import clock, db, queue
+from app.core.ids import public_id
+from app.gateways import payments
+from tests.cast import Cast, Person
+from tests.commerce.shop import Shop
+from tests.commerce.test_orders import an_order, kinds
+from tests.school import MadeCourse, a_course
+
+
+async def a_sale(shop: Shop, person: Person) -> tuple[Order, MadeCourse]:
+    """A paid order of one course for €249."""
+    course = await a_course()
+    _order, page = await an_order(shop, person)
+    await shop.pay(page)
+    await shop.tell()
+    return await shop.order(), course
+
+
+def form(order: Order, amount: str = "249.00", **changes: str) -> dict[str, str]:
+    return {"ref": public_id(), "amount": amount, "reason": "did not fit", "confirmation": str(order.number), **changes}
+
+
+async def refund(shop: Shop, person: Person, order: Order, **changes: str) -> Any:
+    return await person.browser.post(f"/admin/orders/{order.public_id}/refunds", form=form(order, **changes))
+
+
+async def sent(shop: Shop) -> int:
+    """How many refunds Stripe knows of this test's order."""
+    order = await shop.order()
+    found = await shop.stripe.get("/v1/refunds", payment_intent=str(order.stripe_payment_intent_id), limit=100)
+    return len(found["data"])
+
+
+async def test_a_full_refund_closes_what_was_opened_and_tells_the_buyer(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, course = await a_sale(shop, ann)
+    assert (await refund(shop, olga, order)).status_code == 303
+    await queue.drain(ignore_delays=True)
+    order = await shop.order()
+    assert (order.state, order.refunded_minor) == ("refunded", 24900)
+    assert not await entitlements.allows(ann.id, course.id)
+    explanation = await entitlements.explain(ann.id, course.id)
+    assert explanation.rule == "closed"
+    [mail] = await shop.mails("commerce/refund")
+    assert (mail.recipient, mail.state) == (ann.email, "sent")
+    assert await sent(shop) == 1
+    page = await shop.text(f"/admin/orders/{order.public_id}", olga.browser)
+    assert "€249 refunded" in page
+    assert 'id="refund"' not in page
+    row = await db.one(db.Row, "SELECT actor_id, after FROM audit_log WHERE action = 'order.refund'")
+    assert row is not None
+    assert (row.actor_id, row.after["amount_minor"]) == (olga.id, 24900)
+
+
+async def test_a_partial_refund_keeps_the_course_open(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, course = await a_sale(shop, ann)
+    await refund(shop, olga, order, amount="100")
+    order = await shop.order()
+    assert (order.state, order.refunded_minor) == ("partially_refunded", 10000)
+    assert await entitlements.allows(ann.id, course.id)
+    await refund(shop, olga, order, amount="149")
+    assert (await shop.order()).state == "refunded"
+    assert not await entitlements.allows(ann.id, course.id)
+
+
+async def test_refunding_twice_refunds_once(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    same = form(order, "100")
+    path = f"/admin/orders/{order.public_id}/refunds"
+    answers = await asyncio.gather(*(olga.browser.post(path, form=same) for _ in range(5)))
+    assert {answer.status_code for answer in answers} == {303}
+    await queue.drain(ignore_delays=True)
+    assert (await shop.order()).refunded_minor == 10000
+    assert await db.value("SELECT count(*) FROM refunds") == 1
+    assert await sent(shop) == 1
+    assert len(await shop.mails("commerce/refund")) == 1
+
+
+async def test_two_people_at_once_cannot_give_back_more_than_was_paid(shop: Shop, cast: Cast) -> None:
+    ann, olga, rob = await cast.ann(), await cast.olga(), await cast.rob()
+    order, _course = await a_sale(shop, ann)
+    answers = await asyncio.gather(*(refund(shop, person, order, amount="200") for person in (olga, rob)))
+    assert sorted(answer.status_code for answer in answers) == [303, 422]
+    assert (await shop.order()).refunded_minor == 20000
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"amount": "249.01"}, "At most €249"),
+        ({"amount": "0"}, "At most €249"),
+        ({"amount": "-5"}, "Write an amount"),
+        ({"amount": "some"}, "Write an amount"),
+        ({"amount": ""}, "How much goes back?"),
+        ({"confirmation": "1"}, "to confirm."),
+        ({"confirmation": ""}, "to confirm."),
+        ({"ref": "../../etc"}, "Refund"),
+    ],
+)
+async def test_wrong_input_gives_nothing_back(shop: Shop, cast: Cast, changes: dict[str, str], says: str) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    answer = await refund(shop, olga, order, **changes)
+    assert answer.status_code == 422
+    assert says in await answer.get_data(as_text=True)
+    assert await db.value("SELECT count(*) FROM refunds") == 0
+
+
+async def test_only_some_people_may_refund_and_only_after_a_fresh_sign_in(shop: Shop, cast: Cast) -> None:
+    ann, sam, ines, olga = await cast.ann(), await cast.sam(), await cast.ines(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    for person in (ann, sam, ines):
+        assert (await refund(shop, person, order)).status_code == 403
+    await cast.sign_in(olga, fresh=False)
+    answer = await refund(shop, olga, order)
+    assert answer.status_code == 303
+    assert "/login" in answer.headers["Location"] or "/confirm" in answer.headers["Location"]
+    assert await db.value("SELECT count(*) FROM refunds") == 0
+
+
+async def test_an_unpaid_order_cannot_be_refunded(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _page = await an_order(shop, ann)
+    assert (await refund(shop, olga, order)).status_code == 409
+
+
+async def test_while_stripe_is_away_a_refund_waits_and_is_made_later(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, course = await a_sale(shop, ann)
+    await shop.stripe.switch(api_fault="limit", api_fault_times=1)
+    await refund(shop, olga, order)
+    assert "tried again" in await shop.text(f"/admin/orders/{order.public_id}", olga.browser)
+    assert (await shop.order()).state == "paid"
+    assert await entitlements.allows(ann.id, course.id)
+    await queue.drain(ignore_delays=True)
+    assert (await shop.order()).state == "refunded"
+    assert await sent(shop) == 1
+
+
+async def test_a_refund_whose_answer_was_lost_is_not_made_twice(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    await shop.stripe.switch(api_fault="cut", api_fault_times=1)
+    await refund(shop, olga, order, amount="100")
+    assert await sent(shop) == 1
+    await queue.drain(ignore_delays=True)
+    assert await sent(shop) == 1
+    assert (await shop.order()).refunded_minor == 10000
+
+
+async def test_a_fault_that_stripe_repeats_for_its_key_does_not_hold_a_refund_up(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    await shop.stripe.switch(api_fault="error_kept", api_fault_times=1, api_fault_path="/v1/refunds")
+    await refund(shop, olga, order, amount="100")
+    assert (await shop.order()).refunded_minor == 0
+    await queue.drain(ignore_delays=True)
+    assert (await shop.order()).refunded_minor == 10000
+    assert await sent(shop) == 1
+
+
+@asynccontextmanager
+async def _begun(order: Order, olga: Person) -> AsyncIterator[refunds.Refund]:
+    """A refund whose process died right after it was begun, and whose job was lost with it."""
+    begun = await orders.refund(order, 24900, reason="", ref=public_id(), requested_by=olga.id)
+    await db.run("DELETE FROM pgqueuer")
+    yield begun
+
+
+async def test_a_refund_that_was_cut_off_is_finished_by_the_schedule(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    async with _begun(order, olga):
+        await finish_refunds()
+        assert (await shop.order()).state == "paid"  # fresh: whoever began it may still be at work
+        with clock.shifted(timedelta(minutes=3)):
+            await finish_refunds()
+        assert (await shop.order()).state == "refunded"
+        assert await sent(shop) == 1
+
+
+async def test_a_refund_that_was_cut_off_after_stripe_had_it_is_found_there(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    async with _begun(order, olga) as begun:
+        await payments.gateway().refund(
+            str(order.stripe_payment_intent_id),
+            24900,
+            reference=begun.public_id,
+            reason="requested_by_customer",
+            idempotency_key="a key that is forgotten",
+        )
+        with clock.shifted(timedelta(days=2)):
+            await finish_refunds()
+        assert (await shop.order()).state == "refunded"
+        assert await sent(shop) == 1
+
+
+async def test_a_refund_made_in_stripes_dashboard_is_booked(shop: Shop, cast: Cast) -> None:
+    ann = await cast.ann()
+    order, course = await a_sale(shop, ann)
+    await shop.stripe.post("/v1/refunds", payment_intent=str(order.stripe_payment_intent_id), amount="5000")
+    await shop.tell()
+    order = await shop.order()
+    assert (order.state, order.refunded_minor) == ("partially_refunded", 5000)
+    await shop.stripe.post("/v1/refunds", payment_intent=str(order.stripe_payment_intent_id))
+    await shop.tell()
+    order = await shop.order()
+    assert (order.state, order.refunded_minor) == ("refunded", 24900)
+    assert not await entitlements.allows(ann.id, course.id)
+    assert len(await shop.mails("commerce/refund")) == 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_news_of_a_refund_may_come_before_the_news_of_the_payment(shop: Shop, cast: Cast, seed: int) -> None:
+    import random
+
+    course = await a_course()
+    ann = await cast.ann()
+    _order, page = await an_order(shop, ann)
+    await shop.pay(page)
+    [told] = [event for event in await shop.events() if event["type"] == "payment_intent.succeeded"]
+    await shop.stripe.post("/v1/refunds", payment_intent=told["data"]["object"]["id"])
+    await db.run("UPDATE orders SET stripe_payment_intent_id = :id", id=told["data"]["object"]["id"])
+    news = await shop.events()
+    await db.run("UPDATE orders SET stripe_payment_intent_id = NULL")
+    told_in = [event for event in news for _ in range(2)]
+    random.Random(seed).shuffle(told_in)
+    told_in.sort(key=lambda event: not event["type"].startswith(("refund", "charge")))
+    for event in told_in:
+        await shop.deliver(event)
+        await queue.drain()
+    await queue.drain(ignore_delays=True)
+    order = await shop.order()
+    assert (order.state, order.refunded_minor) == ("refunded", 24900)
+    assert not await entitlements.allows(ann.id, course.id)
+    assert await db.value("SELECT count(*) FROM refunds") == 1
+    assert len(await shop.mails("commerce/refund")) == 1
+
+
+async def test_a_refund_that_fails_later_is_taken_back_and_the_owner_told(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    await refund(shop, olga, order, amount="100")
+    await shop.tell()
+    [row] = await db.many(db.Row, "SELECT stripe_refund_id FROM refunds")
+    failed = {
+        "id": "evt_failed",
+        "object": "event",
+        "type": "refund.failed",
+        "data": {
+            "object": {
+                "id": row.stripe_refund_id,
+                "object": "refund",
+                "amount": 10000,
+                "currency": "eur",
+                "status": "failed",
+                "failure_reason": "lost_or_stolen_card",
+                "payment_intent": order.stripe_payment_intent_id,
+                "metadata": {},
+            }
+        },
+    }
+    await shop.deliver(failed)
+    await queue.drain()
+    order = await shop.order()
+    assert (order.state, order.refunded_minor) == ("paid", 0)
+    [mail] = await shop.mails("commerce/owner_refund_failed")
+    assert mail.state == "sent"
+    # Old news that it had succeeded changes nothing any more.
+    late = {**failed, "id": "evt_late", "type": "refund.updated"}
+    late["data"] = {"object": {**failed["data"]["object"], "status": "succeeded"}}  # type: ignore[index]
+    await shop.deliver(late)
+    await queue.drain()
+    assert (await shop.order()).refunded_minor == 0
+
+
+async def test_what_stripe_refuses_is_said_and_may_be_tried_again(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    # Given back in the dashboard, and the news has not come yet.
+    await shop.stripe.post("/v1/refunds", payment_intent=str(order.stripe_payment_intent_id))
+    await refund(shop, olga, order)
+    assert "Stripe refused the refund" in await shop.text(f"/admin/orders/{order.public_id}", olga.browser)
+    assert await db.value("SELECT state FROM refunds") == "failed"
+    await shop.tell()
+    assert (await shop.order()).state == "refunded"
+
+
+async def test_the_timeline_says_who_gave_what_back_and_why(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    await refund(shop, olga, order, amount="100")
+    assert (await kinds(order))[-2:] == ["refund_begun", "refunded"]
+    page = await shop.text(f"/admin/orders/{order.public_id}", olga.browser)
+    assert "Refund of €100 begun" in page
+    assert "did not fit" in page
+    assert "By Olga Oster" in page
+
+
+async def test_a_refund_is_never_sent_from_inside_a_transaction(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    begun = await orders.refund(order, 100, reason="", ref=public_id(), requested_by=olga.id)
+    with pytest.raises(RuntimeError, match="inside a transaction"):
+        async with db.hold(), db.transaction():
+            await refunds.perform(begun.id)
