@@ -166,6 +166,20 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderFile(Order):
+    """An order with what the back office says about its buyer; without an account all of that is empty."""
+
+    customer_id: str | None
+    customer_name: str | None
+    customer_email: str | None
+    customer_since: datetime | None
+    orders: int
+    spent_minor: int
+    currencies: int
+    refunded_orders: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrderItem:
     """A line of an order, as sold: later changes of the product do not change it."""
 
@@ -178,6 +192,10 @@ class OrderItem:
     course_slug: str | None
     plate: str
     plate_ground: str
+    # What it opened, if it did.
+    starts_at: datetime | None
+    ends_at: datetime | None
+    access_closed_at: datetime | None
 
     @property
     def art(self) -> str:
