@@ -145,19 +145,14 @@ async def _order_page(public_id: str, *, form: RefundForm | None = None, status:
     order = await orders.file(public_id[:40])
     if order is None:
         raise NotFound()
-    given_back = await refunds.of(order)
-    promised = sum(refund.amount_minor for refund in given_back if refund.state != "failed")
-    left = order.total_minor - promised if order.is_paid else 0
     if form is None:
-        form = RefundForm(data={"ref": new_public_id(), "amount": plain_amount(left, order.currency)})
+        form = RefundForm(data={"ref": new_public_id(), "amount": plain_amount(order.left_minor, order.currency)})
     return await page(
         "commerce/admin/order.html",
         status=status,
         order=order,
         lines=await orders.items_of(order),
         story=await timeline.of(order),
-        refunds=given_back,
-        left=left,
         form=form,
         may_refund=signed_in_user().can("orders.refund"),
         trail=[(_("Orders"), url_for(".list_orders"))],

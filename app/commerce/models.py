@@ -177,6 +177,16 @@ class OrderFile(Order):
     spent_minor: int
     currencies: int
     refunded_orders: int
+    # Given back or on its way: what is left of the order can still be refunded.
+    promised_minor: int
+
+    @property
+    def left_minor(self) -> int:
+        return self.total_minor - self.promised_minor if self.is_paid else 0
+
+    @property
+    def on_its_way_minor(self) -> int:
+        return max(0, self.promised_minor - self.refunded_minor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,9 @@ async def order_file(public_id: str) -> OrderFile | None:
         f"""
         SELECT {", ".join(f"o.{name.strip()}" for name in _COLUMNS.split(","))},
                u.public_id AS customer_id, u.name AS customer_name, u.email AS customer_email,
-               u.created_at AS customer_since, f.orders, f.spent_minor, f.currencies, f.refunded_orders
+               u.created_at AS customer_since, f.orders, f.spent_minor, f.currencies, f.refunded_orders,
+               (SELECT coalesce(sum(amount_minor), 0)::bigint FROM refunds r
+                WHERE r.order_id = o.id AND r.state <> 'failed') AS promised_minor
         FROM orders o
         LEFT JOIN users u ON u.id = o.user_id
         CROSS JOIN LATERAL (
