@@ -15,11 +15,12 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
 from wtforms.widgets import HiddenInput
 
 from app.core import i18n
 from app.core.i18n import lazy
+from app.courses import prose
 from app.courses.listing import LEVEL_LABELS
 from app.courses.models import SLUG_LENGTH, Course, Lesson
 from app.web.assets import FOLDER
@@ -125,7 +126,8 @@ class LessonForm(BaseForm):
     slug = StringField(lazy("Address"), [Length(max=SLUG_LENGTH)])
     summary = TextAreaField(lazy("Summary"), [Length(max=300)])
     body_markdown = TextAreaField(lazy("Text"), [Length(max=_PAGE_TEXT)])
-    is_preview = BooleanField(lazy("Free to watch"))
+    minutes = IntegerField(lazy("Minutes it takes"), [Optional(), NumberRange(1, 1200)])
+    is_preview = BooleanField(lazy("Free preview"))
     published = BooleanField(lazy("Published"))
     revision = IntegerField(validators=[InputRequired()], widget=HiddenInput())
 
@@ -133,7 +135,10 @@ class LessonForm(BaseForm):
 def lesson_data(lesson: Lesson) -> dict[str, Any]:
     """What the form shows of a lesson."""
     names = ("title", "slug", "summary", "body_markdown", "is_preview", "revision")
-    return {**{name: getattr(lesson, name) for name in names}, "published": lesson.state == "published"}
+    data = {name: getattr(lesson, name) for name in names}
+    own_time = lesson.kind == "text" and lesson.duration_seconds != prose.reading_seconds(lesson.body_markdown)
+    minutes = lesson.duration_seconds // 60 if own_time else None
+    return {**data, "minutes": minutes or None, "published": lesson.state == "published"}
 
 
 class FileForm(BaseForm):

@@ -1,7 +1,5 @@
 """Lessons: found, written, moved, published, removed."""
 
-from dataclasses import asdict
-
 from asyncpg import UniqueViolationError
 
 from app.core import clock, db, queue
@@ -81,10 +79,12 @@ async def edit(lesson_id: int, details: LessonDetails, *, revision: int, by: Vis
             before = await _again(lesson_id)
             if before.revision != revision:
                 raise Stale(_("Somebody saved this lesson after you opened it."))
-            values = asdict(details) | {"slug": details.slug or before.slug, "body_html": html}
-            values["duration_seconds"] = (
-                before.duration_seconds if before.kind == "video" else prose.reading_seconds(details.body_markdown)
-            )
+            values = {name: getattr(details, name) for name in _WRITTEN}
+            values |= {
+                "slug": details.slug or before.slug,
+                "body_html": html,
+                "duration_seconds": _seconds(before, details),
+            }
             if not is_slug(values["slug"]):
                 raise _bad_slug()
             if await queries.is_lesson_slug_taken(course.id, values["slug"], lesson_id):
@@ -92,7 +92,7 @@ async def edit(lesson_id: int, details: LessonDetails, *, revision: int, by: Vis
             if details.state == "published":
                 _check_publishable(before, details.body_markdown)
             await queries.update_lesson(lesson_id, values, clock.now())
-            old = {name: getattr(before, name) for name in asdict(details)}
+            old = {name: getattr(before, name) for name in (*_WRITTEN, "duration_seconds")}
             new = {name: values[name] for name in old}
             await changed(
                 course,
@@ -105,6 +105,15 @@ async def edit(lesson_id: int, details: LessonDetails, *, revision: int, by: Vis
     except UniqueViolationError:
         raise _slug_taken() from None
     return await _again(lesson_id)
+
+
+_WRITTEN = ("title", "slug", "summary", "body_markdown", "is_preview", "state")
+
+
+def _seconds(lesson: Lesson, details: LessonDetails) -> int:
+    if lesson.kind == "video":
+        return lesson.duration_seconds
+    return details.minutes * 60 if details.minutes else prose.reading_seconds(details.body_markdown)
 
 
 async def set_state(lesson_id: int, state: str, *, by: Visitor | None) -> Lesson:

@@ -171,12 +171,16 @@ class CourseDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LessonDetails:
-    """What an author decides about a lesson, apart from its files. An empty slug keeps the one it has."""
+    """What an author decides about a lesson, apart from its files. An empty slug keeps the one it has.
+
+    `minutes`: what a text with its exercises takes; None is the time to read it.
+    """
 
     title: str
     slug: str = ""
     summary: str = ""
     body_markdown: str = ""
+    minutes: int | None = None
     is_preview: bool = False
     state: str = "draft"
 

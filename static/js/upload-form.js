@@ -28,17 +28,23 @@ customElements.define("upload-form", class extends HTMLElement {
       bar.max = total;
       bar.value = loaded;
     };
-    sending.onload = () => this.#show(sending);
-    sending.onerror = () => this.#say("broken");
-    sending.onloadend = () => this.#busy(false);
+    sending.onload = () => {
+      this.#busy(false);
+      this.#show(sending);
+    };
+    sending.onerror = () => {
+      this.#busy(false);
+      this.#say("broken");
+    };
+    sending.onabort = () => this.#busy(false);
     this.#busy(true);
     sending.send(new FormData(form));
   }
 
   #busy(on) {
     if (!on) this.#sending = null;
-    this.toggleAttribute("aria-busy", on);
-    for (const part of this.querySelectorAll("[data-sending]")) part.hidden = !on;
+    this.setAttribute("aria-busy", String(on));
+    this.querySelector("[data-said]").textContent = "";
     for (const button of this.querySelectorAll("button:not([data-stop])")) button.disabled = on;
   }
 
@@ -61,8 +67,6 @@ customElements.define("upload-form", class extends HTMLElement {
   }
 
   #say(what) {
-    const place = this.querySelector("[data-said]");
-    place.hidden = false;
-    place.textContent = this.getAttribute(what);
+    this.querySelector("[data-said]").textContent = this.getAttribute(what);
   }
 });

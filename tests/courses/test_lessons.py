@@ -51,6 +51,15 @@ async def test_what_is_written_is_kept_as_clean_html(cast: Cast) -> None:
         await lessons.edit(lesson.id, details, revision=1, by=None)
 
 
+async def test_a_text_takes_the_time_to_read_it_unless_its_author_says_otherwise(cast: Cast) -> None:
+    course = await a_course()
+    section = await sections.create(course.id, "A", by=None)
+    lesson = await lessons.create(section, "One", kind="text", by=None)
+    for revision, (minutes, seconds) in enumerate(((None, 300), (60, 3600), (None, 300)), 1):
+        details = LessonDetails(title="One", body_markdown="word " * 1000, minutes=minutes)
+        assert (await lessons.edit(lesson.id, details, revision=revision, by=None)).duration_seconds == seconds
+
+
 async def test_lessons_of_one_course_have_different_addresses(cast: Cast) -> None:
     course = await a_filled_course((await cast.ines()).id)
     first, second = (await outlines.of(course.id)).lessons[:2]
