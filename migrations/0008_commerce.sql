@@ -98,6 +98,8 @@ CREATE TABLE refunds (
     amount_minor bigint NOT NULL CHECK (amount_minor > 0),
     reason text NOT NULL DEFAULT '',
     state text NOT NULL CHECK (state IN ('pending', 'succeeded', 'failed')),
+    -- Part of the idempotency key, as with orders.
+    attempt integer NOT NULL DEFAULT 1,
     stripe_refund_id text UNIQUE,
     error text NOT NULL DEFAULT '',
     requested_by bigint REFERENCES users ON DELETE SET NULL,

@@ -214,12 +214,18 @@ class Refund:
     amount_minor: int
     reason: str
     state: str
+    attempt: int
     stripe_refund_id: str | None
     error: str
     requested_by: int | None
     requested_by_name: str | None
     created_at: datetime
     finished_at: datetime | None
+
+    @property
+    def idempotency_key(self) -> str:
+        """The key under which it is sent."""
+        return self.public_id if self.attempt == 1 else f"{self.public_id}-{self.attempt}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,8 +107,12 @@ async def perform(refund_id: int) -> Refund:
                 refund.amount_minor,
                 reference=refund.public_id,
                 reason="duplicate" if refund.reason == BOUGHT_TWICE else "requested_by_customer",
-                idempotency_key=refund.public_id,
+                idempotency_key=refund.idempotency_key,
             )
+    except payments.Unavailable as error:
+        if error.answered:  # Stripe would repeat this answer for the same key
+            await queries.raise_attempt(refund.id, refund.attempt)
+        raise
     except (payments.Refused, payments.Declined) as error:
         await _fail(refund, order, str(error))
     else:
@@ -119,9 +123,10 @@ async def perform(refund_id: int) -> Refund:
 async def _sent_before(refund: Refund, payment_id: str) -> payments.Refund | None:
     """What the payment service knows of this refund. A fresh one need not be asked for: its key protects it.
 
-    Stripe forgets keys after a day, so an old one is looked up before it is sent again.
+    Stripe forgets keys after a day, and a second try may go under another key, so those are looked up first.
     """
-    if refund.stripe_refund_id is None and clock.now() - refund.created_at < PATIENCE:
+    is_fresh = refund.attempt == 1 and clock.now() - refund.created_at < PATIENCE
+    if refund.stripe_refund_id is None and is_fresh:
         return None
     for known in await payments.gateway().list_refunds(payment_id):
         if known.refund_id == refund.stripe_refund_id or known.reference == refund.public_id:

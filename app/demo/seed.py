@@ -29,7 +29,8 @@ class Keys:
     """The database's keys of what the history refers to by name."""
 
     members: dict[int, int]
-    orders: dict[int, tuple[int, str]]
+    orders: dict[int, tuple[int, str, int]]
+    items: dict[tuple[int, str], int]
     courses: dict[str, int]
     products: dict[str, int]
     lessons: dict[tuple[str, str], int]
@@ -50,7 +51,7 @@ async def run(config: Config, *, members: int) -> bool:
         films = await _store_films(school)
         async with db.transaction():
             teachers = await _write_staff(school, now)
-            keys = Keys({}, {}, {}, {}, {})
+            keys = Keys({}, {}, {}, {}, {}, {})
             await _write_courses(school, teachers, films, keys, now)
         password_hash = await hashing.hashed(PASSWORD)
         async with db.transaction():
@@ -368,19 +369,20 @@ async def _write_orders(part: DemoHistory, keys: Keys, school: DemoSchool) -> No
     numbers = await db.many(
         db.Row, "SELECT nextval('order_numbers') AS n FROM generate_series(1, :count)", count=len(part.orders)
     )
+    item_ids = iter(await _reserve("order_items", sum(len(order.lines) for order in part.orders)))
     orders, items, events = [], [], []
     for order, order_id, number in zip(part.orders, order_ids, numbers, strict=True):
         order_public_id = public_id()
-        keys.orders[order.number] = (order_id, order_public_id)
+        keys.orders[order.number] = (order_id, order_public_id, number.n)
         taxes = [included_tax(line.price, TAX_PERCENT) for line in order.lines]
         orders.append(_order_row(order, order_id, order_public_id, number.n, keys, buyers[order.member], sum(taxes)))
-        items += [
-            (order_id, keys.products[line.course], titles[line.course], line.price, tax)
-            for line, tax in zip(order.lines, taxes, strict=True)
-        ]
+        for line, tax in zip(order.lines, taxes, strict=True):
+            item_id = next(item_ids)
+            keys.items[order.number, line.course] = item_id
+            items.append((item_id, order_id, keys.products[line.course], titles[line.course], line.price, tax))
         events += _order_events(order, order_id)
     await db.copy("orders", _ORDER_COLUMNS, orders)
-    await db.copy("order_items", ["order_id", "product_id", "title", "amount_minor", "tax_minor"], items)
+    await db.copy("order_items", ["id", "order_id", "product_id", "title", "amount_minor", "tax_minor"], items)
     await db.copy("order_events", ["order_id", "kind", "detail", "created_at"], events)
     await db.copy(
         "refunds", _REFUND_COLUMNS, [_refund_row(order, keys) for order in part.orders if order.state == "refunded"]
@@ -412,14 +414,14 @@ def _order_row(
 def _order_events(order: Order, order_id: int) -> list[tuple[object, ...]]:
     found: list[tuple[object, ...]] = [(order_id, "placed", {}, order.placed_at)]
     if order.paid_at is not None:
-        found.append((order_id, "paid", {}, order.paid_at))
+        found.append((order_id, "paid", {"amount": order.total}, order.paid_at))
     if order.closed_at is not None and order.state in ("refunded", "failed", "expired"):
-        found.append((order_id, order.state, {}, order.closed_at))
+        found.append((order_id, order.state, {"amount": order.total}, order.closed_at))
     return found
 
 
 def _refund_row(order: Order, keys: Keys) -> tuple[object, ...]:
-    order_id, order_public_id = keys.orders[order.number]
+    order_id, order_public_id, _number = keys.orders[order.number]
     return (
         public_id(), order_id, order.total, "Asked within 30 days", "succeeded", f"re_demo_{order_public_id}",
         order.closed_at, order.closed_at,
@@ -433,7 +435,8 @@ async def _write_access(enrolments: list[Enrolment], keys: Keys) -> None:
         if e.order is None:
             source, ref, note = "free", f"free:{user_id}:{product_id}", ""
         else:
-            source, ref, note = "order", f"order:{keys.orders[e.order][1]}:{product_id}", ""
+            _order_id, order_public_id, number = keys.orders[e.order]
+            source, ref, note = "order", f"order:{order_public_id}:{keys.items[e.order, e.course]}", str(number)
         closed = "refunded" if e.ended_at else None
         rows.append(
             (public_id(), user_id, product_id, source, ref, note, e.enrolled_at, e.ended_at, closed, e.enrolled_at)

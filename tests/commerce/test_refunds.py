@@ -163,6 +163,17 @@ async def test_a_refund_whose_answer_was_lost_is_not_made_twice(shop: Shop, cast
     assert (await shop.order()).refunded_minor == 10000
 
 
+async def test_a_fault_that_stripe_repeats_for_its_key_does_not_hold_a_refund_up(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    await shop.stripe.switch(api_fault="error_kept", api_fault_times=1, api_fault_path="/v1/refunds")
+    await refund(shop, olga, order, amount="100")
+    assert (await shop.order()).refunded_minor == 0
+    await queue.drain(ignore_delays=True)
+    assert (await shop.order()).refunded_minor == 10000
+    assert await sent(shop) == 1
+
+
 @asynccontextmanager
 async def _begun(order: Order, olga: Person) -> AsyncIterator[refunds.Refund]:
     """A refund whose process died right after it was begun, and whose job was lost with it."""

@@ -6,7 +6,7 @@ from app.commerce.models import Refund
 from app.core import db
 
 _REFUND = """
-    SELECT r.id, r.public_id, r.order_id, r.amount_minor, r.reason, r.state, r.stripe_refund_id, r.error, r.requested_by,
+    SELECT r.id, r.public_id, r.order_id, r.amount_minor, r.reason, r.state, r.attempt, r.stripe_refund_id, r.error, r.requested_by,
            u.name AS requested_by_name, r.created_at, r.finished_at
     FROM refunds r LEFT JOIN users u ON u.id = r.requested_by
 """
@@ -72,6 +72,17 @@ async def set_stripe_id(refund_id: int, stripe_refund_id: str) -> bool:
             "UPDATE refunds SET stripe_refund_id = :stripe_id WHERE id = :id AND stripe_refund_id IS NULL",
             id=refund_id,
             stripe_id=stripe_refund_id,
+        )
+    )
+
+
+async def raise_attempt(refund_id: int, attempt: int) -> bool:
+    """Take another idempotency key for the next try; False when somebody did already."""
+    return bool(
+        await db.run(
+            "UPDATE refunds SET attempt = attempt + 1 WHERE id = :id AND attempt = :attempt AND stripe_refund_id IS NULL",
+            id=refund_id,
+            attempt=attempt,
         )
     )
 

@@ -14,8 +14,8 @@ SOONEST = 30 * 60
 LATEST = 24 * 3600
 # What the local Stripe does not play: sent, it is refused rather than dropped.
 NOT_PLAYED = (
-    "after_expiration", "custom_fields", "customer_account", "optional_items", "payment_method_configuration",
-    "setup_intent_data", "shipping_address_collection", "shipping_options", "subscription_data",
+    "after_expiration", "customer_account", "optional_items", "payment_method_configuration",
+    "setup_intent_data", "subscription_data",
 )  # fmt: skip
 NOT_PLAYED_DATA = ("application_fee_amount", "on_behalf_of", "transfer_data")
 

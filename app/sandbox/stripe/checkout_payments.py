@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 from app.sandbox.stripe import (
     cards,
     checkout_sessions,
+    custom_fields,
     customers,
     discounts,
     payment_intents,
@@ -27,6 +28,8 @@ class Buyer:
     name: str
     phone: str | None = None
     address: Doc | None = None
+    shipping: Doc | None = None
+    answers: dict[str, str] = field(default_factory=dict)
 
 
 def pay(work: Work, session: Doc, buyer: Buyer, method: Doc | None) -> CardRefused | None:
@@ -39,11 +42,9 @@ def pay(work: Work, session: Doc, buyer: Buyer, method: Doc | None) -> CardRefus
         _complete(work, session, buyer, None, customer)
         return None
     intent = _intent(work, session, customer)
-    checkout_sessions.keep(
-        work,
-        session["id"],
-        buyer={"email": buyer.email, "name": buyer.name, "phone": buyer.phone, "address": buyer.address},
-    )
+    checkout_sessions.keep(work, session["id"], buyer=asdict(buyer))
+    if buyer.shipping is not None:
+        intent = work.change(intent, {"shipping": customers.shipping_of(buyer.shipping)})
     attempt = payments.pay(work, intent, method, return_url=session["url"])
     if attempt.refusal is None and attempt.intent["status"] != "requires_action":
         _complete(work, session, buyer, attempt.intent, customer)
@@ -80,6 +81,7 @@ def _intent(work: Work, session: Doc, customer: str | None) -> Doc:
         "amount": session["amount_total"],
         "currency": session["currency"],
         "allowed_payment_method_types": session["payment_method_types"],
+        "payment_method_options": session["payment_method_options"],
     }
     if customer is not None:
         params["customer"] = customer
@@ -104,13 +106,37 @@ def _complete(work: Work, session: Doc, buyer: Buyer, intent: Doc | None, custom
         "url": None,
         "customer": customer,
         "customer_details": details,
+        "custom_fields": custom_fields.answered(session["custom_fields"], buyer.answers),
         "payment_status": "no_payment_required" if intent is None else "paid" if paid else "unpaid",
     }
+    if buyer.shipping is not None:
+        shipping = {"name": buyer.shipping["name"], "address": customers.address_of(buyer.shipping["address"])}
+        changes["collected_information"] = {
+            "business_name": None,
+            "individual_name": None,
+            "shipping_details": shipping,
+        }
+    if session["customer"] is not None:
+        _update_customer(work, session, buyer)
     session = work.change(session, changes)
     discounts.redeem(work, work.hidden(session["id"]).get("discount"))
     work.emit("checkout.session.completed", session, automatic=True)
     if intent is not None:
         payments.booked(work, intent)
+
+
+def _update_customer(work: Work, session: Doc, buyer: Buyer) -> None:
+    """Keep on the customer what the session was told to (`customer_update`)."""
+    wanted = work.hidden(session["id"]).get("customer_update", {})
+    known = {"name": buyer.name or None, "address": buyer.address, "shipping": buyer.shipping}
+    changes = {name: known[name] for name, how in wanted.items() if how == "auto" and known[name] is not None}
+    if "address" in changes:
+        changes["address"] = customers.address_of(buyer.address)
+    if "shipping" in changes:
+        changes["shipping"] = customers.shipping_of(buyer.shipping)
+    customer = work.find(session["customer"], "customer")
+    if customer is not None:
+        work.change(customer, changes, event="customer.updated")
 
 
 def answer_bank(work: Work, intent: Doc, *, proved: bool) -> CardRefused | None:

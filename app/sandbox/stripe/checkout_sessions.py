@@ -13,7 +13,16 @@ from stripe.params.checkout import (
     SessionUpdateParams,
 )
 
-from app.sandbox.stripe import checkout_parameters, ids, line_items, lists, payment_methods, timers
+from app.sandbox.stripe import (
+    checkout_parameters,
+    custom_fields,
+    ids,
+    line_items,
+    lists,
+    payment_methods,
+    shipping_rates,
+    timers,
+)
 from app.sandbox.stripe.errors import InvalidRequest, WrongState
 from app.sandbox.stripe.expansion import on_request
 from app.sandbox.stripe.operations import operation
@@ -40,6 +49,7 @@ def create_session(call: Call) -> Doc:
         "lines": line_items.keep(call, lines, discount),
         "data": params.get("payment_intent_data", {}),
         "discount": discount,
+        "customer_update": params.get("customer_update", {}),
     }
     doc["discounts"] = [] if discount is None else [shown_discount(discount)]
     call.insert(doc, hidden=hidden)
@@ -52,7 +62,9 @@ def _new(call: Call, params: Doc, lines: list[line_items.Line], customer: Doc | 
     email = params.get("customer_email") or (customer or {}).get("email")
     creation = None if customer else params.get("customer_creation", "if_required")
     text = params.get("custom_text", {})
-    types = payment_methods.types_for(params, lines[0].price["currency"])
+    currency = lines[0].price["currency"]
+    types = payment_methods.types_for(params, currency)
+    options = shipping_rates.choices(call, params.get("shipping_options", []), currency)
     doc: Doc = {
         "id": session_id,
         "object": "checkout.session",
@@ -69,9 +81,9 @@ def _new(call: Call, params: Doc, lines: list[line_items.Line], customer: Doc | 
         "consent": None,
         "consent_collection": _consent(params.get("consent_collection")),
         "created": call.now,
-        "currency": lines[0].price["currency"],
+        "currency": currency,
         "currency_conversion": None,
-        "custom_fields": [],
+        "custom_fields": custom_fields.build(params.get("custom_fields", [])),
         "custom_text": {name: text.get(name) for name in CUSTOM_TEXTS},
         "customer": customer["id"] if customer else None,
         "customer_account": None,
@@ -93,17 +105,15 @@ def _new(call: Call, params: Doc, lines: list[line_items.Line], customer: Doc | 
         "payment_link": None,
         "payment_method_collection": "if_required",
         "payment_method_configuration_details": None,
-        "payment_method_options": {kind: {} for kind in types if kind != "card"}
-        | {"card": {"request_three_d_secure": "automatic"}},
+        "payment_method_options": _method_options(types, params.get("payment_method_options", {})),
         "payment_method_types": types,
-        "permissions": None,
+        "permissions": params.get("permissions"),
         "phone_number_collection": {"enabled": params.get("phone_number_collection", {}).get("enabled", False)},
         "recovered_from": None,
         "saved_payment_method_options": _saved_options(params, customer),
         "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
-        "shipping_options": [],
+        "shipping_address_collection": params.get("shipping_address_collection"),
+        "shipping_options": options,
         "status": "open",
         "submit_type": params.get("submit_type"),
         "subscription": None,
@@ -111,7 +121,7 @@ def _new(call: Call, params: Doc, lines: list[line_items.Line], customer: Doc | 
         "ui_mode": "hosted_page",
         "url": f"{call.account.public_url}/pay/{session_id}",
         "wallet_options": params.get("wallet_options"),
-        **line_items.totals(lines),
+        **line_items.totals(lines, shipping_rates.cost_of(options[0] if options else None)),
     }
     doc["payment_status"] = "unpaid" if doc["amount_total"] else "no_payment_required"
     for name in (
@@ -137,6 +147,11 @@ def details_of(email: str | None, customer: Doc | None = None, *, name: str | No
         "tax_exempt": (customer or {}).get("tax_exempt", "none"),
         "tax_ids": None,
     }
+
+
+def _method_options(types: list[str], sent: Doc) -> Doc:
+    usual: Doc = {"card": {"request_three_d_secure": "automatic"}, "sepa_debit": {}}
+    return {kind: {**usual[kind], **sent.get(kind, {})} for kind in types}
 
 
 def _automatic_tax(sent: Doc | None) -> Doc:

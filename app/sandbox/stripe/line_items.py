@@ -216,14 +216,16 @@ def shown(line: Line, item_id: str) -> Doc:
     }
 
 
-def totals(lines: list[Line]) -> Doc:
-    """The sums that a session shows."""
+def totals(lines: list[Line], shipping: Doc | None = None) -> Doc:
+    """The sums that a session shows, with what it costs to send."""
+    sending = 0 if shipping is None else int(shipping["amount_total"])
     return {
         "amount_subtotal": sum(line.subtotal for line in lines),
-        "amount_total": sum(line.total for line in lines),
+        "amount_total": sum(line.total for line in lines) + sending,
+        "shipping_cost": shipping,
         "total_details": {
             "amount_discount": sum(line.discount for line in lines),
-            "amount_shipping": 0,
+            "amount_shipping": sending,
             "amount_tax": sum(line.tax for line in lines),
         },
     }

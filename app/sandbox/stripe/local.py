@@ -26,6 +26,7 @@ from app.sandbox.stripe import (  # noqa: F401
     products,
     promotion_codes,
     refunds,
+    shipping_rates,
     switches,
     tax_rates,
     webhook_endpoints,

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from gettext import gettext as _
+from urllib.parse import urlencode
 
 from quart import Blueprint, Response, redirect, request
 
 from app.sandbox.stripe import (
-    cards,
     checkout_payments,
     checkout_sessions,
     ids,
-    payment_methods,
+    payment_forms,
     rendering,
     repricing,
+    timers,
 )
-from app.sandbox.stripe.checkout_payments import Buyer
-from app.sandbox.stripe.customers import EMAIL
-from app.sandbox.stripe.errors import CardRefused, InvalidRequest, StripeRefusal
+from app.sandbox.stripe.errors import CardRefused
 from app.sandbox.stripe.store import Doc
 from app.sandbox.stripe.work import Account, Work
-
-FIELDS = (
-    "email", "method", "number", "expiry", "cvc", "name", "iban", "phone", "line1", "city", "postal_code",
-    "country", "promotion_code",
-)  # fmt: skip
-# Stripe's own page calls some fields otherwise; what is written for that page works here too.
-STRIPES_NAMES = {"number": "cardNumber", "expiry": "cardExpiry", "cvc": "cardCvc", "name": "billingName"}
-ADDRESS = ("line1", "city", "postal_code", "country")
-# Which field of the form a refusal is about.
-FIELD_OF = {
-    "incorrect_number": "number",
-    "invalid_number": "number",
-    "invalid_expiry_month": "expiry",
-    "invalid_expiry_year": "expiry",
-    "expired_card": "expiry",
-    "invalid_cvc": "cvc",
-    "incorrect_cvc": "cvc",
-    "invalid_bank_account_iban": "iban",
-}
 
 
 def add_pages(blueprint: Blueprint, account: Account) -> None:
@@ -58,13 +38,12 @@ def add_pages(blueprint: Blueprint, account: Account) -> None:
     @blueprint.post("/pay/<session_id>")
     async def create_payment(session_id: str) -> Response:
         sent = await request.form
-        form = {name: (sent.get(name) or sent.get(STRIPES_NAMES.get(name, "")) or "").strip() for name in FIELDS}
         with account.store.transaction():
             work = _work(account)
             session = work.find(session_id, "checkout.session")
             if session is None:
                 return _not_found()
-            return _pay(work, session, form)
+            return _pay(work, session, sent)
 
     @blueprint.post("/pay/<session_id>/promotion-code")
     async def create_discount(session_id: str) -> Response:
@@ -93,6 +72,21 @@ def add_pages(blueprint: Blueprint, account: Account) -> None:
             if session["status"] != "open":
                 return _closed(work, session)
             problem = repricing.change_quantities(work, session, wanted)
+            if problem is not None:
+                return _draw(work, session, {}, {"form": problem}, 422)
+            return _see(session["url"])
+
+    @blueprint.post("/pay/<session_id>/shipping")
+    async def change_shipping(session_id: str) -> Response:
+        rate = (await request.form).get("shipping_rate", "")
+        with account.store.transaction():
+            work = _work(account)
+            session = work.find(session_id, "checkout.session")
+            if session is None:
+                return _not_found()
+            if session["status"] != "open":
+                return _closed(work, session)
+            problem = repricing.choose_shipping(work, session, rate)
             if problem is not None:
                 return _draw(work, session, {}, {"form": problem}, 422)
             return _see(session["url"])
@@ -131,8 +125,6 @@ def add_pages(blueprint: Blueprint, account: Account) -> None:
 
 def _work(account: Account) -> Work:
     """Work for a visitor: to the events it is a request like any other."""
-    from app.sandbox.stripe import timers
-
     timers.ring(account)
     return Work(account, ids.new("req"), None)
 
@@ -174,13 +166,18 @@ def success_url(session: Doc) -> str:
     return url.replace("{CHECKOUT_SESSION_ID}", session["id"])
 
 
-def _draw(work: Work, session: Doc, form: dict[str, str], errors: dict[str, str], status: int = 200) -> Response:
+def _draw(work: Work, session: Doc, form: Mapping[str, str], errors: dict[str, str], status: int = 200) -> Response:
+    kept = {name: form.get(name, "") for name in payment_forms.names_of(session)}
     return rendering.page(
         "pay.html",
         status,
         session=session,
         lines=checkout_sessions.lines_of(work, session),
-        form={name: form.get(name, "") for name in FIELDS} | {"method": form.get("method") or "card"},
+        rates={
+            choice["shipping_rate"]: work.get("shipping_rate", choice["shipping_rate"])
+            for choice in session["shipping_options"]
+        },
+        form=kept | {"method": kept["method"] or "card"},
         errors=errors,
         fixed_email=_fixed_email(work, session),
         goes_to=[session["success_url"], session["cancel_url"]],
@@ -195,114 +192,69 @@ def _fixed_email(work: Work, session: Doc) -> str | None:
     return customer["email"] if customer else None
 
 
-def _pay(work: Work, session: Doc, form: dict[str, str]) -> Response:
+def _pay(work: Work, session: Doc, sent: Mapping[str, str]) -> Response:
     if session["status"] == "complete":
         # The button was pressed twice: the first time has paid.
         return _see(success_url(session))
     if session["status"] == "expired":
         return _closed(work, session)
+    form = payment_forms.read(session, sent)
     form["email"] = _fixed_email(work, session) or form["email"]
-    form["method"] = form["method"] or "card"
-    errors = _errors(session, form)
+    errors = payment_forms.errors_of(work, session, form)
     method = None
     if not errors and session["amount_total"]:
-        method = _method(work, form, errors)
+        method, errors = payment_forms.try_method(work, form)
     if errors:
         return _draw(work, session, form, errors, 422)
-    address = {name: form[name] or None for name in ADDRESS} if any(form[name] for name in ADDRESS) else None
-    buyer = Buyer(form["email"], form["name"], form["phone"] or None, address)
-    refusal = checkout_payments.pay(work, session, buyer, method)
+    refusal = checkout_payments.pay(work, session, payment_forms.buyer_of(session, form), method)
     session = work.get("checkout.session", session["id"])
     if refusal is not None:
-        return _draw(work, session, form, _told(refusal), 422)
+        return _draw(work, session, form, payment_forms.told(refusal), 422)
     if session["status"] == "open":
         return _see(f"{work.account.public_url}/pay/intents/{session['payment_intent']}/authentication")
     return _see(success_url(session))
-
-
-def _errors(session: Doc, form: dict[str, str]) -> dict[str, str]:
-    errors = {}
-    if EMAIL.match(form["email"]) is None:
-        errors["email"] = _("Enter an email address, such as name@example.com.")
-    if session["phone_number_collection"]["enabled"] and not form["phone"]:
-        errors["phone"] = _("Enter a phone number.")
-    if session["billing_address_collection"] == "required":
-        for name in ADDRESS:
-            if not form[name]:
-                errors[name] = _("This part of the address is needed.")
-    if form["country"] and not (len(form["country"]) == 2 and form["country"].isalpha()):
-        errors["country"] = _("Enter the two-letter code of the country, such as DE.")
-    return errors
-
-
-def _method(work: Work, form: dict[str, str], errors: dict[str, str]) -> Doc | None:
-    """The payment method that the form describes; fills `errors` when it describes none."""
-    billing = {"email": form["email"], "name": form["name"] or None, "phone": form["phone"] or None}
-    billing["address"] = {name: form[name] or None for name in ADDRESS}  # type: ignore[assignment]
-    try:
-        if form["method"] == "sepa_debit":
-            return payment_methods.new_debit(work, form["iban"], billing)
-        number = "".join(form["number"].split()).replace("-", "")
-        month, year = _expiry(work, form["expiry"])
-        payment_methods.check_card(work, number, month, year, form["cvc"] or "none")
-        return payment_methods.new_card(work, cards.by_number(number), billing, expiry=(month, year))
-    except (CardRefused, InvalidRequest) as refusal:
-        errors.update(_told(refusal))
-        return None
-
-
-def _expiry(work: Work, text: str) -> tuple[int, int]:
-    """`12 / 27`, `1227` or `12/2027` as month and year."""
-    digits = "".join(letter for letter in text if letter.isdigit())
-    if len(digits) == 3:
-        digits = f"0{digits}"
-    if len(digits) not in (4, 6):
-        raise CardRefused(_("Enter the expiry date as month and year, such as 12 / 27."), code="invalid_expiry_month")
-    century = datetime.fromtimestamp(work.now, UTC).year // 100 * 100
-    year = int(digits[2:])
-    return int(digits[:2]), year if year > 99 else century + year
-
-
-def _told(refusal: StripeRefusal) -> dict[str, str]:
-    """The message beside the field that it is about, or above the form."""
-    return {FIELD_OF.get(refusal.code or "", "form"): refusal.message}
 
 
 def _after_bank(work: Work, intent: Doc, refusal: CardRefused | None = None) -> Response:
     """From the bank's page: on to the shop, or back to the payment page with what went wrong."""
     session = checkout_payments.session_of(work, intent)
     if session is None:
-        return _return_to_shop(intent)
+        return _return_to_shop(work, intent)
     if session["status"] == "complete":
         return _see(success_url(session))
     if refusal is not None:
         buyer = work.hidden(session["id"])["buyer"]
         form = {"email": buyer["email"], "name": buyer["name"]}
-        return _draw(work, session, form, _told(refusal), 422)
+        return _draw(work, session, form, payment_forms.told(refusal), 422)
     return _see(f"{work.account.public_url}/pay/{session['id']}")
 
 
 def _goes_to(work: Work, intent: Doc) -> str | None:
     session = checkout_payments.session_of(work, intent)
-    if session is not None:
-        return str(session["success_url"])
-    return _return_url(work, intent)
-
-
-def _return_url(work: Work, intent: Doc) -> str | None:
-    action = intent["next_action"] or {}
-    url = action.get("redirect_to_url", {}).get("return_url") or work.hidden(intent["id"]).get("return_url")
+    url = session["success_url"] if session is not None else work.hidden(intent["id"]).get("return_url")
     return None if url is None else str(url)
 
 
-def _return_to_shop(intent: Doc) -> Response:
-    return rendering.page(
-        "message.html",
-        title=_("The bank has your answer"),
-        text=_("The payment now has the status %(status)s.") % {"status": intent["status"]},
-        link=None,
-        link_text="",
+def _return_to_shop(work: Work, intent: Doc) -> Response:
+    """To the address that was sent with the confirmation, with the outcome in its query."""
+    url = work.hidden(intent["id"]).get("return_url")
+    if url is None:
+        return rendering.page(
+            "message.html",
+            title=_("The bank has your answer"),
+            text=_("The payment now has the status %(status)s.") % {"status": intent["status"]},
+            link=None,
+            link_text="",
+        )
+    outcome = "succeeded" if intent["status"] in ("succeeded", "requires_capture") else "failed"
+    query = urlencode(
+        {
+            "payment_intent": intent["id"],
+            "payment_intent_client_secret": intent["client_secret"],
+            "redirect_status": outcome,
+        }
     )
+    return _see(f"{url}{'&' if '?' in url else '?'}{query}")
 
 
 def _see(url: str) -> Response:

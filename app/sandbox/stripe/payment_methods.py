@@ -107,17 +107,31 @@ def full_year(year: int) -> int:
 
 def check_card(work: Work, number: str, month: int, year: int, cvc: str | None) -> None:
     """Refuse what cannot be a card, with the codes that Stripe gives the buyer."""
-    digits = number.replace(" ", "").replace("-", "")
-    if not cards.passes_luhn(digits):
+    check_number(number)
+    check_expiry(work, month, year)
+    if cvc is not None:
+        check_cvc(cvc, number)
+
+
+def check_number(number: str) -> None:
+    """Refuse a number that no card has."""
+    if not cards.passes_luhn(number.replace(" ", "").replace("-", "")):
         raise CardRefused("Your card number is incorrect.", code="incorrect_number", param="number")
-    if not 1 <= month <= 12:
-        raise CardRefused("Your card's expiration month is invalid.", code="invalid_expiry_month", param="exp_month")
+
+
+def check_expiry(work: Work, month: int, year: int) -> None:
+    """Refuse a date that is none, or is over."""
     today = datetime.fromtimestamp(work.now, UTC)
     if not today.year <= full_year(year) <= today.year + 50:
         raise CardRefused("Your card's expiration year is invalid.", code="invalid_expiry_year", param="exp_year")
-    if (full_year(year), month) < (today.year, today.month):
+    if not 1 <= month <= 12 or (full_year(year), month) < (today.year, today.month):
         raise CardRefused("Your card's expiration month is invalid.", code="invalid_expiry_month", param="exp_month")
-    if cvc is not None and not (cvc.isdigit() and len(cvc) == cards.cvc_length(cards.brand_of(digits))):
+
+
+def check_cvc(cvc: str, number: str) -> None:
+    """Refuse a security code of the wrong length for the card's network."""
+    length = cards.cvc_length(cards.brand_of(number.replace(" ", "")))
+    if not (cvc.isdigit() and len(cvc) == length):
         raise CardRefused("Your card's security code is invalid.", code="invalid_cvc", param="cvc")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gettext import gettext as _
 
-from app.sandbox.stripe import checkout_sessions, discounts, line_items, money, promotion_codes
+from app.sandbox.stripe import checkout_sessions, discounts, line_items, money, promotion_codes, shipping_rates
 from app.sandbox.stripe.errors import InvalidRequest
 from app.sandbox.stripe.store import Doc
 from app.sandbox.stripe.work import Work
@@ -40,17 +40,31 @@ def change_quantities(work: Work, session: Doc, wanted: dict[str, int]) -> str |
                 "most": limits["maximum"],
                 "name": item["description"],
             }
-    kept = [{name: value for name, value in item.items() if value} for item in session["discounts"] or []]
-    _reprice(work, session, kept, wanted)
+    _reprice(work, session, _kept_discounts(session), wanted)
     return None
 
 
-def _reprice(work: Work, session: Doc, sent: list[Doc], quantities: dict[str, int]) -> None:
+def choose_shipping(work: Work, session: Doc, rate: str) -> str | None:
+    """Choose how it is sent. Gives the reason when it cannot be so."""
+    if rate not in [choice["shipping_rate"] for choice in session["shipping_options"]]:
+        return _("Choose one of the ways of delivery.")
+    _reprice(work, session, _kept_discounts(session), {}, rate)
+    return None
+
+
+def _kept_discounts(session: Doc) -> list[Doc]:
+    return [{name: value for name, value in item.items() if value} for item in session["discounts"] or []]
+
+
+def _reprice(work: Work, session: Doc, sent: list[Doc], quantities: dict[str, int], rate: str | None = None) -> None:
     items = checkout_sessions.lines_of(work, session)
     lines = [line_items.again(work, item, quantities.get(item["id"], int(item["quantity"]))) for item in items]
     discount = discounts.apply(work, sent, session["customer"], lines)
     line_items.add_taxes(lines)
-    totals = line_items.totals(lines)
+    chosen = rate or (session["shipping_cost"] or {}).get("shipping_rate")
+    options = [choice for choice in session["shipping_options"] if choice["shipping_rate"] == chosen]
+    shipping = shipping_rates.cost_of(options[0] if options else None)
+    totals = line_items.totals(lines, shipping)
     if 0 < totals["amount_total"] < money.least(session["currency"]):
         raise InvalidRequest("The total would be too small to charge.", code="amount_too_small")
     line_items.keep(work, lines, discount)

@@ -13,6 +13,7 @@ import stripe
 from app.sandbox.stripe.payment_methods import IBAN_FAILS, IBAN_PAYS
 from tests.sandbox.stripe.running import CANCEL, SUCCESS, Inbox, Running, wait_until
 
+LABEL = {"type": "custom", "custom": "Name"}
 DATA = {"currency": "eur", "unit_amount": 14900, "product_data": {"name": "Tidemark"}}
 
 
@@ -84,6 +85,11 @@ def test_lines_are_shown_on_request_only(a_session: Any, client: stripe.StripeCl
         ({"submit_type": "subscribe"}, "submit_type"),
         ({"locale": "klingon"}, "locale"),
         ({"client_reference_id": "x" * 201}, "client_reference_id"),
+        ({"custom_fields": [{"key": "a b", "label": LABEL, "type": "text"}]}, "custom_fields[0][key]"),
+        ({"custom_fields": [{"key": "a", "label": LABEL, "type": "dropdown"}]}, "custom_fields[0][dropdown]"),
+        ({"custom_fields": [{"key": "a", "label": LABEL, "type": "text"}] * 2}, "custom_fields"),
+        ({"shipping_options": [{"shipping_rate": "shr_no"}]}, "shipping_options[0][shipping_rate]"),
+        ({"after_expiration": {"recovery": {"enabled": True}}}, "after_expiration"),
     ],
 )
 def test_a_session_that_stripe_refuses_is_refused(a_session: Any, params: Any, param: str | None) -> None:
@@ -393,6 +399,80 @@ def test_a_quantity_can_be_changed_where_allowed(server: Running, client: stripe
     assert client.v1.checkout.sessions.retrieve(session.id).amount_total == 44700
 
 
+def test_all_mistakes_are_told_at_once(server: Running, a_session: Any) -> None:
+    answer = server.buy(a_session(), email="", number="1", expiry="1", cvc="1")
+    ids = ids_of(answer.text)
+    wrong = re.findall(r'class="field__error" id="(\w+)-error"', answer.text)
+    assert set(wrong) == {ids[name] for name in ("email", "number", "expiry", "cvc")}
+
+
+def test_a_direct_payment_returns_to_its_shop_after_the_bank(server: Running, client: stripe.StripeClient) -> None:
+    for answer, outcome in (("complete", "succeeded"), ("fail", "failed")):
+        intent = client.v1.payment_intents.create(
+            {
+                "amount": 900,
+                "currency": "usd",
+                "payment_method": "pm_card_authenticationRequired",
+                "confirm": True,
+                "return_url": "https://example.com/back?order=1",
+            }
+        )
+        done = httpx.post(intent.next_action.redirect_to_url.url, data={"answer": answer})
+        assert done.headers["Location"].startswith(f"https://example.com/back?order=1&payment_intent={intent.id}&")
+        assert done.headers["Location"].endswith(f"redirect_status={outcome}")
+    assert client.v1.payment_intents.retrieve(intent.id).status == "requires_payment_method"
+
+
+def test_things_are_sent_where_the_buyer_says(server: Running, client: stripe.StripeClient, a_session: Any) -> None:
+    fast = client.v1.shipping_rates.create(
+        {"display_name": "Courier", "fixed_amount": {"amount": 1500, "currency": "eur"}}
+    )
+    slow = {"display_name": "Post", "type": "fixed_amount", "fixed_amount": {"amount": 500, "currency": "eur"}}
+    session = a_session(
+        shipping_address_collection={"allowed_countries": ["HR", "DE"]},
+        shipping_options=[{"shipping_rate_data": slow}, {"shipping_rate": fast.id}],
+    )
+    assert (session.amount_subtotal, session.amount_total, session.shipping_cost.amount_total) == (24900, 25400, 500)
+    assert httpx.post(f"{session.url}/shipping", data={"shipping_rate": fast.id}).status_code == 303
+    assert httpx.post(f"{session.url}/shipping", data={"shipping_rate": "shr_no"}).status_code == 422
+    address = {"shipping_line1": "Ilica 41", "shipping_city": "Zagreb", "shipping_postal_code": "10000"}
+    abroad = server.buy(session, **address, shipping_name="Ines Kovač", shipping_country="FR")
+    assert abroad.status_code == 422
+    assert "Nothing is sent to this country" in abroad.text
+    assert server.buy(session, **address, shipping_name="Ines Kovač", shipping_country="hr").status_code == 303
+    paid = client.v1.checkout.sessions.retrieve(
+        session.id, {"expand": ["payment_intent", "shipping_cost.shipping_rate"]}
+    )
+    assert (paid.amount_total, paid.total_details.amount_shipping) == (26400, 1500)
+    assert paid.shipping_cost.shipping_rate.display_name == "Courier"
+    assert paid.collected_information.shipping_details.address.country == "HR"
+    assert (paid.payment_intent.amount, paid.payment_intent.shipping.name) == (26400, "Ines Kovač")
+
+
+def test_a_shop_may_ask_its_own_questions(server: Running, client: stripe.StripeClient, a_session: Any) -> None:
+    def label(text: str) -> dict[str, str]:
+        return {"type": "custom", "custom": text}
+
+    options = [{"label": "Small", "value": "s"}, {"label": "Large", "value": "l"}]
+    session = a_session(
+        custom_fields=[
+            {"key": "tradingview", "label": label("TradingView name"), "type": "text", "text": {"minimum_length": 3}},
+            {"key": "size", "label": label("Size"), "type": "dropdown", "dropdown": {"options": options}},
+            {"key": "vat", "label": label("VAT number"), "type": "numeric", "optional": True},
+        ]
+    )
+    wrong = server.buy(session, custom_tradingview="ab", custom_size="xl", custom_vat="none")
+    assert wrong.status_code == 422
+    assert len(re.findall(r'class="field__error"', wrong.text)) == 3
+    assert server.buy(session, custom_tradingview="chartist", custom_size="l").status_code == 303
+    fields = client.v1.checkout.sessions.retrieve(session.id).custom_fields
+    assert [(field.key, field[field.type].value) for field in fields] == [
+        ("tradingview", "chartist"),
+        ("size", "l"),
+        ("vat", None),
+    ]
+
+
 # --- Ending without payment -------------------------------------------------------------------------
 
 
@@ -467,3 +547,21 @@ def test_another_site_cannot_press_the_buttons(server: Running, a_session: Any) 
     headers = {"Sec-Fetch-Site": "cross-site"}
     assert httpx.post(a_session().url, data={}, headers=headers).status_code == 403
     assert httpx.post(f"{server.url}/_sandbox/behaviour", data={}, headers=headers).status_code == 403
+
+
+def test_a_customer_is_kept_up_to_date_when_asked(server: Running, client: stripe.StripeClient, a_session: Any) -> None:
+    ines = client.v1.customers.create({"email": "ines@example.com", "name": "Ines"})
+    session = a_session(
+        customer=ines.id, customer_update={"name": "auto", "address": "auto"}, billing_address_collection="required"
+    )
+    address = {"line1": "Ilica 41", "city": "Zagreb", "postal_code": "10000", "country": "HR"}
+    assert server.buy(session, name="Ines Kovač", **address).status_code == 303
+    kept = client.v1.customers.retrieve(ines.id)
+    assert (kept.name, kept.address.city) == ("Ines Kovač", "Zagreb")
+
+
+def test_money_can_be_held_for_cards_alone(server: Running, client: stripe.StripeClient, a_session: Any) -> None:
+    session = a_session(payment_method_options={"card": {"capture_method": "manual"}}, expand=["payment_intent"])
+    server.buy(session)
+    paid = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
+    assert paid.payment_intent.status == "requires_capture"

@@ -289,6 +289,12 @@ def _sessions(server: Running, client: stripe.StripeClient) -> None:
     v1.tax_rates.update(vat.id, {"description": "Croatia"})
     v1.tax_rates.retrieve(vat.id)
     v1.tax_rates.list({"active": True})
+    rate = v1.shipping_rates.create(
+        {"display_name": "Post", "fixed_amount": {"amount": 500, "currency": "eur"}, "type": "fixed_amount"}
+    )
+    v1.shipping_rates.update(rate.id, {"metadata": {"a": "b"}})
+    v1.shipping_rates.retrieve(rate.id)
+    v1.shipping_rates.list({"active": True, "currency": "eur"})
     data = {"currency": "eur", "unit_amount": 14900, "product_data": {"name": "Tidemark"}}
     session = v1.checkout.sessions.create(
         {
@@ -307,14 +313,26 @@ def _sessions(server: Running, client: stripe.StripeClient) -> None:
             "phone_number_collection": {"enabled": False},
             "payment_intent_data": {"description": "Order 1", "metadata": {"order": "1"}},
             "submit_type": "pay",
+            "shipping_address_collection": {"allowed_countries": ["DE"]},
+            "shipping_options": [{"shipping_rate": rate.id}],
+            "custom_fields": [
+                {"key": "a", "label": {"type": "custom", "custom": "A"}, "type": "text", "optional": True}
+            ],
             "success_url": "http://127.0.0.1:9/success?session={CHECKOUT_SESSION_ID}",
             "expand": ["line_items.data.taxes", "line_items.data.discounts", "total_details.breakdown"],
         }
     )
-    assert server.buy(session, number="4000000000000002").status_code == 422
-    assert server.buy(session, number="4000002500003155").status_code == 303
+    address = {
+        "shipping_name": "Ann",
+        "shipping_line1": "Street 1",
+        "shipping_city": "Berlin",
+        "shipping_postal_code": "10115",
+        "shipping_country": "DE",
+    }
+    assert server.buy(session, number="4000000000000002", **address).status_code == 422
+    assert server.buy(session, number="4000002500003155", **address).status_code == 303
     v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent.latest_charge", "line_items"]})
-    assert server.buy(session).status_code == 303
+    assert server.buy(session, **address).status_code == 303
     session = v1.checkout.sessions.retrieve(
         session.id, {"expand": ["payment_intent.latest_charge", "customer", "discounts.coupon"]}
     )
