@@ -1,4 +1,6 @@
-"""What is looked at on every page that a journey passes: axe-core finds nothing, and nothing scrolls sideways at 375."""
+"""What is looked at on every page that a journey passes: axe-core finds nothing, no two elements have the same id,
+and nothing scrolls sideways at 375 px.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +27,10 @@ _WIDE = """() => {
     .filter(one => one.getBoundingClientRect().right > room + 0.5)
     .map(one => one.outerHTML.slice(0, 120)).slice(0, 5);
 }"""
+_TWICE = """() => {
+  const ids = [...document.querySelectorAll("[id]")].map(one => one.id);
+  return [...new Set(ids.filter((id, place) => ids.indexOf(id) !== place))];
+}"""
 # What differs from one run to the next although the page is the same.
 _PASSING = re.compile(r"[\w.+-]+@[\w.-]+|[A-Za-z0-9_-]{20,}|\d+")
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
@@ -47,6 +53,9 @@ class Auditor:
             return []
         self._seen.add(sign)
         found = self._axe(page) if scripts else self._axe_on_copy(page, html, size["width"])
+        twice = page.evaluate(_TWICE)
+        if twice:
+            found.append(f"{page.url} has more than one element called {', '.join(twice)}")
         return found + self._width(page)
 
     def _axe(self, page: Page) -> list[str]:
