@@ -8,7 +8,8 @@ It speaks Stripe's HTTP interface (form parameters in, JSON out) of the API vers
 Addresses: `/v1/…` the API, `/pay/<session>` the hosted payment page, `/stripe` a page for people with
 what has happened and the switches, `/_sandbox/…` the switches for tests (see `behaviour.py`).
 
-What it does not play it refuses; it never takes a parameter and forgets it. Nothing of the product is
+What would change money, state or who is paid and is not played here is refused, never taken and
+forgotten; what only changes how Stripe's own page looks is taken and ignored. Nothing of the product is
 imported here, and the product imports nothing from here.
 """
 

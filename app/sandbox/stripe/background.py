@@ -21,7 +21,7 @@ LONGEST_SLEEP = 0.5
 
 
 class Background:
-    """One loop over what is due. Deliveries to one endpoint go in turn; endpoints run side by side."""
+    """One loop over what is due. Deliveries to one endpoint go in turn, unless the switches say otherwise."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -76,10 +76,12 @@ class Background:
                 self.busy[endpoint] = asyncio.create_task(self._send_all(batch))
 
     async def _send_all(self, batch: list[Delivery]) -> None:
-        for delivery in batch:
-            if behaviour.current(self.account.store).delivery_paused:
+        while batch:
+            switches = behaviour.current(self.account.store)
+            if switches.delivery_paused:
                 break
-            await self._send(delivery)
+            now, batch = batch[: switches.delivery_parallel], batch[switches.delivery_parallel :]
+            await asyncio.gather(*(self._send(delivery) for delivery in now))
         self.woken.set()
 
     async def _send(self, delivery: Delivery) -> None:

@@ -8,6 +8,7 @@ all back to normal. They are kept over a restart.
 | `delivery_paused` | true: events wait; false: they go out |
 | `delivery_delay` | seconds that each event waits before its first delivery |
 | `delivery_copies` | how often each event is delivered (2: every event twice) |
+| `delivery_parallel` | how many deliveries to one endpoint are under way at once |
 | `delivery_order` | `in_order`, `reversed` or `shuffled`: the last two hold events for `delivery_window` |
 | `delivery_window` | seconds during which events are gathered before they go out in the wrong order |
 | `delivery_attempts` | how often an event is tried before it is given up |
@@ -31,6 +32,7 @@ from typing import Any
 from app.sandbox.stripe.store import Store
 
 ORDERS = ("in_order", "reversed", "shuffled")
+LEAST = {"delivery_copies": 1, "delivery_parallel": 1, "delivery_attempts": 1}
 FAULTS = ("none", "error", "error_kept", "limit", "slow", "cut")
 
 
@@ -41,6 +43,7 @@ class Behaviour:
     delivery_paused: bool = False
     delivery_delay: float = 0.0
     delivery_copies: int = 1
+    delivery_parallel: int = 1
     delivery_order: str = "in_order"
     delivery_window: float = 1.0
     delivery_attempts: int = 12
@@ -105,8 +108,8 @@ def _read(name: str, value: Any) -> Any:
         number = type(normal)(value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be a number.") from error
-    if name != "clock_offset" and not 0 <= number <= 100_000:
-        raise ValueError(f"{name} must not be below 0.")
+    if name != "clock_offset" and not LEAST.get(name, 0) <= number <= 100_000:
+        raise ValueError(f"{name} must be {LEAST.get(name, 0)} or more.")
     return number
 
 

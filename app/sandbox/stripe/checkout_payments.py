@@ -81,6 +81,7 @@ def _intent(work: Work, session: Doc, customer: str | None) -> Doc:
         "amount": session["amount_total"],
         "currency": session["currency"],
         "allowed_payment_method_types": session["payment_method_types"],
+        "payment_method_options": session["payment_method_options"],
     }
     if customer is not None:
         params["customer"] = customer
@@ -115,11 +116,27 @@ def _complete(work: Work, session: Doc, buyer: Buyer, intent: Doc | None, custom
             "individual_name": None,
             "shipping_details": shipping,
         }
+    if session["customer"] is not None:
+        _update_customer(work, session, buyer)
     session = work.change(session, changes)
     discounts.redeem(work, work.hidden(session["id"]).get("discount"))
     work.emit("checkout.session.completed", session, automatic=True)
     if intent is not None:
         payments.booked(work, intent)
+
+
+def _update_customer(work: Work, session: Doc, buyer: Buyer) -> None:
+    """Keep on the customer what the session was told to (`customer_update`)."""
+    wanted = work.hidden(session["id"]).get("customer_update", {})
+    known = {"name": buyer.name or None, "address": buyer.address, "shipping": buyer.shipping}
+    changes = {name: known[name] for name, how in wanted.items() if how == "auto" and known[name] is not None}
+    if "address" in changes:
+        changes["address"] = customers.address_of(buyer.address)
+    if "shipping" in changes:
+        changes["shipping"] = customers.shipping_of(buyer.shipping)
+    customer = work.find(session["customer"], "customer")
+    if customer is not None:
+        work.change(customer, changes, event="customer.updated")
 
 
 def answer_bank(work: Work, intent: Doc, *, proved: bool) -> CardRefused | None:

@@ -49,6 +49,7 @@ def create_session(call: Call) -> Doc:
         "lines": line_items.keep(call, lines, discount),
         "data": params.get("payment_intent_data", {}),
         "discount": discount,
+        "customer_update": params.get("customer_update", {}),
     }
     doc["discounts"] = [] if discount is None else [shown_discount(discount)]
     call.insert(doc, hidden=hidden)
@@ -104,10 +105,9 @@ def _new(call: Call, params: Doc, lines: list[line_items.Line], customer: Doc | 
         "payment_link": None,
         "payment_method_collection": "if_required",
         "payment_method_configuration_details": None,
-        "payment_method_options": {kind: {} for kind in types if kind != "card"}
-        | {"card": {"request_three_d_secure": "automatic"}},
+        "payment_method_options": _method_options(types, params.get("payment_method_options", {})),
         "payment_method_types": types,
-        "permissions": None,
+        "permissions": params.get("permissions"),
         "phone_number_collection": {"enabled": params.get("phone_number_collection", {}).get("enabled", False)},
         "recovered_from": None,
         "saved_payment_method_options": _saved_options(params, customer),
@@ -147,6 +147,11 @@ def details_of(email: str | None, customer: Doc | None = None, *, name: str | No
         "tax_exempt": (customer or {}).get("tax_exempt", "none"),
         "tax_ids": None,
     }
+
+
+def _method_options(types: list[str], sent: Doc) -> Doc:
+    usual: Doc = {"card": {"request_three_d_secure": "automatic"}, "sepa_debit": {}}
+    return {kind: {**usual[kind], **sent.get(kind, {})} for kind in types}
 
 
 def _automatic_tax(sent: Doc | None) -> Doc:

@@ -42,6 +42,7 @@ ONLY_WITH_CONFIRM = (
 NOT_PLAYED = (
     "confirmation_token", "hooks", "amount_to_confirm", "mandate", "transfer_data", "on_behalf_of",
     "application_fee_amount", "customer_account", "payment_method_configuration",
+    "amount_details",
 )  # fmt: skip
 COPIED = (
     "description", "receipt_email", "setup_future_usage", "statement_descriptor",
@@ -104,7 +105,7 @@ def new_intent(work: Work, params: Doc, method: Doc | None) -> Doc:
         "on_behalf_of": None,
         "payment_method": method["id"] if method else None,
         "payment_method_configuration_details": None,
-        "payment_method_options": _options(types),
+        "payment_method_options": options_of(types, params.get("payment_method_options", {})),
         "payment_method_types": types,
         "payment_record": None,
         "processing": None,
@@ -114,18 +115,17 @@ def new_intent(work: Work, params: Doc, method: Doc | None) -> Doc:
         "status": "requires_confirmation" if method else "requires_payment_method",
         "transfer_data": None,
     }
+    if "payment_details" in params:
+        details = params["payment_details"]
+        doc["payment_details"] = {name: details.get(name) for name in ("customer_reference", "order_reference")}
     return {**doc, **{name: params.get(name) for name in COPIED}}
 
 
-def _options(types: list[str]) -> Doc:
-    card = {
-        "installments": None,
-        "mandate_options": None,
-        "network": None,
-        "request_three_d_secure": "automatic",
-    }
-    options: Doc = {"card": card, "sepa_debit": {}}
-    return {kind: options[kind] for kind in types}
+def options_of(types: list[str], sent: Doc) -> Doc:
+    """The options of each payment method type: what was sent over what is usual."""
+    card = {"installments": None, "mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
+    usual: Doc = {"card": card, "sepa_debit": {}}
+    return {kind: {**usual[kind], **(sent.get(kind) or {})} for kind in types}
 
 
 def _check(work: Work, params: Doc) -> None:

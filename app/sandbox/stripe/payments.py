@@ -85,7 +85,7 @@ def _ask(work: Work, intent: Doc, method: Doc, return_url: str | None) -> Doc:
 
 
 def _take(work: Work, intent: Doc, method: Doc, *, authenticated: bool) -> Doc:
-    manual = intent["capture_method"] == "manual"
+    manual = _is_manual(intent)
     if method["customer"] is None and intent["customer"] and intent["setup_future_usage"]:
         method = payment_methods.attach(work, method, work.get("customer", intent["customer"]))
     charge = charges.new_charge(
@@ -105,6 +105,12 @@ def _take(work: Work, intent: Doc, method: Doc, *, authenticated: bool) -> Doc:
     intent = work.change(intent, {**done, "status": "succeeded", "amount_received": intent["amount"]})
     work.emit("payment_intent.succeeded", intent)
     return intent
+
+
+def _is_manual(intent: Doc) -> bool:
+    """Whether the money is only held at first: said of the intent, or of cards alone."""
+    card = intent["payment_method_options"].get("card", {})
+    return "manual" in (intent["capture_method"], card.get("capture_method"))
 
 
 def booked(work: Work, intent: Doc) -> None:

@@ -123,6 +123,10 @@ class Store:
         """Mark an object as deleted; it stays readable for those who ask for it by id."""
         self.db.execute("UPDATE objects SET gone = 1 WHERE id = ?", (object_id,))
 
+    def unbury(self, object_id: str) -> None:
+        """Take back a deletion."""
+        self.db.execute("UPDATE objects SET gone = 0 WHERE id = ?", (object_id,))
+
     def get(self, object_id: str) -> Record | None:
         """One object by id, deleted ones too."""
         row = self.db.execute("SELECT doc, hidden, gone FROM objects WHERE id = ?", (object_id,)).fetchone()

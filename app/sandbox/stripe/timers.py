@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from app.sandbox.stripe.store import Store
 from app.sandbox.stripe.work import Account, Work
+
+log = logging.getLogger(__name__)
 
 RINGERS: dict[str, Callable[[Work, str], None]] = {}
 
@@ -32,9 +35,14 @@ def ring(account: Account) -> None:
         "SELECT id, kind, subject FROM timers WHERE due <= ? ORDER BY due, id", (account.clock.precise(),)
     ).fetchall()
     for row in rows:
-        with account.store.transaction():
+        try:
+            with account.store.transaction():
+                account.store.db.execute("DELETE FROM timers WHERE id = ?", (row["id"],))
+                RINGERS[row["kind"]](account.work(), row["subject"])
+        except Exception:
+            # It would fail again and hold up all others.
+            log.exception("The local Stripe could not do %s to %s; it is given up.", row["kind"], row["subject"])
             account.store.db.execute("DELETE FROM timers WHERE id = ?", (row["id"],))
-            RINGERS[row["kind"]](account.work(), row["subject"])
 
 
 def next_due(store: Store) -> float | None:

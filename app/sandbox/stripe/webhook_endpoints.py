@@ -71,6 +71,7 @@ def configure(work: Work, wanted: Sequence[tuple[str, str]]) -> None:
             work.insert(_new(work, endpoint_id, params), hidden={"secret": secret, "configured": True})
         else:
             work.store.save({**record.doc, "status": "enabled"}, {**record.hidden, "secret": secret})
+            work.store.unbury(endpoint_id)
     for doc in work.store.find("webhook_endpoint"):
         if work.hidden(doc["id"]).get("configured") and doc["id"] not in kept:
             work.change(doc, {"status": "disabled"})

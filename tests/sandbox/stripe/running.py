@@ -155,7 +155,10 @@ def an_inbox() -> Iterator[Inbox]:
         def log_message(self, *ignored: Any) -> None:
             """Tests speak for themselves."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128
+
+    server = Server(("127.0.0.1", 0), Handler)
     inbox.url = f"http://127.0.0.1:{server.server_port}/webhooks/stripe"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

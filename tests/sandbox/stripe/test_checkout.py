@@ -547,3 +547,21 @@ def test_another_site_cannot_press_the_buttons(server: Running, a_session: Any) 
     headers = {"Sec-Fetch-Site": "cross-site"}
     assert httpx.post(a_session().url, data={}, headers=headers).status_code == 403
     assert httpx.post(f"{server.url}/_sandbox/behaviour", data={}, headers=headers).status_code == 403
+
+
+def test_a_customer_is_kept_up_to_date_when_asked(server: Running, client: stripe.StripeClient, a_session: Any) -> None:
+    ines = client.v1.customers.create({"email": "ines@example.com", "name": "Ines"})
+    session = a_session(
+        customer=ines.id, customer_update={"name": "auto", "address": "auto"}, billing_address_collection="required"
+    )
+    address = {"line1": "Ilica 41", "city": "Zagreb", "postal_code": "10000", "country": "HR"}
+    assert server.buy(session, name="Ines Kovač", **address).status_code == 303
+    kept = client.v1.customers.retrieve(ines.id)
+    assert (kept.name, kept.address.city) == ("Ines Kovač", "Zagreb")
+
+
+def test_money_can_be_held_for_cards_alone(server: Running, client: stripe.StripeClient, a_session: Any) -> None:
+    session = a_session(payment_method_options={"card": {"capture_method": "manual"}}, expand=["payment_intent"])
+    server.buy(session)
+    paid = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
+    assert paid.payment_intent.status == "requires_capture"
