@@ -87,6 +87,12 @@ async def perform_refund(refund_id: int) -> None:
     await refunds.perform(refund_id)
 
 
+@queue.job(attempts=8)
+async def give_back_second_payment(order_id: int, payment_id: str, amount_minor: int) -> None:
+    """Give back a payment for an order that another payment had paid; safe to repeat."""
+    await refunds.give_back_second(order_id, payment_id, amount_minor)
+
+
 @queue.job(attempts=5)
 async def close_replaced(order_id: int) -> None:
     """Close the payment pages of earlier orders from the same cart."""
@@ -103,6 +109,9 @@ async def finish_refunds() -> None:
         except payments.Unavailable:
             log.warning("refund waits", refund=refund.public_id)
             return
+        except Exception as error:
+            # One refund that cannot be finished must not keep all others from it.
+            log.error("refund not finished", refund=refund.public_id, error=type(error).__name__, exc_info=error)
 
 
 @queue.every("*/10 * * * *")
