@@ -5,7 +5,7 @@ from datetime import timedelta
 import structlog
 
 from app.commerce import carts, checkouts, letters, orders, refunds, stripe_events
-from app.commerce.events import OrderFlagged, OrderPaid, OrderRefunded
+from app.commerce.events import OrderFailed, OrderFlagged, OrderPaid, OrderRefunded
 from app.commerce.queries import carts as cart_queries
 from app.commerce.queries import orders as order_queries
 from app.commerce.queries import refunds as refund_queries
@@ -55,6 +55,12 @@ async def look_up_payment(event: OrderPaid) -> None:
         await order_queries.set_method(order.id, payment.method)
     for refund in payment.refunds:
         await refunds.record(order.id, refund)
+
+
+@events.on(OrderFailed)
+async def mail_failure(event: OrderFailed) -> None:
+    """Tell the buyer that the bank did not pay."""
+    await letters.tell_of_failure(event.order_id)
 
 
 @events.on(OrderFlagged)

@@ -11,7 +11,7 @@ from app.access import entitlements
 from app.accounts import users
 from app.commerce import refunds, timeline
 from app.commerce.events import OrderFailed, OrderFlagged, OrderPaid
-from app.commerce.models import OPEN_STATES, Buyer, Order, OrderItem, Quote, Received, mismatch
+from app.commerce.models import OPEN_STATES, Buyer, Order, OrderFile, OrderItem, Quote, Received, mismatch
 from app.commerce.queries import carts as cart_queries
 from app.commerce.queries import orders as queries
 from app.commerce.refunds import request as refund
@@ -22,6 +22,7 @@ from app.core.ids import public_id
 
 __all__ = [
     "accept",
+    "file",
     "find",
     "find_by_public_id",
     "find_for_buyer",
@@ -48,6 +49,11 @@ async def find(order_id: int) -> Order | None:
 async def find_by_public_id(order_public_id: str) -> Order | None:
     """The order with this public id, whoever's it is, or None."""
     return await queries.order_by_public_id(order_public_id)
+
+
+async def file(order_public_id: str) -> OrderFile | None:
+    """The order with what is known of its buyer, for the back office."""
+    return await queries.order_file(order_public_id)
 
 
 async def items_of(order: Order) -> list[OrderItem]:

@@ -27,6 +27,9 @@ _TAGS = {
 }  # fmt: skip
 
 
+_OWN_TABLE = '<table class="table">'
+
+
 def render(markdown: str) -> str:
     """Clean HTML of a CommonMark text with tables. Its topmost headings are h2: the page has the h1."""
     tokens = _parser().parse(markdown)
@@ -46,10 +49,16 @@ def render(markdown: str) -> str:
         link_rel="noopener noreferrer",
     )
     # A wide table scrolls by itself, by keyboard too. Text cannot hold a bare "<", so only our own tables match.
-    scroll = f'<div class="table-scroll" role="region" aria-label="{_("Table")}" tabindex="0">'
-    return clean.replace('<table class="table">', f'{scroll}<table class="table">').replace(
-        "</table>", "</table></div>"
-    )
+    parts = clean.split(_OWN_TABLE)
+    scrolls = (_scroll(number, len(parts) - 1) + _OWN_TABLE for number in range(1, len(parts)))
+    drawn = parts[0] + "".join(scroll + part for scroll, part in zip(scrolls, parts[1:], strict=True))
+    return drawn.replace("</table>", "</table></div>")
+
+
+def _scroll(number: int, count: int) -> str:
+    """The frame of a table. Where there are several, each has a name of its own: readers list them."""
+    label = _("Table") if count == 1 else _("Table %(number)s", number=number)
+    return f'<div class="table-scroll" role="region" aria-label="{label}" tabindex="0">'
 
 
 @cache

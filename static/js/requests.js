@@ -20,6 +20,11 @@
     } else {
       const said = place?.querySelector?.("[data-announce]")?.textContent.trim();
       if (said && $("announce")) $("announce").textContent = said;
+      // What was pressed is gone with its row: the keyboard goes on from the part that took its place.
+      if (place && document.activeElement === document.body && ["submit", "click"].includes(ctx.sourceEvent?.type)) {
+        place.tabIndex = -1;
+        place.focus({ preventScroll: true });
+      }
       // What was wrong has been put right.
       $("notices")?.querySelectorAll(".notice--bad").forEach((notice) => notice.remove());
     }

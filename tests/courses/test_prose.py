@@ -100,6 +100,11 @@ def test_tables_scroll_and_set_figures_to_the_right() -> None:
     assert "style" not in drawn
 
 
+def test_several_tables_have_names_of_their_own() -> None:
+    one = "| A | B |\n|---|---|\n| 1 | 2 |\n\nWords.\n\n"
+    assert re.findall(r'aria-label="([^"]+)"', prose.render(one * 3)) == ["Table 1", "Table 2", "Table 3"]
+
+
 def test_an_own_picture_stays_and_another_becomes_its_words() -> None:
     drawn = prose.render("![A low](/media/abc/low.png) and ![spy](https://spy.example/x.gif)")
     assert re.search(r'<img [^>]*src="/media/abc/low.png"', drawn)

@@ -49,7 +49,8 @@ async def lesson_page(
     form = form or LessonForm(data=lesson_data(lesson))
     keys = [key for key in (lesson.video_id, lesson.captions_id, lesson.poster_id) if key is not None]
     kept = await uploads.find_many(keys)
-    picture = await uploads.find_by_public_id(request.args.get("picture", ""))
+    named = request.args.get("picture", "")
+    picture = await uploads.find_by_public_id(named) if named else None
     forms = {role: FileForm() for role in ("video", "captions", "poster")}
     return await page(
         "courses/admin/lesson.html",

@@ -1,0 +1,69 @@
+"""The whole school as bin/run starts it, on free ports, with a small demo school and servers that are thrown away."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.sandbox.run import School, parse
+from app.sandbox.state import demo_people
+from tests import servers
+from tests.bare.machine import free_port
+
+MEMBERS = 60
+OWNER_ALERTS = "alerts@meridian.example"
+
+
+class SmallSchool(School):
+    """The school of bin/run with fewer members, so that it is ready in seconds."""
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "log"
+
+    @property
+    def database_url(self) -> str:
+        return self.env["DATABASE_URL"]
+
+    def password_of(self, role: str) -> tuple[str, str]:
+        """Address and password of one of the demo school's people: owner, instructor, support, member."""
+        (found,) = [person for person in demo_people(self.data) if person.role == role]
+        return found.email, found.password
+
+    def _command(self, name: str) -> None:
+        words = ["--members", str(MEMBERS)] if name == "seed" else []
+        child = self._child(name, ["app", name, *words])
+        child.start()
+        assert child.wait(self.watch) == 0, f"{name} failed: {child.last_words()}"
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[SmallSchool]:
+    """Start PostgreSQL, Redis, web, worker and the local services; stop them at the end.
+
+    E2E_RUNNING="8000 var" instead uses what `TRUSTED_PROXIES=1 ADMIN_EMAIL=… bin/run --port 8000 --data var` started
+    (with its DATABASE_URL): to write a journey without waiting for a school each time.
+    """
+    if already := os.environ.get("E2E_RUNNING"):
+        port, _, data = already.partition(" ")
+        env = {"DATABASE_URL": os.environ.get("DATABASE_URL", "")}
+        yield SmallSchool(parse(["--port", port, "--data", data]), env)
+        return
+    with servers.running() as found:
+        env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        env |= {
+            "DATABASE_URL": found.database_url,
+            "DATABASE_URL_UNPOOLED": found.database_url,
+            "REDIS_URL": found.redis_url,
+            "ADMIN_EMAIL": OWNER_ALERTS,
+            # Each browser says where it comes from, so that limits meant for one visitor do not add up over all tests.
+            "TRUSTED_PROXIES": "1",
+        }
+        school = SmallSchool(parse(["--port", str(free_port()), "--data", str(folder), "--workers", "2"]), env)
+        try:
+            school.start()
+            yield school
+        finally:
+            school.stop()

@@ -1,0 +1,33 @@
+"""Somebody looks where they are signed in, and signs another device out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from e2e.people import People
+from e2e.visitor import Visitor
+
+
+def test_a_device_is_signed_out_from_another_browser(
+    visitor: Visitor, visit: Callable[..., Visitor], people: People
+) -> None:
+    sven = people.member("Sven Sand")
+    phone = visit(width=375)
+    phone.sign_in(sven)
+    visitor.sign_in(sven)
+    visitor.open("/account/sessions")
+    rows = visitor.page.locator(".keyring__row")
+    expect(rows).to_have_count(2)
+    other = rows.filter(has_not_text="This one")
+    other.get_by_role("button", name=re.compile("Sign out")).click()
+    expect(rows).to_have_count(1)
+    expect(visitor.page.get_by_text("This one")).to_be_visible()
+    visitor.look()
+    phone.page.goto("/account")
+    phone.is_at("/login?next=/account")
+    phone.look()
+    visitor.open("/account")
+    visitor.sees("Your account", level=1)
