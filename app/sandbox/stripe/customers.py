@@ -138,7 +138,7 @@ def update_customer(call: Call) -> Doc:
         changes["invoice_settings"] = _invoice_settings(doc["invoice_settings"], params["invoice_settings"])
     if "tax_exempt" in params:
         changes["tax_exempt"] = params["tax_exempt"] or "none"
-    return call.change(doc, changes, event="customer.updated")
+    return call.change(doc, changes, event="customer.updated", absent=("business_name", "individual_name"))
 
 
 @operation("DELETE", "/v1/customers/{id}", CustomerDeleteParams)

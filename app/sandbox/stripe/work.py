@@ -80,9 +80,10 @@ class Work:
         record = self.store.get(object_id)
         return {} if record is None else record.hidden
 
-    def change(self, doc: Doc, changes: Doc, *, event: str | None = None) -> Doc:
-        """Set fields of an object. The event is left out when nothing changed."""
+    def change(self, doc: Doc, changes: Doc, *, event: str | None = None, absent: tuple[str, ...] = ()) -> Doc:
+        """Set fields of an object; `absent` ones are left out rather than null. No change, no event."""
         changed = {**doc, **changes}
+        changed = {name: value for name, value in changed.items() if value is not None or name not in absent}
         previous = difference(doc, changed)
         if not previous:
             return doc
