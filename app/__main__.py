@@ -4,6 +4,10 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
 
 from app.config import Config, ConfigError
 
@@ -16,7 +20,11 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
-    return int(options.run(config, options) or 0)
+    try:
+        return int(options.run(config, options) or 0)
+    except CannotStart as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def run_web(config: Config, options: argparse.Namespace) -> None:
     """Replace this process by granian, which respawns a worker that dies and stops gracefully."""
+    asyncio.run(_check_database(config))
     workers = options.workers or config.web_concurrency
     command = [sys.executable, "-m", "granian", "app.asgi:app", "--interface", "asgi"]
     command += ["--host", options.host, "--port", str(options.port), "--workers", str(workers)]
@@ -51,40 +60,27 @@ def run_web(config: Config, options: argparse.Namespace) -> None:
 
 def run_worker(config: Config, options: argparse.Namespace) -> None:
     """Work until told to stop."""
-    from app import create_app, start, stop
     from app.core import worker
 
     async def work() -> None:
-        app = create_app(config)
-        await start(config)
-        try:
-            async with app.app_context():
-                await worker.run(config.database_url_unpooled.reveal(), concurrency=config.worker_concurrency)
-        finally:
-            await stop()
+        async with _application(config):
+            await worker.run(config.database_url_unpooled.reveal(), concurrency=config.worker_concurrency)
 
     asyncio.run(work())
 
 
 def run_migrate(config: Config, options: argparse.Namespace) -> int:
     """Apply what is pending and print it."""
-    from app import start, stop
     from app.core import migrations
 
     async def migrate() -> int:
-        try:
-            await start(config, unpooled=True)
-        except OSError as error:
-            print(f"Set DATABASE_URL to a PostgreSQL that answers: {error}", file=sys.stderr)  # noqa: T201
-            return 2
-        try:
-            for name in await migrations.apply():
-                print(f"applied {name}")  # noqa: T201
-        except migrations.MigrationError as error:
-            print(error, file=sys.stderr)  # noqa: T201
-            return 1
-        finally:
-            await stop()
+        async with _connections(config, unpooled=True):
+            try:
+                for name in await migrations.apply():
+                    print(f"applied {name}")  # noqa: T201
+            except migrations.MigrationError as error:
+                print(error, file=sys.stderr)  # noqa: T201
+                return 1
         return 0
 
     return asyncio.run(migrate())
@@ -92,24 +88,18 @@ def run_migrate(config: Config, options: argparse.Namespace) -> int:
 
 def run_seed(config: Config, options: argparse.Namespace) -> None:
     """Fill an empty database with the demo school."""
-    from app import create_app, start, stop
     from app.demo import seed
 
     async def fill() -> None:
-        app = create_app(config)
-        await start(config)
-        try:
-            async with app.app_context():
-                await seed.run(config, members=options.members)
-        finally:
-            await stop()
+        async with _application(config):
+            if not await seed.run(config, members=options.members):
+                print("The database has members already; nothing was changed.")  # noqa: T201
 
     asyncio.run(fill())
 
 
 def run_owner(config: Config, options: argparse.Namespace) -> int:
     """Make the account of an address an owner's; the worker mails the link."""
-    from app import create_app, start, stop
     from app.accounts import people
     from app.web.forms import is_email
 
@@ -117,13 +107,8 @@ def run_owner(config: Config, options: argparse.Namespace) -> int:
         if not is_email(options.email):
             print(f"{options.email} is not an email address", file=sys.stderr)  # noqa: T201
             return 2
-        app = create_app(config)
-        await start(config)
-        try:
-            async with app.app_context():
-                await people.make_owner(options.email)
-        finally:
-            await stop()
+        async with _application(config):
+            await people.make_owner(options.email)
         print(f"{options.email} owns the school; the link to set a password is in the mail")  # noqa: T201
         return 0
 
@@ -132,23 +117,59 @@ def run_owner(config: Config, options: argparse.Namespace) -> int:
 
 def run_doctor(config: Config, options: argparse.Namespace) -> int:
     """Print what answers and what does not."""
-    from app import start, stop
     from app.core import db, health
 
     async def examine() -> int:
-        try:
-            await start(config)
-        except OSError as error:
-            print(f"database: away ({error})")  # noqa: T201
-            return 1
-        async with db.hold():
+        async with _connections(config), db.hold():
             report = await health.readiness()
-        await stop()
         for name, state in report.items():
             print(f"{name}: {state}")  # noqa: T201
         return 0 if report["database"] == "ok" else 1
 
     return asyncio.run(examine())
+
+
+class CannotStart(Exception):
+    """A process cannot do its work; the message is one sentence that says what to set."""
+
+
+@asynccontextmanager
+async def _application(config: Config) -> AsyncIterator[None]:
+    """The whole product, connected, as the surroundings of a command."""
+    from app import create_app
+
+    app = create_app(config)
+    async with _connections(config), app.app_context():
+        yield
+
+
+@asynccontextmanager
+async def _connections(config: Config, *, unpooled: bool = False) -> AsyncIterator[None]:
+    """The connections of a process. Raises CannotStart when the database does not answer."""
+    from app import start, stop
+
+    try:
+        await start(config, unpooled=unpooled)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise _no_database(error) from error
+    try:
+        yield
+    finally:
+        await stop()
+
+
+async def _check_database(config: Config) -> None:
+    """Connect once. Raises CannotStart, so that a web process does not begin only to refuse everybody."""
+    try:
+        connection = await asyncpg.connect(config.database_url.reveal(), timeout=10)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise _no_database(error) from error
+    await connection.close()
+
+
+def _no_database(error: Exception) -> CannotStart:
+    reason = str(error).split("\n")[0] or type(error).__name__
+    return CannotStart(f"Set DATABASE_URL to a PostgreSQL that answers; this one says: {reason}.")
 
 
 if __name__ == "__main__":

@@ -192,12 +192,22 @@ async def reconcile(*, older_than: timedelta, limit: int = 200) -> int:
     """Ask the payment service about orders that wait for long (a webhook was lost); how many were looked at."""
     waiting = await queries.waiting(clock.now() - older_than, limit)
     for order in waiting:
-        if order.stripe_session_id is not None:
-            checkout = await payments.gateway().find_checkout(order.stripe_session_id)
-            if checkout is None:
-                await orders.mark_expired(order.id, told_by="reconciliation")
-            else:
-                await settle(order, checkout, told_by="reconciliation")
-        elif clock.now() - order.created_at > (CONFIRMATION_LIFETIME if order.is_free else CHECKOUT_LIFETIME):
-            await orders.mark_expired(order.id, told_by="reconciliation")
+        try:
+            await _reconcile(order)
+        except payments.Unavailable:
+            raise
+        except Exception as error:
+            # One order that cannot be settled must not keep all younger ones from it.
+            log.error("order not reconciled", order=order.public_id, error=type(error).__name__, exc_info=error)
     return len(waiting)
+
+
+async def _reconcile(order: Order) -> None:
+    if order.stripe_session_id is not None:
+        checkout = await payments.gateway().find_checkout(order.stripe_session_id)
+        if checkout is None:
+            await orders.mark_expired(order.id, told_by="reconciliation")
+        else:
+            await settle(order, checkout, told_by="reconciliation")
+    elif clock.now() - order.created_at > (CONFIRMATION_LIFETIME if order.is_free else CHECKOUT_LIFETIME):
+        await orders.mark_expired(order.id, told_by="reconciliation")

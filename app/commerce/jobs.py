@@ -5,7 +5,7 @@ from datetime import timedelta
 import structlog
 
 from app.commerce import carts, checkouts, letters, orders, refunds, stripe_events
-from app.commerce.events import OrderFlagged, OrderPaid, OrderRefunded
+from app.commerce.events import OrderFailed, OrderFlagged, OrderPaid, OrderRefunded
 from app.commerce.queries import carts as cart_queries
 from app.commerce.queries import orders as order_queries
 from app.commerce.queries import refunds as refund_queries
@@ -57,6 +57,12 @@ async def look_up_payment(event: OrderPaid) -> None:
         await refunds.record(order.id, refund)
 
 
+@events.on(OrderFailed)
+async def mail_failure(event: OrderFailed) -> None:
+    """Tell the buyer that the bank did not pay."""
+    await letters.tell_of_failure(event.order_id)
+
+
 @events.on(OrderFlagged)
 async def alert_owner_of_flag(event: OrderFlagged) -> None:
     """Tell the owner that a payment does not fit its order."""
@@ -81,6 +87,12 @@ async def perform_refund(refund_id: int) -> None:
     await refunds.perform(refund_id)
 
 
+@queue.job(attempts=8)
+async def give_back_second_payment(order_id: int, payment_id: str, amount_minor: int) -> None:
+    """Give back a payment for an order that another payment had paid; safe to repeat."""
+    await refunds.give_back_second(order_id, payment_id, amount_minor)
+
+
 @queue.job(attempts=5)
 async def close_replaced(order_id: int) -> None:
     """Close the payment pages of earlier orders from the same cart."""
@@ -97,6 +109,9 @@ async def finish_refunds() -> None:
         except payments.Unavailable:
             log.warning("refund waits", refund=refund.public_id)
             return
+        except Exception as error:
+            # One refund that cannot be finished must not keep all others from it.
+            log.error("refund not finished", refund=refund.public_id, error=type(error).__name__, exc_info=error)
 
 
 @queue.every("*/10 * * * *")

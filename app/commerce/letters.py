@@ -69,6 +69,13 @@ async def tell_owner_of_flag(order_id: int) -> None:
         await mail.send(_owner, "commerce/owner_flagged_order", context, fact=f"order:{order.id}:flag:{order.flag}")
 
 
+async def tell_of_failure(order_id: int) -> None:
+    """A payment that the bank refused days later, to the buyer, who is no longer looking at a page."""
+    order = await order_queries.order(order_id)
+    if order is not None and order.state == "failed":
+        await mail.send(order.email, "commerce/payment_failed", await _facts(order), fact=f"order:{order.id}:failed")
+
+
 async def confirm_refund(refund_id: int) -> None:
     """Money on its way back, to the buyer."""
     refund, order = await _refund(refund_id)

@@ -172,6 +172,30 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderFile(Order):
+    """An order with what the back office says about its buyer; without an account all of that is empty."""
+
+    customer_id: str | None
+    customer_name: str | None
+    customer_email: str | None
+    customer_since: datetime | None
+    orders: int
+    spent_minor: int
+    currencies: int
+    refunded_orders: int
+    # Given back or on its way: what is left of the order can still be refunded.
+    promised_minor: int
+
+    @property
+    def left_minor(self) -> int:
+        return self.total_minor - self.promised_minor if self.is_paid else 0
+
+    @property
+    def on_its_way_minor(self) -> int:
+        return max(0, self.promised_minor - self.refunded_minor)
+
+
+@dataclass(frozen=True, slots=True)
 class OrderItem:
     """A line of an order, as sold: later changes of the product do not change it."""
 
@@ -184,6 +208,10 @@ class OrderItem:
     course_slug: str | None
     plate: str
     plate_ground: str
+    # What it opened, if it did.
+    starts_at: datetime | None
+    ends_at: datetime | None
+    access_closed_at: datetime | None
 
     @property
     def art(self) -> str:

@@ -11,17 +11,18 @@ from app.access import entitlements
 from app.accounts import users
 from app.commerce import refunds, timeline
 from app.commerce.events import OrderFailed, OrderFlagged, OrderPaid
-from app.commerce.models import OPEN_STATES, Buyer, Order, OrderItem, Quote, Received, mismatch
+from app.commerce.models import OPEN_STATES, Buyer, Order, OrderFile, OrderItem, Quote, Received, mismatch
 from app.commerce.queries import carts as cart_queries
 from app.commerce.queries import orders as queries
 from app.commerce.refunds import request as refund
-from app.core import audit, clock, db, events
+from app.core import audit, clock, db, events, queue
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 
 __all__ = [
     "accept",
+    "file",
     "find",
     "find_by_public_id",
     "find_for_buyer",
@@ -48,6 +49,11 @@ async def find(order_id: int) -> Order | None:
 async def find_by_public_id(order_public_id: str) -> Order | None:
     """The order with this public id, whoever's it is, or None."""
     return await queries.order_by_public_id(order_public_id)
+
+
+async def file(order_public_id: str) -> OrderFile | None:
+    """The order with what is known of its buyer, for the back office."""
+    return await queries.order_file(order_public_id)
 
 
 async def items_of(order: Order) -> list[OrderItem]:
@@ -125,13 +131,16 @@ async def place(quote: Quote, buyer: Buyer, *, cart_id: int | None) -> Order:
 async def mark_paid(order_id: int, received: Received) -> bool:
     """Book a payment: the order is paid, its buyer has an account, every line is open, the cart is lighter.
 
-    One transaction, and only the first call does it: False afterwards. A payment of another amount or currency pays
+    One transaction, and only the first call does it: False afterwards, and a second payment goes back. A payment of another amount or currency pays
     nothing: the order is flagged for a person. What the buyer had for good already (two tabs, both paid) is not
     granted again: its price goes back by itself. Publishes OrderPaid, or OrderFlagged.
     """
     async with db.transaction():
         order = await _locked(order_id)
         if order.is_paid:
+            if order.stripe_payment_intent_id and received.payment_id not in ("", order.stripe_payment_intent_id):
+                await _give_back_second(order, received)
+                return False
             await queries.note_payment(order_id, session_id=received.session_id, payment_id=received.payment_id)
             return False
         wrong = mismatch(order, received)
@@ -142,6 +151,15 @@ async def mark_paid(order_id: int, received: Received) -> bool:
         await _fulfil(order, session_id=received.session_id, payment_id=received.payment_id)
     log.info("order paid", order=order.public_id, told_by=received.told_by)
     return True
+
+
+async def _give_back_second(order: Order, received: Received) -> None:
+    """Two payment pages of one order were open and both were paid: the later payment goes back."""
+    if not await timeline.note_once(order.id, "paid_again", told_by=received.payment_id, amount=received.amount_minor):
+        return
+    arguments = {"order_id": order.id, "payment_id": received.payment_id, "amount_minor": received.amount_minor}
+    await queue.enqueue_named([("commerce.give_back_second_payment", arguments)])
+    log.error("order paid a second time", order=order.public_id, payment=received.payment_id)
 
 
 async def accept(order: Order) -> None:

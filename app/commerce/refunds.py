@@ -63,6 +63,14 @@ async def give_back_later(order: Order, amount_minor: int, *, reason: str) -> No
         await _insert(order, amount_minor, reason=reason, ref=public_id(), requested_by=None)
 
 
+async def give_back_second(order_id: int, payment_id: str, amount_minor: int) -> None:
+    """Give back a second payment for a paid order, whole; the order and what it opened stay as they are."""
+    await payments.gateway().refund(
+        payment_id, amount_minor, reference="second", reason="duplicate", idempotency_key=f"second:{payment_id}"
+    )
+    await timeline.note_once(order_id, "second_given_back", told_by=payment_id, amount=amount_minor)
+
+
 async def _insert(order: Order, amount_minor: int, *, reason: str, ref: str, requested_by: int | None) -> Refund:
     refund_id = await queries.insert(
         public_id=ref,

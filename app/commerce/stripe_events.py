@@ -18,6 +18,7 @@ Handler = Callable[[dict[str, Any], str], Awaitable[str]]
 HANDLED = ""
 UNKNOWN_KIND = "This kind of event is not used."
 UNKNOWN_ORDER = "No order of this school belongs to it."
+OTHER_PAYMENT = "It is about a second payment, not the one that paid the order."
 
 
 async def handle(kind: str, payload: dict[str, Any]) -> str:
@@ -75,6 +76,8 @@ async def _charge_refunded(found: dict[str, Any], event_id: str) -> str:
     order = await _order_of(found, payment_id=payment_id)
     if order is None:
         return UNKNOWN_ORDER
+    if _is_of_another_payment(order, payment_id):
+        return OTHER_PAYMENT
     listed = (found.get("refunds") or {}).get("data")
     told = (
         [payments.as_refund(item) for item in listed] if listed else await payments.gateway().list_refunds(payment_id)
@@ -86,11 +89,20 @@ async def _charge_refunded(found: dict[str, Any], event_id: str) -> str:
 
 async def _refund(found: dict[str, Any], event_id: str) -> str:
     """`refund.created`, `.updated`, `.failed`: ours, or made in Stripe's dashboard."""
-    order = await _order_of(found, payment_id=id_of(found.get("payment_intent")))
+    payment_id = id_of(found.get("payment_intent"))
+    order = await _order_of(found, payment_id=payment_id)
     if order is None:
         return UNKNOWN_ORDER
+    if _is_of_another_payment(order, payment_id):
+        return OTHER_PAYMENT
     await refunds.record(order.id, payments.as_refund(found))
     return HANDLED
+
+
+def _is_of_another_payment(order: Order, payment_id: str) -> bool:
+    """Money that went back from a second payment takes nothing away from the first."""
+    ours = order.stripe_payment_intent_id
+    return order.is_paid and ours is not None and payment_id not in ("", ours)
 
 
 _HANDLERS: dict[str, Handler] = {

@@ -65,6 +65,8 @@ def _what(event: OrderEvent, order: Order) -> str:
         "paid": _("Paid %(amount)s, and what it opens is open", amount=amount)
         if order.total_minor
         else _("Free, and open"),
+        "paid_again": _("Paid a second time, %(amount)s. The second payment goes back", amount=amount),
+        "second_given_back": _("The second payment of %(amount)s went back", amount=amount),
         "account": _("An account was made for the buyer") if detail.get("made") else _("Put into the buyer's account"),
         "bought_twice": _("Already owned: %(titles)s. The price goes back", titles=", ".join(event.titles)),
         "flagged": _("Payment does not fit: %(why)s", why=detail.get("why", "")),

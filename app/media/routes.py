@@ -10,6 +10,7 @@ from app.gateways.storage import disposition
 from app.media import ranges, shelf, uploads
 from app.media.models import Upload
 from app.web.guards import public
+from app.web.request import user
 
 routes = Blueprint("media", __name__)
 
@@ -24,20 +25,23 @@ async def show_upload(public_id: str, file_name: str) -> Response:
     upload = await uploads.find_by_public_id(public_id)
     if upload is None or upload.file_name != file_name:
         raise NotFound
-    seconds = 0
+    seconds, cache = 0, _PUBLIC_CACHE
     if not upload.is_public:
-        left = uploads.opens(upload, request.args.get("token", ""))
-        if left is None:
+        person = user()
+        found = await uploads.opens(upload, request.args.get("token", ""), person.id if person is not None else None)
+        if found is None:
             raise NotFound
-        if left == 0:
+        if found.seconds == 0:
             raise Forbidden(_("This address is no longer good. Open the page that showed it again."))
-        seconds = left
+        seconds = found.seconds
+        # What a course holds is asked for each time: access that ends, ends at once.
+        cache = f"private, max-age={seconds}" if found.may_be_kept else "private, no-cache"
     # Captions come from our own host: a track of another one is refused without CORS.
-    elsewhere = None if upload.kind == "captions" else _elsewhere(upload, seconds)
-    return elsewhere or _answer(upload, seconds)
+    elsewhere = None if upload.kind == "captions" else _elsewhere(upload, seconds, cache)
+    return elsewhere or _answer(upload, cache)
 
 
-def _elsewhere(upload: Upload, seconds: int) -> Response | None:
+def _elsewhere(upload: Upload, seconds: int, cache: str) -> Response | None:
     address = shelf.storage().address(
         upload.storage_key,
         expires=timedelta(seconds=seconds) if seconds else timedelta(hours=1),
@@ -48,11 +52,13 @@ def _elsewhere(upload: Upload, seconds: int) -> Response | None:
     if address is None:
         return None
     kept = min(seconds or 3600, 3600) // 2
-    return Response(b"", 302, {"Location": address, "Cache-Control": f"private, max-age={kept}"})
+    if "no-cache" not in cache:
+        cache = f"private, max-age={kept}"
+    return Response(b"", 302, {"Location": address, "Cache-Control": cache})
 
 
-def _answer(upload: Upload, seconds: int) -> Response:
-    headers = _headers(upload, seconds)
+def _answer(upload: Upload, cache: str) -> Response:
+    headers = _headers(upload, cache)
     etag = headers["ETag"]
     if etag in [tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")]:
         return Response(b"", 304, headers)
@@ -74,13 +80,13 @@ def _answer(upload: Upload, seconds: int) -> Response:
     return response
 
 
-def _headers(upload: Upload, seconds: int) -> dict[str, str]:
+def _headers(upload: Upload, cache: str) -> dict[str, str]:
     return {
         "Content-Type": upload.content_type,
         "Content-Disposition": disposition(upload.file_name, inline=upload.kind in _SHOWN),
         "ETag": f'"{upload.checksum[:32]}"',
         "Accept-Ranges": "bytes",
-        "Cache-Control": _PUBLIC_CACHE if upload.is_public else f"private, max-age={seconds}",
+        "Cache-Control": cache,
         # Opened by itself, a file is nothing but itself: no script, no form, no origin.
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "X-Content-Type-Options": "nosniff",

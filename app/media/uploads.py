@@ -1,7 +1,8 @@
 """Files that people upload: kept, found, given an address, removed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import BinaryIO
 from urllib.parse import quote
@@ -18,6 +19,16 @@ LIFETIME = timedelta(hours=12)
 IMAGE_BODY = LIMITS["image"] + LIMITS["captions"]
 VIDEO_BODY = LIMITS["video"] + LIMITS["image"] + 2 * LIMITS["captions"]
 _PURPOSE = "media"
+
+_admits: Callable[[int, int], Awaitable[bool]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """For how many seconds a file is open (0: not any more), and whether the browser may keep it without asking again."""
+
+    seconds: int
+    may_be_kept: bool = False
 
 
 async def store(
@@ -126,12 +137,15 @@ async def remove(upload_id: int) -> None:
             await queue.enqueue(jobs.erase_bytes, storage_key=key)
 
 
-def address(upload: Upload, *, lifetime: timedelta = LIFETIME) -> str:
-    """Where a browser gets the file: for good when it is public, else signed and good for `lifetime`."""
+def address(upload: Upload, *, lifetime: timedelta = LIFETIME, learner: tuple[int, int] | None = None) -> str:
+    """Where a browser gets the file: for good when it is public, else signed and good for `lifetime`.
+
+    With `learner`, a person and a course, it opens for that person only, and only while the course is open to them.
+    """
     if upload.is_public:
         return shelf.storage().public_address(upload.storage_key) or path(upload)
     expires = int((clock.now() + lifetime).timestamp())
-    return f"{path(upload)}?token={tokens.sign([upload.id, expires], _PURPOSE)}"
+    return f"{path(upload)}?token={tokens.sign([upload.id, expires, *(learner or ())], _PURPOSE)}"
 
 
 def path(upload: Upload) -> str:
@@ -139,9 +153,22 @@ def path(upload: Upload) -> str:
     return f"/media/{upload.public_id}/{quote(upload.file_name, safe='')}"
 
 
-def opens(upload: Upload, token: str) -> int | None:
-    """For how many seconds this token, of an address made by `address`, still opens the file; None if it does not."""
+def admit_by(check: Callable[[int, int], Awaitable[bool]]) -> None:
+    """Say who knows whether a person may use a course now; called once by create_app()."""
+    global _admits
+    _admits = check
+
+
+async def opens(upload: Upload, token: str, person_id: int | None) -> Pass | None:
+    """How far this token, of an address made by `address`, opens the file for this person now; None if it never did."""
     signed = tokens.unsign(token, _PURPOSE) if token else None
     if not isinstance(signed, list) or signed[0] != upload.id:
         return None
-    return max(0, int(signed[1] - clock.now().timestamp()))
+    _upload_id, expires, *learner = signed
+    seconds = max(0, int(expires - clock.now().timestamp()))
+    if not learner:
+        return Pass(seconds, may_be_kept=True)
+    whose, course_id = learner
+    if person_id != whose or _admits is None or not await _admits(whose, course_id):
+        return Pass(0)
+    return Pass(seconds)

@@ -118,6 +118,8 @@ def install(app: Quart) -> None:
     @app.before_request
     async def set_limit() -> None:
         limit = getattr(app.view_functions.get(request.endpoint or ""), "body_limit", None)
+        if request.mimetype != "multipart/form-data":
+            limit = None  # only files go to disk as they come; anything else is held whole
         if limit is not None:
             request.max_content_length = limit
             request.body_timeout = _UPLOAD_SECONDS

@@ -9,7 +9,8 @@ import re
 from typing import Any, TypeVar
 
 from quart import request
-from wtforms import Form, StringField
+from werkzeug.datastructures import MultiDict
+from wtforms import FileField, Form, StringField
 from wtforms.validators import ValidationError
 
 from app.core.errors import Invalid
@@ -96,11 +97,13 @@ def one_of_known(known: set[str]) -> Any:
 
 
 async def submitted(form_class: type[F], **kwargs: Any) -> F:
-    """The form with what was posted (fields and files)."""
-    posted = await request.form
-    files = await request.files
-    if files:
-        from werkzeug.datastructures import CombinedMultiDict
-
-        return form_class(CombinedMultiDict([posted, files]), **kwargs)
-    return form_class(posted, **kwargs)
+    """The form with what was posted: files for its file fields, text for all others, whatever came under their names."""
+    form = form_class(**kwargs)
+    takers = {field.name for field in form if isinstance(field, FileField)}
+    sent: MultiDict[str, Any] = MultiDict()
+    for posted, for_files in ((await request.form, False), (await request.files, True)):
+        for name, values in posted.lists():
+            # A part of a multipart body may have no name at all.
+            if isinstance(name, str) and (name in takers) is for_files:
+                sent.setlist(name, values)
+    return form_class(sent, **kwargs)

@@ -257,7 +257,8 @@ async def test_a_declined_card_leaves_the_order_open_for_another(shop: Shop, cas
     from tests.stripe import DECLINED
 
     refused = await shop.stripe.pay(page, **DECLINED)
-    assert refused.status_code == 422
+    assert refused.status_code != 303
+    assert "declined" in refused.text
     await shop.tell()
     order = await shop.order()
     assert order.state == "pending"

@@ -112,6 +112,28 @@ async def test_the_owner_hears_of_a_payment_that_does_not_fit(shop: Shop, cast: 
     assert "1 EUR came for 24900 EUR" in text
 
 
+async def test_a_bank_that_refuses_days_later_is_told_by_mail(shop: Shop, cast: Cast, config: Config) -> None:
+    await a_course()
+    ann = await cast.ann()
+    order, _page = await an_order(shop, ann)
+    for _ in range(2):
+        await orders.mark_failed(order.id, reason="bank")
+    await queue.drain()
+    message, text, _html = letter(config, "commerce/payment_failed")
+    assert message["Subject"] == f"The payment for your order {order.number} failed"
+    assert "nothing was charged" in text
+    assert "http://localhost/cart" in text
+
+
+async def test_a_page_that_nobody_used_is_not_worth_a_mail(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    ann = await cast.ann()
+    order, _page = await an_order(shop, ann)
+    await orders.mark_expired(order.id)
+    await queue.drain()
+    assert await shop.mails("commerce/payment_failed") == []
+
+
 async def test_the_link_to_a_free_course_is_in_the_mail(shop: Shop, config: Config) -> None:
     await a_course("first", "Your First Chart", price=0)
     await shop.add("first")

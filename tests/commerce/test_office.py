@@ -160,3 +160,21 @@ async def test_a_persons_orders_are_a_panel_and_a_page(shop: Shop, cast: Cast) -
     panel = await answer.get_data(as_text=True)
     assert panel.lstrip().startswith('<section class="office-section" id="orders"')
     assert str(order.number) in panel
+
+
+async def test_the_pages_of_orders_ask_at_most_five_queries(shop: Shop, cast: Cast) -> None:
+    ann, sam = await cast.ann(), await cast.sam()
+    order, _course = await a_sale(shop, ann)
+    for browser, path in (
+        (sam.browser, "/admin/orders"),
+        (sam.browser, f"/admin/orders/{order.public_id}"),
+        (sam.browser, f"/admin/people/{ann.public_id}/orders"),
+        (sam.browser, f"/admin/people/{ann.public_id}/access"),
+        (ann.browser, "/account/orders"),
+        (ann.browser, f"/account/orders/{order.public_id}"),
+        (ann.browser, f"/checkout/success?order={order.public_id}"),
+    ):
+        await browser.get(path)
+        with db.count_queries() as count:
+            assert (await browser.get(path)).status_code == 200
+        assert count.total <= 5, (path, "\n".join(" ".join(sql.split())[:90] for sql in count.statements))

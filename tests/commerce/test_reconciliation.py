@@ -93,3 +93,14 @@ async def test_while_stripe_is_away_nothing_changes(shop: Shop, cast: Cast) -> N
         await checkouts.reconcile(older_than=timedelta(minutes=15))
     assert (await shop.order()).state == "paid"
     await queue.drain()
+
+
+async def test_one_order_that_cannot_be_settled_does_not_keep_the_others_from_it(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    _order, page = await an_order(shop, await cast.bob())
+    await db.run("UPDATE orders SET stripe_session_id = 'no/such', created_at = created_at - interval '1 hour'")
+    _order, page = await an_order(shop, await cast.ann())
+    await shop.pay(page)
+    with clock.shifted(timedelta(minutes=16)):
+        await reconcile()
+    assert (await shop.order()).state == "paid"

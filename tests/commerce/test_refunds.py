@@ -147,6 +147,9 @@ async def test_while_stripe_is_away_a_refund_waits_and_is_made_later(shop: Shop,
     assert "tried again" in await shop.text(f"/admin/orders/{order.public_id}", olga.browser)
     assert (await shop.order()).state == "paid"
     assert await entitlements.allows(ann.id, course.id)
+    page = await shop.text(f"/admin/orders/{order.public_id}", olga.browser)
+    assert "On its way back" in page
+    assert 'id="refund"' not in page
     await queue.drain(ignore_delays=True)
     assert (await shop.order()).state == "refunded"
     assert await sent(shop) == 1

@@ -307,3 +307,30 @@ async def test_an_answer_takes_no_longer_than_storing_does(app: Lectern) -> None
         assert await deliver(app, body, headers) == 200
         times.append(time.perf_counter() - began)
     assert sorted(times)[15] < 0.05
+
+
+async def test_a_second_payment_for_a_paid_order_goes_back_and_takes_nothing_away(shop: Shop, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await shop.add(course.slug, ann.browser)
+    await shop.pay(await shop.check_out(ann.browser))
+    await shop.tell()
+    order = await shop.order()
+    second = await shop.stripe.post(
+        "/v1/payment_intents",
+        **{
+            "amount": order.total_minor,
+            "currency": "eur",
+            "confirm": "true",
+            "payment_method": "pm_card_visa",
+            "metadata[order]": order.public_id,
+        },
+    )
+    assert second.get("status") == "succeeded", second
+    for _again in range(2):
+        await shop.tell()
+    assert (await shop.stripe.get("/v1/refunds", payment_intent=second["id"]))["data"][0]["amount"] == order.total_minor
+    assert (await shop.stripe.get("/v1/refunds", payment_intent=order.stripe_payment_intent_id))["data"] == []
+    assert (await shop.order()).state == "paid"
+    assert await entitlements.allows(ann.id, course.id)
+    kinds = [row.kind for row in await db.many(db.Row, "SELECT kind FROM order_events ORDER BY id")]
+    assert (kinds.count("paid_again"), kinds.count("second_given_back")) == (1, 1)

@@ -1,4 +1,7 @@
 import asyncio
+import html
+import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -7,7 +10,9 @@ from app import Lectern
 from app.access import entitlements
 from app.core import clock, db, queue
 from app.learning import progress
+from app.media import uploads
 from tests.cast import Cast, Person
+from tests.media import files
 from tests.school import MadeCourse, a_course
 
 
@@ -120,6 +125,27 @@ async def test_access_that_is_closed_closes_the_lessons_and_keeps_the_progress(a
     assert "Words of the lesson" not in await body(ann, "/learn/reading-price/lesson-2", 403)
     assert await done_lessons(ann) == 1
     assert "Nothing on your shelf yet" in await body(ann, "/learn")
+
+
+async def test_a_film_is_closed_with_its_course_and_opens_for_nobody_else(app: Lectern, cast: Cast) -> None:
+    ann, bob, course = await cast.ann(), await cast.bob(), await a_course()
+    await give(ann, course)
+    await give(bob, course, "manual:2")
+    film = await uploads.store(io.BytesIO(files.webm()), "stops.webm", kind="video", owner_id=None)
+    await db.run(
+        "UPDATE lessons SET kind = 'video', video_id = :film WHERE id = :id", film=film.id, id=course.lesson_ids[1]
+    )
+    found = re.search(r'"(/media/[^"]+)"', await body(ann, "/learn/reading-price/lesson-2"))
+    assert found is not None
+    address = html.unescape(found[1])
+    answer = await ann.browser.get(address)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert (await bob.browser.get(address)).status_code == 403, "passed on to somebody else"
+    assert (await app.test_client().get(address)).status_code == 403
+    await entitlements.close("manual:1", reason="refunded")
+    assert (await ann.browser.get(address)).status_code == 403
+    assert (await ann.browser.get(address, headers={"If-None-Match": answer.headers["ETag"]})).status_code == 403
 
 
 async def test_access_ends_by_itself(app: Lectern, cast: Cast) -> None:

@@ -56,6 +56,13 @@ async def test_a_route_may_take_more_and_gets_all_of_it(small: Quart) -> None:
     assert (await client.post("/files", data=body, headers=headers)).status_code == 413
 
 
+async def test_more_is_taken_of_files_only(small: Quart) -> None:
+    """Fields are held in memory whole, wherever they are sent."""
+    client = small.test_client()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert (await client.post("/files", data=b"x" * 2000, headers=headers)).status_code == 413
+
+
 async def test_a_body_without_a_length_is_counted_as_it_comes(small: Quart) -> None:
     """Chunked: nothing says beforehand how much will come."""
     body, headers = multipart(6 * bodies.MEGABYTE)

@@ -95,18 +95,3 @@ def product_choices(products: list[Any]) -> list[Choice]:
         )
         for product in products
     ]
-
-
-async def customer(user_id: int) -> db.Row | None:
-    """What the back office says about a buyer: since when, how many orders, how much of one currency, refunds."""
-    return await db.one(
-        db.Row,
-        """
-        SELECT u.public_id, u.name, u.email, u.created_at, count(o.id) AS orders,
-               coalesce(sum(o.total_minor - o.refunded_minor), 0)::bigint AS spent, count(DISTINCT o.currency) AS currencies,
-               count(o.id) FILTER (WHERE o.refunded_minor > 0) AS refunded
-        FROM users u LEFT JOIN orders o ON o.user_id = u.id AND o.paid_at IS NOT NULL
-        WHERE u.id = :user_id GROUP BY u.id
-        """,
-        user_id=user_id,
-    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from app.commerce.models import Order, OrderEvent, OrderItem, Quote
+from app.commerce.models import Order, OrderEvent, OrderFile, OrderItem, Quote
 from app.core import db
 
 _COLUMNS = """
@@ -21,6 +21,29 @@ async def order(order_id: int) -> Order | None:
 
 async def order_by_public_id(public_id: str) -> Order | None:
     return await db.one(Order, f"{_ORDER} WHERE public_id = :public_id", public_id=public_id)
+
+
+async def order_file(public_id: str) -> OrderFile | None:
+    return await db.one(
+        OrderFile,
+        f"""
+        SELECT {", ".join(f"o.{name.strip()}" for name in _COLUMNS.split(","))},
+               u.public_id AS customer_id, u.name AS customer_name, u.email AS customer_email,
+               u.created_at AS customer_since, f.orders, f.spent_minor, f.currencies, f.refunded_orders,
+               (SELECT coalesce(sum(amount_minor), 0)::bigint FROM refunds r
+                WHERE r.order_id = o.id AND r.state <> 'failed') AS promised_minor
+        FROM orders o
+        LEFT JOIN users u ON u.id = o.user_id
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS orders, coalesce(sum(x.total_minor - x.refunded_minor), 0)::bigint AS spent_minor,
+                   count(DISTINCT x.currency) AS currencies,
+                   count(*) FILTER (WHERE x.refunded_minor > 0) AS refunded_orders
+            FROM orders x WHERE x.user_id = o.user_id AND x.paid_at IS NOT NULL
+        ) f
+        WHERE o.public_id = :public_id
+        """,  # noqa: S608 (constants)
+        public_id=public_id,
+    )
 
 
 async def order_by_session(session_id: str) -> Order | None:
@@ -110,8 +133,13 @@ async def items(order_ids: Sequence[int]) -> list[OrderItem]:
         OrderItem,
         """
         SELECT i.id, i.order_id, i.product_id, i.title, i.amount_minor, i.tax_minor, c.slug AS course_slug,
-               coalesce(c.plate, '') AS plate, coalesce(c.plate_ground, '') AS plate_ground
-        FROM order_items i JOIN products p ON p.id = i.product_id LEFT JOIN courses c ON c.id = p.course_id
+               coalesce(c.plate, '') AS plate, coalesce(c.plate_ground, '') AS plate_ground,
+               e.starts_at, e.ends_at, e.closed_at AS access_closed_at
+        FROM order_items i
+        JOIN orders o ON o.id = i.order_id
+        JOIN products p ON p.id = i.product_id
+        LEFT JOIN courses c ON c.id = p.course_id
+        LEFT JOIN entitlements e ON e.source_ref = 'order:' || o.public_id || ':' || i.id
         WHERE i.order_id = ANY(:ids) ORDER BY i.order_id, i.id
         """,
         ids=list(order_ids),

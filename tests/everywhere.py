@@ -1,0 +1,67 @@
+"""Every address of the application, with things behind it that are there."""
+
+import re
+from urllib.parse import quote
+
+from werkzeug.routing import Rule
+
+from app import Lectern
+from app.core import db
+from tests.cast import Cast
+from tests.office import a_failed_job, a_failed_mail, an_order
+from tests.school import a_course
+
+
+def routes(app: Lectern, method: str) -> list[Rule]:
+    """The rules that take this method."""
+    return [rule for rule in app.url_map.iter_rules() if method in (rule.methods or set())]
+
+
+async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -> dict[str, str]:
+    """Makes a course, Pat with an order, a mail, a failed job and so on; what to put into the places of addresses."""
+    course = await a_course(instructor_id=instructor_id)
+    pat = await Cast(app).person("Pat Pohl", "pat@example.org")
+    job = await a_failed_job()
+    await a_failed_mail()
+    await db.run(
+        """
+        INSERT INTO webhook_events (provider, event_id, type, payload, state, received_at)
+        VALUES ('stripe', 'evt_1', 'charge.refunded', '{"id": "evt_1"}', 'failed', now())
+        """
+    )
+    return {
+        "public_id": course.public_id,
+        "slug": course.slug,
+        "course_slug": course.slug,
+        "lesson_slug": "lesson-1",
+        "lesson_id": await db.value("SELECT public_id FROM lessons ORDER BY id LIMIT 1"),
+        "section_id": await db.value("SELECT public_id FROM sections ORDER BY id LIMIT 1"),
+        "/orders": await an_order(user_id=pat.id),
+        "/people": pat.public_id,
+        "/mails": await db.value("SELECT public_id FROM mails LIMIT 1"),
+        "job_id": str(job),
+        "provider": "stripe",
+        "event_id": "evt_1",
+        "role": "video",
+        "domain": "accounts",
+        "name": "welcome",
+        "file_name": "a.png",
+        "token": "token",
+        "entitlement_id": "none",
+    }
+
+
+def address(rule: str, places: dict[str, str], **instead: str) -> str:
+    """The address of a rule with things that are there, or with `instead` at a place."""
+    kind = next((kind for kind in ("/orders", "/people", "/mails") if f"{kind}/<public_id>" in rule), "public_id")
+    values = {**places, "public_id": places[kind], **instead}
+
+    def fill(match: re.Match[str]) -> str:
+        return quoted(values[match[1].rpartition(":")[2]])
+
+    return re.sub(r"<([^>]+)>", fill, rule)
+
+
+def quoted(text: str) -> str:
+    """The text for an address, lone surrogates too."""
+    return quote(text.encode("utf-8", "surrogatepass"), safe="")
