@@ -133,6 +133,12 @@ class Order:
     closed_at: datetime | None
 
     @property
+    def is_paid_elsewhere(self) -> bool:
+        """Money came, but never through Stripe: an order brought over from another system, or of the demo's past."""
+        known_to_stripe = self.stripe_session_id or self.stripe_payment_intent_id
+        return self.is_paid and self.total_minor > 0 and not known_to_stripe
+
+    @property
     def is_paid(self) -> bool:
         return self.state in PAID_STATES
 

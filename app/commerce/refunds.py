@@ -102,6 +102,9 @@ async def perform(refund_id: int) -> Refund:
     refund, order = await _both(refund_id)
     if refund.state != "pending":
         return refund
+    if order.is_paid_elsewhere:
+        await _book(refund, order)
+        return await _again(refund_id)
     payment_id = order.stripe_payment_intent_id
     if payment_id is None:
         await _fail(refund, order, _("The payment of this order is not known."))
@@ -198,6 +201,17 @@ async def _recount(order: Order) -> None:
         closed = await entitlements.close(f"order:{order.public_id}", reason="refunded")
         if closed:
             await timeline.note(order.id, "access_closed", count=closed)
+
+
+async def _book(refund: Refund, order: Order) -> None:
+    """Record a refund whose money goes back by hand, because Stripe does not know the payment."""
+    async with db.transaction():
+        locked = await order_queries.lock_order(order.id)
+        if locked is None or not await queries.set_state(refund.id, "succeeded", error="", now=clock.now()):
+            return
+        await _recount(locked)
+        await timeline.note(order.id, "refunded", amount=refund.amount_minor)
+        await events.publish(OrderRefunded(order.id, refund.id))
 
 
 async def _fail(refund: Refund, order: Order, error: str) -> None:

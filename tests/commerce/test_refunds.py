@@ -323,3 +323,19 @@ async def test_a_refund_is_never_sent_from_inside_a_transaction(shop: Shop, cast
     with pytest.raises(RuntimeError, match="inside a transaction"):
         async with db.hold(), db.transaction():
             await refunds.perform(begun.id)
+
+
+async def test_an_order_that_stripe_never_knew_is_refunded_in_the_books(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, course = await a_sale(shop, ann)
+    await db.run(
+        "UPDATE orders SET stripe_session_id = NULL, stripe_payment_intent_id = NULL WHERE id = :id", id=order.id
+    )
+    page = await shop.text(f"/admin/orders/{order.public_id}", olga.browser)
+    assert "send the money back by hand" in page
+    assert (await refund(shop, olga, order)).status_code == 303
+    await queue.drain(ignore_delays=True)
+    order = await shop.order()
+    assert (order.state, order.refunded_minor) == ("refunded", 24900)
+    assert not await entitlements.allows(ann.id, course.id)
+    assert len(await shop.mails("commerce/refund")) == 1
