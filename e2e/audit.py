@@ -1,4 +1,6 @@
-"""What is looked at on every page that a journey passes: axe-core finds nothing, and nothing scrolls sideways at 375."""
+"""What is looked at on every page that a journey passes: axe-core finds nothing, no two elements have the same id,
+and nothing scrolls sideways at 375 px.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,19 @@ _WIDE = """() => {
     .filter(one => one.getBoundingClientRect().right > room + 0.5)
     .map(one => one.outerHTML.slice(0, 120)).slice(0, 5);
 }"""
+_TWICE = """() => {
+  const ids = [...document.querySelectorAll("[id]")].map(one => one.id);
+  return [...new Set(ids.filter((id, place) => ids.indexOf(id) !== place))];
+}"""
 # What differs from one run to the next although the page is the same.
 _PASSING = re.compile(r"[\w.+-]+@[\w.-]+|[A-Za-z0-9_-]{20,}|\d+")
+_TEXT = re.compile(r">\s*[^<\s][^<]*<")
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
 _NOSCRIPT = re.compile(r"</?noscript>|<meta http-equiv=\"refresh\"[^>]*>")
 
 
 class Auditor:
-    """Looks at pages, at each kind of page once a run: the same markup at the same width is not looked at again."""
+    """Looks at pages, at each kind of page once a run: what was looked at already is passed by."""
 
     def __init__(self, browser: Browser) -> None:
         self._copies = browser.new_context(reduced_motion="reduce")
@@ -40,23 +47,31 @@ class Auditor:
 
     def look(self, page: Page, *, scripts: bool) -> list[str]:
         """Return what is wrong with the page as it stands, as sentences."""
-        html = page.content()
-        size = page.viewport_size or {"width": 0, "height": 0}
-        sign = sha256(f"{size['width']} {scripts} {_PASSING.sub('', html)}".encode()).hexdigest()
-        if sign in self._seen:
-            return []
-        self._seen.add(sign)
-        found = self._axe(page) if scripts else self._axe_on_copy(page, html, size["width"])
-        return found + self._width(page)
+        html = _PASSING.sub("", page.content())
+        width = (page.viewport_size or {"width": 0})["width"]
+        found = []
+        if self._is_new(f"{width} {scripts} {_TEXT.sub('>x<', html)}"):  # for axe-core words are words
+            found += self._axe(page) if scripts else self._axe_on_copy(page, width)
+            if twice := page.evaluate(_TWICE):
+                found.append(f"{page.url} has more than one element called {', '.join(twice)}")
+        if self._is_new(f"{scripts} {html}"):
+            found += self._wide(page)
+        return found
+
+    def _is_new(self, sign: str) -> bool:
+        digest = sha256(sign.encode()).hexdigest()
+        known = digest in self._seen
+        self._seen.add(digest)
+        return not known
 
     def _axe(self, page: Page) -> list[str]:
         page.evaluate(f"window.axe || ({{}}, () => {{ {AXE} }})()")
         return [_sentence(page.url, one) for one in page.evaluate(_RUN, RULES)]
 
-    def _axe_on_copy(self, page: Page, html: str, width: int) -> list[str]:
+    def _axe_on_copy(self, page: Page, width: int) -> list[str]:
         """axe-core needs scripts, so where they are off it looks at a copy of the page, without the page's own."""
         copy, address = self._copies.new_page(), page.url.partition("#")[0]
-        body = _NOSCRIPT.sub("", _SCRIPT.sub("", html))
+        body = _NOSCRIPT.sub("", _SCRIPT.sub("", page.content()))
         try:
             copy.set_viewport_size({"width": width, "height": 900})
             copy.route(
@@ -68,7 +83,7 @@ class Auditor:
         finally:
             copy.close()
 
-    def _width(self, page: Page) -> list[str]:
+    def _wide(self, page: Page) -> list[str]:
         before = page.viewport_size
         assert before is not None
         page.set_viewport_size({"width": NARROW, "height": before["height"]})

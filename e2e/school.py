@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.sandbox.postgres import Postgres
 from app.sandbox.run import School, parse
 from app.sandbox.state import demo_people
 from tests import servers
@@ -44,12 +43,12 @@ class SmallSchool(School):
 def running(folder: Path) -> Iterator[SmallSchool]:
     """Start PostgreSQL, Redis, web, worker and the local services; stop them at the end.
 
-    E2E_RUNNING="8000 var" instead uses what `TRUSTED_PROXIES=1 ADMIN_EMAIL=… bin/run --port 8000 --data var` started:
-    to write a journey without waiting for a school each time.
+    E2E_RUNNING="8000 var" instead uses what `TRUSTED_PROXIES=1 ADMIN_EMAIL=… bin/run --port 8000 --data var` started
+    (with its DATABASE_URL): to write a journey without waiting for a school each time.
     """
     if already := os.environ.get("E2E_RUNNING"):
         port, _, data = already.partition(" ")
-        env = {"DATABASE_URL": Postgres(Path(data) / "postgres").url}
+        env = {"DATABASE_URL": os.environ.get("DATABASE_URL", "")}
         yield SmallSchool(parse(["--port", port, "--data", data]), env)
         return
     with servers.running() as found:

@@ -62,7 +62,7 @@ def test_courses_are_found_by_words_filters_order_and_pages(visitor: Visitor) ->
     expect(page.locator(".catalogue__bar [role=status]")).to_contain_text("14 courses")
 
     visitor.click("Next page")
-    visitor.is_at("/courses?page=2")
+    page.wait_for_url("**page=2")
     expect(page.locator(".catalogue__list > li")).to_have_count(6)
     visitor.look()
     visitor.click("Page 1")
@@ -83,16 +83,16 @@ def test_courses_are_found_by_words_filters_order_and_pages(visitor: Visitor) ->
     expect(page.locator(".catalogue__bar [role=status]")).to_contain_text("9 courses")
     page.get_by_label("Sort by").select_option("title")
     show(visitor)
+    page.wait_for_url(lambda url: "topic=extras" in url and "sort=title" in url)
     expect(page.locator(".catalogue__list > li").first).to_contain_text("Extra Course 1")
-    assert "topic=extras" in page.url
-    assert "sort=title" in page.url
     visitor.look()
 
     page.go_back()
-    visitor.is_at("/courses?topic=extras")
-    expect(page.get_by_label("Sort by")).to_have_value("suggested")
+    page.wait_for_url(lambda url: "topic=extras" in url and "sort=title" not in url)
+    if visitor.scripts:  # without them the browser shows again what was chosen last in the form
+        expect(page.get_by_label("Sort by")).to_have_value("suggested")
     page.go_forward()
-    visitor.is_at("/courses?topic=extras&sort=title")
+    page.wait_for_url(lambda url: "topic=extras" in url and "sort=title" in url)
     expect(page.get_by_label("Sort by")).to_have_value("title")
     expect(page.locator(".catalogue__bar [role=status]")).to_contain_text("9 courses")
     visitor.look()

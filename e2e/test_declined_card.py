@@ -15,7 +15,7 @@ def test_after_a_declined_card_another_one_pays_for_the_same_order(
     visitor: Visitor, addresses: Addresses, mailbox: Mailbox
 ) -> None:
     email = addresses.mail("Dora Dahl")
-    visitor.expect_status(402, "/pay/")
+    visitor.expect_status(422, "/pay/")
     add_to_cart(visitor, "arithmetic-of-risk", "The Arithmetic of Risk")
     go_to_payment_as_guest(visitor, email)
     address = visitor.page.url
@@ -33,7 +33,7 @@ def test_after_a_declined_card_another_one_pays_for_the_same_order(
 
 
 def test_a_card_that_asks_for_proof_pays_after_it(visitor: Visitor, people: People) -> None:
-    visitor.expect_status(402, "/pay/")
+    visitor.expect_status(422, "/pay/")
     visitor.sign_in(people.member("Tess Tamm"))
     add_to_cart(visitor, "reading-price", "Reading Price")
     visitor.press("Go to payment")

@@ -86,8 +86,9 @@ class Visitor:
         self.check()
 
     def check(self) -> None:
-        """Fail when anything went wrong so far."""
-        assert not self.problems, "\n".join(self.problems)
+        """Fail when anything went wrong since the last time."""
+        problems, self.problems = self.problems, []
+        assert not problems, "\n".join(problems)
 
     def sign_in(self, person: Person) -> None:
         """Sign in through the form."""

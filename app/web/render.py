@@ -60,7 +60,9 @@ def configure(assets: Assets, *, app_url: str, debug: bool, compiled: Path | Non
         number=lambda n: format_decimal(n, locale=i18n.format_locale()),
         percent=lambda share: format_percent(share, locale=i18n.format_locale()),
         date=lambda moment, format="medium": format_date(_local(moment), format, locale=i18n.format_locale()),
-        datetime=lambda moment, format="short": format_datetime(_local(moment), format, locale=i18n.format_locale()),
+        datetime=lambda moment, format="d MMM y, HH:mm": format_datetime(
+            _local(moment), format, locale=i18n.format_locale()
+        ),
         day=lambda moment: format_date(_local(moment), "d MMM", locale=i18n.format_locale()),
         clock=lambda moment: _local(moment).strftime("%H:%M"),
         duration=duration,

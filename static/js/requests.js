@@ -20,10 +20,12 @@
     } else {
       const said = place?.querySelector?.("[data-announce]")?.textContent.trim();
       if (said && $("announce")) $("announce").textContent = said;
-      // What was pressed is gone with its row: the keyboard goes on from the part that took its place.
+      // What was pressed was swapped away: the keyboard goes on in the same form, or where the form was.
       if (place && document.activeElement === document.body && ["submit", "click"].includes(ctx.sourceEvent?.type)) {
-        place.tabIndex = -1;
-        place.focus({ preventScroll: true });
+        const action = ctx.sourceElement?.getAttribute?.("action");
+        const again = action && place.querySelector(`form[action="${CSS.escape(action)}"] :is(input, button):not([type=hidden])`);
+        if (!again) place.tabIndex = -1;
+        (again || place).focus({ preventScroll: true });
       }
       // What was wrong has been put right.
       $("notices")?.querySelectorAll(".notice--bad").forEach((notice) => notice.remove());

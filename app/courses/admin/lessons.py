@@ -49,8 +49,8 @@ async def lesson_page(
     form = form or LessonForm(data=lesson_data(lesson))
     keys = [key for key in (lesson.video_id, lesson.captions_id, lesson.poster_id) if key is not None]
     kept = await uploads.find_many(keys)
-    asked = request.args.get("picture")
-    picture = await uploads.find_by_public_id(asked) if asked else None
+    named = request.args.get("picture", "")
+    picture = await uploads.find_by_public_id(named) if named else None
     forms = {role: FileForm() for role in ("video", "captions", "poster")}
     return await page(
         "courses/admin/lesson.html",

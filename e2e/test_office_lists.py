@@ -1,0 +1,90 @@
+"""The owner works through a list: filters, order, pages, export; the state is in the address."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from e2e.people import Person
+from e2e.visitor import Visitor
+
+LISTS = (
+    "/admin/people",
+    "/admin/courses",
+    "/admin/jobs",
+    "/admin/mails",
+    "/admin/webhooks",
+    "/admin/audit",
+)
+
+
+def test_orders_are_filtered_sorted_turned_over_and_exported(
+    visit: Callable[..., Visitor], owner: Person, scripts: bool
+) -> None:
+    office = visit(scripts=scripts)
+    page = office.page
+    office.sign_in(owner)
+    office.open("/admin/orders")
+    rows = page.locator("#list tbody tr")
+    first = rows.first.locator("th").inner_text()
+    count = rows.count()
+    office.click("Older", within="#list")
+    expect(rows.first.locator("th")).not_to_have_text(first)
+    office.look()
+    office.click("Newer", within="#list")
+    expect(rows.first.locator("th")).to_have_text(first)
+    expect(rows).to_have_count(count)
+
+    page.locator("#list-state").select_option("sold")
+    page.locator("#list-product").select_option(label="Options, Plainly")
+    if not scripts:
+        office.press("Filter", exact=True)
+    page.wait_for_url(lambda url: "state=sold" in url and "product=" in url)
+    expect(page.locator("#list .list__chips")).to_contain_text("Options, Plainly")
+    office.look()
+    office.click("Total", within="#list thead")
+    page.wait_for_url(lambda url: "sort=" in url and "state=sold" in url)
+    expect(page.locator("#list th[aria-sort=descending]")).to_contain_text("Total")
+    shown = rows.locator("th").all_inner_texts()
+    office.look()
+
+    with page.expect_download() as download:
+        office.click("Export CSV", within="#list")
+    text = Path(download.value.path()).read_text("utf-8-sig")
+    lines = list(csv.DictReader(io.StringIO(text)))
+    assert [line["Order"] for line in lines][: len(shown)] == shown
+    assert all("Options, Plainly" in line["What"] for line in lines)
+
+    page.go_back()
+    page.wait_for_url(lambda url: "sort=" not in url and "state=sold" in url)
+    expect(page.locator("#list-state")).to_have_value("sold")
+    office.click(re.compile("Clear all"), within="#list")
+    expect(rows).to_have_count(count)
+
+
+def test_a_filter_that_matches_nothing_says_so(visit: Callable[..., Visitor], owner: Person) -> None:
+    office = visit()
+    office.sign_in(owner)
+    office.open("/admin/orders?q=nobody+bought+this")
+    expect(office.page.locator("#list tbody tr")).to_have_count(0)
+    expect(office.page.locator("#list .empty-state, #list [class*=empty]").first).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_every_list_and_page_of_the_office_opens(visit: Callable[..., Visitor], owner: Person, width: int) -> None:
+    office = visit(width=width)
+    office.sign_in(owner)
+    for address in ("/admin", "/admin/orders", *LISTS, "/admin/settings"):
+        office.open(address)
+        expect(office.page.get_by_role("heading", level=1)).to_be_visible()
+    for address in ("/admin/people", "/admin/orders", "/admin/courses"):
+        office.page.goto(address)
+        office.page.locator("#list tbody th a").first.click()
+        expect(office.page.get_by_role("heading", level=1)).to_be_visible()
+        office.look()
