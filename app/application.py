@@ -45,7 +45,8 @@ def create_app(config: Config | None = None) -> Lectern:
     )
     mail.configure(render=render.mail, mailer=mailer.choose(config), sender=_sender(config))
     bodies.install(app)
-    security.install(app, policy=_policy(config), app_url=config.app_url)
+    policy = _policy(config)
+    security.install(app, policy=policy, app_url=config.app_url)
     # Answers pass through these from the last to the first.
     compression.install(app)
     flash.install(app)
@@ -61,7 +62,7 @@ def create_app(config: Config | None = None) -> Lectern:
         await start(config)
 
     app.after_serving(stop)
-    app.asgi_app = assets.AssetServer(app.asgi_app, files)  # type: ignore[method-assign, assignment, arg-type]
+    app.asgi_app = assets.AssetServer(app.asgi_app, files, security.fixed_headers(policy, config.app_url))  # type: ignore[method-assign, assignment, arg-type]
     return app
 
 

@@ -10,6 +10,7 @@ from app.core import audit, clock, tokens
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
+from app.web import cookies
 from app.web.request import client_address
 
 LIFETIME = timedelta(days=60)
@@ -18,11 +19,7 @@ BRIEF = timedelta(hours=12)
 IDLE = timedelta(days=14)
 FRESH = timedelta(minutes=30)
 _TOUCH = timedelta(minutes=5)
-
-
-def cookie_name(*, secure: bool) -> str:
-    """`__Host-` binds the cookie to this host and to TLS; plain HTTP (development) cannot carry it."""
-    return "__Host-session" if secure else "session"
+COOKIE = "session"
 
 
 def is_fresh() -> bool:
@@ -33,12 +30,11 @@ def is_fresh() -> bool:
 
 def install(app: Quart) -> None:
     """Find the person behind each request, with one query and only when a session cookie came."""
-    name = cookie_name(secure=app.config["SECURE_COOKIES"])
 
     @app.before_request
     async def load_user() -> None:
         g.user = None
-        token = request.cookies.get(name)
+        token = cookies.read(COOKIE)
         if token and len(token) < 100:
             g.user = await find(token, clock.now())
         if g.user is not None:
@@ -49,19 +45,10 @@ def install(app: Quart) -> None:
         if "session_token" in g:
             token: str | None = g.session_token
             if token is None:
-                response.delete_cookie(
-                    name, path="/", secure=app.config["SECURE_COOKIES"], httponly=True, samesite="Lax"
-                )
+                cookies.clear(response, COOKIE)
             else:
-                response.set_cookie(
-                    name,
-                    token,
-                    max_age=int(LIFETIME.total_seconds()) if g.session_keep else None,
-                    secure=app.config["SECURE_COOKIES"],
-                    httponly=True,
-                    samesite="Lax",
-                    path="/",
-                )
+                kept = int(LIFETIME.total_seconds()) if g.session_keep else None
+                cookies.put(response, COOKIE, token, max_age=kept)
         return response
 
 

@@ -35,7 +35,10 @@ def _percent(form: Form, field: Any) -> None:
 
 def _sender(form: Form, field: Any) -> None:
     name, address = parseaddr(field.data or "")
-    if field.data and (not is_email(address) or any(mark in field.data for mark in "\r\n,;") or "\ufffd" in name):
+    whole = field.data == address or (field.data or "").endswith(f"<{address}>")
+    if field.data and (
+        not is_email(address) or not whole or any(mark in field.data for mark in ",;") or "\ufffd" in name
+    ):
         raise ValidationError(_("Write an address, or a name and an address: Meridian <hello@meridian.example>."))
 
 

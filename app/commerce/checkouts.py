@@ -142,7 +142,18 @@ async def _open(order: Order) -> str:
         if stored:
             await timeline.note(order.id, "checkout_opened", session=checkout.session_id)
             await queue.enqueue_named([("commerce.close_replaced", {"order_id": order.id})])
-    return checkout.url
+    return checkout.url if stored else await _page_of_another_try(order, checkout)
+
+
+async def _page_of_another_try(order: Order, opened: payments.Checkout) -> str:
+    """The page that this order has by now. If it is another one, that which was just opened must not be paid too."""
+    current = await queries.order(order.id)
+    if current is not None and current.stripe_session_id == opened.session_id:
+        return opened.url
+    await payments.gateway().expire_checkout(opened.session_id)
+    if current is None or not current.stripe_session_url:
+        raise payments.Unavailable("another try is under way")
+    return current.stripe_session_url
 
 
 async def _opened_elsewhere(order: Order) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import smtplib
+import ssl
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -45,7 +46,7 @@ class PostmarkMailer:
 
 
 class SmtpMailer:
-    """Any SMTP server: STARTTLS when it is offered, implicit TLS on port 465."""
+    """Any SMTP server: STARTTLS when it is offered, implicit TLS on port 465. A password never travels in the clear."""
 
     def __init__(self, host: str, port: int, username: str, password: str) -> None:
         self._host, self._port, self._username, self._password = host, port, username, password
@@ -56,13 +57,24 @@ class SmtpMailer:
         return message.message_id
 
     def _send(self, message: Message) -> None:
-        kind = smtplib.SMTP_SSL if self._port == 465 else smtplib.SMTP
-        with kind(self._host, self._port, timeout=20) as server:
-            if self._port != 465 and server.has_extn("starttls"):
-                server.starttls()
-            if self._username:
-                server.login(self._username, self._password)
-            server.send_message(as_email(message))
+        context = ssl.create_default_context()
+        if self._port == 465:
+            with smtplib.SMTP_SSL(self._host, self._port, timeout=20, context=context) as server:
+                self._hand_over(server, message)
+            return
+        with smtplib.SMTP(self._host, self._port, timeout=20) as server:
+            server.ehlo()
+            if server.has_extn("starttls"):
+                server.starttls(context=context)
+                server.ehlo()
+            elif self._username:
+                raise smtplib.SMTPNotSupportedError("the server offers no TLS, so the password was not sent")
+            self._hand_over(server, message)
+
+    def _hand_over(self, server: smtplib.SMTP, message: Message) -> None:
+        if self._username:
+            server.login(self._username, self._password)
+        server.send_message(as_email(message))
 
 
 class FolderMailer:

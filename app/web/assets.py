@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import mimetypes
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,9 +104,10 @@ def _squeezed(css: str) -> str:
 class AssetServer:
     """ASGI middleware that answers `/static/…` itself."""
 
-    def __init__(self, inner: ASGIApp, assets: Assets) -> None:
+    def __init__(self, inner: ASGIApp, assets: Assets, headers: Mapping[str, str] | None = None) -> None:
         self._inner = inner
         self._assets = assets
+        self._headers = [(name.lower().encode(), text.encode()) for name, text in (headers or {}).items()]
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "http" or not scope["path"].startswith("/static/"):
@@ -118,7 +119,7 @@ class AssetServer:
             return
         headers = dict(scope["headers"])
         status, body, extra = _answer(found, headers, fingerprinted=scope["path"] == found.address)
-        await send({"type": "http.response.start", "status": status, "headers": extra})
+        await send({"type": "http.response.start", "status": status, "headers": [*self._headers, *extra]})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
@@ -134,8 +135,6 @@ def _answer(
         (b"cache-control", cache),
         (b"etag", asset.etag.encode()),
         (b"vary", b"Accept-Encoding"),
-        (b"x-content-type-options", b"nosniff"),
-        (b"cross-origin-resource-policy", b"same-origin"),
     ]
     if headers.get(b"if-none-match") == asset.etag.encode():
         return 304, b"", out

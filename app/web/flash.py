@@ -2,9 +2,10 @@
 
 from dataclasses import asdict, dataclass
 
-from quart import Quart, Response, g, request
+from quart import Quart, Response, g
 
 from app.core import tokens
+from app.web import cookies
 
 COOKIE = "flash"
 
@@ -25,7 +26,7 @@ def flash(text: str, kind: str = "done", *, undo_url: str = "") -> None:
 
 def take_flashes() -> list[Flash]:
     """The sentences for the page being drawn now: those of this request and those that were carried over."""
-    carried = tokens.unsign(request.cookies.get(COOKIE, ""), "flash", max_age=300) or []
+    carried = tokens.unsign(cookies.read(COOKIE), "flash", max_age=300) or []
     found = [Flash(**item) for item in carried] + list(g.pop("flashes", []))
     g.flashes_taken = bool(carried)
     return found
@@ -39,9 +40,7 @@ def install(app: Quart) -> None:
         waiting = g.get("flashes")
         if waiting:
             signed = tokens.sign([asdict(item) for item in waiting], "flash")
-            response.set_cookie(
-                COOKIE, signed, max_age=300, httponly=True, samesite="Lax", secure=app.config["SECURE_COOKIES"]
-            )
+            cookies.put(response, COOKIE, signed, max_age=300)
         elif g.get("flashes_taken"):
-            response.delete_cookie(COOKIE)
+            cookies.clear(response, COOKIE)
         return response

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from quart import request
 from werkzeug.datastructures import MultiDict
-from wtforms import FileField, Form, StringField
+from wtforms import FileField, Form, StringField, TextAreaField
 from wtforms.validators import ValidationError
 
 from app.core.errors import Invalid
@@ -39,6 +39,8 @@ class BaseForm(Form):
             is_text = issubclass(unbound_field.field_class, StringField)
             if is_text and stripped not in filters and "password" not in options["name"]:
                 filters.append(stripped)
+                if not issubclass(unbound_field.field_class, TextAreaField):
+                    filters.append(on_one_line)
             return unbound_field.bind(form=form, filters=filters, **options)
 
     def validate(self, extra_validators: Any = None) -> bool:
@@ -62,6 +64,11 @@ class BaseForm(Form):
 def stripped(text: Any) -> Any:
     """Filter: without surrounding space."""
     return text.strip() if isinstance(text, str) else text
+
+
+def on_one_line(text: Any) -> Any:
+    """Filter: line breaks become spaces. A name ends up in the subject of a mail, where a break would begin its text."""
+    return " ".join(text.splitlines()) if isinstance(text, str) else text
 
 
 def unreadable(text: str) -> bool:

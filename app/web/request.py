@@ -64,7 +64,9 @@ def client_address() -> str:
     """The address that the request came from, believing only as many proxies as TRUSTED_PROXIES says."""
     trusted: int = current_app.config["TRUSTED_PROXIES"]
     if trusted:
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+        # Some proxies add a header of their own behind the client's instead of a hop to it: all of them count.
+        forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
+        hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
         if len(hops) >= trusted:
             return hops[-trusted][:64]
     return (request.remote_addr or "unknown")[:64]

@@ -33,9 +33,8 @@ def content_security_policy(*, form_targets: list[str], media_sources: list[str]
     )
 
 
-def install(app: Quart, *, policy: str, app_url: str) -> None:
-    """Set the headers, name the request, and check where writes come from."""
-    own_origin = _origin(app_url)
+def fixed_headers(policy: str, app_url: str) -> dict[str, str]:
+    """What every answer carries, static files and errors too."""
     fixed = {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
@@ -47,6 +46,13 @@ def install(app: Quart, *, policy: str, app_url: str) -> None:
     }
     if app_url.startswith("https://"):
         fixed["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains; preload"
+    return fixed
+
+
+def install(app: Quart, *, policy: str, app_url: str) -> None:
+    """Set the headers, name the request, and check where writes come from."""
+    own_origin = _origin(app_url)
+    fixed = fixed_headers(policy, app_url)
 
     @app.before_request
     async def name_request() -> None:

@@ -1,5 +1,7 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -10,6 +12,7 @@ from app.catalogue import products
 from app.commerce import checkouts, orders, quotes
 from app.commerce.models import Buyer, Received
 from app.core import clock, db, limits, queue
+from app.gateways import payments
 from tests.cast import Cast
 from tests.commerce.shop import Shop
 from tests.commerce.test_carts import own
@@ -523,3 +526,31 @@ async def test_while_the_bank_takes_its_time_nothing_is_paid_twice(shop: Shop, c
     location = await shop.check_out(ann.browser)
     assert location == f"/checkout/success?order={order.public_id}"
     assert "Waiting for your bank" in await shop.text(location, ann.browser)
+
+
+async def test_a_page_opened_by_an_overtaken_try_is_closed_at_once(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    ann = await cast.ann()
+    await shop.add("reading-price", ann.browser)
+    gateway = payments.gateway()
+    pages: list[payments.Checkout] = []
+
+    class Overtaken:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(gateway, name)
+
+        async def open_checkout(self, request: payments.CheckoutRequest) -> payments.Checkout:
+            first = await gateway.open_checkout(request)
+            second = await gateway.open_checkout(replace(request, idempotency_key=f"{request.idempotency_key}-2"))
+            await db.run(
+                "UPDATE orders SET checkout_attempt = 2, stripe_session_id = :id, stripe_session_url = :url",
+                id=second.session_id,
+                url=second.url,
+            )
+            pages.extend([first, second])
+            return first
+
+    payments.use(Overtaken())  # type: ignore[arg-type]
+    assert await shop.check_out(ann.browser) == pages[1].url
+    states = [(await shop.stripe.get(f"/v1/checkout/sessions/{page.session_id}"))["status"] for page in pages]
+    assert states == ["expired", "open"]

@@ -1,9 +1,11 @@
 import csv
+import importlib
 import io
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from app import Lectern
 from app.core import db
+from app.core.errors import Unavailable
 from app.core.settings import save_school
 from app.web import tables
 from app.web.tables import Choice, Column, Dates, Empty, Listing, Search, Select, Toggle
@@ -266,3 +269,21 @@ def test_no_text_in_a_cell_can_act_as_a_formula(text: str) -> None:
 def test_numbers_stay_numbers_in_a_cell() -> None:
     assert cell(Decimal("-12.50"), UTC_ZONE) == "-12.50"
     assert cell(-3, UTC_ZONE) == "-3"
+
+
+async def test_exports_leave_connections_for_the_pages(app: Lectern) -> None:
+    async def some(count: int) -> AsyncIterator[Any]:
+        for _n in range(count):
+            yield SimpleNamespace(name="Ann")
+
+    export = importlib.import_module("app.web.tables.export")
+    columns: list[Any] = [("Name", lambda row: row.name)]
+    slow = [export._lines(columns, some(500), ZoneInfo("UTC")) for _n in range(3)]
+    for lines in slow:
+        await anext(lines)
+    async with app.test_request_context("/people?format=csv"):
+        with pytest.raises(Unavailable):
+            await export.export(PEOPLE)
+    for lines in slow:
+        await lines.aclose()
+    assert export._under_way == 0

@@ -1,24 +1,21 @@
 """Whose cart a request is about: the signed-in person's, or the one that the browser's cookie names."""
 
-from quart import Response, current_app, g, request
+from quart import Response, g
 
 from app.commerce import carts
 from app.commerce.carts import Whose
 from app.commerce.routes import routes
 from app.core import tokens
+from app.web import cookies
 from app.web.request import user
 
+COOKIE = "cart"
 LIFETIME = 90 * 24 * 3600
-
-
-def cookie_name(*, secure: bool) -> str:
-    """`__Host-` binds the cookie to this host and to TLS; plain HTTP (development) cannot carry it."""
-    return "__Host-cart" if secure else "cart"
 
 
 def cart_token() -> str | None:
     """The token in the cookie, if it can be one."""
-    token = request.cookies.get(cookie_name(secure=current_app.config["SECURE_COOKIES"]))
+    token = cookies.read(COOKIE)
     return token if token and len(token) < 100 else None
 
 
@@ -42,12 +39,8 @@ async def whose_cart(*, make: bool = False) -> Whose:
 async def carry_cart_cookie(response: Response) -> Response:
     """Set or clear the cookie, as the handler left word."""
     if "cart_token" in g:
-        secure = current_app.config["SECURE_COOKIES"]
-        name = cookie_name(secure=secure)
         if g.cart_token is None:
-            response.delete_cookie(name, path="/", secure=secure, httponly=True, samesite="Lax")
+            cookies.clear(response, COOKIE)
         else:
-            response.set_cookie(
-                name, g.cart_token, max_age=LIFETIME, path="/", secure=secure, httponly=True, samesite="Lax"
-            )
+            cookies.put(response, COOKIE, g.cart_token, max_age=LIFETIME)
     return response

@@ -17,19 +17,25 @@ from babel.numbers import get_currency_precision
 from quart import Response, request
 
 from app.core import audit, clock, db
+from app.core.errors import Unavailable
 from app.core.i18n import _
 from app.core.settings import school
 from app.web.tables.declaration import Choices, Listing
 from app.web.tables.query import read, statement
 
 _BATCH = 200
+# Each holds a connection for as long as its reader takes; the pages need the others.
+_AT_ONCE = 3
+_under_way = 0
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 async def export(
     listing: Listing, *, binds: Mapping[str, Any] | None = None, choices: Choices | None = None
 ) -> Response:
-    """The rows that the address asks for as a file. Its rows are read while it is sent."""
+    """The rows that the address asks for as a file, read while it is sent. Raises Unavailable while many are."""
+    if _under_way >= _AT_ONCE:
+        raise Unavailable(_("Several lists are being exported just now. Please try again in a minute."), retry_after=60)
     zone = (await school()).zone
     state = read(listing, request.args, choices)
     sql, filter_binds = statement(listing, state, zone, choices)
@@ -74,14 +80,19 @@ async def _lines(
     writer = csv.writer(buffer)
     buffer.write("\ufeff")
     writer.writerow([label for label, _value in columns])
-    async with aclosing(rows) as open_rows:  # type: ignore[type-var]
-        number = 0
-        async for row in open_rows:
-            writer.writerow([cell(value(row), zone) for _label, value in columns])
-            number += 1
-            if number % _BATCH == 0:
-                yield _taken(buffer)
-    yield _taken(buffer)
+    global _under_way
+    _under_way += 1
+    try:
+        async with aclosing(rows) as open_rows:  # type: ignore[type-var]
+            number = 0
+            async for row in open_rows:
+                writer.writerow([cell(value(row), zone) for _label, value in columns])
+                number += 1
+                if number % _BATCH == 0:
+                    yield _taken(buffer)
+        yield _taken(buffer)
+    finally:
+        _under_way -= 1
 
 
 def _taken(buffer: io.StringIO) -> bytes:
