@@ -89,3 +89,4 @@ CREATE TABLE lessons (
     UNIQUE (section_id, position) DEFERRABLE INITIALLY DEFERRED
 );
 CREATE INDEX lessons_course ON lessons (course_id);
+CREATE INDEX lessons_section ON lessons (section_id);

@@ -34,3 +34,6 @@ CREATE TABLE learner_days (
     user_id bigint NOT NULL REFERENCES users ON DELETE CASCADE,
     PRIMARY KEY (on_date, user_id)
 );
+-- For the removal of a lesson.
+CREATE INDEX lesson_progress_lesson ON lesson_progress (lesson_id);
+CREATE INDEX enrolments_last_lesson ON enrolments (last_lesson_id);

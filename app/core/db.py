@@ -23,7 +23,7 @@ import databases
 import orjson
 from databases.core import Connection
 
-from app.core.errors import Invalid
+from app.core.errors import Invalid, Unavailable
 from app.core.i18n import _
 
 T = TypeVar("T")
@@ -50,6 +50,9 @@ class Hold:
         self.depth = 0
         self.queries = 0
 
+
+# A request that gets no connection for so long is told to come back, instead of waiting with all the others.
+_PATIENCE = 5.0
 
 _hold: ContextVar[Hold | None] = ContextVar("db_hold", default=None)
 
@@ -145,7 +148,11 @@ async def _held(kept: Hold) -> Connection:
         if _database is None:
             raise RuntimeError("the database is not connected")
         connection = _database.connection()
-        await connection.__aenter__()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await connection.__aenter__()
+        except TimeoutError as error:
+            raise Unavailable() from error
         kept.connection = connection
     return kept.connection
 

@@ -1,10 +1,12 @@
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import pytest
 
 from app import Lectern
+from app.config import Config
 from app.core import db
-from app.core.errors import Invalid
+from app.core.errors import Invalid, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +64,17 @@ async def test_a_nul_in_a_text_is_the_askers_fault(app: Lectern) -> None:
         await db.value("SELECT CAST(:text AS text)", text="a\x00b")
     with pytest.raises(Invalid):
         await db.run("DELETE FROM settings WHERE name = :name", name="\x00")
+    assert await db.value("SELECT 1") == 1
+
+
+async def test_a_request_that_gets_no_connection_is_told_to_come_back(
+    app: Lectern, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "_PATIENCE", 0.2)
+    async with AsyncExitStack() as taken:
+        pool = db._database._backend._pool  # type: ignore[union-attr]
+        for _ in range(config.database_pool_size):
+            await taken.enter_async_context(pool.acquire())
+        with pytest.raises(Unavailable):
+            await db.value("SELECT 1")
     assert await db.value("SELECT 1") == 1
