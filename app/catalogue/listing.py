@@ -3,7 +3,7 @@
 from collections import Counter
 
 from app.catalogue import queries
-from app.catalogue.models import CourseCard, CoursePage, Facet, Results, Search, level_order
+from app.catalogue.models import LEVELS, CourseCard, CoursePage, Facet, Results, Search
 from app.core import db
 from app.core.i18n import _
 
@@ -15,14 +15,17 @@ async def find(search: Search) -> Results:
     levels: Counter[str] = Counter()
     topics: dict[str, Facet] = {}
     for row in counted:
-        levels[row.level] += row.count
+        # A choice is counted under the other filters, so that its number is what choosing it would show.
+        free_enough = row.is_preview or not search.preview
+        levels[row.level] += row.count if free_enough and (not search.topics or row.topic in search.topics) else 0
         if row.topic is not None:
             so_far = topics[row.topic].count if row.topic in topics else 0
-            topics[row.topic] = Facet(row.topic, row.topic_name, so_far + row.count)
+            fits = free_enough and (not search.levels or row.level in search.levels)
+            topics[row.topic] = Facet(row.topic, row.topic_name, so_far + (row.count if fits else 0))
     return Results(
         courses,
         total=courses[0].total if courses else 0,
-        levels=[Facet(level, level_name(level), levels[level]) for level in level_order(levels)],
+        levels=[Facet(level, level_name(level), levels[level]) for level in LEVELS if level in levels],
         topics=list(topics.values()),
     )
 

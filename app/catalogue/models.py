@@ -1,6 +1,5 @@
 """What is for sale, as plain data, and the pure rules of the catalogue's filters."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -193,8 +192,3 @@ def read_search(arguments: Any) -> Search:
         sort=sort if sort in SORTS else "suggested",
         page=int(page) if page.isdecimal() and len(page) < 5 and int(page) > 0 else 1,
     )
-
-
-def level_order(counts: Mapping[str, int]) -> list[str]:
-    """The levels that occur, from first to last."""
-    return [level for level in LEVELS if counts.get(level)]

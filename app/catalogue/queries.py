@@ -73,14 +73,14 @@ async def search_courses(search: Search) -> list[CourseCard]:
 
 
 async def facets(q: str) -> list[db.Row]:
-    """How many published courses match the words, for each level and topic."""
+    """How many published courses match the words, for each level, topic and whether a lesson is free."""
     return await db.many(
         db.Row,
         f"""
-        SELECT c.level, t.slug AS topic, t.name AS topic_name, t.position, count(*) AS count
+        SELECT c.level, t.slug AS topic, t.name AS topic_name, t.position, c.preview_count > 0 AS is_preview, count(*) AS count
         FROM courses c LEFT JOIN topics t ON t.id = c.topic_id
         WHERE c.state = 'published' AND {_MATCHES}
-        GROUP BY c.level, t.slug, t.name, t.position
+        GROUP BY c.level, t.slug, t.name, t.position, c.preview_count > 0
         ORDER BY t.position, t.name
         """,  # noqa: S608 (the fragments are constants)
         q=q,

@@ -137,3 +137,12 @@ async def test_titles_are_escaped(client: TestClientProtocol) -> None:
     await a_course(title="<script>alert(1)</script>")
     for path in ("/", "/courses", "/courses/reading-price"):
         assert "<script>alert" not in (await text(client, path))[1]
+
+
+async def test_a_choice_says_how_many_courses_it_would_show(client: TestClientProtocol) -> None:
+    await a_course(topic="price-action")
+    await a_course("risk", "The Arithmetic of Risk", level="intermediate", topic="risk")
+    _status, body = await text(client, "/courses?level=beginner")
+    assert 'Risk <span class="choice__count">0</span>' in body
+    assert 'Price action <span class="choice__count">1</span>' in body
+    assert 'Some practice <span class="choice__count">1</span>' in body
