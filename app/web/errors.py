@@ -7,7 +7,7 @@ from werkzeug.exceptions import HTTPException
 from app.core.errors import Refused, SignInNeeded
 from app.core.i18n import _
 from app.web import render
-from app.web.request import is_htmx, safe_next
+from app.web.request import is_htmx, safe_next, user
 
 log = structlog.get_logger()
 
@@ -69,4 +69,7 @@ async def _page(status: int, message: str) -> Response:
 
 
 def _world() -> str:
-    return "office" if request.path.startswith("/admin") else "school"
+    """Only people of the office see its frame, on whatever address of it."""
+    person = user()
+    in_office = request.path.startswith("/admin") and person is not None and person.can("admin.enter")
+    return "office" if in_office else "school"

@@ -281,12 +281,6 @@ def test_a_member_page_draws_the_corner_at_once_and_offers_the_office_to_staff_o
     assert 'href="/login"' in guest
 
 
-def test_an_error_in_the_office_without_a_person_is_a_page_of_the_school(env: jinja2.Environment) -> None:
-    html = draw(env, "{% include 'errors/error.html' %}", status=403, world="office", viewer=None, office_nav=[])
-    assert "office__nav" not in html
-    assert "This page is not yours to open" in html
-
-
 def test_an_empty_cart_shows_no_number(env: jinja2.Environment) -> None:
     assert draw(env, "{{ ui.cart_count(0) }}") == ""
     assert draw(env, "{{ ui.cart_count(1) }}").startswith("1<span")

@@ -1,5 +1,7 @@
 from quart.typing import TestClientProtocol
 
+from tests.cast import Cast
+
 
 async def test_an_unknown_address_draws_a_page_that_says_so(client: TestClientProtocol) -> None:
     answer = await client.get("/nowhere")
@@ -52,3 +54,13 @@ async def test_a_page_travels_compressed_to_those_who_take_it(client: TestClient
     assert "Accept-Encoding" in packed.headers["Vary"]
     gzipped = await client.get("/nowhere", headers={"Accept-Encoding": "gzip, br;q=0"})
     assert gzipped.headers["Content-Encoding"] == "gzip"
+
+
+async def test_an_error_in_the_office_is_a_page_of_the_school_for_those_outside(
+    client: TestClientProtocol, cast: Cast
+) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    for browser, in_office in ((client, False), (ann.browser, False), (rob.browser, True)):
+        body = await (await browser.get("/admin/nowhere")).get_data(as_text=True)
+        assert "There is no page at this address" in body
+        assert ("office__side" in body) is in_office
