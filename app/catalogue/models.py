@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.courses.models import Pictured
+
 LEVELS = ("beginner", "intermediate", "advanced")
 SORTS = ("suggested", "newest", "price", "length", "title")
 PAGE_SIZE = 8
@@ -42,7 +44,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class CourseCard:
+class CourseCard(Pictured):
     """A published course in a list; without a price it is shown and not yet sold."""
 
     id: int
@@ -61,17 +63,9 @@ class CourseCard:
     currency: str | None
     total: int = 0
 
-    @property
-    def art(self) -> str:
-        return "" if self.plate.startswith("/") else self.plate or self.slug
-
-    @property
-    def picture_url(self) -> str:
-        return self.plate if self.plate.startswith("/") else ""
-
 
 @dataclass(frozen=True, slots=True)
-class CoursePage:
+class CoursePage(Pictured):
     """A published course with all that its page says."""
 
     id: int
@@ -103,14 +97,6 @@ class CoursePage:
     is_active: bool | None
     amount_minor: int | None
     currency: str | None
-
-    @property
-    def art(self) -> str:
-        return "" if self.plate.startswith("/") else self.plate or self.slug
-
-    @property
-    def picture_url(self) -> str:
-        return self.plate if self.plate.startswith("/") else ""
 
     @property
     def is_for_sale(self) -> bool:

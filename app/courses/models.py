@@ -13,6 +13,24 @@ GROUNDS = ("", "stone", "solid", "ink", "plain")
 KINDS = ("text", "video")
 
 
+class Pictured:
+    """How anything that shows a course draws it, from its `plate` and `slug`."""
+
+    __slots__ = ()
+    plate: str
+    slug: str
+
+    @property
+    def art(self) -> str:
+        """What `ui.cover` draws when there is no picture: the plate that was chosen, or one made from the slug."""
+        return "" if self.plate.startswith("/") else self.plate or self.slug
+
+    @property
+    def picture_url(self) -> str:
+        """The address of the uploaded picture, or ''."""
+        return self.plate if self.plate.startswith("/") else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """What a course is about; courses are filtered by it."""
@@ -24,7 +42,7 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Course(Pictured):
     """A course with its topic and its instructor's name. `duration_seconds` and the counts are of published lessons."""
 
     id: int
@@ -64,16 +82,6 @@ class Course:
     @property
     def is_published(self) -> bool:
         return self.state == "published"
-
-    @property
-    def art(self) -> str:
-        """The name of a plate, or '' when a picture was uploaded."""
-        return "" if self.plate.startswith("/") else self.plate or self.slug
-
-    @property
-    def picture_url(self) -> str:
-        """The address of the uploaded picture, or ''."""
-        return self.plate if self.plate.startswith("/") else ""
 
 
 @dataclass(frozen=True, slots=True)

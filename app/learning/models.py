@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.courses.models import Pictured
+
 
 @dataclass(frozen=True, slots=True)
-class ShelfCourse:
+class ShelfCourse(Pictured):
     """A course that a member may open, with the lesson to continue with. `next_slug` is None when all is done."""
 
     id: int
@@ -25,20 +27,12 @@ class ShelfCourse:
     next_position: int | None
 
     @property
-    def art(self) -> str:
-        return "" if self.plate.startswith("/") else self.plate or self.slug
-
-    @property
-    def picture_url(self) -> str:
-        return self.plate if self.plate.startswith("/") else ""
-
-    @property
     def is_done(self) -> bool:
         return self.total > 0 and self.done >= self.total
 
 
 @dataclass(frozen=True, slots=True)
-class Classroom:
+class Classroom(Pictured):
     """A course as one member finds it. `allowed` is the ledger's answer; `last_lesson_id` where they were."""
 
     id: int
@@ -57,14 +51,6 @@ class Classroom:
     last_activity_at: datetime | None
     last_lesson_id: int | None
     completed_at: datetime | None
-
-    @property
-    def art(self) -> str:
-        return "" if self.plate.startswith("/") else self.plate or self.slug
-
-    @property
-    def picture_url(self) -> str:
-        return self.plate if self.plate.startswith("/") else ""
 
 
 @dataclass(frozen=True, slots=True)
