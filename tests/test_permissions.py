@@ -55,6 +55,7 @@ GET  /plates/<slug>.svg                                               +  +  +  +
 GET  /register                                                        +  +  +  +  +  +
 POST /register                                                        +  +  +  +  +  +
 GET  /register/sent                                                   +  +  +  +  +  +
+GET  /teachers/<slug>                                                  +  +  +  +  +  +
 GET  /theme.css                                                       +  +  +  +  +  +
 GET  /time                                                            +  +  +  +  +  +
 GET  /verify/<token>                                                  +  +  +  +  +  +

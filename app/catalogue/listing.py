@@ -3,9 +3,10 @@
 from collections import Counter
 
 from app.catalogue import queries
-from app.catalogue.models import LEVELS, CourseCard, CoursePage, Facet, Results, Search
+from app.catalogue.models import LEVELS, CourseCard, CoursePage, Facet, Results, Search, Teacher
 from app.core import db
 from app.core.i18n import _
+from app.courses.models import slug_of
 
 
 async def find(search: Search) -> Results:
@@ -40,9 +41,27 @@ async def course_page(slug: str) -> CoursePage | None:
     return await queries.course_page(slug)
 
 
-async def teachers() -> list[db.Row]:
-    """Those who teach published courses."""
-    return await queries.teachers()
+async def teachers() -> list[Teacher]:
+    """Those who teach published courses. Two of the same name get addresses of their own."""
+    found: list[Teacher] = []
+    taken: set[str] = set()
+    for row in await queries.teachers():
+        slug = slug_of(row.name) or "teacher"
+        if slug in taken:
+            slug = f"{slug}-{row.id}"
+        taken.add(slug)
+        found.append(Teacher(row.id, slug, row.name, row.headline, row.biography))
+    return found
+
+
+async def teacher(slug: str) -> Teacher | None:
+    """The teacher at this address, or None."""
+    return next((person for person in await teachers() if person.slug == slug), None)
+
+
+async def taught_by(teacher: Teacher) -> list[CourseCard]:
+    """The published courses that a teacher teaches."""
+    return await queries.courses_of(teacher.id)
 
 
 async def excerpt_source(path: str) -> db.Row | None:

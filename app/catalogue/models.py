@@ -104,6 +104,21 @@ class CoursePage(Pictured):
 
 
 @dataclass(frozen=True, slots=True)
+class Teacher:
+    """Somebody who teaches a published course. `slug` is their address; `biography` has blank lines between paragraphs."""
+
+    id: int
+    slug: str
+    name: str
+    headline: str
+    biography: str
+
+    @property
+    def paragraphs(self) -> list[str]:
+        return [part.strip() for part in self.biography.replace("\r\n", "\n").split("\n\n") if part.strip()]
+
+
+@dataclass(frozen=True, slots=True)
 class Facet:
     """One choice of a filter, with how many courses it leads to."""
 

@@ -91,6 +91,15 @@ async def first_courses(count: int) -> list[CourseCard]:
     return await db.many(CourseCard, _CARD + " WHERE c.state = 'published' ORDER BY c.position, c.id LIMIT :n", n=count)
 
 
+async def courses_of(instructor_id: int) -> list[CourseCard]:
+    """The published courses that somebody teaches."""
+    return await db.many(
+        CourseCard,
+        _CARD + " WHERE c.state = 'published' AND c.instructor_id = :id ORDER BY c.position, c.id LIMIT 50",
+        id=instructor_id,
+    )
+
+
 async def course_page(slug: str) -> CoursePage | None:
     return await db.one(
         CoursePage,
@@ -116,9 +125,9 @@ async def teachers() -> list[db.Row]:
     return await db.many(
         db.Row,
         """
-        SELECT u.name, u.headline, min(c.position) AS first
+        SELECT u.id, u.name, u.headline, u.biography, min(c.position) AS first
         FROM users u JOIN courses c ON c.instructor_id = u.id AND c.state = 'published'
-        GROUP BY u.id, u.name, u.headline ORDER BY first, u.name
+        GROUP BY u.id, u.name, u.headline, u.biography ORDER BY first, u.id
         """,
     )
 

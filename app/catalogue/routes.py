@@ -66,8 +66,19 @@ async def show_course(slug: str) -> Response:
         outline=outline,
         first_free=first_free,
         level_name=listing.level_name(course.level),
+        teacher=next((person for person in await listing.teachers() if person.name == course.instructor_name), None),
         has_offer="commerce.show_offer" in current_app.view_functions,
     )
+
+
+@routes.get("/teachers/<slug>")
+@public()
+async def show_teacher(slug: str) -> Response:
+    """Who somebody is that teaches here, and what."""
+    teacher = await listing.teacher(slug)
+    if teacher is None:
+        raise NotFound()
+    return await page("catalogue/teacher.html", teacher=teacher, courses=await listing.taught_by(teacher))
 
 
 @routes.get("/courses/<slug>/preview/<lesson_slug>")

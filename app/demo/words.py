@@ -73,7 +73,7 @@ async def _store(path: Path, kind: str) -> int:
 async def write_staff(school: DemoSchool, now: datetime) -> dict[str, int]:
     """The teachers (the first of them owns the school), somebody for the desk and somebody for questions."""
     people = [
-        (t.slug, t.name, t.email, "owner" if t.slug == OWNER else "instructor", t.line, t.teaches)
+        (t.slug, t.name, t.email, "owner" if t.slug == OWNER else "instructor", t.line, t.biography.strip())
         for t in school.teachers
     ]
     people.append(("admin", "Henrik Saar", "henrik@meridian.example", "admin", "Keeps the school running.", ""))

@@ -2,6 +2,7 @@ import pytest
 from quart.typing import TestClientProtocol
 
 from app.core import db, settings
+from tests.cast import Cast
 from tests.school import a_course
 
 
@@ -125,7 +126,7 @@ async def test_pages_keep_to_their_number_of_queries(client: TestClientProtocol)
     for path, limit in (
         ("/", 4),
         ("/courses", 2),
-        ("/courses/reading-price", 2),
+        ("/courses/reading-price", 3),
         ("/courses/reading-price/preview/lesson-1", 3),
     ):
         with db.count_queries() as count:
@@ -146,3 +147,24 @@ async def test_a_choice_says_how_many_courses_it_would_show(client: TestClientPr
     assert 'Risk <span class="choice__count">0</span>' in body
     assert 'Price action <span class="choice__count">1</span>' in body
     assert 'Some practice <span class="choice__count">1</span>' in body
+
+
+async def test_a_teacher_has_a_page_with_what_they_teach(client: TestClientProtocol, cast: Cast) -> None:
+    ines = await cast.ines()
+    await db.run(
+        "UPDATE users SET biography = 'Ines draws.' || chr(10) || chr(10) || 'She <b>waits</b>.' WHERE id = :id",
+        id=ines.id,
+    )
+    await a_course(instructor_id=ines.id)
+    await a_course("risk", "The Arithmetic of Risk")
+    status, body = await text(client, "/teachers/ines-ito")
+    assert status == 200
+    assert "Ines draws." in body and "She &lt;b&gt;waits&lt;/b&gt;." in body
+    assert "Reading Price" in body and "Arithmetic" not in body
+    assert "/teachers/ines-ito" in (await text(client, "/"))[1]
+    assert "/teachers/ines-ito" in (await text(client, "/courses/reading-price"))[1]
+
+
+async def test_who_teaches_nothing_has_no_page(client: TestClientProtocol, cast: Cast) -> None:
+    await cast.ines()
+    assert (await text(client, "/teachers/ines-ito"))[0] == 404
