@@ -118,3 +118,13 @@ def test_changing_what_is_shown_does_not_load_the_page_again(visitor: Visitor) -
     expect(page.locator(".catalogue__list > li")).to_have_count(6)
     assert page.evaluate("window.sameDocument") is True
     visitor.look()
+
+
+def test_a_visitor_reads_who_teaches_a_course(visitor: Visitor) -> None:
+    visitor.open("/courses/reading-price")
+    visitor.click("More about Marta Lindqvist")
+    page = visitor.page
+    expect(page.get_by_role("heading", level=1)).to_have_text("Marta Lindqvist")
+    visitor.look()
+    visitor.click("How Auctions Work")
+    expect(page.get_by_role("heading", level=1)).to_have_text("How Auctions Work")
