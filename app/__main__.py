@@ -18,12 +18,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = Config.from_env()
     except ConfigError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)
         return 2
     try:
         return int(options.run(config, options) or 0)
     except CannotStart as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)
         return 2
 
 
@@ -77,9 +77,9 @@ def run_migrate(config: Config, options: argparse.Namespace) -> int:
         async with _connections(config, unpooled=True):
             try:
                 for name in await migrations.apply():
-                    print(f"applied {name}")  # noqa: T201
+                    print(f"applied {name}")
             except migrations.MigrationError as error:
-                print(error, file=sys.stderr)  # noqa: T201
+                print(error, file=sys.stderr)
                 return 1
         return 0
 
@@ -93,7 +93,7 @@ def run_seed(config: Config, options: argparse.Namespace) -> None:
     async def fill() -> None:
         async with _application(config):
             if not await seed.run(config, members=options.members):
-                print("The database has members already; nothing was changed.")  # noqa: T201
+                print("The database has members already; nothing was changed.")
 
     asyncio.run(fill())
 
@@ -105,11 +105,11 @@ def run_owner(config: Config, options: argparse.Namespace) -> int:
 
     async def promote() -> int:
         if not is_email(options.email):
-            print(f"{options.email} is not an email address", file=sys.stderr)  # noqa: T201
+            print(f"{options.email} is not an email address", file=sys.stderr)
             return 2
         async with _application(config):
             await people.make_owner(options.email)
-        print(f"{options.email} owns the school; the link to set a password is in the mail")  # noqa: T201
+        print(f"{options.email} owns the school; the link to set a password is in the mail")
         return 0
 
     return asyncio.run(promote())
@@ -123,7 +123,7 @@ def run_doctor(config: Config, options: argparse.Namespace) -> int:
         async with _connections(config), db.hold():
             report = await health.readiness()
         for name, state in report.items():
-            print(f"{name}: {state}")  # noqa: T201
+            print(f"{name}: {state}")
         return 0 if report["database"] == "ok" else 1
 
     return asyncio.run(examine())

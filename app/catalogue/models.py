@@ -91,7 +91,6 @@ class CoursePage(Pictured):
     topic_name: str | None
     instructor_name: str | None
     instructor_headline: str | None
-    instructor_biography: str | None
     product_id: int | None
     product_slug: str | None
     is_active: bool | None
