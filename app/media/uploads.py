@@ -21,7 +21,7 @@ IMAGE_BODY = LIMITS["image"] + LIMITS["captions"]
 VIDEO_BODY = LIMITS["video"] + LIMITS["image"] + 2 * LIMITS["captions"]
 _PURPOSE = "media"
 
-_admits: Callable[[int, int], Awaitable[bool]] | None = None
+_admits: Callable[[int, int, int], Awaitable[bool]] | None = None
 _is_free: Callable[[int], Awaitable[bool]] | None = None
 
 
@@ -163,8 +163,8 @@ def path(upload: Upload) -> str:
     return f"/media/{upload.public_id}/{quote(upload.file_name, safe='')}"
 
 
-def admit_by(check: Callable[[int, int], Awaitable[bool]]) -> None:
-    """Say who knows whether a person may use a course now; called once by create_app()."""
+def admit_by(check: Callable[[int, int, int], Awaitable[bool]]) -> None:
+    """Say who knows whether a person may fetch a file of a course now (their keys); called once by create_app()."""
     global _admits
     _admits = check
 
@@ -192,4 +192,4 @@ async def _opens_to(upload: Upload, person: Visitor | None, whose: list[int]) ->
         return False
     if len(whose) == 1:
         return person.can("courses.view")
-    return _admits is not None and await _admits(whose[0], whose[1])
+    return _admits is not None and await _admits(whose[0], whose[1], upload.id)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -38,11 +37,11 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
 
 
 @pytest.fixture
-async def ann(app: Lectern, cast: Cast) -> AsyncIterator[int]:
+async def ann(app: Lectern, cast: Cast) -> int:
     person = await cast.ann()
     await queries.set_password(person.id, await hashing.hashed(PASSWORD))
     await db.run("DELETE FROM sessions")
-    yield person.id
+    return person.id
 
 
 async def guess(client: TestClientProtocol, number: int, **headers: str) -> int:
