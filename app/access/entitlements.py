@@ -62,6 +62,11 @@ async def allows(user_id: int, course_id: int) -> bool:
     return await queries.allows(user_id, course_id, clock.now())
 
 
+async def admits(user_id: int, course_id: int, upload_id: int) -> bool:
+    """Whether this person may fetch this file of the course now: allowed, and neither course nor lesson taken back."""
+    return await queries.admits(user_id, course_id, upload_id, clock.now())
+
+
 async def explain(user_id: int, course_id: int) -> Explanation:
     """Why this person may use this course, or which rule says no."""
     return explained(await queries.of_course(user_id, course_id), clock.now())

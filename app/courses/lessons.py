@@ -42,6 +42,11 @@ async def of_course(course_id: int, lesson_public_id: str) -> Lesson:
     return lesson
 
 
+async def shows_free(upload_id: int) -> bool:
+    """Whether a published free lesson of a published course shows this file now."""
+    return await queries.is_upload_free(upload_id)
+
+
 async def create(section_public_id: str, title: str, *, kind: str, by: Visitor | None, slug: str = "") -> Lesson:
     """A new draft at the end of a section. Without a slug it gets one from its title."""
     _check_title(title)
