@@ -53,7 +53,7 @@ async def show_receipt(public_id: str) -> Response:
 
 
 @admin.post("/orders/<public_id>/receipts")
-@requires("orders.view")
+@requires("orders.view", once=True)
 async def create_receipt(public_id: str) -> BaseResponse:
     """Mail the receipt once more."""
     order = await _order(public_id)
