@@ -12,7 +12,7 @@ from app.config import Config
 from app.core import cache, db, log, mail, tokens
 from app.core.settings import school
 from app.gateways import mailer
-from app.web import assets, bodies, compression, errors, flash, guards, health, plates, render, security, theme
+from app.web import assets, bodies, compression, errors, flash, guards, health, plates, render, security, theme, typed
 
 # From left to right: a domain imports only from those before it.
 DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "ops", "admin")
@@ -50,6 +50,7 @@ def create_app(config: Config | None = None) -> Lectern:
     # Answers pass through these from the last to the first.
     compression.install(app)
     flash.install(app)
+    typed.install(app)
     errors.install(app)
     health.install(app)
     theme.install(app)

@@ -75,6 +75,22 @@ async def close(source_ref: str, *, reason: str, now: datetime) -> list[db.Row]:
     )
 
 
+async def reopen(source_ref: str, *, reason: str) -> list[db.Row]:
+    """Open the rows of this cause, or below it, that were closed for this reason."""
+    return await db.many(
+        db.Row,
+        f"""
+        UPDATE entitlements e SET closed_at = NULL, closed_reason = NULL
+        FROM products p
+        WHERE p.id = e.product_id AND e.closed_reason = :reason
+          AND {_BELOW}
+        RETURNING e.id, e.user_id, e.product_id, p.course_id
+        """,  # noqa: S608 (a constant)
+        ref=source_ref,
+        reason=reason,
+    )
+
+
 async def allows(user_id: int, course_id: int, now: datetime) -> bool:
     found: bool = await db.value(
         f"""
