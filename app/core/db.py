@@ -201,12 +201,16 @@ async def transaction(isolation: str | None = None) -> AsyncIterator[None]:
         return
     # asyncpg's own transaction: that of `databases` keeps the connection for ever when BEGIN, COMMIT or ROLLBACK fails.
     connection = (await _held(kept)).raw_connection
-    async with connection.transaction(isolation=isolation):
-        kept.depth += 1
-        try:
-            yield
-        finally:
-            kept.depth -= 1
+    try:
+        async with connection.transaction(isolation=isolation):
+            kept.depth += 1
+            try:
+                yield
+            finally:
+                kept.depth -= 1
+    except Exception as error:
+        await _let_go_of_lost(error)
+        raise
 
 
 async def one(into: type[T], sql: str, **binds: Any) -> T | None:
@@ -235,6 +239,9 @@ async def run(sql: str, **binds: Any) -> int:
             status: str = await connection.execute(statement, *arguments)
     except asyncpg.CharacterNotInRepertoireError as error:
         raise _unreadable() from error
+    except Exception as error:
+        await _let_go_of_lost(error)
+        raise
     tail = status.rsplit(" ", 1)[-1]
     return int(tail) if tail.isdigit() else 0
 
@@ -295,11 +302,22 @@ async def _fetch(sql: str, binds: dict[str, Any]) -> list[asyncpg.Record]:
         raise _unreadable() from error
     except Exception as error:
         # After a server restart the pool may hand out dead connections.
-        if not reach.is_lost(error) or in_transaction() or not _READ.match(sql):
+        if not await _let_go_of_lost(error) or not _READ.match(sql):
             raise
-        await release()
         async with _raw() as connection:
             return list(await connection.fetch(statement, *arguments))
+
+
+async def _let_go_of_lost(error: Exception) -> bool:
+    """Give a broken connection back, so that the next statement gets another; False inside a transaction, which is
+    over with its connection, and for any other error.
+    """
+    kept = _hold.get()
+    if not reach.is_lost(error) or (kept is not None and kept.depth):
+        return False
+    if kept is not None:
+        await _give_back(kept)
+    return True
 
 
 def _unreadable() -> Invalid:

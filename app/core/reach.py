@@ -6,6 +6,7 @@ connections that wait for it are ended. asyncpg's own time limit would wait twic
 """
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
@@ -58,7 +59,9 @@ def is_lost(error: BaseException) -> bool:
     """Whether an error says that the connection broke, not that the statement was wrong."""
     if isinstance(error, (*_LOST, Away)):
         return True
-    return isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
+    # The pool takes a connection back by itself when it breaks.
+    said = str(error) if isinstance(error, asyncpg.InterfaceError) else ""
+    return "closed" in said or "released back to the pool" in said
 
 
 def is_away() -> bool:
@@ -72,6 +75,12 @@ def note_away() -> None:
     if not is_away():
         log.warning("the database is away")
     _away_until = time.monotonic() + PAUSE
+
+
+def end(connection: Any) -> None:
+    """Break a connection off at this side, without waiting for the other."""
+    with contextlib.suppress(asyncpg.InterfaceError):  # the pool was quicker
+        connection.terminate()
 
 
 class Watch:
@@ -101,7 +110,7 @@ class Watch:
             self._timer = asyncio.get_running_loop().call_later(SILENCE, self._look)
         else:
             note_away()
-            self._connection.terminate()
+            end(self._connection)
 
 
 async def answers() -> bool:

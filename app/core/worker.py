@@ -110,7 +110,7 @@ class PatientDriver(AsyncpgPoolDriver):
                 return await ask(connection)
             except BaseException:
                 # Waiting for the answer to a cancel would take as long again.
-                connection.terminate()
+                reach.end(connection)
                 raise
             finally:
                 await self._pool.release(connection)
