@@ -5,6 +5,7 @@ import structlog
 from quart import Quart, Response, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
+from app.core import reach
 from app.core.errors import Refused, SignInNeeded
 from app.core.i18n import _
 from app.web import render, typed
@@ -63,6 +64,10 @@ async def _show_http_error(error: Exception) -> Response:
 
 
 async def _show_fault(error: Exception) -> Response:
+    if reach.is_lost(error):
+        # A write whose fate is not known: repeating it is safe for the product, but is the person's choice.
+        log.warning("the database was lost", error=type(error).__name__)
+        return await _show_refusal(reach.Away())
     log.error("request failed", error=type(error).__name__, exc_info=error)
     return await _page(500, "")
 
