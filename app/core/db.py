@@ -41,14 +41,15 @@ class Row:
 
 
 class Hold:
-    """The connection that one request or job keeps, and how many statements it sent."""
+    """The connection that one request or job keeps, how many statements it sent, and what it need not ask again."""
 
-    __slots__ = ("connection", "depth", "queries")
+    __slots__ = ("connection", "depth", "known", "queries")
 
     def __init__(self) -> None:
         self.connection: Connection | None = None
         self.depth = 0
         self.queries = 0
+        self.known: dict[str, Any] = {}
 
 
 # A request that gets no connection for so long is told to come back, instead of waiting with all the others.
@@ -129,6 +130,12 @@ async def release() -> None:
     if kept.depth:
         raise RuntimeError("an outside call or a page was begun inside a transaction")
     await _give_back(kept)
+
+
+def known() -> dict[str, Any]:
+    """What this request or job has looked up and may take for granted until it ends; outside of them, nothing."""
+    kept = _hold.get()
+    return {} if kept is None else kept.known
 
 
 def in_transaction() -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import jinja2
-from quart import Response, request, url_for
+from quart import Response, request
 from werkzeug.local import LocalProxy
 
 from app.core import db, i18n
@@ -25,7 +25,7 @@ from app.core.settings import School, school
 from app.web import templating
 from app.web.assets import Assets
 from app.web.flash import take_flashes
-from app.web.request import fragment, user
+from app.web.request import fragment, path_for, user
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 
@@ -56,7 +56,7 @@ def configure(assets: Assets, *, app_url: str, debug: bool, compiled: Path | Non
         gettext=templating.gettext,
         asset=assets.address,
         has_asset=assets.has,
-        url_for=url_for,
+        url_for=path_for,
         app_url=app_url,
         # Macros see globals only; the object behind changes with each request.
         school=LocalProxy(_school),

@@ -23,9 +23,9 @@ def text(value: Any) -> str:
     """What `{{ value }}` writes. It is joined at once, so it need not be Markup: 0.4 → 0.1."""
     kind = type(value)
     if kind is str:
-        return _escape_inner(value)  # type: ignore[no-any-return]
+        return _escape_inner(value)
     if kind is Markup:
-        return value
+        return value  # type: ignore[no-any-return]
     if kind is int:
         return str(value)
     # `{{ "x" if y }}` without its else
