@@ -42,15 +42,16 @@ class Row:
 
 
 class Hold:
-    """The connection that one request or job keeps, and how many statements it sent."""
+    """The connection that one request or job keeps, how many statements it sent, and what it need not ask again."""
 
-    __slots__ = ("connection", "depth", "queries", "watch")
+    __slots__ = ("connection", "depth", "known", "queries", "watch")
 
     def __init__(self) -> None:
         self.connection: Connection | None = None
         self.watch: reach.Watch | None = None
         self.depth = 0
         self.queries = 0
+        self.known: dict[str, Any] = {}
 
 
 _hold: ContextVar[Hold | None] = ContextVar("db_hold", default=None)
@@ -131,6 +132,12 @@ async def release() -> None:
     if kept.depth:
         raise RuntimeError("an outside call or a page was begun inside a transaction")
     await _give_back(kept)
+
+
+def known() -> dict[str, Any]:
+    """What this request or job has looked up and may take for granted until it ends; outside of them, nothing."""
+    kept = _hold.get()
+    return {} if kept is None else kept.known
 
 
 def in_transaction() -> bool:

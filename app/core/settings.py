@@ -52,11 +52,14 @@ _copy_version: int | None = None
 
 
 async def school() -> School:
-    """The current settings. Costs one Redis read, or one query while Redis is away or after a change.
+    """The current settings. Costs a request one Redis read, or one query while Redis is away or after a change.
 
     While the database is away too, the last known ones serve.
     """
     global _copy, _copy_version
+    known = db.known()
+    if "school" in known:
+        return known["school"]  # type: ignore[no-any-return]
     version = await cache.version("school")
     if _copy is None or version is None or version != _copy_version:
         try:
@@ -65,9 +68,10 @@ async def school() -> School:
             if _copy is None or not reach.is_lost(error):
                 raise
             return _copy
-        known = {one.name for one in fields(School)}
-        _copy = School(**{name: value for name, value in stored.items() if name in known})
+        names = {one.name for one in fields(School)}
+        _copy = School(**{name: value for name, value in stored.items() if name in names})
         _copy_version = version
+    known["school"] = _copy
     return _copy
 
 
@@ -93,4 +97,5 @@ async def forget_copy() -> None:
     """Drop the hot copies, here and (through Redis) elsewhere."""
     global _copy
     _copy = None
+    db.known().pop("school", None)
     await cache.bump("school")

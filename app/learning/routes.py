@@ -2,13 +2,12 @@
 
 from datetime import date
 
-from babel.dates import format_date
 from quart import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.access import entitlements
 from app.core.errors import Invalid, NotFound
-from app.core.i18n import _, format_locale
+from app.core.i18n import _, format_day
 from app.core.limits import Limit
 from app.core.settings import school
 from app.learning import progress
@@ -189,6 +188,6 @@ async def _media(step: Step, room: Classroom, person: Visitor) -> dict[str, str]
 def _plot(weeks: list[tuple[str, int]]) -> plots.BarPlot:
     return plots.bars(
         [count for _week, count in weeks],
-        labels=[format_date(date.fromisoformat(week), "d MMM", locale=format_locale()) for week, _count in weeks],
+        labels=[format_day(date.fromisoformat(week), "d MMM") for week, _count in weeks],
         heads=(_("Week of"), _("Lessons finished")),
     )
