@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import orjson
 import structlog
+from asyncpg import ForeignKeyViolationError
 
 from app.access import entitlements
 from app.accounts import users
@@ -116,7 +117,17 @@ def quote_key(quote: Quote, buyer: Buyer, cart_id: int | None) -> str:
 
 
 async def place(quote: Quote, buyer: Buyer, *, cart_id: int | None) -> Order:
-    """The pending order for this quote. While one is open the same one comes back, however often it is asked for."""
+    """The pending order for this quote. While one is open the same one comes back, however often it is asked for.
+
+    Raises Conflict when the cart is gone: its guest signed in meanwhile, and it was merged into the member's.
+    """
+    try:
+        return await _place(quote, buyer, cart_id)
+    except ForeignKeyViolationError as error:
+        raise Conflict(_("Your cart has changed since that page was shown. Here it is as it stands now.")) from error
+
+
+async def _place(quote: Quote, buyer: Buyer, cart_id: int | None) -> Order:
     async with db.transaction():
         row = await queries.insert_order(
             quote,
