@@ -16,8 +16,8 @@ from app.courses import courses, files, lessons, sections
 from app.courses.models import Course, CourseDetails, LessonDetails
 from app.courses.rights import Stale
 from tests.cast import Cast
-from tests.courses.making import a_filled_course
 from tests.pairs import every_pair, together
+from tests.school import a_course
 
 
 @dataclass
@@ -154,14 +154,25 @@ VERBS = {
 
 async def a_place(cast: Cast) -> Place:
     ines, ann = await cast.ines(), await cast.ann()
-    made = await a_filled_course(ines.id)
-    await products.set_price(made.id, 24900, "EUR")
-    await courses.publish(made.id, by=None)
-    found = await db.many(db.Row, "SELECT public_id FROM sections ORDER BY position")
-    rows = await db.many(db.Row, "SELECT id, public_id, title, revision FROM lessons ORDER BY section_id, position")
-    await lessons.set_state(rows[1].id, "draft", by=None)
+    made = await a_course(lessons=2, previews=0, instructor_id=ines.id)
+    await db.run(
+        """
+        WITH film AS (
+            INSERT INTO uploads (public_id, kind, storage_key, file_name, content_type, size_bytes, checksum, created_at)
+            VALUES ('film', 'video', 'film', 'a.webm', 'video/webm', 1, 'x', now()) RETURNING id
+        )
+        UPDATE lessons SET kind = 'video', state = 'draft', video_id = film.id FROM film WHERE lessons.id = :id
+        """,
+        id=made.lesson_ids[1],
+    )
+    levels = await sections.create(made.id, "Levels", by=None)
+    last = await lessons.create(levels, "Where stops gather", kind="text", by=None)
+    await db.run("UPDATE lessons SET body_markdown = 'Words' WHERE id = :id", id=last.id)
+    await lessons.set_state(last.id, "published", by=None)
     course = await courses.find(made.id)
     assert course is not None
+    found = await db.many(db.Row, "SELECT public_id FROM sections ORDER BY position")
+    rows = await db.many(db.Row, "SELECT id, public_id, title, revision FROM lessons ORDER BY section_id, position")
     return Place(course, ann.id, [row.public_id for row in found], rows)
 
 
