@@ -16,6 +16,8 @@ log = structlog.get_logger()
 
 # So many refunds are looked after in one go; the others have their turn five minutes later.
 REFUNDS_AT_ONCE = 100
+# Stripe tries for three days by itself; and keeps its news for thirty.
+UNDELIVERED_SINCE = timedelta(days=7)
 
 
 @webhooks.handles("stripe")
@@ -129,6 +131,17 @@ async def finish_refunds() -> None:
 async def reconcile() -> None:
     """Ask Stripe about orders that wait for long: a webhook may have been lost."""
     await checkouts.reconcile(older_than=timedelta(minutes=15))
+
+
+@queue.every("7 * * * *")
+@queue.job(attempts=1)
+async def fetch_lost_events() -> None:
+    """Take in what Stripe could not deliver (we were away, the endpoint was off); what is known already stays once."""
+    if not payments.is_configured():
+        return
+    for event in await payments.gateway().list_undelivered(stripe_events.KINDS, clock.now() - UNDELIVERED_SINCE):
+        if await webhooks.store("stripe", event.id, event.kind, event.payload):
+            log.warning("lost event fetched", provider="stripe", kind=event.kind, event_id=event.id)
 
 
 @queue.every("30 3 * * *")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import orjson
 import structlog
+from asyncpg import ForeignKeyViolationError
 
 from app.access import entitlements
 from app.accounts import users
@@ -116,7 +117,17 @@ def quote_key(quote: Quote, buyer: Buyer, cart_id: int | None) -> str:
 
 
 async def place(quote: Quote, buyer: Buyer, *, cart_id: int | None) -> Order:
-    """The pending order for this quote. While one is open the same one comes back, however often it is asked for."""
+    """The pending order for this quote. While one is open the same one comes back, however often it is asked for.
+
+    Raises Conflict when the things are no longer in the cart: just paid for, or merged into a member's.
+    """
+    try:
+        return await _place(quote, buyer, cart_id)
+    except ForeignKeyViolationError as error:
+        raise Conflict(_("Your cart has changed since that page was shown. Here it is as it stands now.")) from error
+
+
+async def _place(quote: Quote, buyer: Buyer, cart_id: int | None) -> Order:
     async with db.transaction():
         row = await queries.insert_order(
             quote,
@@ -129,6 +140,9 @@ async def place(quote: Quote, buyer: Buyer, *, cart_id: int | None) -> Order:
             now=clock.now(),
         )
         if row.is_new:
+            # While this waited for the order before it, that one may have been paid and have left the cart.
+            if cart_id is not None and not await cart_queries.holds_all(cart_id, [x.product_id for x in quote.lines]):
+                raise Conflict(_("Your cart has changed since that page was shown. Here it is as it stands now."))
             await queries.insert_items(row.id, quote)
             await timeline.note(row.id, "placed", lines=len(quote.lines), guest=buyer.user_id is None)
         order = await queries.order(row.id)
@@ -151,7 +165,7 @@ async def mark_paid(order_id: int, received: Received) -> bool:
                 return False
             await queries.note_payment(order_id, session_id=received.session_id, payment_id=received.payment_id)
             return False
-        wrong = mismatch(order, received)
+        wrong = mismatch(order, received) or await _of_another(order, received)
         if wrong:
             if not await queries.was_rejected(order_id, received.payment_id):
                 await _flag(order, wrong, received)
@@ -160,6 +174,12 @@ async def mark_paid(order_id: int, received: Received) -> bool:
         await _fulfil(order, session_id=received.session_id, payment_id=received.payment_id)
     log.info("order paid", order=order.public_id, told_by=received.told_by)
     return True
+
+
+async def _of_another(order: Order, received: Received) -> str:
+    """Why this payment cannot be for this order: another one has it. Empty when none has."""
+    other = await queries.order_with(received.session_id, received.payment_id, but=order.id)
+    return f"the payment is that of order {other.number}" if other is not None else ""
 
 
 async def _give_back_second(order: Order, received: Received) -> None:
@@ -273,7 +293,10 @@ async def check_free(order: Order, user_id: int) -> None:
 
 
 async def _flag(order: Order, wrong: str, received: Received) -> None:
-    if await queries.set_flag(order.id, wrong, session_id=received.session_id, payment_id=received.payment_id):
+    # What is another order's stays with that.
+    taken = await queries.order_with(received.session_id, received.payment_id, but=order.id) is not None
+    session_id, payment_id = ("", "") if taken else (received.session_id, received.payment_id)
+    if await queries.set_flag(order.id, wrong, session_id=session_id, payment_id=payment_id):
         await timeline.note(order.id, "flagged", why=wrong, payment=received.payment_id, told_by=received.told_by)
         await events.publish(OrderFlagged(order.id))
         log.error("payment does not fit its order", order=order.public_id, why=wrong)

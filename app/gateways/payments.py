@@ -149,6 +149,8 @@ class Payments(Protocol):
 
     async def list_refunds(self, payment_id: str) -> list[Refund]: ...
 
+    async def list_undelivered(self, kinds: Sequence[str], since: datetime) -> list[Event]: ...
+
 
 class StripePayments:
     """Stripe, through its own client (https://docs.stripe.com/api), with the API version that the client pins."""
@@ -218,6 +220,26 @@ class StripePayments:
         found = await self._call(self._client.v1.refunds.list_async, params)
         return [as_refund(item) for item in found["data"]]
 
+    async def list_undelivered(self, kinds: Sequence[str], since: datetime) -> list[Event]:
+        """The news of these kinds since then that no endpoint has taken, oldest first; a thousand at most.
+
+        https://docs.stripe.com/webhooks/process-undelivered-events
+        """
+        found: list[Event] = []
+        params: Any = {
+            "types": list(kinds),
+            "created": {"gte": int(since.timestamp())},
+            "delivery_success": False,
+            "limit": 100,
+        }
+        for _page in range(10):
+            answer = await self._call(self._client.v1.events.list_async, params)
+            found += [Event(item["id"], item["type"], item) for item in answer["data"]]
+            if not answer["has_more"]:
+                break
+            params = {**params, "starting_after": answer["data"][-1]["id"]}
+        return found[::-1]
+
     async def _call(self, method: Any, *arguments: Any) -> dict[str, Any]:
         await db.release()
         try:
@@ -261,6 +283,9 @@ class NoPayments:
         return await self._refuse()  # type: ignore[no-any-return]
 
     async def list_refunds(self, payment_id: str) -> list[Refund]:
+        return await self._refuse()  # type: ignore[no-any-return]
+
+    async def list_undelivered(self, kinds: Sequence[str], since: datetime) -> list[Event]:
         return await self._refuse()  # type: ignore[no-any-return]
 
 
@@ -379,6 +404,11 @@ def use(gateway: Payments) -> None:
     """Say who takes the money from now on; called once by create_app()."""
     global _payments
     _payments = gateway
+
+
+def is_configured() -> bool:
+    """Whether there is somebody to ask."""
+    return _payments is not None and not isinstance(_payments, NoPayments)
 
 
 def gateway() -> Payments:

@@ -112,18 +112,23 @@ async def insert_enrolment(user_id: int, course_id: int, now: datetime) -> bool:
 
 
 async def note_visit(user_id: int, course_id: int, lesson_id: int, now: datetime, today: date) -> None:
-    """The lesson was opened: where the member is, that they were active today. One statement."""
+    """The lesson was opened: where the member is, that they were active today. One statement.
+
+    The lesson is held first: an author who removes it meanwhile waits, or has removed it and nothing is noted.
+    """
     await db.run(
         """
-        WITH opened AS (
+        WITH held AS (
+            SELECT id FROM lessons WHERE id = :lesson_id FOR KEY SHARE
+        ), opened AS (
             INSERT INTO lesson_progress (user_id, lesson_id, course_id, first_opened_at, updated_at)
-            VALUES (:user_id, :lesson_id, :course_id, :now, :now)
+            SELECT :user_id, held.id, :course_id, :now, :now FROM held
             ON CONFLICT (user_id, lesson_id) DO NOTHING
         ), active AS (
-            INSERT INTO learner_days (on_date, user_id) VALUES (:today, :user_id) ON CONFLICT DO NOTHING
+            INSERT INTO learner_days (on_date, user_id) SELECT :today, :user_id FROM held ON CONFLICT DO NOTHING
         )
         INSERT INTO enrolments (user_id, course_id, enrolled_at, last_activity_at, last_lesson_id)
-        VALUES (:user_id, :course_id, :now, :now, :lesson_id)
+        SELECT :user_id, :course_id, :now, :now, held.id FROM held
         ON CONFLICT (user_id, course_id) DO UPDATE SET last_activity_at = :now, last_lesson_id = :lesson_id
         """,
         user_id=user_id,

@@ -6,14 +6,14 @@ import pytest
 
 from app.access import entitlements
 from app.commerce import checkouts
-from app.commerce.jobs import reconcile
+from app.commerce.jobs import fetch_lost_events, reconcile
 from app.core import clock, db, queue
 from app.gateways import payments
 from tests.cast import Cast
 from tests.commerce.shop import Shop
 from tests.commerce.test_orders import an_order
 from tests.school import a_course
-from tests.stripe import session_of
+from tests.stripe import SECRET_KEY, session_of
 
 
 async def test_a_payment_whose_news_was_lost_is_found(shop: Shop, cast: Cast) -> None:
@@ -104,3 +104,38 @@ async def test_one_order_that_cannot_be_settled_does_not_keep_the_others_from_it
     with clock.shifted(timedelta(minutes=16)):
         await reconcile()
     assert (await shop.order()).state == "paid"
+
+
+async def test_news_that_could_not_be_delivered_is_fetched(shop: Shop, cast: Cast) -> None:
+    """An hour away: a sale, a refund made in Stripe's dashboard, and no delivery of either."""
+    course = await a_course()
+    ann = await cast.ann()
+    endpoint = await shop.stripe.post(
+        "/v1/webhook_endpoints", **{"url": "http://127.0.0.1:9/webhooks/stripe", "enabled_events[]": "*"}
+    )
+    await shop.stripe.switch(delivery_paused=True)
+    _order, page = await an_order(shop, ann)
+    await shop.pay(page)
+    await shop.tell("checkout.session.completed", "payment_intent.succeeded")
+    assert await entitlements.allows(ann.id, course.id)
+    await shop.stripe.post("/v1/refunds", payment_intent=str((await shop.order()).stripe_payment_intent_id))
+    assert (await shop.order()).state == "paid"
+    for _twice in range(2):
+        await fetch_lost_events()
+        await queue.drain(ignore_delays=True)
+    await shop.stripe.http.delete(
+        f"/v1/webhook_endpoints/{endpoint['id']}", headers={"Authorization": f"Bearer {SECRET_KEY}"}
+    )
+    assert (await shop.order()).state == "refunded"
+    assert not await entitlements.allows(ann.id, course.id)
+    assert await db.value("SELECT count(*) FROM refunds") == 1
+    assert len(await shop.mails("commerce/order_confirmation")) == 1
+
+
+async def test_without_a_payment_service_nothing_is_fetched() -> None:
+    before = payments.gateway()
+    payments.use(payments.NoPayments())
+    try:
+        await fetch_lost_events()
+    finally:
+        payments.use(before)

@@ -28,7 +28,7 @@ async def test_a_delivery_is_shown_as_it_came(cast: Cast) -> None:
     assert "KeyError" in page
 
 
-async def test_replaying_twice_handles_it_once(cast: Cast) -> None:
+async def test_replaying_twice_handles_it_once(cast: Cast, unhurried: None) -> None:
     olga = await cast.olga()
     handled.clear()
     webhook_id = await a_delivery(provider="bank")

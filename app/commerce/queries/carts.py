@@ -84,6 +84,19 @@ async def holds(user_id: int | None, token_hash: bytes | None, product_id: int) 
     return found
 
 
+async def holds_all(cart_id: int, product_ids: list[int]) -> bool:
+    """Whether all of these stand in the cart now."""
+    found: bool = await db.value(
+        """
+        SELECT count(*) = cardinality(CAST(:ids AS bigint[])) FROM cart_items
+        WHERE cart_id = :cart_id AND product_id = ANY(:ids)
+        """,
+        cart_id=cart_id,
+        ids=product_ids,
+    )
+    return found
+
+
 async def insert_item(cart_id: int, product_id: int, *, amount_minor: int, currency: str, now: datetime) -> bool:
     """Put a product in; False when it stands there already."""
     return bool(

@@ -54,6 +54,20 @@ async def order_by_payment(payment_id: str) -> Order | None:
     return await db.one(Order, f"{_ORDER} WHERE stripe_payment_intent_id = :payment_id", payment_id=payment_id)
 
 
+async def order_with(session_id: str, payment_id: str, *, but: int) -> Order | None:
+    """Another order that has this payment page or this payment."""
+    return await db.one(
+        Order,
+        f"""
+        {_ORDER} WHERE id <> :but AND (stripe_session_id = nullif(:session_id, '')
+                                       OR stripe_payment_intent_id = nullif(:payment_id, '')) LIMIT 1
+        """,
+        but=but,
+        session_id=session_id,
+        payment_id=payment_id,
+    )
+
+
 async def orders_of_user(user_id: int, *, before: int | None, limit: int) -> list[Order]:
     """Orders that came to something, or may yet."""
     return await db.many(

@@ -10,7 +10,7 @@ from app.commerce.routes import routes
 from app.commerce.routes.cart import cart_page
 from app.commerce.routes.visitor import cart_token, whose_cart
 from app.core import limits, tokens
-from app.core.errors import NotFound, Unavailable
+from app.core.errors import Conflict, NotFound, Unavailable
 from app.core.i18n import _
 from app.core.settings import school
 from app.web.flash import flash
@@ -53,6 +53,9 @@ async def create_checkout() -> Response | BaseResponse:
         return await _guest_page(cart, quote, form, status=422)
     try:
         on = await checkouts.start(quote, _buyer(form), cart_id=cart.id)
+    except Conflict as error:
+        flash(error.message, "care")
+        return redirect(url_for("commerce.show_cart"), 303)
     except Unavailable as error:
         if isinstance(form, GuestForm):
             return await _guest_page(cart, quote, form, trouble=error.message, status=503)

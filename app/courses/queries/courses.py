@@ -33,8 +33,11 @@ async def course_by_public_id(public_id: str) -> Course | None:
 
 
 async def lock_course(course_id: int) -> Course | None:
-    """The course as it stands, kept from others until the transaction ends: one at a time changes an outline."""
-    await db.run("SELECT 1 FROM courses WHERE id = :id FOR UPDATE", id=course_id)
+    """The course as it stands, kept from others until the transaction ends: one at a time changes an outline.
+
+    Learners' rows refer to the course while they write; a stronger lock would wait for them, and they for it.
+    """
+    await db.run("SELECT 1 FROM courses WHERE id = :id FOR NO KEY UPDATE", id=course_id)
     return await course(course_id)
 
 
