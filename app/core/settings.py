@@ -49,18 +49,31 @@ class School:
 
 _copy: School | None = None
 _copy_version: int | None = None
+# Rises whenever the copy is dropped, so that what was read before is not kept after.
+_drops = 0
 
 
 async def school() -> School:
     """The current settings. Costs one Redis read, or one query while Redis is away or after a change."""
     global _copy, _copy_version
+    db.note_table("settings")
     version = await cache.version("school")
-    if _copy is None or version is None or version != _copy_version:
-        stored = await db.value("SELECT value FROM settings WHERE name = 'school'") or {}
-        known = {one.name for one in fields(School)}
-        _copy = School(**{name: value for name, value in stored.items() if name in known})
-        _copy_version = version
-    return _copy
+    if _copy is not None and version is not None and version == _copy_version:
+        return _copy
+    drops = _drops
+    stored = await db.value("SELECT value FROM settings WHERE name = 'school'") or {}
+    known = {one.name for one in fields(School)}
+    found = School(**{name: value for name, value in stored.items() if name in known})
+    if drops == _drops:
+        _copy, _copy_version = found, version
+    return found
+
+
+def drop_copy() -> None:
+    """Drop the hot copy of this process: the row has changed."""
+    global _copy, _drops
+    _copy = None
+    _drops += 1
 
 
 async def save_school(**changes: Any) -> School:
@@ -83,6 +96,5 @@ async def save_school(**changes: Any) -> School:
 
 async def forget_copy() -> None:
     """Drop the hot copies, here and (through Redis) elsewhere."""
-    global _copy
-    _copy = None
+    drop_copy()
     await cache.bump("school")
