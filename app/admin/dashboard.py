@@ -7,8 +7,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
-from babel.dates import format_date
-from babel.numbers import format_decimal, format_percent, get_currency_precision, get_currency_symbol
+from babel.numbers import get_currency_precision, get_currency_symbol
 
 from app.admin import queries
 from app.admin.models import DEFAULT, LAST_DAYS, Day, Measure, Period, Step, Totals, Waiting, choose_period
@@ -46,7 +45,7 @@ async def today(name: str, first: str, last: str, *, can_see_orders: bool, has_p
     totals = await queries.totals(period.before_first, period.first, period.last, middle, end, now, settings.currency)
     orders = await queries.latest_orders(8) if can_see_orders else []
     return Today(
-        title=format_date(now.astimezone(settings.zone), "EEEE, d MMMM", locale=i18n.format_locale()),
+        title=i18n.format_day(now.astimezone(settings.zone), "EEEE, d MMMM"),
         period=period,
         measures=_measures(days, totals, period, settings),
         totals=totals,
@@ -124,7 +123,7 @@ def _points(days: Sequence[Day], get: Callable[[Day], int], *, average: bool) ->
         part = days[begin : begin + size]
         total = sum(map(get, part))
         points.append(round(total / len(part), 1) if average else float(total))
-        labels.append(format_date(part[0].on_date, "d MMM", locale=i18n.format_locale()))
+        labels.append(i18n.format_day(part[0].on_date, "d MMM"))
     return points, labels
 
 
@@ -138,7 +137,7 @@ def _link(link: _RowsLink, first: date, last: date) -> str:
 
 
 def _number(value: float) -> str:
-    return format_decimal(value, locale=i18n.format_locale())
+    return i18n.format_number(value)
 
 
 def _whole_money(minor: float, currency: str) -> str:
@@ -156,7 +155,7 @@ def _change(now: int, before: int) -> str:
     if not before:
         return _("new")
     share = (now - before) / before
-    return ("+" if share > 0 else "−") + format_percent(abs(share), locale=i18n.format_locale())
+    return ("+" if share > 0 else "−") + i18n.format_share(abs(share))
 
 
 def _steps(settings: School, totals: Totals, *, has_payments: bool) -> list[Step]:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from babel.support import LazyProxy
-from quart import Quart, current_app, g, request, url_for
+from quart import Quart, current_app, g, request
 
 from app.admin import queries
 from app.admin.models import Waiting
 from app.core import clock
 from app.core.i18n import lazy
 from app.web import render
-from app.web.request import fragment, user
+from app.web.request import fragment, path_for, user
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def links() -> list[Link]:
     found = []
     for entry in ENTRIES:
         if person.can(entry.capability) and entry.endpoint in current_app.view_functions:
-            url = url_for(entry.endpoint)
+            url = path_for(entry.endpoint)
             count = sum(getattr(waiting(), name) for name in entry.counts)
             found.append(Link(str(entry.group), str(entry.label), entry.icon, url, _is_current(url), count))
     return found

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.core import audit, cache, db
+from app.core import audit, cache, db, reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +54,43 @@ _drops = 0
 
 
 async def school() -> School:
-    """The current settings. Costs one Redis read, or one query while Redis is away or after a change."""
-    global _copy, _copy_version
+    """The current settings. Costs a request one Redis read, or one query while Redis is away or after a change.
+
+    While the database is away too, the last known ones serve.
+    """
     db.note_table("settings")
+    known = db.known()
+    if "school" in known:
+        return known["school"]  # type: ignore[no-any-return]
     version = await cache.version("school")
-    if _copy is not None and version is not None and version == _copy_version:
-        return _copy
+    found = _copy if version is not None and version == _copy_version else None
+    if found is None:
+        found = await _read(version)
+    known["school"] = found
+    return found
+
+
+async def _read(version: int | None) -> School:
+    global _copy, _copy_version
     drops = _drops
-    stored = await db.value("SELECT value FROM settings WHERE name = 'school'") or {}
-    known = {one.name for one in fields(School)}
-    found = School(**{name: value for name, value in stored.items() if name in known})
+    try:
+        stored = await db.value("SELECT value FROM settings WHERE name = 'school'") or {}
+    except Exception as error:
+        if _copy is None or not reach.is_lost(error):
+            raise
+        db.note_table("?")  # it may be of before a change: good enough to go on, not to keep
+        return _copy
+    names = {one.name for one in fields(School)}
+    found = School(**{name: value for name, value in stored.items() if name in names})
     if drops == _drops:
         _copy, _copy_version = found, version
     return found
 
 
 def drop_copy() -> None:
-    """Drop the hot copy of this process: the row has changed."""
-    global _copy, _drops
-    _copy = None
+    """Read the row again before this process uses it: it has changed. Until then the copy is the last known one."""
+    global _copy_version, _drops
+    _copy_version = None
     _drops += 1
 
 
@@ -97,4 +115,5 @@ async def save_school(**changes: Any) -> School:
 async def forget_copy() -> None:
     """Drop the hot copies, here and (through Redis) elsewhere."""
     drop_copy()
+    db.known().pop("school", None)
     await cache.bump("school")

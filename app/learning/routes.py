@@ -2,13 +2,12 @@
 
 from datetime import date
 
-from babel.dates import format_date
 from quart import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.access import entitlements
 from app.core.errors import Invalid, NotFound
-from app.core.i18n import _, format_locale
+from app.core.i18n import _, format_day
 from app.core.limits import Limit
 from app.core.settings import school
 from app.learning import progress
@@ -90,7 +89,7 @@ async def show_lesson(course_slug: str, lesson_slug: str) -> Response:
         step=step,
         before=done.before(step),
         after=done.after(step),
-        media=await _media(step, (person.id, room.id) if room.allowed else None),
+        media=await _media(step, room, person),
         is_rehearsal=not room.allowed,
     )
 
@@ -172,13 +171,15 @@ def _step(done: Progress, lesson_slug: str) -> Step:
     return step
 
 
-async def _media(step: Step, learner: tuple[int, int] | None) -> dict[str, str]:
+async def _media(step: Step, room: Classroom, person: Visitor) -> dict[str, str]:
     ids = {"video": step.video_id, "captions": step.captions_id, "poster": step.poster_id}
     if step.kind != "video" or not any(ids.values()):
         return {}
     found = await uploads.find_many([upload_id for upload_id in ids.values() if upload_id is not None])
     return {
-        name: uploads.address(found[upload_id], learner=learner)
+        name: uploads.address(found[upload_id], learner=(person.id, room.id))
+        if room.allowed
+        else uploads.address(found[upload_id], staff_id=person.id)
         for name, upload_id in ids.items()
         if upload_id is not None and upload_id in found
     }
@@ -187,6 +188,6 @@ async def _media(step: Step, learner: tuple[int, int] | None) -> dict[str, str]:
 def _plot(weeks: list[tuple[str, int]]) -> plots.BarPlot:
     return plots.bars(
         [count for _week, count in weeks],
-        labels=[format_date(date.fromisoformat(week), "d MMM", locale=format_locale()) for week, _count in weeks],
+        labels=[format_day(date.fromisoformat(week), "d MMM") for week, _count in weeks],
         heads=(_("Week of"), _("Lessons finished")),
     )

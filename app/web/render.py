@@ -7,6 +7,7 @@ The environment is synchronous: data is fetched before, rendering never waits.
 
 import os
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,29 +15,31 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import jinja2
-from babel.dates import format_date, format_datetime
-from babel.numbers import format_decimal, format_percent
-from quart import Response, g, has_request_context, request, url_for
+from quart import Response, request
 from werkzeug.local import LocalProxy
 
 from app.core import db, i18n
 from app.core.mail import Rendered
 from app.core.money import format_money
 from app.core.settings import School, school
+from app.web import templating
 from app.web.assets import Assets
 from app.web.flash import take_flashes
-from app.web.request import fragment, user
+from app.web.request import fragment, path_for, user
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 
 _environment: jinja2.Environment | None = None
+# For the page being drawn: the school, and the zone that its signed-in reader chose, else the school's.
+_school: ContextVar[School] = ContextVar("school", default=School())  # noqa: B039 (frozen)
+_zone: ContextVar[ZoneInfo] = ContextVar("zone", default=School().zone)
 _context_makers: list[Callable[[], Mapping[str, Any]]] = []
 
 
 def configure(assets: Assets, *, app_url: str, debug: bool, compiled: Path | None = None) -> jinja2.Environment:
     """Build the environment; called once by create_app(). `compiled` keeps compiled templates between starts."""
     global _environment
-    environment = jinja2.Environment(
+    environment = templating.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=jinja2.select_autoescape(("html", "xml", "svg")),
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
@@ -49,21 +52,22 @@ def configure(assets: Assets, *, app_url: str, debug: bool, compiled: Path | Non
     )
     environment.install_gettext_callables(i18n.gettext, i18n.ngettext_unfilled, newstyle=True)  # type: ignore[attr-defined]
     environment.globals.update(
-        _=environment.globals["gettext"],
+        _=templating.gettext,
+        gettext=templating.gettext,
         asset=assets.address,
         has_asset=assets.has,
-        url_for=url_for,
+        url_for=path_for,
         app_url=app_url,
         # Macros see globals only; the object behind changes with each request.
         school=LocalProxy(_school),
-        money=lambda minor, currency=None: format_money(minor, currency or _school().currency, i18n.format_locale()),
-        number=lambda n: format_decimal(n, locale=i18n.format_locale()),
-        percent=lambda share: format_percent(share, locale=i18n.format_locale()),
-        date=lambda moment, format="medium": format_date(_local(moment), format, locale=i18n.format_locale()),
-        datetime=lambda moment, format="d MMM y, HH:mm": format_datetime(
-            _local(moment), format, locale=i18n.format_locale()
+        money=lambda minor, currency=None: format_money(
+            minor, currency or _school.get().currency, i18n.format_locale()
         ),
-        day=lambda moment: format_date(_local(moment), "d MMM", locale=i18n.format_locale()),
+        number=i18n.format_number,
+        percent=i18n.format_share,
+        date=lambda moment, form="medium": i18n.format_day(_local(moment), form),
+        datetime=lambda moment, form="": i18n.format_moment(moment.astimezone(_zone.get()), form),
+        day=lambda moment: i18n.format_day(_local(moment), "d MMM"),
         clock=lambda moment: _local(moment).strftime("%H:%M"),
         duration=duration,
         timecode=timecode,
@@ -80,7 +84,7 @@ def _bytecode_cache(folder: Path | None) -> jinja2.BytecodeCache | None:
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK):
-                return jinja2.FileSystemBytecodeCache(str(folder))
+                return jinja2.FileSystemBytecodeCache(str(folder), templating.KEPT_AS)
     except OSError:
         pass  # a machine without a writable folder compiles each time
     return None
@@ -111,8 +115,7 @@ async def page(
     template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any
 ) -> Response:
     """Draw a page, or the block of it that htmx asked for. Gives the database connection back first."""
-    g.school = await school()
-    await db.release()
+    await _begin()
     context.setdefault("status", status)
     whole = _get(template)
     wanted = fragment()
@@ -130,16 +133,23 @@ async def page(
     return response
 
 
+async def _begin() -> None:
+    """What every page needs; then the database connection is given back."""
+    settings, person = await school(), user()
+    _school.set(settings)
+    _zone.set(ZoneInfo(person.time_zone) if person is not None and person.time_zone else settings.zone)
+    await db.release()
+
+
 async def block(template: str, name: str, **context: Any) -> str:
     """One block of a template as text, for server-sent events and composed fragments."""
-    g.school = await school()
-    await db.release()
+    await _begin()
     return _draw_block(_get(template), name, _full_context(context))
 
 
 async def notice(status: int, **context: Any) -> Response:
     """What went wrong, put into `#notices` of the page that htmx already shows."""
-    g.school = await school()
+    await _begin()
     body = _get("errors/notice.html").render(_full_context({"status": status, **context}))
     return Response(
         body,
@@ -161,7 +171,13 @@ async def mail(template: str, context: Mapping[str, Any]) -> Rendered:
 
 
 def _full_context(context: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    full: dict[str, Any] = {"school": g.school, "viewer": user(), "request": request, "flashes": [], "office_nav": []}
+    full: dict[str, Any] = {
+        "school": _school.get(),
+        "viewer": user(),
+        "request": request,
+        "flashes": [],
+        "office_nav": [],
+    }
     for make in _context_makers:
         full.update(make())
     return {**full, **more, **context}
@@ -190,19 +206,8 @@ def _environment_or_fail() -> jinja2.Environment:
     return _environment
 
 
-def _school() -> School:
-    return g.school if has_request_context() and "school" in g else School()
-
-
 def _local(moment: datetime | date) -> datetime | date:
-    return moment.astimezone(_zone()) if isinstance(moment, datetime) else moment
-
-
-def _zone() -> ZoneInfo:
-    """The zone that the signed-in person chose, else the school's."""
-    person = user() if has_request_context() else None
-    chosen = person.time_zone if person is not None else None
-    return ZoneInfo(chosen) if chosen else _school().zone
+    return moment.astimezone(_zone.get()) if isinstance(moment, datetime) else moment
 
 
 def duration(seconds: int) -> str:

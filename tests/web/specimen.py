@@ -95,8 +95,7 @@ class SpecimenForm(Form):  # type: ignore[misc]
 class Column:
     key: str
     label: str
-    align: str = ""
-    priority: str = ""
+    cls: str = ""
     sort_url: str | None = None
     sort_state: str = "none"
 
@@ -152,11 +151,11 @@ def orders(**changes: Any) -> Table:
     table = Table(
         columns=[
             Column("number", "Order", sort_url="?sort=number"),
-            Column("placed", "Placed", priority="mid", sort_url="?sort=placed", sort_state="descending"),
+            Column("placed", "Placed", cls="table__mid", sort_url="?sort=placed", sort_state="descending"),
             Column("customer", "Customer"),
-            Column("what", "What", priority="wide"),
+            Column("what", "What", cls="table__wide"),
             Column("state", "State"),
-            Column("total", "Total", align="end", sort_url="?sort=total"),
+            Column("total", "Total", cls="table__num", sort_url="?sort=total"),
         ],
         rows=rows,
         filters=[

@@ -7,9 +7,6 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date
-from babel.numbers import format_decimal
-
 from app.core import i18n
 from app.core.i18n import _, ngettext
 from app.web.tables.declaration import (
@@ -34,8 +31,7 @@ class Head:
 
     key: str
     label: str
-    align: str
-    priority: str
+    cls: str
     sort_url: str | None
     sort_state: str
 
@@ -159,7 +155,9 @@ def _head(column: Column, state: State, address: _Address) -> Head:
             order = "descending" if state.descending else "ascending"
             descending = not state.descending
         url = address.sorted(f"-{column.key}" if descending else column.key)
-    return Head(column.key, str(column.label), column.align, column.priority, url, order)
+    classes = ["table__num"] if column.align == "end" else []
+    classes += [f"table__{column.priority}"] if column.priority else []
+    return Head(column.key, str(column.label), " ".join(classes), url, order)
 
 
 def _filter(item: AnyFilter, state: State, choices: Sequence[Choice]) -> Filter:
@@ -193,7 +191,7 @@ def _chip_text(item: AnyFilter, name: str, value: str, choices: Sequence[Choice]
     if isinstance(item, Toggle):
         return str(item.label)
     if isinstance(item, Dates):
-        day = format_date(date.fromisoformat(value), "d MMMM y", locale=i18n.format_locale())
+        day = i18n.format_day(date.fromisoformat(value), "d MMMM y")
         return _("From %(day)s", day=day) if name == item.from_name else _("Until %(day)s", day=day)
     return _("“%(text)s”", text=value)
 
@@ -201,7 +199,7 @@ def _chip_text(item: AnyFilter, name: str, value: str, choices: Sequence[Choice]
 def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo) -> str:
     if not rows:
         return ""
-    number = format_decimal(min(total, COUNT_LIMIT), locale=i18n.format_locale())
+    number = i18n.format_number(min(total, COUNT_LIMIT))
     if total > COUNT_LIMIT:
         said = _("%(shown)s of more than %(total)s", shown=len(rows), total=number)
     elif total == len(rows):
@@ -210,9 +208,7 @@ def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo) -> str:
         said = _("%(shown)s of %(total)s", shown=len(rows), total=number)
     first, last = rows[0].list_value, rows[-1].list_value
     if isinstance(first, date) and isinstance(last, date):
-        start, end = (
-            format_date(_local(moment, zone), "d MMM y", locale=i18n.format_locale()) for moment in (first, last)
-        )
+        start, end = (i18n.format_day(_local(moment, zone), "d MMM y") for moment in (first, last))
         if start == end:
             return _("%(said)s, of %(day)s", said=said, day=start)
         if first > last:
