@@ -74,7 +74,8 @@ class Marked:
 
     def wanted(self, path: str, query: bytes) -> Wanted | None:
         """The page of an address, or None when it is not to be kept."""
-        if len(path) > _LONGEST_PATH or len(query) > _LONGEST_QUERY:
+        # Routing forgives slashes before a path; a kept page has one address.
+        if len(path) > _LONGEST_PATH or len(query) > _LONGEST_QUERY or path.startswith("//"):
             return None
         if path[1:].partition("/")[0] not in self._beginnings:
             return None
