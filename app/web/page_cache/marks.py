@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -72,7 +73,10 @@ class Marked:
                 raise RuntimeError(f"{rule.rule} is not for everyone, or is counted: its page cannot be kept")
             self._beginnings.add(rule.rule[1:].partition("/")[0].partition("<")[0])
 
-    def wanted(self, path: str, query: bytes) -> Wanted | None:
+        # Routing and parsing take far longer than the answer; a link in a letter brings the same words each time.
+        self.wanted = lru_cache(maxsize=1024)(self._wanted)
+
+    def _wanted(self, path: str, query: bytes) -> Wanted | None:
         """The page of an address, or None when it is not to be kept."""
         # Routing forgives slashes before a path; a kept page has one address.
         if len(path) > _LONGEST_PATH or len(query) > _LONGEST_QUERY or path.startswith("//"):

@@ -5,6 +5,7 @@ allowed parameters: whatever a hostile visitor sends beside them cannot get into
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -74,7 +75,8 @@ class PageCache:
         self._inner = inner
         self._app = app
         self._host = urlsplit(app_url).netloc.encode()
-        self._personal = tuple(name.encode() for name in personal_cookies)
+        # Anywhere in the header: a cookie of a similar name costs a drawing, an unread spelling would cost a secret.
+        self._is_personal = re.compile(b"|".join(re.escape(name.encode()) for name in personal_cookies)).search
         self._language = language
         self._marked: Marked | None = None
         self._shelves = pages.Shelves(megabytes * 1024 * 1024)
@@ -109,7 +111,7 @@ class PageCache:
         encodings = asked = b""
         for name, text in scope["headers"]:
             if name == b"cookie":
-                if any(cookie in text for cookie in self._personal):
+                if self._is_personal(text):
                     break
             elif name == b"accept-encoding":
                 encodings = encodings + b"," + text if encodings else text
