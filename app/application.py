@@ -13,6 +13,7 @@ from app.core import cache, db, log, mail, reach, tokens
 from app.core.settings import school
 from app.gateways import mailer
 from app.web import assets, bodies, compression, errors, flash, guards, health, plates, render, security, theme, typed
+from app.web.page_cache import PageCache
 
 # From left to right: a domain imports only from those before it.
 DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "ops", "admin")
@@ -20,7 +21,9 @@ ROOMS = ("jobs", "routes", "admin")
 
 
 class Lectern(Quart):
-    """Quart with one database connection held over the queries of each request."""
+    """Quart with one database connection held over the queries of each request, behind the cache of public pages."""
+
+    pages: PageCache
 
     async def full_dispatch_request(self, *args: Any) -> Any:
         async with db.hold():
@@ -73,8 +76,23 @@ def create_app(config: Config | None = None) -> Lectern:
     @app.before_serving
     async def open_connections() -> None:
         await start(config, lazily=True)
+        if config.page_cache_mb:
+            app.pages.listener.start()
 
-    app.after_serving(stop)
+    @app.after_serving
+    async def close_connections() -> None:
+        await app.pages.listener.stop()
+        await stop()
+
+    app.pages = PageCache(
+        app.asgi_app,  # type: ignore[arg-type]
+        app,
+        app_url=config.app_url,
+        database_url=config.database_url_unpooled.reveal(),
+        megabytes=config.page_cache_mb,
+        personal_cookies=(importlib.import_module("app.accounts.sessions").COOKIE, flash.COOKIE),
+    )
+    app.asgi_app = app.pages  # type: ignore[method-assign, assignment]
     app.asgi_app = assets.AssetServer(app.asgi_app, files, security.fixed_headers(policy, config.app_url))  # type: ignore[method-assign, assignment, arg-type]
     return app
 

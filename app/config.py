@@ -74,6 +74,7 @@ class Config:
     web_concurrency: int = 2
     worker_concurrency: int = 4
     worker_max_retries: int = 5
+    page_cache_mb: int = 64
 
     # Database, cache
     database_url: Secret = _LOCAL_DATABASE

@@ -12,6 +12,7 @@ from app.core.settings import school
 from app.courses import lessons, outlines
 from app.media import uploads
 from app.web.guards import public
+from app.web.page_cache import cached
 from app.web.render import page
 
 routes = Blueprint("catalogue", __name__)
@@ -19,6 +20,7 @@ routes = Blueprint("catalogue", __name__)
 
 @routes.get("/")
 @public()
+@cached()
 async def show_home() -> Response:
     """The front page: the school's words, its courses and who teaches them."""
     settings = await school()
@@ -33,6 +35,7 @@ async def show_home() -> Response:
 
 @routes.get("/courses")
 @public()
+@cached(query=("level", "topic", "preview", "sort", "page"), unkept=("q",))
 async def list_courses() -> Response:
     """All published courses, found by words and filters that live in the address."""
     search = read_search(request.args)
@@ -53,6 +56,7 @@ async def list_courses() -> Response:
 
 @routes.get("/courses/<slug>")
 @public()
+@cached()
 async def show_course(slug: str) -> Response:
     """The page that a course is sold on."""
     course = await listing.course_page(slug)
@@ -73,6 +77,7 @@ async def show_course(slug: str) -> Response:
 
 @routes.get("/teachers/<slug>")
 @public()
+@cached()
 async def show_teacher(slug: str) -> Response:
     """Who somebody is that teaches here, and what."""
     teacher = await listing.teacher(slug)
@@ -83,6 +88,7 @@ async def show_teacher(slug: str) -> Response:
 
 @routes.get("/courses/<slug>/preview/<lesson_slug>")
 @public()
+@cached()
 async def show_preview(slug: str, lesson_slug: str) -> Response:
     """A free lesson, for anyone."""
     course = await listing.course_page(slug)

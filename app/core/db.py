@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, fields, is_dataclass, make_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -62,6 +62,9 @@ class QueryCount:
     """How many statements were sent while `count_queries` was open, and which."""
 
     statements: list[str]
+    # What was shown without a statement: hot copies by the name of their table, "?" for what went past this module.
+    tables: set[str] = field(default_factory=set)
+    outer: "QueryCount | None" = None
 
     @property
     def total(self) -> int:
@@ -268,6 +271,7 @@ async def copy(table: str, columns: Sequence[str], records: Any) -> None:
 async def stream(into: type[T], sql: str, *, batch: int = 500, **binds: Any) -> AsyncIterator[T]:
     """Rows through a cursor, `batch` at a time: for exports of any length. Uses a connection of its own."""
     statement, arguments = bind(sql, binds)
+    _note(statement)
     if _database is None:
         raise RuntimeError("the database is not connected")
     pool = _database._backend._pool
@@ -281,6 +285,7 @@ async def stream(into: type[T], sql: str, *, batch: int = 500, **binds: Any) -> 
 @asynccontextmanager
 async def raw() -> AsyncIterator[asyncpg.Connection]:
     """The asyncpg connection that the current hold or transaction uses; for the queue and for LISTEN."""
+    note_table("?")
     async with _raw() as connection:
         yield connection
 
@@ -288,7 +293,7 @@ async def raw() -> AsyncIterator[asyncpg.Connection]:
 @contextmanager
 def count_queries() -> Iterator[QueryCount]:
     """Count the statements sent inside the block, in this task and those it starts (tests, logs)."""
-    count = QueryCount([])
+    count = QueryCount([], outer=_count.get())
     token = _count.set(count)
     try:
         yield count
@@ -336,8 +341,17 @@ def _note(statement: str) -> None:
     kept, count = _hold.get(), _count.get()
     if kept is not None:
         kept.queries += 1
-    if count is not None:
+    while count is not None:
         count.statements.append(statement)
+        count = count.outer
+
+
+def note_table(name: str) -> None:
+    """Say that something of this table is used without a statement: a hot copy of it."""
+    count = _count.get()
+    while count is not None:
+        count.tables.add(name)
+        count = count.outer
 
 
 # Quoted text, comments and casts are skipped; `:name` is a bind.

@@ -1,5 +1,7 @@
 """Words for people go through gettext. English is the source language; catalogues live in `app/translations`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
 from functools import cache, lru_cache
@@ -17,6 +19,16 @@ _locale: ContextVar[str] = ContextVar("locale", default="en")
 def locale() -> str:
     """The language of this request or mail."""
     return _locale.get()
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Inside, words are in this language."""
+    token = _locale.set(language)
+    try:
+        yield
+    finally:
+        _locale.reset(token)
 
 
 def format_locale() -> str:

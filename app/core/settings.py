@@ -49,6 +49,8 @@ class School:
 
 _copy: School | None = None
 _copy_version: int | None = None
+# Rises whenever the copy is dropped, so that what was read before is not kept after.
+_drops = 0
 
 
 async def school() -> School:
@@ -56,23 +58,40 @@ async def school() -> School:
 
     While the database is away too, the last known ones serve.
     """
-    global _copy, _copy_version
+    db.note_table("settings")
     known = db.known()
     if "school" in known:
         return known["school"]  # type: ignore[no-any-return]
     version = await cache.version("school")
-    if _copy is None or version is None or version != _copy_version:
-        try:
-            stored = await db.value("SELECT value FROM settings WHERE name = 'school'") or {}
-        except Exception as error:
-            if _copy is None or not reach.is_lost(error):
-                raise
-            return _copy
-        names = {one.name for one in fields(School)}
-        _copy = School(**{name: value for name, value in stored.items() if name in names})
-        _copy_version = version
-    known["school"] = _copy
-    return _copy
+    found = _copy if version is not None and version == _copy_version else None
+    if found is None:
+        found = await _read(version)
+    known["school"] = found
+    return found
+
+
+async def _read(version: int | None) -> School:
+    global _copy, _copy_version
+    drops = _drops
+    try:
+        stored = await db.value("SELECT value FROM settings WHERE name = 'school'") or {}
+    except Exception as error:
+        if _copy is None or not reach.is_lost(error):
+            raise
+        db.note_table("?")  # it may be of before a change: good enough to go on, not to keep
+        return _copy
+    names = {one.name for one in fields(School)}
+    found = School(**{name: value for name, value in stored.items() if name in names})
+    if drops == _drops:
+        _copy, _copy_version = found, version
+    return found
+
+
+def drop_copy() -> None:
+    """Read the row again before this process uses it: it has changed. Until then the copy is the last known one."""
+    global _copy_version, _drops
+    _copy_version = None
+    _drops += 1
 
 
 async def save_school(**changes: Any) -> School:
@@ -95,7 +114,6 @@ async def save_school(**changes: Any) -> School:
 
 async def forget_copy() -> None:
     """Drop the hot copies, here and (through Redis) elsewhere."""
-    global _copy
-    _copy = None
+    drop_copy()
     db.known().pop("school", None)
     await cache.bump("school")

@@ -11,6 +11,7 @@ from random import Random
 from quart import Blueprint, Quart, Response
 
 from app.web.guards import public
+from app.web.page_cache import cached
 
 routes = Blueprint("plates", __name__)
 
@@ -20,6 +21,7 @@ Layers = tuple[str, str]
 
 @routes.get("/plates/<slug>.svg")
 @public()
+@cached(invented=True)
 async def show_plate(slug: str) -> Response:
     """The plate of a slug. It never changes, so it may be kept for ever."""
     response = Response(draw(slug[:100]), content_type="image/svg+xml")

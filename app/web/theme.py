@@ -4,12 +4,14 @@ from quart import Blueprint, Quart, Response, request
 
 from app.core.settings import school
 from app.web.guards import public
+from app.web.page_cache import cached
 
 routes = Blueprint("theme", __name__)
 
 
 @routes.get("/theme.css")
 @public()
+@cached(query=("hue",))
 async def show_theme() -> Response:
     """`:root { --hue: 155 }`; `?hue=` makes the address change with the setting, so it may be kept for long."""
     asked = request.args.get("hue", "")
