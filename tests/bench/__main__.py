@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import load, pages, people, recording, stack, table
+from tests.bench import load, pages, people, recording, special, stack, table
 from tests.bench.measuring import QUICK, Bench, Measure, middle
 from tests.bench.servers import LOOPS, SERVERS, Serving
 
@@ -45,10 +45,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--server", choices=SERVERS, default="granian", help="serve with another server to compare")
     parser.add_argument("--loop", choices=LOOPS, default="uvloop", help="serve with another event loop to compare")
     parser.add_argument("--server-options", default="", metavar="WORDS", help="more words for the server's command")
+    parser.add_argument("--specials", action="store_true", help="also a sign-in storm and webhooks at a steady rate")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="say what moved since an older --json")
     options = parser.parse_args(arguments)
     try:
+        # Everything that is measured by default includes what is no page.
+        options.specials = options.specials or not options.pages
         options.pages = pages.chosen(options.pages)
     except ValueError as error:
         parser.error(str(error))
@@ -58,13 +61,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def measure(running: stack.Stack, options: argparse.Namespace) -> dict[str, Any]:
     """Everything that the report holds."""
     found = asyncio.run(people.gather(running))
-    recorded = recording.record(running.env, {page.name: page.requests(found, 3) * 2 for page in options.pages})
+    recorded = recording.record(running.env, {page.name: several(page, found) for page in options.pages})
     recording.save({page.name: recorded[page.name] for page in options.pages if page.hand}, running.reference)
     running.start_school()
     running.start_reference()
     bench = Bench(running, found, how_long(options), say)
     results = bench.run(options.pages, {name: one.queries for name, one in recorded.items()})
     hello, listing = middle(bench.hello), middle(bench.listing)
+    extra = specials(running, found, options)
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
@@ -81,8 +85,25 @@ def measure(running: stack.Stack, options: argparse.Namespace) -> dict[str, Any]
             "p50": listing.p50,
             "p99": listing.p99,
         },
+        "specials": extra,
         "pages": [table.summary(result) for result in results],
     }
+
+
+def several(page: pages.Page, found: people.People) -> list[load.Request]:
+    """Enough requests to warm a process up, each sent once where that matters."""
+    made = page.requests(found, 6)
+    return made if len(made) > 1 else made * 6
+
+
+def specials(running: stack.Stack, found: people.People, options: argparse.Namespace) -> dict[str, Any] | None:
+    if not options.specials:
+        return None
+    seconds = 10 if options.quick else 60
+    say(f"sign-in storm, twice {seconds} s")
+    storm = special.sign_in_storm(running, found, seconds=seconds)
+    say(f"webhooks, {seconds} s")
+    return special.summary(storm, *special.webhooks(running, found, seconds=seconds))
 
 
 def how_long(options: argparse.Namespace) -> Measure:
@@ -111,7 +132,7 @@ def footing(report: dict[str, Any]) -> str:
         f"Web processes hold {report['web_bytes'] / 2**20:.0f} MiB after the load and start in "
         f"{report['starting_seconds']:.1f} s; seeding took {report['seeding_seconds']:.1f} s."
     )
-    return "\n".join(["", *lines])
+    return "\n".join(["", *lines, *(special.sentences(report["specials"]) if report["specials"] else [])])
 
 
 def say(words: str) -> None:

@@ -84,6 +84,7 @@ class Bench:
         self._people = people
         self._how = how
         self._say = say
+        self._warmed: set[str] = set()
         self._scratch = stack.folder / "requests"
         self.hello: list[Load] = []
         self.listing: list[Load] = []
@@ -109,7 +110,7 @@ class Bench:
 
     def school(self, page: Page, connections: int) -> Load:
         """One measurement of a page of the school."""
-        seconds = self._how.seconds
+        seconds = max(self._how.seconds, page.least)
         number = int(page.once * (seconds + 1)) if page.once else 2000
         requests = page.requests(self._people, number)
         if not page.once:
@@ -124,7 +125,9 @@ class Bench:
 
     def _reference(self, path: str, connections: int) -> Load:
         requests = [Request(path, {"Host": "localhost", "Accept-Encoding": "br, gzip"})]
-        self._measure(self._stack.reference_port, requests, connections, 1)
+        if path not in self._warmed:
+            self._measure(self._stack.reference_port, requests, connections, self._how.warm)
+            self._warmed.add(path)
         return self._measure(self._stack.reference_port, requests, connections, self._how.seconds)
 
     def _measure(self, port: int, requests: list[Request], connections: int, seconds: float) -> Load:

@@ -23,6 +23,8 @@ class Page:
     hand: bool = False
     # Requests a second that are made ready for a pass, for pages whose requests may be sent only once.
     once: int = 0
+    # Seconds that a measurement must last to tell anything.
+    least: float = 0
 
 
 def _get(path: Callable[[People], str], cookie: Callable[[People], str] = lambda people: "") -> Requests:
@@ -51,7 +53,7 @@ PAGES = (
     Page("admin", "Office: today", _get(lambda people: "/admin", _owner), hand=True),
     Page("orders", "Office: orders, filtered", _get(lambda people: "/admin/orders?state=paid&q=an", _owner), hand=True),
     Page("login-page", "Sign-in form", _get(lambda people: "/login")),
-    Page("sign-in", "Sign-in", who.sign_ins),
+    Page("sign-in", "Sign-in", who.sign_ins, least=4),
     Page("webhook", "Webhook", who.deliveries, once=2500),
     Page("progress", "Progress write", who.positions),
 )

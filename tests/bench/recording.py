@@ -69,7 +69,6 @@ async def _recorded(env: dict[str, str], requests: dict[str, list[Request]]) -> 
                 )
                 body = await answer.get_data(as_text=False)
             plain = gzip.decompress(body) if answer.headers.get("Content-Encoding") == "gzip" else body
-            # The beginnings of transactions are not told to whoever listens to queries.
             found[name] = Recording(answer.status_code, list(heard), plain.decode("utf-8", "replace"))
         return found
     finally:

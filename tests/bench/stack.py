@@ -113,7 +113,8 @@ def running(serving: Serving, *, members: int, worker: bool = True) -> Iterator[
 def _settings(folder: Path, database_url: str, redis_url: str, workers: int) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return inherited | {
-        "PYTHONPATH": str(ROOT),
+        # Behind it, where servers to compare with may lie.
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
         "LECTERN_ENV": "production",
         "SECRET_KEY": secrets.token_urlsafe(48),
         "APP_URL": f"https://{HOST}",
