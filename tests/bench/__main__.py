@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import load, pages, people, recording, special, stack, table
+from tests.bench import choice, lighthouse, load, pages, people, recording, special, stack, table
 from tests.bench.measuring import QUICK, Bench, Measure, middle
 from tests.bench.servers import LOOPS, SERVERS, Serving
 
@@ -21,7 +21,13 @@ from tests.bench.servers import LOOPS, SERVERS, Serving
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     serving = Serving(options.workers, options.server, options.loop, tuple(options.server_options.split()))
-    with stack.running(serving, members=options.members) as running:
+    worker = not (options.servers or options.lighthouse)
+    with stack.running(serving, members=options.members, worker=worker) as running:
+        if options.lighthouse:
+            print(lighthouse.drawn(lighthouse.run(running, say, passes=options.passes or 1)))
+            return 0
+        if options.servers:
+            return compare_servers(running, options)
         report = measure(running, options)
     print(table.drawn(report["pages"]))
     print(footing(report))
@@ -31,6 +37,16 @@ def main(arguments: list[str] | None = None) -> int:
         changes = table.compared(json.loads(options.compare.read_text()), report)
         print("\n".join(changes) or f"Nothing moved by more than noise since {options.compare}.")
     return 1 if any(row["failed"] for row in report["pages"]) else 0
+
+
+def compare_servers(running: stack.Stack, options: argparse.Namespace) -> int:
+    """The table by which the server was chosen."""
+    found = asyncio.run(people.gather(running))
+    recording.save({}, running.reference)
+    how = how_long(options)
+    print(choice.drawn(choice.compare(running, found, passes=how.passes, seconds=how.seconds, say=say)))
+    print(f"\n{datetime.now(UTC).isoformat(timespec='seconds')}; {machine()}; load from {load.tool()}.")
+    return 0
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -44,6 +60,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 2, metavar="N", help="web processes (cores)")
     parser.add_argument("--server", choices=SERVERS, default="granian", help="serve with another server to compare")
     parser.add_argument("--loop", choices=LOOPS, default="uvloop", help="serve with another event loop to compare")
+    parser.add_argument("--servers", action="store_true", help="compare all servers that are installed, and end")
+    parser.add_argument(
+        "--lighthouse", action="store_true", help="Lighthouse's marks (needs npm's lighthouse), and end"
+    )
     parser.add_argument("--server-options", default="", metavar="WORDS", help="more words for the server's command")
     parser.add_argument("--specials", action="store_true", help="also a sign-in storm and webhooks at a steady rate")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")

@@ -78,7 +78,7 @@ class Stack:
         self.start_child("reference", command, ready=f"http://127.0.0.1:{self.reference_port}/hello")
 
     def stop_child(self, name: str) -> None:
-        """Stop one of them, to start it in another way."""
+        """Stop one of them, to start it in another way; nothing looks after a child that has been stopped here."""
         self.children.pop(name).stop()
 
     def web_memory(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench import load, pages, special, table
+from tests.bench import lighthouse, load, pages, special, table
 from tests.bench.__main__ import parse
 from tests.bench.load import Load, Request
 from tests.bench.measuring import Result
@@ -149,3 +149,15 @@ def test_the_special_measures_are_told_in_sentences() -> None:
     one = Load(20, 3, 9, 100)
     [storm, hooks] = special.sentences(special.summary(special.Storm(one, one, one), one, 0))
     assert "20 sign-ins a second" in storm and "0 missing" in hooks
+
+
+def test_lighthouses_marks_are_those_of_the_middle_run() -> None:
+    def run(score: float) -> dict[str, Any]:
+        audits = {"lcp": {"score": score}, "notes": {"score": None}}
+        refs = [{"id": "lcp", "weight": 25}, {"id": "notes", "weight": 0}]
+        categories = {name: {"score": 1, "auditRefs": []} for name in lighthouse.CATEGORIES}
+        return {"audits": audits, "categories": categories | {"performance": {"score": score, "auditRefs": refs}}}
+
+    row = {"page": "home", "preset": "mobile", **lighthouse._middle([run(0.9), run(1), run(0.98)])}
+    assert (row["performance"], row["seo"], row["below"]) == (98, 100, ["lcp"])
+    assert lighthouse.drawn([row]).endswith("| home | mobile | 98 | 100 | 100 | 100 | lcp |")
