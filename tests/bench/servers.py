@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.__main__ import server_command
 
 SERVERS = ("granian", "uvicorn", "hypercorn")
-LOOPS = ("uvloop", "asyncio", "rloop")
+LOOPS = ("uvloop", "asyncio")
 
 
 @dataclass(frozen=True, slots=True)
