@@ -145,7 +145,8 @@ def headers(**more: str) -> dict[str, str]:
     """What a browser sends through the proxy, each time from another address."""
     number = next(_addresses)
     address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-    fixed = {"Host": HOST, "X-Forwarded-For": address, "Accept-Encoding": "br, gzip", "Accept": "text/html"}
+    fixed = {"Host": HOST, "X-Forwarded-For": address, "X-Forwarded-Proto": "https"}
+    fixed |= {"Accept-Encoding": "br, gzip", "Accept": "text/html"}
     return fixed | {name.replace("_", "-"): text for name, text in more.items()}
 
 
