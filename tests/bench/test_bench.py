@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench import lighthouse, load, pages, special, table
+from tests.bench import choice, lighthouse, load, pages, special, table
 from tests.bench.__main__ import parse
 from tests.bench.load import Load, Request
 from tests.bench.measuring import Result
@@ -161,3 +161,15 @@ def test_lighthouses_marks_are_those_of_the_middle_run() -> None:
     row = {"page": "home", "preset": "mobile", **lighthouse._middle([run(0.9), run(1), run(0.98)])}
     assert (row["performance"], row["seo"], row["below"]) == (98, 100, ["lcp"])
     assert lighthouse.drawn([row]).endswith("| home | mobile | 98 | 100 | 100 | 100 | lcp |")
+
+
+def test_servers_are_compared_with_the_products_own_command_first() -> None:
+    first, *_ = measured = choice.choices(workers=2)
+    assert first.serving == Serving(2)
+    for one in measured:
+        for name in ("hello", *choice.PAGES):
+            one.at_one[name] = [Load(100, 1, 2, 1)]
+            one.at_many[name] = [Load(300, 1, 2, 1), Load(500, 3, 4, 1)]
+        one.memory.append(100 * 2**20)
+    line = choice.drawn(measured).splitlines()[2]
+    assert line.startswith("| granian uvloop | 400 | 2.0 / 3 | 1.00 |") and line.endswith("| 100 |")
