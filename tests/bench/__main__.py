@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from tests.bench.servers import LOOPS, SERVERS, Serving
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is stopped and thrown away
     serving = Serving(options.workers, options.server, options.loop, tuple(options.server_options.split()))
     worker = not (options.servers or options.lighthouse)
     with stack.running(serving, members=options.members, worker=worker) as running:
