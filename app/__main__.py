@@ -52,11 +52,17 @@ def run_web(config: Config, options: argparse.Namespace) -> None:
     """Replace this process by granian, which respawns a worker that dies and stops gracefully."""
     asyncio.run(_check_database(config))
     workers = options.workers or config.web_concurrency
-    command = [sys.executable, "-m", "granian", "app.asgi:app", "--interface", "asgi"]
-    command += ["--host", options.host, "--port", str(options.port), "--workers", str(workers)]
+    command = server_command("app.asgi:app", host=options.host, port=options.port, workers=workers)
+    os.execv(sys.executable, command)  # noqa: S606 (arguments are ours)
+
+
+def server_command(target: str, *, host: str, port: int, workers: int) -> list[str]:
+    """How an ASGI application is served; the measurements serve what they compare with by the same command."""
+    command = [sys.executable, "-m", "granian", target, "--interface", "asgi"]
+    command += ["--host", host, "--port", str(port), "--workers", str(workers)]
     command += ["--loop", "uvloop", "--respawn-failed-workers", "--backpressure", "512"]
     command += ["--workers-kill-timeout", "10", "--no-ws", "--log-level", "warning"]
-    os.execv(sys.executable, command)  # noqa: S606 (arguments are ours)
+    return command
 
 
 def run_worker(config: Config, options: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from app.web import assets, bodies, compression, errors, flash, guards, health, 
 from app.web.page_cache import PageCache
 
 # From left to right: a domain imports only from those before it.
-DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "ops", "admin")
+DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "seo", "ops", "admin")
 ROOMS = ("jobs", "routes", "admin")
 
 

@@ -22,6 +22,7 @@ ORDER = [
     {"access"},
     {"commerce"},
     {"learning"},
+    {"seo"},
     {"ops", "admin"},
     {"demo"},
 ]

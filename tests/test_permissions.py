@@ -53,6 +53,8 @@ POST /password/reset/<token>                                          +  +  +  +
 GET  /password/sent                                                   +  +  +  +  +  +
 GET  /plates/<slug>.svg                                               +  +  +  +  +  +
 GET  /register                                                        +  +  +  +  +  +
+GET  /robots.txt                                                      +  +  +  +  +  +
+GET  /sitemap.xml                                                     +  +  +  +  +  +
 POST /register                                                        +  +  +  +  +  +
 GET  /register/sent                                                   +  +  +  +  +  +
 GET  /teachers/<slug>                                                  +  +  +  +  +  +
