@@ -131,7 +131,7 @@ class Stack:
         self.cache = Proxy(str(self.redis.socket)).start()
         self.payments = Proxy(f"127.0.0.1:{self.sandbox_port}").start()
         self.mail = MailServer().start()
-        await db.connect(self.postgres.url, max_size=4)
+        await db.connect(self.postgres.url, min_size=0, max_size=4)
         await migrations.apply()
         await self._fill(members)
         env = self._environment()
