@@ -7,6 +7,7 @@ connections that wait for it are ended. asyncpg's own time limit would wait twic
 
 import asyncio
 import contextlib
+import errno
 import time
 from typing import Any
 
@@ -62,6 +63,13 @@ def is_lost(error: BaseException) -> bool:
     # The pool takes a connection back by itself when it breaks.
     said = str(error) if isinstance(error, asyncpg.InterfaceError) else ""
     return "closed" in said or "released back to the pool" in said
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that a disk is full: ours, or the database's."""
+    if isinstance(error, asyncpg.DiskFullError):
+        return True
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def is_away() -> bool:

@@ -151,6 +151,7 @@ async def verdict(stack: Stack, told: Told, struck: list[Struck], kinds: list[st
         for one in struck
         if one.healed_after > HEALED_WITHIN
     ]
+    wrong += stack.wrong
     wrong += [f"somebody gave up: {why}" for why in told.gave_up]
     wrong += await connections_are_given_back(stack)
     return wrong

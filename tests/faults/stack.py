@@ -111,6 +111,8 @@ class Stack:
     sandbox: Process = field(init=False)
     courses: list[MadeCourse] = field(default_factory=list)
     members: list[Person] = field(default_factory=list)
+    # What a fault itself saw go wrong.
+    wrong: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.web_port, self.sandbox_port = free_port(), free_port()
