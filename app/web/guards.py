@@ -54,7 +54,7 @@ def requires(capability: str, *, limit: Limit = limits.WRITE, fresh: bool = Fals
     return _declare(Guard("capability", capability, limit, fresh))
 
 
-def machine(*, limit: Limit = Limit(1000, 10)) -> Callable[[F], F]:
+def machine(*, limit: Limit = Limit(5000, 10)) -> Callable[[F], F]:
     """Called by machines that prove themselves otherwise (a signature); free of the cross-site check."""
     return _declare(Guard("machine", limit=limit))
 
