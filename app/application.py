@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -72,6 +73,8 @@ def create_app(config: Config | None = None) -> Lectern:
     @app.before_serving
     async def open_connections() -> None:
         await start(config, lazily=True)
+        with suppress(Exception):  # so that a page about a database that went away can be drawn in the school's name
+            await school()
 
     app.after_serving(stop)
     app.asgi_app = assets.AssetServer(app.asgi_app, files, security.fixed_headers(policy, config.app_url))  # type: ignore[method-assign, assignment, arg-type]
