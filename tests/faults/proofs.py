@@ -20,7 +20,7 @@ import stripe
 
 from app.core import db
 from tests.faults import counting, invariants, run
-from tests.faults.load import Load, failed, kinds, share, window
+from tests.faults.load import Load, deliveries, failed, kinds, share, window
 from tests.faults.people import Crowd, Told
 from tests.faults.stack import PASSWORD, Stack, a_folder
 
@@ -51,15 +51,13 @@ async def webhooks(stack: Stack, figures: Figures, full: bool) -> None:
     """200 signed deliveries a second are stored and acknowledged."""
     seconds = 60 if full else 10
 
-    def ask(client: httpx.AsyncClient, number: int) -> httpx.Request:
+    def make(number: int) -> tuple[bytes, str]:
         event = {"id": f"evt_load_{number}", "object": "event", "type": "product.updated", "data": {"object": {}}}
         body = json.dumps(event, indent=2)
         header = stripe.WebhookSignature.generate_signature_header(body, WEBHOOK_SECRET, timestamp=int(time.time()))
-        return client.build_request("POST", "/webhooks/stripe", content=body, headers={"Stripe-Signature": header})
+        return body.encode(), header
 
-    async with a_client(stack) as client, Load(client, ask, 200) as load:
-        await asyncio.sleep(seconds)
-    taken = load.answers
+    taken = await deliveries(stack.web_port, 200 * seconds, 200, make)
     refused = [one for one in taken if one.status != 200]
     stored = await db.value("SELECT count(*) FROM webhook_events WHERE event_id LIKE 'evt_load_%'")
     figures.say(
