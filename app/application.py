@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -78,6 +79,8 @@ def create_app(config: Config | None = None) -> Lectern:
         await start(config, lazily=True)
         if config.page_cache_mb:
             app.pages.listener.start()
+        with suppress(Exception):  # so that a page about a database that went away can be drawn in the school's name
+            await school()
 
     @app.after_serving
     async def close_connections() -> None:

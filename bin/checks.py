@@ -1,4 +1,4 @@
-"""Everything that must pass, as named steps: checks.py [lint|unit|e2e|bare] [pytest's options].
+"""Everything that must pass, as named steps: checks.py [lint|unit|e2e|faults|bare] [pytest's options].
 
 Without a name every step runs, and a failed one does not keep the others from running.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("lint", "unit", "e2e", "bare")
+PARTS = ("lint", "unit", "e2e", "faults", "bare")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
@@ -54,6 +54,7 @@ STEPS = (
     Step("lint", "catalogue", lambda extra: [sys.executable, str(ROOT / "bin" / "catalogue.py"), "--check"]),
     Step("unit", "tests", pytest("tests", "--ignore=tests/bare", "--durations=5", split=True)),
     Step("e2e", "browser journeys", pytest("e2e", "--durations=5")),
+    Step("faults", "faults", module("tests.faults.run", "--short", "--seed", "11")),
     Step("bare", "bare start", pytest("tests/bare", "-s")),
 )
 

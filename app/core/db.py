@@ -210,17 +210,43 @@ async def transaction(isolation: str | None = None) -> AsyncIterator[None]:
             yield
         return
     # asyncpg's own transaction: that of `databases` keeps the connection for ever when BEGIN, COMMIT or ROLLBACK fails.
-    connection = (await _held(kept)).raw_connection
+    begun = await _begun(kept, isolation)
+    kept.depth += 1
     try:
-        async with connection.transaction(isolation=isolation):
-            kept.depth += 1
-            try:
-                yield
-            finally:
-                kept.depth -= 1
+        yield
+    except BaseException as error:
+        kept.depth -= 1
+        await _roll_back(begun, error)
+        await _let_go_of_lost(error)
+        raise
+    kept.depth -= 1
+    try:
+        await begun.commit()
     except Exception as error:
         await _let_go_of_lost(error)
         raise
+
+
+async def _begun(kept: Hold, isolation: str | None) -> Any:
+    """A transaction that has begun. A connection that turns out to be broken is let go, and another taken."""
+    for left in reversed(range(_BROKEN)):
+        transaction = (await _held(kept)).raw_connection.transaction(isolation=isolation)
+        try:
+            await transaction.start()
+            return transaction
+        except Exception as error:
+            if not await _let_go_of_lost(error) or not left:
+                raise
+    raise reach.Away()
+
+
+async def _roll_back(begun: Any, error: BaseException) -> None:
+    """Undo; what the caller is to hear is why, not that a broken connection cannot be told so."""
+    try:
+        await begun.rollback()
+    except Exception as broken:
+        if not (reach.is_lost(broken) or reach.is_lost(error)):
+            raise
 
 
 async def one(into: type[T], sql: str, **binds: Any) -> T | None:
@@ -244,14 +270,7 @@ async def run(sql: str, **binds: Any) -> int:
     """Run a statement; the number of rows that it changed."""
     statement, arguments = bind(sql, binds)
     _note(statement)
-    try:
-        async with _raw() as connection:
-            status: str = await connection.execute(statement, *arguments)
-    except asyncpg.CharacterNotInRepertoireError as error:
-        raise _unreadable() from error
-    except Exception as error:
-        await _let_go_of_lost(error)
-        raise
+    status: str = await _ask("execute", statement, arguments, is_read=False)
     tail = status.rsplit(" ", 1)[-1]
     return int(tail) if tail.isdigit() else 0
 
@@ -307,20 +326,29 @@ _READ = re.compile(r"\s*(SELECT|WITH)\b(?!.*\b(INSERT|UPDATE|DELETE|FOR UPDATE)\
 async def _fetch(sql: str, binds: dict[str, Any]) -> list[asyncpg.Record]:
     statement, arguments = bind(sql, binds)
     _note(statement)
-    try:
-        async with _raw() as connection:
-            return list(await connection.fetch(statement, *arguments))
-    except asyncpg.CharacterNotInRepertoireError as error:
-        raise _unreadable() from error
-    except Exception as error:
-        # After a server restart the pool may hand out dead connections.
-        if not await _let_go_of_lost(error) or not _READ.match(sql):
-            raise
-        async with _raw() as connection:
-            return list(await connection.fetch(statement, *arguments))
+    return list(await _ask("fetch", statement, arguments, is_read=_READ.match(sql) is not None))
 
 
-async def _let_go_of_lost(error: Exception) -> bool:
+# After a restart of the server all connections of the pool may be broken.
+_BROKEN = 12
+
+
+async def _ask(way: str, statement: str, arguments: list[Any], *, is_read: bool) -> Any:
+    """Send a statement; once more on another connection when this one is broken and nothing can be done twice."""
+    for left in reversed(range(_BROKEN)):
+        try:
+            async with _raw() as connection:
+                return await getattr(connection, way)(statement, *arguments)
+        except asyncpg.CharacterNotInRepertoireError as error:
+            raise _unreadable() from error
+        except Exception as error:
+            may_repeat = await _let_go_of_lost(error) and (is_read or reach.was_never_sent(error))
+            if not may_repeat or not left:
+                raise
+    raise reach.Away()
+
+
+async def _let_go_of_lost(error: BaseException) -> bool:
     """Give a broken connection back, so that the next statement gets another; False inside a transaction, which is
     over with its connection, and for any other error.
     """
@@ -328,8 +356,10 @@ async def _let_go_of_lost(error: Exception) -> bool:
     if not reach.is_lost(error) or (kept is not None and kept.depth):
         return False
     if kept is not None:
+        if kept.connection is not None:
+            reach.end(kept.connection.raw_connection)
         await _give_back(kept)
-    return True
+    return not isinstance(error, reach.Away)
 
 
 def _unreadable() -> Invalid:

@@ -59,3 +59,9 @@ class Unavailable(Refused):
     """Something that this needs is away for the moment."""
 
     status = 503
+
+
+class NoRoom(Refused):
+    """The storage is full; nothing was kept."""
+
+    status = 507

@@ -7,7 +7,8 @@ refuses, a mail server the addresses: `scrubbed` takes such values out, whoever 
 import logging
 import re
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -20,6 +21,22 @@ _ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*://)[^/\s@]*@")
 # Names of attributes, types and columns stay readable.
 _QUOTED = re.compile(r"""(['"])(?![A-Za-z_.]{1,40}\1)(?:(?!\1).)*\1""")
 _ROW = re.compile(r"^(?:DETAIL|CONTEXT|HINT|WHERE):.*$")
+
+
+class _Forgiving:
+    """A stream that loses what cannot be written: a full disk under the log must not fail a request."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            return self._stream.write(text)
+        return 0
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def configure(level: str, *, as_json: bool) -> None:
@@ -41,7 +58,7 @@ def configure(level: str, *, as_json: bool) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Forgiving(sys.stderr))),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)

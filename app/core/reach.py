@@ -7,6 +7,7 @@ connections that wait for it are ended. asyncpg's own time limit would wait twic
 
 import asyncio
 import contextlib
+import errno
 import time
 from typing import Any
 
@@ -57,11 +58,24 @@ def configure(url: str) -> None:
 
 def is_lost(error: BaseException) -> bool:
     """Whether an error says that the connection broke, not that the statement was wrong."""
-    if isinstance(error, (*_LOST, Away)):
-        return True
+    return isinstance(error, (*_LOST, Away)) or was_never_sent(error)
+
+
+def was_never_sent(error: BaseException) -> bool:
+    """Whether a connection turned out to be broken before the statement left: any statement may be asked again."""
+    if isinstance(error, asyncpg.InternalClientError):
+        # The server's farewell lies unread in an idle connection.
+        return "cannot switch to state" in str(error)
     # The pool takes a connection back by itself when it breaks.
     said = str(error) if isinstance(error, asyncpg.InterfaceError) else ""
-    return "closed" in said or "released back to the pool" in said
+    return "connection is closed" in said or "pool is clos" in said or "released back to the pool" in said
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that a disk is full: ours, or the database's."""
+    if isinstance(error, asyncpg.DiskFullError):
+        return True
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def is_away() -> bool:

@@ -17,6 +17,7 @@ import structlog
 from pgqueuer import PgQueuer
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.domain.models import Schedule as DueSchedule
+from pgqueuer.ports.driver import NotifyCallback
 
 from app.core import db, queue, reach
 
@@ -79,6 +80,7 @@ class PatientDriver(AsyncpgPoolDriver):
     def __init__(self, pool: "asyncpg.Pool", stopping: asyncio.Event) -> None:
         super().__init__(pool)
         self._stopping = stopping
+        self._listening = asyncio.Event()
         self._give_up_at: float | None = None
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
@@ -87,7 +89,13 @@ class PatientDriver(AsyncpgPoolDriver):
     async def execute(self, query: str, *args: object) -> str:
         return str(await self._patiently(lambda connection: connection.execute(query, *args)))
 
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        await super().add_listener(channel, callback)
+        self._listening.set()
+
     async def notify(self, channel: str, payload: str) -> None:
+        # PgQueuer asks whether it hears itself before it listens, and would wait for that in vain.
+        await self._listening.wait()
         await self.execute("SELECT pg_notify($1, $2)", channel, payload)
 
     async def _patiently(self, ask: Callable[["asyncpg.Connection"], Awaitable[Any]]) -> Any:

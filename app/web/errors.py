@@ -6,7 +6,7 @@ from quart import Quart, Response, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from app.core import reach
-from app.core.errors import Refused, SignInNeeded
+from app.core.errors import NoRoom, Refused, SignInNeeded
 from app.core.i18n import _
 from app.web import render, typed
 from app.web.request import is_htmx, safe_next, user
@@ -68,6 +68,9 @@ async def _show_fault(error: Exception) -> Response:
         # A write whose fate is not known: repeating it is safe for the product, but is the person's choice.
         log.warning("the database was lost", error=type(error).__name__)
         return await _show_refusal(reach.Away())
+    if reach.is_full(error):
+        log.error("no room is left", error=type(error).__name__, why=str(error)[:200])
+        return await _show_refusal(NoRoom())
     log.error("request failed", error=type(error).__name__, exc_info=error)
     return await _page(500, "")
 

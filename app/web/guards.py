@@ -61,7 +61,7 @@ def requires(
     return _declare(Guard("capability", capability, limit, fresh, once))
 
 
-def machine(*, limit: Limit = Limit(1000, 10)) -> Callable[[F], F]:
+def machine(*, limit: Limit = Limit(5000, 10)) -> Callable[[F], F]:
     """Called by machines that prove themselves otherwise (a signature); free of the cross-site check."""
     return _declare(Guard("machine", limit=limit))
 

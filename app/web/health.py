@@ -4,14 +4,14 @@ from typing import Any
 
 from quart import Blueprint, Quart
 
-from app.core import clock, health
-from app.web.guards import public
+from app.core import clock, health, limits
+from app.web.guards import machine, public
 
 routes = Blueprint("health", __name__)
 
 
 @routes.get("/health/live")
-@public()
+@machine(limit=limits.WRITE)
 async def show_live() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}

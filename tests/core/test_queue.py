@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import asyncpg
@@ -89,3 +89,67 @@ async def test_a_worker_reads_what_was_enqueued(app: Lectern, config: Config) ->
         await connection.close()
     assert waiting.entrypoint == queue.job_name(note)
     assert waiting.headers is None
+
+
+async def test_a_poison_job_is_held_and_the_queue_moves_on(app: Lectern) -> None:
+    for number in (13, 1, 2, 13, 3):
+        await queue.enqueue(note, number=number)
+    await queue.drain(ignore_delays=True)
+    assert [number for number in seen if number != 13] == [1, 2, 3]
+    assert seen.count(13) == 6
+    assert await db.value("SELECT count(*) FROM pgqueuer WHERE status = 'failed'") == 2
+    assert await db.value("SELECT count(*) FROM pgqueuer WHERE status <> 'failed'") == 0
+
+
+async def test_a_job_that_kills_its_workers_is_held_before_it_kills_another(app: Lectern) -> None:
+    await queue.enqueue(note, number=6)
+    await _kill_workers_of_all(queue._DEATHS)
+    await queue.drain()
+    assert seen == []
+    assert await db.value("SELECT count(*) FROM pgqueuer WHERE status = 'failed'") == 1
+    job_id = await db.value("SELECT id FROM pgqueuer")
+    assert await queue.requeue(job_id)
+    await queue.drain()
+    assert seen == [6]
+
+
+async def test_a_job_whose_worker_died_once_is_done_by_another(app: Lectern) -> None:
+    await queue.enqueue(note, number=6)
+    await _kill_workers_of_all(1)
+    await queue.drain()
+    assert seen == [6]
+
+
+async def _kill_workers_of_all(times: int) -> None:
+    """Every waiting job has been begun so often by workers that died, a while ago."""
+    await db.run("UPDATE pgqueuer SET created = now() - interval '1 hour'")
+    for _time in range(times):
+        await db.run(
+            "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint, created)"
+            " SELECT id, 'picked', 0, entrypoint, now() - interval '5 minutes' FROM pgqueuer"
+        )
+
+
+async def test_a_job_that_loses_its_database_is_not_to_blame(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs through more tries than it has, and is done in the end."""
+    lost = 0
+
+    async def unlucky(number: int) -> None:
+        nonlocal lost
+        lost += 1
+        if lost <= 6:
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+        seen.append(number)
+
+    kind = queue.registry[queue.job_name(note)]
+    monkeypatch.setitem(queue.registry, kind.name, replace(kind, function=unlucky))
+    await queue.enqueue(note, number=4)
+    await queue.drain(ignore_delays=True)
+    assert seen == [4]
+
+
+def test_waiting_times_grow_to_a_quarter_of_an_hour_and_mail_outlasts_a_server_that_is_away_for_one() -> None:
+    kind = queue.registry["core.deliver_mail"]
+    waits = [min(kind.first_delay * 2**n, queue.LONGEST_DELAY) for n in range(kind.attempts - 1)]
+    assert max(waits) == timedelta(minutes=15)
+    assert sum(waits, timedelta()) > timedelta(hours=2)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import random
+import resource
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from tests.faults.stack import Stack
+import httpx
+from PIL import Image
+
+from tests.faults.stack import OWNER, PASSWORD, Stack
 
 Fault = Callable[[Stack, random.Random], Awaitable[None]]
 
@@ -121,6 +126,37 @@ async def mail_refused(stack: Stack, dice: random.Random) -> None:
     stack.mail.be("accept")
 
 
+async def storage_full(stack: Stack, dice: random.Random) -> None:
+    """No file of the web processes may grow past 20 kB: pictures and the log find no room."""
+    processes = [stack.web.pid, *stack.web.children()]
+    before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in processes}
+    async with httpx.AsyncClient(base_url=stack.url, trust_env=False, timeout=15) as owner:
+        form = {"email": OWNER, "password": PASSWORD, "next": "", "keep": "y"}
+        owner.headers["X-Forwarded-For"] = "10.4.0.1"
+        await owner.post("/login", data=form)
+        for pid, (_soft, hard) in before.items():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (20_000, hard))
+        try:
+            await _expect(stack, owner, 507)
+            await asyncio.sleep(1)
+        finally:
+            for pid, limits in before.items():
+                with suppress(ProcessLookupError):
+                    resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+        await _expect(stack, owner, 303)
+
+
+async def _expect(stack: Stack, owner: httpx.AsyncClient, status: int) -> None:
+    """Send a picture of 60 kB; the answer must be this one."""
+    noise = Image.frombytes("RGB", (142, 142), os.urandom(142 * 142 * 3))
+    picture = io.BytesIO()
+    noise.save(picture, "PNG")
+    address = f"/admin/courses/{stack.courses[1].public_id}/picture"
+    answer = await owner.post(address, files={"file": ("plate.png", picture.getvalue(), "image/png")})
+    if answer.status_code != status:
+        stack.wrong.append(f"a picture was answered {answer.status_code} instead of {status}")
+
+
 KINDS: dict[str, Fault] = {
     "kill-worker": kill_worker,
     "kill-web": kill_web,
@@ -136,4 +172,5 @@ KINDS: dict[str, Fault] = {
     "stripe-silent": stripe_silent,
     "webhooks": webhooks_bad,
     "mail": mail_refused,
+    "storage": storage_full,
 }

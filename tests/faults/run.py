@@ -48,7 +48,16 @@ def main(arguments: list[str] | None = None) -> int:
         "--short", action="store_true", help="the form that bin/test runs: one round of the quick faults"
     )
     parser.add_argument("--keep", action="store_true", help="leave the folder with the logs and the database")
+    parser.add_argument("--prove", default="", metavar="NAMES", help="measure promises instead: all, or a choice")
+    parser.add_argument("--full", action="store_true", help="with --prove: in the full measure (minutes)")
     options = parser.parse_args(arguments)
+    if options.prove:
+        from tests.faults import proofs
+
+        names = list(proofs.PROOFS) if options.prove == "all" else options.prove.split(",")
+        if unknown := sorted(set(names) - set(proofs.PROOFS)):
+            parser.error(f"there is no promise called {', '.join(unknown)}; there are {', '.join(proofs.PROOFS)}")
+        return asyncio.run(proofs.prove(names, full=options.full, keep=options.keep))
     chosen = [name for name in options.only.split(",") if name]
     unknown = sorted(set(chosen) - set(KINDS))
     if unknown:
@@ -151,6 +160,7 @@ async def verdict(stack: Stack, told: Told, struck: list[Struck], kinds: list[st
         for one in struck
         if one.healed_after > HEALED_WITHIN
     ]
+    wrong += stack.wrong
     wrong += [f"somebody gave up: {why}" for why in told.gave_up]
     wrong += await connections_are_given_back(stack)
     return wrong

@@ -99,7 +99,8 @@ class Stack:
     folder: Path
     web_workers: int = 2
     job_workers: int = 1
-    extra: dict[str, str] = field(default_factory=dict)
+    # Without the proxies, whose Python costs time, before PostgreSQL and Redis.
+    direct: bool = False
     postgres: Postgres = field(init=False)
     redis: Redis = field(init=False)
     database: Proxy = field(init=False)
@@ -111,6 +112,8 @@ class Stack:
     sandbox: Process = field(init=False)
     courses: list[MadeCourse] = field(default_factory=list)
     members: list[Person] = field(default_factory=list)
+    # What a fault itself saw go wrong.
+    wrong: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.web_port, self.sandbox_port = free_port(), free_port()
@@ -131,7 +134,7 @@ class Stack:
         self.cache = Proxy(str(self.redis.socket)).start()
         self.payments = Proxy(f"127.0.0.1:{self.sandbox_port}").start()
         self.mail = MailServer().start()
-        await db.connect(self.postgres.url, max_size=4)
+        await db.connect(self.postgres.url, min_size=0, max_size=4)
         await migrations.apply()
         await self._fill(members)
         env = self._environment()
@@ -196,7 +199,8 @@ class Stack:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: text for name, text in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-        database = f"postgresql://lectern@127.0.0.1:{self.database.port}/lectern"
+        through = f"postgresql://lectern@127.0.0.1:{self.database.port}/lectern"
+        database = self.postgres.url if self.direct else through
         return kept | {
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
@@ -208,14 +212,13 @@ class Stack:
             "TRUSTED_PROXIES": "1",
             "DATABASE_URL": database,
             "DATABASE_URL_UNPOOLED": database,
-            "REDIS_URL": f"redis://127.0.0.1:{self.cache.port}/0",
+            "REDIS_URL": self.redis.url if self.direct else f"redis://127.0.0.1:{self.cache.port}/0",
             "STRIPE_SECRET": STRIPE_SECRET,
             "STRIPE_PUBLISHABLE_KEY": "pk_test_faults",
             "STRIPE_WEBHOOK_SECRET": "whsec_faults0000000000000000000000",
             "STRIPE_API_BASE": f"http://127.0.0.1:{self.payments.port}",
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.mail.port),
-            **self.extra,
         }
 
     def _socket_folder(self) -> Path:

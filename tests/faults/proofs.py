@@ -1,0 +1,341 @@
+"""Promises that are measured rather than tested: each starts a school, breaks one thing and gives its figures.
+
+bin/faults --prove webhooks,jobs,kills,postgres,postgres-silent,redis,reload,stop,kill-web [--full]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import httpx
+import stripe
+
+from app.core import db
+from tests.faults import counting, invariants, run
+from tests.faults.load import Load, deliveries, failed, kinds, share, window
+from tests.faults.people import Crowd, Told
+from tests.faults.stack import PASSWORD, Stack, a_folder
+
+WEBHOOK_SECRET = "whsec_faults0000000000000000000000"
+
+
+@dataclass
+class Figures:
+    """What was measured, and what of it is not as promised."""
+
+    lines: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def hold(self, promise: bool, text: str) -> None:
+        """A promise that must be kept; `text` says what was found."""
+        self.lines.append(f"{'kept' if promise else 'BROKEN'}: {text}")
+        if not promise:
+            self.wrong.append(text)
+
+
+Proof = Callable[[Stack, Figures, bool], Awaitable[None]]
+
+
+async def webhooks(stack: Stack, figures: Figures, full: bool) -> None:
+    """200 signed deliveries a second are stored and acknowledged."""
+    seconds = 60 if full else 10
+
+    def make(number: int) -> tuple[bytes, str]:
+        event = {"id": f"evt_load_{number}", "object": "event", "type": "product.updated", "data": {"object": {}}}
+        body = json.dumps(event, indent=2)
+        header = stripe.WebhookSignature.generate_signature_header(body, WEBHOOK_SECRET, timestamp=int(time.time()))
+        return body.encode(), header
+
+    taken = await deliveries(stack.web_port, 200 * seconds, 200, make)
+    refused = [one for one in taken if one.status != 200]
+    stored = await db.value("SELECT count(*) FROM webhook_events WHERE event_id LIKE 'evt_load_%'")
+    figures.say(
+        f"{len(taken)} deliveries in {seconds} s, p50 {share(taken, 0.5):.1f} ms, p99 {share(taken, 0.99):.1f} ms"
+    )
+    figures.hold(not refused, f"{len(refused)} were not answered 200 ({kinds(refused)})")
+    figures.hold(stored == len(taken), f"{stored} of {len(taken)} are stored")
+    figures.hold(share(taken, 0.99) <= 50, f"p99 is {share(taken, 0.99):.1f} ms (promised: 50)")
+    settled = await run.settle(stack, hasten=False)
+    figures.say(f"all were handled {settled:.1f} s after the last")
+
+
+async def jobs(stack: Stack, figures: Figures, full: bool) -> None:
+    """Four workers do each of 10,000 jobs once."""
+    count, workers = (10_000, 4) if full else (600, 2)
+    took = await counting.race(stack, count, workers)
+    lost, double = await counting.outcome(count)
+    figures.say(f"{count} jobs, {workers} workers, {took:.1f} s, {count / took:.0f} a second")
+    figures.hold(lost == 0, f"{lost} were lost")
+    figures.hold(double == 0, f"{double} were done twice")
+
+
+async def kills(stack: Stack, figures: Figures, full: bool) -> None:
+    """The worker is killed again and again at any moment of a sale's jobs."""
+    times = 200 if full else 5
+    told, dice = Told(), random.Random(13)
+    crowd = Crowd(stack, told, random.Random(14))
+    crowd.start(buyers=3, learners=1)
+    for _kill in range(times):
+        await asyncio.sleep(0.8 + 1.5 * dice.random())
+        await asyncio.to_thread(stack.workers[0].kill)
+        stack.workers[0].start()
+    await crowd.finish()
+    await run.settle(stack, hasten=False)
+    again = await db.value(
+        """
+        SELECT coalesce(max(extract(epoch FROM gap)), 0) FROM (
+            SELECT created - lag(created) OVER (PARTITION BY job_id ORDER BY created) AS gap FROM pgqueuer_log
+            WHERE status = 'picked') gaps
+        """
+    )
+    taken_up = await db.value(
+        "SELECT count(*) FROM (SELECT 1 FROM pgqueuer_log WHERE status = 'picked' GROUP BY job_id HAVING count(*) > 1) t"
+    )
+    figures.say(f"{times} kills, {len(told.paid)} sales, {taken_up} jobs were taken up by the next worker")
+    figures.hold(float(again) <= 60, f"a job was taken up again after {float(again):.1f} s at most (promised: 60)")
+    wrong = await invariants.every(await run.books(stack), invariants.Post(stack.mail.taken, may_repeat=True), told)
+    figures.hold(not wrong, f"{len(wrong)} invariants are broken {wrong[:3]}")
+
+
+async def postgres(stack: Stack, figures: Figures, full: bool) -> None:
+    """PostgreSQL is restarted under load, gently and with a crash."""
+    for sign, name in ((signal.SIGINT, "fast"), (signal.SIGQUIT, "immediate")):
+        for _time in range(3 if full else 1):
+            told = Told()
+            crowd = Crowd(stack, told, random.Random(17))
+            crowd.start(buyers=2, learners=2, refunds=False)
+            async with signed_in(stack, 0) as client, Load(client, pages, 50) as load:
+                await asyncio.sleep(1.5)
+                began = time.monotonic()
+                await asyncio.to_thread(stack.restart_postgres, sign)
+                down = time.monotonic() - began
+                await asyncio.sleep(3)
+            await crowd.finish()
+            bad = failed(load.answers)
+            slowest = max(one.seconds for one in load.answers)
+            figures.say(
+                f"{name}: down for {down:.2f} s, {len(load.answers)} pages asked for, the slowest {slowest:.2f} s"
+            )
+            figures.hold(not bad, f"{name}: {len(bad)} pages failed ({kinds(bad)})")
+            await run.settle(stack, hasten=False)
+            post = invariants.Post(stack.mail.taken, may_repeat=True)
+            wrong = await invariants.every(await run.books(stack), post, told)
+            figures.hold(not wrong, f"{name}: {len(wrong)} invariants are broken {wrong[:3]}")
+
+
+async def postgres_silent(stack: Stack, figures: Figures, full: bool) -> None:
+    """PostgreSQL neither answers nor refuses for 30 seconds."""
+    seconds = 30 if full else 8
+    async with signed_in(stack, 1) as client:
+        async with Load(client, pages, 10) as load:
+            await asyncio.sleep(1)
+            stack.database.be("blackhole")
+            began = time.monotonic()
+            await asyncio.sleep(seconds - 5)
+            page = await client.get("/learn")
+            health = await client.get("/health/ready")
+            live = await client.get("/health/live")
+            await asyncio.sleep(max(0.0, began + seconds - time.monotonic()))
+            stack.database.be()
+            ended = time.monotonic()
+            await asyncio.sleep(6)
+        during = load.between(began, ended - 0.5)
+        slow = max(one.seconds for one in during)
+        figures.say(f"silent for {seconds} s, {len(during)} pages asked for: {kinds(during)}")
+        figures.hold(all(one.status in (200, 503) for one in during), "whoever could not be served was told so (503)")
+        figures.hold(slow <= 5, f"the slowest answer took {slow:.2f} s (promised: 5)")
+        figures.hold(
+            page.status_code == 503 and "</html>" in page.text, f"/learn says {page.status_code} with a whole page"
+        )
+        figures.hold(health.status_code == 503, f"/health/ready says {health.status_code}")
+        figures.hold(live.status_code == 200, f"/health/live says {live.status_code}")
+        last = max((one.at + one.seconds for one in failed(load.answers)), default=ended)
+        figures.hold(last - ended <= 5, f"the last failure came {last - ended:.2f} s after it was back (promised: 5)")
+        crowd = await asyncio.gather(*(client.get("/learn") for _n in range(60)))
+        figures.hold(all(one.status_code == 200 for one in crowd), "60 pages at once are answered afterwards")
+    wrong = await run.connections_are_given_back(stack)
+    figures.hold(not wrong, f"connections are given back {wrong}")
+
+
+async def redis(stack: Stack, figures: Figures, full: bool) -> None:
+    """Redis is away in each way: people browse, sign in and learn, and do not wait for it."""
+    seconds = 10 if full else 4
+    async with signed_in(stack, 2) as client:
+        for name in ("there", "stopped", "silent", "flushed"):
+            await _spoil_redis(stack, name)
+            async with Load(client, deeds, 40) as load:
+                await asyncio.sleep(seconds)
+            await _mend_redis(stack, name)
+            bad = [one for one in load.answers if one.status == 0 or one.status >= 400]
+            slow = sum(one.seconds > 0.4 for one in load.answers)
+            p50, p99 = share(load.answers, 0.5), share(load.answers, 0.99)
+            figures.say(f"{name}: {len(load.answers)} requests, p50 {p50:.1f} ms, p99 {p99:.1f} ms, {slow} over 400 ms")
+            figures.hold(not bad, f"{name}: {len(bad)} failed ({kinds(bad)})")
+
+
+async def _spoil_redis(stack: Stack, name: str) -> None:
+    if name == "stopped":
+        await asyncio.to_thread(stack.redis.stop)
+    elif name == "silent":
+        stack.cache.be("blackhole")
+    elif name == "flushed":
+        await run.KINDS["redis-flush"](stack, random.Random(0))
+
+
+async def _mend_redis(stack: Stack, name: str) -> None:
+    if name == "stopped":
+        await asyncio.to_thread(stack.redis.start)
+    elif name == "silent":
+        stack.cache.be()
+    await asyncio.sleep(2)
+
+
+async def reload(stack: Stack, figures: Figures, full: bool) -> None:
+    """The web processes are replaced one by one (SIGHUP) under 50 requests a second."""
+    async with signed_in(stack, 3) as client, Load(client, pages, 50) as load:
+        for _time in range(3 if full else 1):
+            await asyncio.sleep(1)
+            before = set(stack.web.children())
+            began = time.monotonic()
+            os.kill(stack.web.pid, signal.SIGHUP)
+            await until(lambda: not before & set(stack.web.children()), 30)  # noqa: B023 - asked at once
+            figures.say(f"{len(before)} processes were replaced in {time.monotonic() - began:.1f} s")
+            figures.hold(not before & set(stack.web.children()), "no old process is left")
+        await asyncio.sleep(2)
+    bad = failed(load.answers)
+    figures.hold(not bad, f"{len(bad)} of {len(load.answers)} requests failed ({kinds(bad)})")
+
+
+async def stop(stack: Stack, figures: Figures, full: bool) -> None:
+    """The school is asked to stop (SIGTERM) under 50 requests a second: what it took, it answers."""
+    async with signed_in(stack, 4) as client, Load(client, pages, 50) as load:
+        await asyncio.sleep(2)
+        began = time.monotonic()
+        stack.web.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
+        await asyncio.to_thread(stack.web.process.wait, 30)  # type: ignore[union-attr]
+        took = time.monotonic() - began
+        await asyncio.sleep(0.5)
+    broken = [one for one in failed(load.answers) if one.why != "ConnectError"]
+    figures.hold(took <= 10, f"it ended after {took:.1f} s (promised: 10)")
+    figures.hold(not broken, f"{len(broken)} requests that it had taken were broken ({kinds(broken)})")
+    worker = await asyncio.to_thread(stack.workers[0].stop)
+    figures.hold(worker <= 10, f"the worker ended after {worker:.1f} s (promised: 10)")
+
+
+async def kill_web(stack: Stack, figures: Figures, full: bool) -> None:
+    """A web process is killed under 50 requests a second: another stands soon, and only what it held is lost."""
+    for _time in range(5 if full else 1):
+        async with signed_in(stack, 5) as client, Load(client, pages, 50) as load:
+            await asyncio.sleep(1)
+            before = set(stack.web.children())
+            began = time.monotonic()
+            with suppress(ProcessLookupError):
+                os.kill(min(before), signal.SIGKILL)
+            await until(lambda: bool(set(stack.web.children()) - before), 20)  # noqa: B023 - asked at once
+            took = time.monotonic() - began
+            await asyncio.sleep(3)
+        bad = failed(load.answers)
+        figures.say(
+            f"{len(bad)} of {len(load.answers)} requests failed ({kinds(bad)}), within {window(load.answers):.2f} s"
+        )
+        figures.hold(took <= 5, f"another process stood after {took:.1f} s (promised: 5)")
+        figures.hold(window(load.answers) <= 1, "only what it held was lost")
+
+
+async def until(question: Callable[[], bool], seconds: float) -> None:
+    """Wait until something is so, or time is over."""
+    for _look in range(int(seconds / 0.05)):
+        if question():
+            return
+        await asyncio.sleep(0.05)
+
+
+def a_client(stack: Stack, *, address: str = "10.9.0.1") -> httpx.AsyncClient:
+    headers = {"X-Forwarded-For": address, "Sec-Fetch-Site": "same-origin"}
+    limits = httpx.Limits(max_connections=200, max_keepalive_connections=32)
+    return httpx.AsyncClient(base_url=stack.url, timeout=20, trust_env=False, headers=headers, limits=limits)
+
+
+class signed_in:
+    """A member's browser."""
+
+    def __init__(self, stack: Stack, number: int) -> None:
+        self.stack = stack
+        self.email = stack.members[number].email
+        self.client = a_client(stack, address=f"10.9.1.{number + 1}")
+
+    async def __aenter__(self) -> httpx.AsyncClient:
+        form = {"email": self.email, "password": PASSWORD, "next": "", "keep": "y"}
+        answer = await self.client.post("/login", data=form)
+        assert answer.status_code == 303, answer.status_code
+        return self.client
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.aclose()
+
+
+def pages(client: httpx.AsyncClient, number: int) -> httpx.Request:
+    """The catalogue, a course, the shelf, a lesson (which also notes the visit), in turn."""
+    paths = ("/courses", "/courses/course-1", "/learn", f"/learn/course-0/lesson-{number % 8 + 1}")
+    return client.build_request("GET", paths[number % 4])
+
+
+def deeds(client: httpx.AsyncClient, number: int) -> httpx.Request:
+    """Pages, a position, a cart, and now and then a sign-in, each from an address of its own."""
+    headers = {"X-Forwarded-For": f"10.8.{number // 250 % 250}.{number % 250 + 1}"}
+    if number % 40 == 0:
+        form = {"email": f"member-{number % 6}@example.org", "password": PASSWORD, "next": "", "keep": "y"}
+        return client.build_request("POST", "/login", data=form, headers={**headers, "Cookie": ""})
+    if number % 10 == 5:
+        position = {"position": str(number % 300)}
+        return client.build_request("POST", "/learn/course-0/lesson-1/position", data=position, headers=headers)
+    if number % 10 == 7:
+        return client.build_request("GET", "/cart", headers=headers)
+    return pages(client, number)
+
+
+PROOFS: dict[str, Proof] = {
+    "webhooks": webhooks,
+    "jobs": jobs,
+    "kills": kills,
+    "postgres": postgres,
+    "postgres-silent": postgres_silent,
+    "redis": redis,
+    "reload": reload,
+    "kill-web": kill_web,
+    "stop": stop,
+}
+
+
+# What measures speed.
+DIRECT = ("webhooks", "jobs", "postgres", "reload", "stop", "kill-web")
+
+
+async def prove(names: list[str], *, full: bool, keep: bool) -> int:
+    """Prove these promises, each on a school of its own; the exit status."""
+    broken = []
+    for name in names:
+        stack, figures = Stack(a_folder(), direct=name in DIRECT), Figures()
+        run.say(f"\n{name}: {(PROOFS[name].__doc__ or '').strip()}")
+        try:
+            await stack.start()
+            await PROOFS[name](stack, figures, full)
+        finally:
+            await stack.stop()
+            run.say(f"  logs: {stack.folder}") if keep else stack.forget()
+        for line in figures.lines:
+            run.say(f"  {line}")
+        broken += [f"{name}: {text}" for text in figures.wrong]
+    run.say("\nevery promise is kept" if not broken else f"\n{len(broken)} promises are broken")
+    return 1 if broken else 0
