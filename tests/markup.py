@@ -15,6 +15,8 @@ from typing import Any
 
 import asyncpg
 
+from app.courses import prose
+
 MARK = "xqz9"
 RUN = f"alert('{MARK}')"
 _TAGS = (
@@ -99,6 +101,10 @@ async def poison(url: str, turn: int = 0) -> list[str]:
         columns = await connection.fetch(_COLUMNS)
         for number, (table, column, kind) in enumerate(columns):
             if table in _TABLES_OF_OURS or _OURS.search(column):
+                continue
+            if column == "body_html":  # only ever written from Markdown
+                await connection.execute(f'UPDATE "{table}" SET "{column}" = $1', prose.render(bundle(turn, 200)))
+                taken.append(f"{table}.{column}")
                 continue
             for count in (60, 3, 1):  # a check on the length may let less through
                 try:
