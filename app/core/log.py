@@ -12,7 +12,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-_EMAIL = re.compile(r"[^\s@'\"<>(),;:=]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"[^\s@'\"<>(),;:=/]+@[\w-]+(?:\.[\w-]+)+")
 # Tokens, keys and signatures: long, with letters of both cases and digits. Names in code are not.
 _TOKEN = re.compile(r"(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*[0-9])[\w-]{28,}")
 _KEY = re.compile(r"\b(?:sk|pk|rk|whsec|cs|seti|pi)_[A-Za-z0-9_]{6,}")

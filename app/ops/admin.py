@@ -128,20 +128,14 @@ async def preview_mail(domain: str, name: str) -> Response:
     )
 
 
-# A mail may style itself and show pictures, and nothing else.
-_MAIL_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: data:; frame-ancestors 'self'; "
-    "sandbox allow-popups allow-popups-to-escape-sandbox"
-)
-
-
 @admin.get("/mails/templates/<domain>/<name>/body.html")
 @requires("jobs.view")
 async def preview_mail_body(domain: str, name: str) -> Response:
     """The HTML of the preview alone, for its frame."""
     preview = await previews.preview(domain, name)
-    response = Response(preview.rendered.html, content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = _MAIL_POLICY
+    body, policy = previews.framed(preview.rendered.html)
+    response = Response(body, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = policy
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
     return response
 

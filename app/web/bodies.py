@@ -11,6 +11,7 @@ counts only what has not been read yet. Here the network waits for the reader, a
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from quart import Quart, request
@@ -22,6 +23,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 MEGABYTE = 1024 * 1024
 _BUFFER = 256 * 1024
+# What is still taken in, and thrown away, of a body that is too large: so much, for so long.
+_DRAIN, _DRAIN_SECONDS = 8 * MEGABYTE, 5.0
 # A film over a slow line takes its time; a signed-in person is behind it.
 _UPLOAD_SECONDS = 6 * 3600
 
@@ -45,6 +48,8 @@ class PatientBody(Body):
         self._limit: int | None = None  # until it is known, the buffer is the limit
         self._received = 0
         self._wanted_whole = False
+        self.is_refused = False
+        self.ended = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
 
@@ -55,6 +60,7 @@ class PatientBody(Body):
             self._refuse()
 
     def _refuse(self) -> None:
+        self.is_refused = True
         self._must_raise = RequestEntityTooLarge()
         self._data.clear()
         self._room.set()
@@ -62,6 +68,8 @@ class PatientBody(Body):
 
     def append(self, data: bytes) -> None:
         self._received += len(data)
+        if self.is_refused:
+            return
         super().append(data)
         if self._limit is not None and self._received > self._limit:
             self._refuse()
@@ -94,19 +102,48 @@ class PatientRequest(Request):
 
 
 class PatientConnection(ASGIHTTPConnection):
-    """Receives only while the body has room."""
+    """Receives only while the body has room. A body that breaks off, or has a broken piece, is the client's fault."""
+
+    _body: PatientBody | None = None
+
+    async def __call__(self, receive: Any, send: Any) -> None:
+        has_begun = False
+
+        async def watched(message: Any) -> None:
+            nonlocal has_begun
+            if not has_begun and self._body is not None and self._body.is_refused:
+                # Whoever is still sending does not listen: an answer before the end of the body would be lost.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._body.ended.wait(), _DRAIN_SECONDS)
+            has_begun = True
+            await send(message)
+
+        if self.scope["path"]:  # CONNECT has none, and Quart reads its first letter
+            await super().__call__(receive, watched)
+        if not has_begun:  # the server would say 500
+            await send({"type": "http.response.start", "status": 400, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
 
     async def handle_messages(self, request: Request, receive: Any) -> None:
         body = request.body
         assert isinstance(body, PatientBody)
+        self._body = body
+        dropped = 0
         while True:
             await body.room()
             message = await receive()
             if message["type"] == "http.request":
-                body.append(message.get("body", b""))
+                data = message.get("body", b"")
+                body.append(data)
+                dropped += len(data) if body.is_refused else 0
                 if not message.get("more_body", False):
                     body.set_complete()
+                    body.ended.set()
+                elif dropped > _DRAIN:
+                    body.ended.set()
+                    await asyncio.Event().wait()  # until this is cancelled with the request
             elif message["type"] == "http.disconnect":
+                body.ended.set()
                 return
 
 

@@ -88,15 +88,19 @@ def _loggable_path() -> str:
 
 
 def _is_same_site(own_origin: str) -> bool:
-    """Judge by Sec-Fetch-Site, else by Origin (OWASP's CSRF cheat sheet, Fetch Metadata with Origin fallback).
+    """Judge by Sec-Fetch-Site, else by Origin, else by Referer (OWASP's CSRF cheat sheet, Fetch Metadata with fallback).
 
-    A browser sends at least one of them with a POST; a client that sends neither carries nobody's cookies unasked.
+    A browser sends at least one of them with a POST; a client that sends none carries nobody's cookies unasked.
     """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site in ("same-origin", "none")
+    ours = (own_origin, _origin(request.host_url))
     origin = request.headers.get("Origin")
-    return origin is None or origin in (own_origin, _origin(request.host_url))
+    if origin is not None:
+        return origin in ours
+    referer = request.headers.get("Referer")
+    return not referer or _origin(referer) in ours
 
 
 def _origin(address: str) -> str:

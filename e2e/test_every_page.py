@@ -1,0 +1,143 @@
+"""Every page of the school, as a visitor, a member and the owner: axe-core finds nothing, by day and by night, wide and
+narrow; and with payloads in every column of the database no browser runs any of them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from e2e import school as schools
+from e2e.audit import _RUN, AXE, RULES, _sentence
+from e2e.every_page import pages
+from e2e.people import Addresses
+from e2e.school import SmallSchool
+from tests.markup import MARK, PAYLOADS
+
+LOOKS = (("light", 1280), ("dark", 375))
+
+
+def signed_in(browser: Browser, school: SmallSchool, role: str, network: str) -> BrowserContext:
+    context = browser.new_context(
+        base_url=school.url, reduced_motion="reduce", extra_http_headers={"X-Forwarded-For": network}
+    )
+    if role != "visitor":
+        page = context.new_page()
+        page.goto("/login")
+        email, password = school.password_of(role)
+        page.get_by_label("Email address").fill(email)
+        page.get_by_label("Password", exact=True).fill(password)
+        page.locator("main").get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: "/login" not in url)
+        page.close()
+    return context
+
+
+def of_role(role: str, paths: list[str]) -> list[str]:
+    """The office belongs to the owner, what is behind a sign-in to the member, the rest to visitors."""
+    personal = ("/account", "/learn", "/checkout")
+    if role == "owner":
+        return [path for path in paths if path.startswith("/admin")]
+    if role == "member":
+        return [path for path in paths if path.startswith(personal)] + ["/", "/courses"]
+    return [path for path in paths if not path.startswith(("/admin", *personal))]
+
+
+def wrong_with(page: Page, path: str) -> list[str]:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.emulate_media(color_scheme="light")
+    answer = page.goto(path)
+    assert answer is not None
+    if not answer.headers.get("content-type", "").startswith("text/html"):
+        return []
+    found = []
+    page.evaluate(f"window.axe || ({{}}, () => {{ {AXE} }})()")
+    for scheme, width in LOOKS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        found += [f"{scheme} {width}: {_sentence(page.url, one)}" for one in page.evaluate(_RUN, RULES)]
+    return found
+
+
+@pytest.mark.parametrize("role", ["visitor", "member", "owner"])
+def test_every_page_can_be_used_by_everybody(
+    school: SmallSchool, browser: Browser, addresses: Addresses, tmp_path: Path, role: str
+) -> None:
+    context = signed_in(browser, school, role, addresses.network())
+    page = context.new_page()
+    looked = of_role(role, pages(school, tmp_path))
+    wrong = [one for path in looked for one in wrong_with(page, path)]
+    context.close()
+    assert len(looked) > 8
+    assert not wrong, "\n".join(wrong)
+
+
+# --- markup in every column ---
+
+
+@pytest.fixture
+def poisoned(tmp_path: Path) -> Iterator[SmallSchool]:
+    """A school of its own, since it is not good for anything afterwards."""
+    made = schools.running(tmp_path / "poisoned")
+    with ThreadPoolExecutor(1) as aside:  # Playwright's event loop holds this thread
+        running = aside.submit(made.__enter__).result()
+        try:
+            yield running
+        finally:
+            aside.submit(made.__exit__, None, None, None).result()
+
+
+def plant(school: SmallSchool) -> None:
+    env = {"PATH": os.environ["PATH"], "DATABASE_URL": school.database_url}
+    subprocess.run([sys.executable, "-m", "tests.markup"], env=env, check=True, timeout=60)
+
+
+def listen(page: Page, ran: list[str]) -> None:
+    """Note every dialog, every error of a script, every breach of the policy."""
+    page.add_init_script(
+        "addEventListener('securitypolicyviolation', one => console.error('Content Security Policy', one.blockedURI))"
+    )
+    page.on("dialog", lambda dialog: (ran.append(f"{page.url}: {dialog.message}"), dialog.dismiss()))
+    page.on("pageerror", lambda error: ran.append(f"{page.url}: {error}"))
+    page.on(
+        "console",
+        lambda said: ran.append(f"{page.url}: {said.text}") if "Content Security Policy" in said.text else None,
+    )
+
+
+def test_no_browser_runs_what_somebody_typed(
+    browser: Browser, poisoned: SmallSchool, addresses: Addresses, tmp_path: Path
+) -> None:
+    contexts = {
+        role: signed_in(browser, poisoned, role, addresses.network()) for role in ("visitor", "member", "owner")
+    }
+    paths = pages(poisoned, tmp_path)
+    plant(poisoned)
+    ran: list[str] = []
+    shown = 0
+    for role, context in contexts.items():
+        page = context.new_page()
+        listen(page, ran)
+        for path in of_role(role, paths):
+            page.goto(path)
+            shown += MARK in page.content()
+        page.close()
+    assert shown > 30
+    assert not ran, "\n".join(ran[:10])
+
+
+def test_a_browser_without_our_policy_and_escaping_would_run_them(browser: Browser) -> None:
+    """The negative control: as a page of their own the payloads run, and are heard."""
+    page, ran = browser.new_page(), list[str]()
+    listen(page, ran)
+    page.set_content(f"<p>{''.join(PAYLOADS[:40])}</p><img src=x onerror=alert('{MARK}')>")
+    page.wait_for_timeout(300)
+    page.close()
+    assert any(MARK in one for one in ran)
