@@ -56,7 +56,14 @@ class QuickContext(Context):
             kwargs.pop("_loop_vars", None)
             kwargs.pop("_block_vars", None)
             left = obj._argument_count - len(args)
-            if kwargs or left < 0 or obj.caller or obj.catch_kwargs or obj.catch_varargs or not self.eval_ctx.autoescape:
+            if (
+                kwargs
+                or left < 0
+                or obj.caller
+                or obj.catch_kwargs
+                or obj.catch_varargs
+                or not self.eval_ctx.autoescape
+            ):
                 return obj(self.eval_ctx, *args, **kwargs)
             # Only arguments by place: what Macro.__call__ would come to. `Markup(…)` itself takes half a microsecond.
             return str.__new__(Markup, obj._func(*args, *_MISSING[:left]))
