@@ -10,7 +10,8 @@ from typing import Any
 import jinja2
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.nodes import EvalContext, Expr
-from jinja2.runtime import Context, Macro, Undefined, missing
+from jinja2.runtime import Context, Macro, Undefined
+from jinja2.utils import missing
 from markupsafe import Markup, _escape_inner, escape  # type: ignore[attr-defined]
 
 from app.core import i18n
