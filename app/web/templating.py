@@ -27,7 +27,7 @@ def text(value: Any) -> str:
         return _escape_inner(value)
     if kind is Markup:
         return value  # type: ignore[no-any-return]
-    if kind is int:
+    if kind is int or kind is float:
         return str(value)
     # `{{ "x" if y }}` without its else
     return "" if kind is Undefined else escape(value)
