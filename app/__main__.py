@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import asyncpg
 
@@ -92,7 +93,9 @@ def run_seed(config: Config, options: argparse.Namespace) -> None:
 
     async def fill() -> None:
         async with _application(config):
-            if not await seed.run(config, members=options.members):
+            # A small school is there before its first line could be read.
+            say = partial(print, flush=True) if options.members > 5_000 else None
+            if not await seed.run(config, members=options.members, say=say):
                 print("The database has members already; nothing was changed.")
 
     asyncio.run(fill())

@@ -7,13 +7,13 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from quart import Blueprint, Quart
+from quart import Blueprint, Quart, g, request
 
 from app.config import Config
-from app.core import cache, db, log, mail, tokens
+from app.core import cache, db, log, mail, reach, tokens
 from app.core.settings import school
 from app.gateways import mailer
-from app.web import assets, bodies, compression, errors, flash, guards, health, plates, render, security, theme
+from app.web import assets, bodies, compression, errors, flash, guards, health, plates, render, security, theme, typed
 
 # From left to right: a domain imports only from those before it.
 DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "ops", "admin")
@@ -29,6 +29,18 @@ class Lectern(Quart):
     async def full_dispatch_request(self, *args: Any) -> Any:
         async with db.hold():
             return await super().full_dispatch_request(*args)
+
+    async def handle_user_exception(self, error: Exception) -> Any:
+        """Answer a page that lost its database connection half-way by drawing it once more: a GET may be repeated."""
+        if request.method in guards.SAFE_METHODS and reach.is_lost(error) and "drawn_again" not in g:
+            g.drawn_again = True
+            await db.release()
+            try:
+                result = await self.preprocess_request()
+                return result if result is not None else await self.dispatch_request()
+            except Exception as again:
+                error = again
+        return await super().handle_user_exception(error)
 
 
 def create_app(config: Config | None = None) -> Lectern:
@@ -54,6 +66,7 @@ def create_app(config: Config | None = None) -> Lectern:
     # Answers pass through these from the last to the first.
     compression.install(app)
     flash.install(app)
+    typed.install(app)
     errors.install(app)
     health.install(app)
     theme.install(app)
@@ -63,7 +76,7 @@ def create_app(config: Config | None = None) -> Lectern:
 
     @app.before_serving
     async def open_connections() -> None:
-        await start(config)
+        await start(config, lazily=True)
 
     app.after_serving(stop)
     app.asgi_app = assets.AssetServer(app.asgi_app, files, security.fixed_headers(policy, config.app_url))  # type: ignore[method-assign, assignment, arg-type]
@@ -86,11 +99,14 @@ def load_domains(app: Quart | None = None) -> None:
             install(app)
 
 
-async def start(config: Config, *, unpooled: bool = False) -> None:
-    """Open the outside connections of a process: log, database, Redis."""
+async def start(config: Config, *, unpooled: bool = False, lazily: bool = False) -> None:
+    """Open the outside connections of a process: log, database, Redis.
+
+    `lazily`: the database may be away for the moment; a web process that starts meanwhile waits for it with each request.
+    """
     log.configure(config.log_level, as_json=config.is_production)
     url = config.database_url_unpooled if unpooled else config.database_url
-    await db.connect(url.reveal(), max_size=config.database_pool_size)
+    await db.connect(url.reveal(), min_size=0 if lazily else 1, max_size=config.database_pool_size)
     cache.configure(config.redis_url.reveal())
 
 

@@ -32,12 +32,16 @@ def module(*words: str) -> Callable[[list[str]], list[str]]:
     return lambda extra: [sys.executable, "-m", *words]
 
 
-def pytest(folder: str, *words: str) -> Callable[[list[str]], list[str]]:
-    """Pytest over a folder, or over the paths that were given instead."""
+def pytest(folder: str, *words: str, split: bool = False) -> Callable[[list[str]], list[str]]:
+    """Pytest over a folder, or over the paths that were given instead.
+
+    With `split` the whole folder runs in as many processes as there are cores, each with servers of its own.
+    """
 
     def command(extra: list[str]) -> list[str]:
         given = any((ROOT / word.partition("::")[0]).exists() for word in extra)
-        return [sys.executable, "-m", "pytest", *([] if given else [folder]), *words, *extra]
+        whole = [] if given else [folder, *(["--numprocesses=auto", "--dist=loadfile"] if split else [])]
+        return [sys.executable, "-m", "pytest", *whole, *words, *extra]
 
     return command
 
@@ -48,7 +52,7 @@ STEPS = (
     Step("lint", "types", module("mypy")),
     Step("lint", "templates", module("djlint", "templates", "app/sandbox", "--lint", "--quiet")),
     Step("lint", "catalogue", lambda extra: [sys.executable, str(ROOT / "bin" / "catalogue.py"), "--check"]),
-    Step("unit", "tests", pytest("tests", "--ignore=tests/bare", "--durations=5")),
+    Step("unit", "tests", pytest("tests", "--ignore=tests/bare", "--durations=5", split=True)),
     Step("e2e", "browser journeys", pytest("e2e", "--durations=5")),
     Step("bare", "bare start", pytest("tests/bare", "-s")),
 )

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern, create_app, start, stop
 from app.config import Config
-from app.core import cache, db, limits, migrations, settings
+from app.core import cache, db, limits, migrations, settings, submissions
 from tests import servers
 from tests.cast import Cast
 
@@ -69,6 +70,12 @@ def client(app: Lectern) -> TestClientProtocol:
 @pytest.fixture
 def cast(app: Lectern) -> Cast:
     return Cast(app)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same form sent again counts as sent again, as if some time had passed in between."""
+    monkeypatch.setattr(submissions, "MOMENT", timedelta(0))
 
 
 @pytest.fixture

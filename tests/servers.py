@@ -29,7 +29,7 @@ def running() -> Iterator[Servers]:
     folder.chmod(0o711)  # as root, PostgreSQL runs as somebody else, who must get through
     postgres, redis = Postgres(folder / "postgres", fast=True), Redis(folder / "redis")
     try:
-        _copy_template(postgres)
+        copy_template(postgres)
         postgres.start()
         redis.start()
         yield Servers(postgres.url, redis.url)
@@ -39,7 +39,7 @@ def running() -> Iterator[Servers]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _copy_template(postgres: Postgres) -> None:
+def copy_template(postgres: Postgres) -> None:
     """Making a data folder takes a second or two, copying one a tenth of that."""
     template = Path(tempfile.gettempdir()) / f"lectern-template-{template_version()}"
     if not template.exists():

@@ -12,4 +12,4 @@ def install(app: Quart) -> None:
     from app.access import entitlements
     from app.media import uploads
 
-    uploads.admit_by(entitlements.allows)
+    uploads.admit_by(entitlements.admits)

@@ -45,6 +45,29 @@ async def grant(
     return True
 
 
+def free_ref(user_id: int, product_id: int) -> str:
+    """The cause of having something for nothing: one for each person and product, by whatever way it was begun."""
+    return f"free:{user_id}:{product_id}"
+
+
+async def is_closed(source_ref: str) -> bool:
+    """Whether this very cause was closed; such a one never opens anything again by itself."""
+    cause = (await made_by(source_ref)).get(source_ref)
+    return cause is not None and cause.closed_at is not None
+
+
+async def reopen(source_ref: str, *, reason: str) -> int:
+    """Open again what `close` closed for just this reason, because the reason has gone; how many rows opened.
+
+    Publishes AccessGranted for each.
+    """
+    async with db.transaction():
+        rows = await queries.reopen(source_ref, reason=reason)
+        for row in rows:
+            await events.publish(AccessGranted(row.id, row.user_id, row.product_id, row.course_id))
+        return len(rows)
+
+
 async def close(source_ref: str, *, reason: str) -> int:
     """Close what this cause opened, or all causes below it (`order:abc` closes its lines); how many rows closed.
 
@@ -60,6 +83,11 @@ async def close(source_ref: str, *, reason: str) -> int:
 async def allows(user_id: int, course_id: int) -> bool:
     """Whether this person may use this course now. One query."""
     return await queries.allows(user_id, course_id, clock.now())
+
+
+async def admits(user_id: int, course_id: int, upload_id: int) -> bool:
+    """Whether this person may fetch this file of the course now: allowed, and neither course nor lesson taken back."""
+    return await queries.admits(user_id, course_id, upload_id, clock.now())
 
 
 async def explain(user_id: int, course_id: int) -> Explanation:

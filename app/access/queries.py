@@ -75,6 +75,22 @@ async def close(source_ref: str, *, reason: str, now: datetime) -> list[db.Row]:
     )
 
 
+async def reopen(source_ref: str, *, reason: str) -> list[db.Row]:
+    """Open the rows of this cause, or below it, that were closed for this reason."""
+    return await db.many(
+        db.Row,
+        f"""
+        UPDATE entitlements e SET closed_at = NULL, closed_reason = NULL
+        FROM products p
+        WHERE p.id = e.product_id AND e.closed_reason = :reason
+          AND {_BELOW}
+        RETURNING e.id, e.user_id, e.product_id, p.course_id
+        """,  # noqa: S608 (a constant)
+        ref=source_ref,
+        reason=reason,
+    )
+
+
 async def allows(user_id: int, course_id: int, now: datetime) -> bool:
     found: bool = await db.value(
         f"""
@@ -83,6 +99,25 @@ async def allows(user_id: int, course_id: int, now: datetime) -> bool:
         """,  # noqa: S608 (a constant)
         user_id=user_id,
         course_id=course_id,
+        now=now,
+    )
+    return found
+
+
+async def admits(user_id: int, course_id: int, upload_id: int, now: datetime) -> bool:
+    """A film that was replaced is no lesson's any more, and may be seen to its end."""
+    found: bool = await db.value(
+        f"""
+        SELECT EXISTS (SELECT 1 FROM entitlements e JOIN products p ON p.id = e.product_id
+                       JOIN courses c ON c.id = p.course_id AND c.state <> 'draft'
+                       WHERE e.user_id = :user_id AND p.course_id = :course_id AND {_OPEN})
+           AND NOT EXISTS (SELECT 1 FROM lessons l
+                           WHERE (l.video_id = :upload_id OR l.captions_id = :upload_id OR l.poster_id = :upload_id)
+                             AND l.course_id = :course_id AND l.state <> 'published')
+        """,  # noqa: S608 (a constant)
+        user_id=user_id,
+        course_id=course_id,
+        upload_id=upload_id,
         now=now,
     )
     return found

@@ -8,6 +8,7 @@ from quart import Quart
 
 def install(app: Quart) -> None:
     """Load the signed-in person before every request."""
-    from app.accounts import sessions
+    from app.accounts import familiar, sessions
 
     sessions.install(app)
+    familiar.install(app)

@@ -40,7 +40,7 @@ async def show_new_person() -> ResponseReturnValue:
 
 
 @admin.post("/people")
-@requires("people.edit")
+@requires("people.edit", once=True)
 async def create_person() -> ResponseReturnValue:
     """Make an account for an address, and mail the link to enter."""
     form = await submitted(PersonForm)
@@ -93,7 +93,7 @@ async def delete_suspension(public_id: str) -> ResponseReturnValue:
 
 
 @admin.post("/people/<public_id>/sessions/removal")
-@requires("people.edit")
+@requires("people.edit", once=True)
 async def delete_sessions(public_id: str) -> ResponseReturnValue:
     """Sign the person out everywhere."""
     ended = await people.sign_out(public_id, by=_me())
@@ -102,7 +102,7 @@ async def delete_sessions(public_id: str) -> ResponseReturnValue:
 
 
 @admin.post("/people/<public_id>/verification")
-@requires("people.edit")
+@requires("people.edit", once=True)
 async def create_verification_mail(public_id: str) -> ResponseReturnValue:
     """Mail the link that confirms the address."""
     if await people.mail_verification(public_id):
@@ -113,7 +113,7 @@ async def create_verification_mail(public_id: str) -> ResponseReturnValue:
 
 
 @admin.post("/people/<public_id>/reset")
-@requires("people.edit")
+@requires("people.edit", once=True)
 async def create_reset_mail(public_id: str) -> ResponseReturnValue:
     """Mail the link that sets a password."""
     if await people.mail_reset(public_id):

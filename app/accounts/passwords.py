@@ -2,7 +2,7 @@
 
 import hashlib
 
-from app.accounts import hashing, links, queries, sessions, strength, users
+from app.accounts import familiar, hashing, links, queries, sessions, strength, users
 from app.accounts.events import PasswordResetAsked
 from app.accounts.models import Credentials, Link, SignedIn
 from app.core import audit, clock, db, events, limits, mail
@@ -11,7 +11,8 @@ from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.limits import Limit
 
-# Guessing at one account, from one place and from many. A right password clears the counts.
+# Guessing at one account, from one place and from many. A right password clears the counts. A browser that the person
+# has signed in with before is counted by itself, and a mailed link always works: nobody can shut an owner out.
 TRIES_HERE = Limit(10, 15 * 60)
 TRIES_ANYWHERE = Limit(100, 60 * 60)
 RESETS = Limit(5, 60 * 60)
@@ -23,18 +24,27 @@ async def sign_in(email: str, password: str, *, address: str, keep: bool) -> Cre
     An unknown address costs as much time as a known one.
     """
     account = account_key(email)
-    await limits.check("sign-in", f"{account}:{address}", TRIES_HERE)
-    await limits.check("sign-in", account, TRIES_ANYWHERE)
+    counts = _counts(account, address)
+    for key, limit in counts:
+        await limits.check("sign-in", key, limit)
     found = await queries.credentials_by_email(email)
     if not await hashing.matches(found.password_hash if found else None, password) or found is None:
         raise Invalid(_("That email and password do not go together. Try again, or let us send you a link."))
     if found.state != "active":
         raise Invalid(_("This account is suspended. Write to us if you think that this is a mistake."))
-    await limits.forget("sign-in", f"{account}:{address}", TRIES_HERE)
-    await limits.forget("sign-in", account, TRIES_ANYWHERE)
+    for key, limit in counts:
+        await limits.forget("sign-in", key, limit)
     current = await _renewed(found, password)
     await sessions.start(found.id, keep=keep, password_hash=current)
+    familiar.remember(account)
     return found
+
+
+def _counts(account: str, address: str) -> list[tuple[str, Limit]]:
+    browser = familiar.known(account)
+    if browser:
+        return [(f"{account}:known:{browser}", TRIES_HERE)]
+    return [(f"{account}:{address}", TRIES_HERE), (account, TRIES_ANYWHERE)]
 
 
 async def _renewed(found: Credentials, password: str) -> str | None:
@@ -127,4 +137,5 @@ async def reset(token: str, new_password: str) -> bool:
             await _after_change(person.id, person.email, person.name, action="password.reset", subject=person.public_id)
         if person.state == "active":
             await sessions.start(person.id)
+            familiar.remember(account_key(person.email))
     return True

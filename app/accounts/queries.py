@@ -213,19 +213,23 @@ PEOPLE = tables.Listing(
 # Sessions
 
 
-async def session_by_token(token_hash: bytes, now: datetime, seen_after: datetime) -> SignedIn | None:
+async def session_by_token(
+    token_hash: bytes, now: datetime, *, seen_after: datetime, staff_seen_after: datetime
+) -> SignedIn | None:
     return await db.one(
         SignedIn,
         """
         SELECT u.id, u.public_id, u.email, u.name, u.role, u.state, u.email_verified_at, u.time_zone,
                s.id AS session_id, s.public_id AS session_public_id, s.fresh_at, s.last_seen_at, s.expires_at
         FROM sessions s JOIN users u ON u.id = s.user_id
-        WHERE s.token_hash = :token_hash AND s.expires_at > :now AND s.last_seen_at > :seen_after
-          AND u.state = 'active'
+        WHERE s.token_hash = :token_hash AND s.expires_at > :now AND u.state = 'active'
+          AND s.last_seen_at > CASE WHEN u.role = 'member' THEN CAST(:seen_after AS timestamptz)
+                                    ELSE CAST(:staff_seen_after AS timestamptz) END
         """,
         token_hash=token_hash,
         now=now,
         seen_after=seen_after,
+        staff_seen_after=staff_seen_after,
     )
 
 

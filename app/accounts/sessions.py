@@ -17,6 +17,8 @@ LIFETIME = timedelta(days=60)
 # Somebody who does not want to be kept signed in: until the browser closes, at most this long.
 BRIEF = timedelta(hours=12)
 IDLE = timedelta(days=14)
+# People of the office see what belongs to others, so they are not kept in over night, whatever they ticked.
+STAFF_IDLE = timedelta(hours=12)
 FRESH = timedelta(minutes=30)
 _TOUCH = timedelta(minutes=5)
 COOKIE = "session"
@@ -54,7 +56,9 @@ def install(app: Quart) -> None:
 
 async def find(token: str, now: datetime) -> SignedIn | None:
     """The active person whose live session this token opens; notes the visit at most every five minutes."""
-    found = await queries.session_by_token(tokens.hashed(token), now, now - IDLE)
+    found = await queries.session_by_token(
+        tokens.hashed(token), now, seen_after=now - IDLE, staff_seen_after=now - STAFF_IDLE
+    )
     if found is not None and now - found.last_seen_at > _TOUCH:
         await queries.touch_session(found.session_id, now)
     return found

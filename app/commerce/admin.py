@@ -13,7 +13,7 @@ from app.core.i18n import _
 from app.core.ids import public_id as new_public_id
 from app.core.money import format_money, parse_money, plain_amount
 from app.gateways import payments
-from app.web import tables
+from app.web import tables, typed
 from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import requires
@@ -53,7 +53,7 @@ async def show_receipt(public_id: str) -> Response:
 
 
 @admin.post("/orders/<public_id>/receipts")
-@requires("orders.view")
+@requires("orders.view", once=True)
 async def create_receipt(public_id: str) -> BaseResponse:
     """Mail the receipt once more."""
     order = await _order(public_id)
@@ -117,6 +117,16 @@ async def create_acceptance(public_id: str) -> BaseResponse:
     return redirect(url_for(".show_order", public_id=public_id), 303)
 
 
+@admin.post("/orders/<public_id>/rejection")
+@requires("orders.refund", fresh=True)
+async def create_rejection(public_id: str) -> BaseResponse:
+    """Give the payment of a flagged order back and end the order."""
+    order = await _order(public_id)
+    await orders.reject(order)
+    flash(_("Order %(number)s is not accepted. Its payment goes back.", number=order.number))
+    return redirect(url_for(".show_order", public_id=public_id), 303)
+
+
 @admin.get("/people/<public_id>/orders")
 @requires("orders.view")
 async def list_orders_of_person(public_id: str) -> Response:
@@ -146,7 +156,8 @@ async def _order_page(public_id: str, *, form: RefundForm | None = None, status:
     if order is None:
         raise NotFound()
     if form is None:
-        form = RefundForm(data={"ref": new_public_id(), "amount": plain_amount(order.left_minor, order.currency)})
+        fresh = {"ref": new_public_id(), "amount": plain_amount(order.left_minor, order.currency)}
+        form = RefundForm(data={**fresh, **typed.take()})
     return await page(
         "commerce/admin/order.html",
         status=status,

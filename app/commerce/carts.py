@@ -194,7 +194,10 @@ async def begin(user_id: int, offer: Offer) -> None:
         raise Conflict(_("%(title)s is not free.", title=offer.title))
     async with db.transaction():
         granted = await entitlements.grant(
-            user_id, offer.product_id, source="free", source_ref=f"free:{user_id}:{offer.product_id}"
+            user_id,
+            offer.product_id,
+            source="free",
+            source_ref=entitlements.free_ref(user_id, offer.product_id),
         )
         if not granted and not await entitlements.allows(user_id, offer.course_id):
             raise Conflict(_("Your access to %(title)s was closed. Write to us if that is wrong.", title=offer.title))

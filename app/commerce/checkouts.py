@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import structlog
 
+from app.accounts import users
 from app.commerce import orders, timeline
 from app.commerce.models import CHECKOUT_LIFETIME, CHECKOUT_REUSE, CONFIRMATION_LIFETIME, Buyer, Order, Quote, Received
 from app.commerce.queries import orders as queries
-from app.core import clock, db, mail, queue, tokens
+from app.core import clock, db, limits, mail, queue, tokens
 from app.core.errors import Unavailable
 from app.core.i18n import _, locale
 from app.gateways import payments
@@ -17,6 +18,8 @@ from app.gateways import payments
 log = structlog.get_logger()
 
 CONFIRMATION = "free-order"
+# Anybody can type anybody's address: so many mails about free orders may one get.
+CONFIRMATIONS = limits.Limit(5, 60 * 60)
 _app_url = ""
 
 
@@ -55,10 +58,12 @@ async def start(quote: Quote, buyer: Buyer, *, cart_id: int) -> Next:
 
 async def _free(order: Order) -> Next:
     if order.user_id is not None:
+        await orders.check_free(order, order.user_id)
         await orders.mark_paid(order.id, Received(0, order.currency, told_by="free"))
         return Next(order)
     if clock.now() - order.created_at > CONFIRMATION_LIFETIME:
         raise _Gone
+    await limits.check("free-order", order.email.lower(), CONFIRMATIONS)
     url = f"{_app_url}/checkout/confirmations/{tokens.sign(order.public_id, CONFIRMATION)}"
     async with db.transaction():
         titles = [item.title for item in await orders.items_of(order)]
@@ -81,7 +86,13 @@ async def order_to_confirm(token: str) -> Order | None:
 
 
 async def confirm(order: Order) -> bool:
-    """The owner of the address wants the free order; False when it was confirmed before."""
+    """The owner of the address wants the free order; False when it was confirmed before.
+
+    Raises Conflict when what it holds was closed for that person.
+    """
+    person = await users.find_by_email(order.email)
+    if person is not None:
+        await orders.check_free(order, person.id)
     return await orders.mark_paid(order.id, Received(0, order.currency, told_by="confirmation"))
 
 
@@ -203,6 +214,7 @@ async def reconcile(*, older_than: timedelta, limit: int = 200) -> int:
     """Ask the payment service about orders that wait for long (a webhook was lost); how many were looked at."""
     waiting = await queries.waiting(clock.now() - older_than, limit)
     for order in waiting:
+        await queries.note_look(order.id, clock.now())
         try:
             await _reconcile(order)
         except payments.Unavailable:

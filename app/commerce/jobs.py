@@ -14,6 +14,9 @@ from app.gateways import payments
 
 log = structlog.get_logger()
 
+# So many refunds are looked after in one go; the others have their turn five minutes later.
+REFUNDS_AT_ONCE = 100
+
 
 @webhooks.handles("stripe")
 @queue.job(attempts=8, first_delay=timedelta(seconds=5))
@@ -93,6 +96,12 @@ async def give_back_second_payment(order_id: int, payment_id: str, amount_minor:
     await refunds.give_back_second(order_id, payment_id, amount_minor)
 
 
+@queue.job(attempts=8)
+async def give_back_rejected(order_id: int, payment_id: str) -> None:
+    """Give back a payment that did not fit its order; safe to repeat."""
+    await refunds.give_back_rejected(order_id, payment_id)
+
+
 @queue.job(attempts=5)
 async def close_replaced(order_id: int) -> None:
     """Close the payment pages of earlier orders from the same cart."""
@@ -103,7 +112,8 @@ async def close_replaced(order_id: int) -> None:
 @queue.job(attempts=1)
 async def finish_refunds() -> None:
     """Take up refunds whose end is not known: begun and then lost, or still on their way at the bank."""
-    for refund in await refund_queries.pending(clock.now() - refunds.PATIENCE, 100):
+    for refund in await refund_queries.pending(clock.now() - refunds.PATIENCE, REFUNDS_AT_ONCE):
+        await refund_queries.note_look(refund.id, clock.now())
         try:
             await refunds.perform(refund.id)
         except payments.Unavailable:

@@ -99,6 +99,8 @@ async def tell_owner_of_failed_refund(refund_id: int) -> None:
         **await _facts(order),
         "amount": format_money(refund.amount_minor, order.currency),
         "error": refund.error,
+        # Only a full refund had closed anything.
+        "open": any(event.kind == "access_opened" for event in await order_queries.events(order.id)),
     }
     await mail.send(_owner, "commerce/owner_refund_failed", context, fact=f"refund:{refund.id}:failed")
 

@@ -22,12 +22,14 @@ from app.core.ids import public_id
 
 __all__ = [
     "accept",
+    "check_free",
     "file",
     "find",
     "find_by_public_id",
     "find_for_buyer",
     "items_by_order",
     "items_of",
+    "last_of_guest",
     "mark_expired",
     "mark_failed",
     "mark_paid",
@@ -36,6 +38,7 @@ __all__ = [
     "of_member",
     "place",
     "refund",
+    "reject",
 ]
 
 log = structlog.get_logger()
@@ -95,6 +98,11 @@ async def find_for_buyer(
     return order if known is not None and hmac.compare_digest(known.encode(), session_id.encode()) else None
 
 
+async def last_of_guest(cart_id: int) -> Order | None:
+    """The order that this cart's guest placed last and has not paid, or None. Only for the browser with that cart."""
+    return await queries.last_unpaid_of_guest(cart_id)
+
+
 def quote_key(quote: Quote, buyer: Buyer, cart_id: int | None) -> str:
     """What makes two orders the same: who buys what for how much, out of which cart."""
     facts = [
@@ -145,7 +153,8 @@ async def mark_paid(order_id: int, received: Received) -> bool:
             return False
         wrong = mismatch(order, received)
         if wrong:
-            await _flag(order, wrong, received)
+            if not await queries.was_rejected(order_id, received.payment_id):
+                await _flag(order, wrong, received)
             return False
         await timeline.note(order_id, "paid", amount=received.amount_minor, told_by=received.told_by)
         await _fulfil(order, session_id=received.session_id, payment_id=received.payment_id)
@@ -180,6 +189,32 @@ async def accept(order: Order) -> None:
         await _fulfil(locked, session_id="", payment_id="")
 
 
+async def reject(order: Order) -> None:
+    """Give back the payment of a flagged order, whole, and end the order, because a person decided so. Audited.
+
+    The money goes by a job that is safe to repeat. Raises Conflict without a flag.
+    """
+    async with db.transaction():
+        locked = await _locked(order.id)
+        if not locked.flag or locked.is_paid:
+            raise Conflict(_("This order needs no decision."))
+        payment_id = locked.stripe_payment_intent_id or ""
+        await queries.set_rejected(order.id, now=clock.now())
+        await timeline.note(order.id, "rejected", payment=payment_id)
+        await audit.record(
+            "order.reject",
+            "order",
+            order.public_id,
+            before={"flag": locked.flag},
+            after={"flag": ""},
+            summary=str(order.number),
+        )
+        if payment_id:
+            await queue.enqueue_named(
+                [("commerce.give_back_rejected", {"order_id": order.id, "payment_id": payment_id})]
+            )
+
+
 async def _fulfil(order: Order, *, session_id: str, payment_id: str) -> None:
     """Everything that being paid means, in the caller's transaction, which holds the order's row."""
     paid = await queries.set_paid(order.id, session_id=session_id, payment_id=payment_id, now=clock.now())
@@ -202,18 +237,39 @@ async def _account_of(order: Order) -> int:
 async def _let_in(order: Order, user_id: int, lines: list[OrderItem]) -> None:
     had = await entitlements.owned(user_id, [line.product_id for line in lines])
     for line in lines:
-        if line.product_id not in had:
-            await entitlements.grant(
-                user_id,
-                line.product_id,
-                source="order",
-                source_ref=f"order:{order.public_id}:{line.id}",
-                note=str(order.number),
-            )
+        if line.product_id not in had and not await _grant(order, user_id, line):
+            await timeline.note(order.id, "stays_closed", titles=[line.title])
     twice = [line for line in lines if line.product_id in had]
     if twice:
         await timeline.note(order.id, "bought_twice", titles=[line.title for line in twice])
         await refunds.give_back_later(order, sum(line.amount_minor for line in twice), reason=refunds.BOUGHT_TWICE)
+
+
+async def _grant(order: Order, user_id: int, line: OrderItem) -> bool:
+    """Open one line. What is free has the same cause as a free start, so what was closed for somebody stays closed."""
+    is_free = line.amount_minor == 0
+    return await entitlements.grant(
+        user_id,
+        line.product_id,
+        source="free" if is_free else "order",
+        source_ref=(
+            entitlements.free_ref(user_id, line.product_id) if is_free else f"order:{order.public_id}:{line.id}"
+        ),
+        note="" if is_free else str(order.number),
+    )
+
+
+async def check_free(order: Order, user_id: int) -> None:
+    """Raises Conflict when all of a free order was closed for this person: there is nothing that it could open."""
+    lines = await items_of(order)
+    had = await entitlements.owned(user_id, [line.product_id for line in lines])
+    closed = [
+        line.title
+        for line in lines
+        if line.product_id not in had and await entitlements.is_closed(entitlements.free_ref(user_id, line.product_id))
+    ]
+    if closed and len(closed) == len(lines):
+        raise Conflict(_("Your access to %(title)s was closed. Write to us if that is wrong.", title=", ".join(closed)))
 
 
 async def _flag(order: Order, wrong: str, received: Received) -> None:

@@ -71,6 +71,32 @@ async def give_back_second(order_id: int, payment_id: str, amount_minor: int) ->
     await timeline.note_once(order_id, "second_given_back", told_by=payment_id, amount=amount_minor)
 
 
+async def give_back_rejected(order_id: int, payment_id: str) -> None:
+    """Give back all of a payment that did not fit its order; safe to repeat. What went back by hand is enough."""
+    try:
+        told = await payments.gateway().refund(
+            payment_id,
+            None,
+            reference="rejected",
+            reason="requested_by_customer",
+            idempotency_key=f"rejected:{payment_id}",
+        )
+    except payments.Refused as error:
+        if error.code != "charge_already_refunded":
+            raise
+        return
+    await note_unbooked(order_id, told)
+
+
+async def note_unbooked(order_id: int, told: payments.Refund) -> bool:
+    """Write down that money of a payment went back that never paid its order; the books do not change."""
+    if told.state != "succeeded":
+        return False
+    return await timeline.note_once(
+        order_id, "rejected_given_back", told_by=told.refund_id, given_back=told.amount_minor, currency=told.currency
+    )
+
+
 async def _insert(order: Order, amount_minor: int, *, reason: str, ref: str, requested_by: int | None) -> Refund:
     refund_id = await queries.insert(
         public_id=ref,
@@ -149,13 +175,16 @@ async def record(order_id: int, told: payments.Refund) -> bool:
     """Write down what is known of a refund, ours or made in Stripe's dashboard; False when it was known before.
 
     A full refund closes what the order opened; a partial one keeps it. Publishes OrderRefunded when money went.
-    Raises NotPaidYet when the order's payment has not been booked.
+    Of a payment that did not fit its order it is only noted. Raises NotPaidYet when the payment has not been booked.
     """
     async with db.transaction():
         order = await order_queries.lock_order(order_id)
         if order is None:
             raise NotFound()
         if not order.is_paid:
+            payment_id = order.stripe_payment_intent_id or ""
+            if order.flag or await order_queries.was_rejected(order_id, payment_id):
+                return await note_unbooked(order_id, told)
             raise NotPaidYet(order.public_id)
         refund = await _row_of(order, told)
         if not await queries.set_state(refund.id, told.state, error=told.failure, now=clock.now()):
@@ -201,6 +230,11 @@ async def _recount(order: Order) -> None:
         closed = await entitlements.close(f"order:{order.public_id}", reason="refunded")
         if closed:
             await timeline.note(order.id, "access_closed", count=closed)
+    elif order.state == "refunded" and state != "refunded":
+        # The money did not arrive after all: what only its going had closed is open again.
+        opened = await entitlements.reopen(f"order:{order.public_id}", reason="refunded")
+        if opened:
+            await timeline.note(order.id, "access_opened", count=opened)
 
 
 async def _book(refund: Refund, order: Order) -> None:

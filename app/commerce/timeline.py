@@ -11,7 +11,7 @@ from app.core.i18n import _
 from app.core.money import format_money
 
 # Kinds that decide something; the others are the small steps between.
-MAIN = {"paid", "refunded", "failed", "expired", "cancelled", "flagged", "accepted"}
+MAIN = {"paid", "refunded", "failed", "expired", "cancelled", "flagged", "accepted", "rejected"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,10 @@ def _what(event: OrderEvent, order: Order) -> str:
         "second_given_back": _("The second payment of %(amount)s went back", amount=amount),
         "account": _("An account was made for the buyer") if detail.get("made") else _("Put into the buyer's account"),
         "bought_twice": _("Already owned: %(titles)s. The price goes back", titles=", ".join(event.titles)),
+        "stays_closed": _("Stays closed, as it was closed before: %(titles)s", titles=", ".join(event.titles)),
+        "access_opened": _("What had been closed is open again"),
+        "rejected": _("Not accepted. The payment goes back"),
+        "rejected_given_back": _("The payment that does not fit went back: %(amount)s", amount=_given_back(detail)),
         "flagged": _("Payment does not fit: %(why)s", why=detail.get("why", "")),
         "accepted": _("Accepted all the same, and what it opens is open"),
         "failed": _("Payment failed"),
@@ -81,6 +85,11 @@ def _what(event: OrderEvent, order: Order) -> str:
         "receipt_sent": _("Receipt sent again"),
     }
     return words.get(event.kind, event.kind)
+
+
+def _given_back(detail: dict[str, Any]) -> str:
+    """The amount of a payment that never paid the order, in its own currency."""
+    return format_money(int(detail["given_back"]), str(detail["currency"])) if "given_back" in detail else ""
 
 
 def _note(event: OrderEvent, told_by: str) -> str:

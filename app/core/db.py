@@ -23,6 +23,7 @@ import databases
 import orjson
 from databases.core import Connection
 
+from app.core import reach
 from app.core.errors import Invalid, Unavailable
 from app.core.i18n import _
 
@@ -43,17 +44,15 @@ class Row:
 class Hold:
     """The connection that one request or job keeps, how many statements it sent, and what it need not ask again."""
 
-    __slots__ = ("connection", "depth", "known", "queries")
+    __slots__ = ("connection", "depth", "known", "queries", "watch")
 
     def __init__(self) -> None:
         self.connection: Connection | None = None
+        self.watch: reach.Watch | None = None
         self.depth = 0
         self.queries = 0
         self.known: dict[str, Any] = {}
 
-
-# A request that gets no connection for so long is told to come back, instead of waiting with all the others.
-_PATIENCE = 5.0
 
 _hold: ContextVar[Hold | None] = ContextVar("db_hold", default=None)
 
@@ -73,8 +72,11 @@ _count: ContextVar[QueryCount | None] = ContextVar("db_count", default=None)
 
 
 async def connect(url: str, *, min_size: int = 1, max_size: int = 10) -> None:
-    """Open the pool. Raises OSError or asyncpg's errors when the server cannot be reached."""
+    """Open the pool. Raises OSError or asyncpg's errors when the server cannot be reached; with `min_size` 0 it does
+    not look.
+    """
     global _database
+    reach.configure(url)
     _database = databases.Database(
         url,
         min_size=min_size,
@@ -146,6 +148,9 @@ def in_transaction() -> bool:
 
 async def _give_back(kept: Hold) -> None:
     connection, kept.connection = kept.connection, None
+    if kept.watch is not None:
+        kept.watch.stop()
+        kept.watch = None
     if connection is not None:
         await connection.__aexit__()
 
@@ -154,14 +159,33 @@ async def _held(kept: Hold) -> Connection:
     if kept.connection is None:
         if _database is None:
             raise RuntimeError("the database is not connected")
-        connection = _database.connection()
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await connection.__aenter__()
-        except TimeoutError as error:
-            raise Unavailable() from error
-        kept.connection = connection
+        kept.connection = await _acquired(_database)
+        kept.watch = reach.Watch(kept.connection.raw_connection)
     return kept.connection
+
+
+async def _acquired(database: databases.Database) -> Connection:
+    """A connection. A server that is just starting is waited for. Raises Unavailable when patience ends."""
+    if reach.is_away():
+        raise reach.Away()
+    connection, loop = database.connection(), asyncio.get_running_loop()
+    until = loop.time() + reach.PATIENCE
+    while True:
+        try:
+            async with asyncio.timeout_at(until):
+                await connection.__aenter__()
+            return connection
+        except TimeoutError as error:
+            pool = database._backend._pool
+            if pool.get_idle_size() or pool.get_size() < pool.get_max_size():  # it was not for want of a free one
+                reach.note_away()
+                raise reach.Away() from error
+            raise Unavailable() from error
+        except reach.NOT_THERE as error:
+            if loop.time() + 0.1 > until:
+                reach.note_away()
+                raise reach.Away() from error
+            await asyncio.sleep(0.1)
 
 
 @asynccontextmanager
@@ -182,14 +206,18 @@ async def transaction(isolation: str | None = None) -> AsyncIterator[None]:
         async with hold(), transaction(isolation):
             yield
         return
-    connection = await _held(kept)
-    options: dict[str, Any] = {"isolation": isolation} if isolation else {}
-    async with connection.transaction(**options):
-        kept.depth += 1
-        try:
-            yield
-        finally:
-            kept.depth -= 1
+    # asyncpg's own transaction: that of `databases` keeps the connection for ever when BEGIN, COMMIT or ROLLBACK fails.
+    connection = (await _held(kept)).raw_connection
+    try:
+        async with connection.transaction(isolation=isolation):
+            kept.depth += 1
+            try:
+                yield
+            finally:
+                kept.depth -= 1
+    except Exception as error:
+        await _let_go_of_lost(error)
+        raise
 
 
 async def one(into: type[T], sql: str, **binds: Any) -> T | None:
@@ -218,6 +246,9 @@ async def run(sql: str, **binds: Any) -> int:
             status: str = await connection.execute(statement, *arguments)
     except asyncpg.CharacterNotInRepertoireError as error:
         raise _unreadable() from error
+    except Exception as error:
+        await _let_go_of_lost(error)
+        raise
     tail = status.rsplit(" ", 1)[-1]
     return int(tail) if tail.isdigit() else 0
 
@@ -265,15 +296,6 @@ def count_queries() -> Iterator[QueryCount]:
         _count.reset(token)
 
 
-# After a server restart the pool may hand out a dead connection once.
-_GONE = (
-    asyncpg.ConnectionDoesNotExistError,
-    asyncpg.ConnectionFailureError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InterfaceError,
-    ConnectionError,
-)
 _READ = re.compile(r"\s*(SELECT|WITH)\b(?!.*\b(INSERT|UPDATE|DELETE|FOR UPDATE)\b)", re.IGNORECASE | re.DOTALL)
 
 
@@ -285,13 +307,24 @@ async def _fetch(sql: str, binds: dict[str, Any]) -> list[asyncpg.Record]:
             return list(await connection.fetch(statement, *arguments))
     except asyncpg.CharacterNotInRepertoireError as error:
         raise _unreadable() from error
-    except _GONE:
-        if in_transaction() or not _READ.match(sql):
+    except Exception as error:
+        # After a server restart the pool may hand out dead connections.
+        if not await _let_go_of_lost(error) or not _READ.match(sql):
             raise
-        await release()
-        await asyncio.sleep(0.05)
         async with _raw() as connection:
             return list(await connection.fetch(statement, *arguments))
+
+
+async def _let_go_of_lost(error: Exception) -> bool:
+    """Give a broken connection back, so that the next statement gets another; False inside a transaction, which is
+    over with its connection, and for any other error.
+    """
+    kept = _hold.get()
+    if not reach.is_lost(error) or (kept is not None and kept.depth):
+        return False
+    if kept is not None:
+        await _give_back(kept)
+    return True
 
 
 def _unreadable() -> Invalid:

@@ -88,9 +88,13 @@ async def send(to: str, template: str, context: Mapping[str, Any], *, fact: str)
         return True
 
 
-@queue.job(attempts=3, first_delay=timedelta(seconds=30))
+# With the queue's waiting times these last about four hours: a mail server that is away for one loses nothing.
+_ATTEMPTS = 20
+
+
+@queue.job(attempts=_ATTEMPTS, first_delay=timedelta(seconds=15))
 async def deliver_mail(mail_id: int) -> None:
-    """Render and hand over one mail. A failure is written to its row; the third one leaves it `failed`."""
+    """Render and hand over one mail. A failure is written to its row; the last one leaves it `failed`."""
     if _wiring is None:
         raise RuntimeError("mail is not configured")
     row = await db.one(
@@ -122,7 +126,7 @@ async def deliver_mail(mail_id: int) -> None:
         await db.run(
             "UPDATE mails SET state = :state, error = :error WHERE id = :id AND state <> 'sent'",
             id=mail_id,
-            state="failed" if row.attempts >= 3 else "queued",
+            state="failed" if row.attempts >= _ATTEMPTS else "queued",
             error=f"{type(error).__name__}: {error}"[:500],
         )
         raise

@@ -25,7 +25,7 @@ from pgqueuer.domain.models import Job, TracebackRecord
 from pgqueuer.domain.types import QueueEntrypoint, QueueManagerId
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
-from app.core import db
+from app.core import clock, db, reach
 
 log = structlog.get_logger()
 
@@ -62,8 +62,8 @@ def job(
 ) -> Callable[[JobFunction], JobFunction]:
     """Register a coroutine function as a job.
 
-    It is tried `attempts` times, waiting `first_delay`, then twice as long each time. `concurrency` limits how many
-    run at once over all workers (0: no limit).
+    It is tried `attempts` times, waiting `first_delay`, then twice as long each time, a quarter of an hour at most.
+    `concurrency` limits how many run at once over all workers (0: no limit).
     """
 
     def register(function: JobFunction) -> JobFunction:
@@ -135,13 +135,51 @@ async def perform(pg_job: Job) -> None:
     with structlog.contextvars.bound_contextvars(job=kind.name, job_id=pg_job.id, attempt=pg_job.attempts + 1):
         try:
             async with db.hold():
+                await _refuse_a_killer(pg_job)
                 await kind.function(**arguments)
+        except Killer:
+            log.error("job held: its workers died of it")
+            raise
         except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            if reach.is_lost(error) and pg_job.attempts < kind.attempts + _LOST_TRIES:
+                log.warning("job lost its database", error=type(error).__name__)
+                raise RetryRequested(_LOST_DELAY, why) from error
             last = pg_job.attempts + 1 >= kind.attempts
             log.warning("job failed", error=type(error).__name__, final=last, exc_info=last)
             if last:
                 raise
-            raise RetryRequested(kind.first_delay * 2**pg_job.attempts, f"{type(error).__name__}: {error}") from error
+            delay = min(kind.first_delay * 2 ** min(pg_job.attempts, 20), LONGEST_DELAY)
+            raise RetryRequested(delay, why) from error
+
+
+# A database that went away under a job is not the job's failure: it is tried again soon, and so often more.
+_LOST_TRIES = 20
+_LOST_DELAY = timedelta(seconds=2)
+LONGEST_DELAY = timedelta(minutes=15)
+# A job that was begun so often and whose worker died each time is not begun once more.
+_DEATHS = 5
+_YOUNG = timedelta(seconds=15)
+
+
+class Killer(Exception):
+    """Whoever ran this job died of it, several times."""
+
+
+async def _refuse_a_killer(pg_job: Job) -> None:
+    """Raise Killer for a job that ends the process it runs in (no memory, say), so that the others get their turn."""
+    if clock.now() - pg_job.created < _YOUNG:  # nobody can have been found dead over it
+        return
+    begun = await db.value(
+        """
+        SELECT count(*) FROM pgqueuer_log WHERE job_id = :id AND status = 'picked' AND created > coalesce(
+            (SELECT max(created) FROM pgqueuer_log WHERE job_id = :id AND status = 'failed'), '-infinity')
+        """,
+        id=pg_job.id,
+    )
+    deaths = begun - pg_job.attempts - 1
+    if deaths >= _DEATHS:
+        raise Killer(f"its worker died {deaths} times while it ran")
 
 
 async def drain(*, ignore_delays: bool = False, limit: int = 10_000) -> int:

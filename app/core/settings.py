@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.core import audit, cache, db
+from app.core import audit, cache, db, reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,22 @@ _copy_version: int | None = None
 
 
 async def school() -> School:
-    """The current settings. Costs a request one Redis read, or one query while Redis is away or after a change."""
+    """The current settings. Costs a request one Redis read, or one query while Redis is away or after a change.
+
+    While the database is away too, the last known ones serve.
+    """
     global _copy, _copy_version
     known = db.known()
     if "school" in known:
         return known["school"]  # type: ignore[no-any-return]
     version = await cache.version("school")
     if _copy is None or version is None or version != _copy_version:
-        stored = await db.value("SELECT value FROM settings WHERE name = 'school'") or {}
+        try:
+            stored = await db.value("SELECT value FROM settings WHERE name = 'school'") or {}
+        except Exception as error:
+            if _copy is None or not reach.is_lost(error):
+                raise
+            return _copy
         names = {one.name for one in fields(School)}
         _copy = School(**{name: value for name, value in stored.items() if name in names})
         _copy_version = version

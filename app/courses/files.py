@@ -6,7 +6,7 @@ from app.core.i18n import _
 from app.courses import jobs
 from app.courses.models import Lesson
 from app.courses.queries import lessons as queries
-from app.courses.rights import changed, locked
+from app.courses.rights import changed, locked_lesson
 from app.media import captions, uploads
 from app.media.models import Upload
 from app.web.request import Visitor
@@ -22,10 +22,9 @@ async def attach(lesson_id: int, role: str, upload: Upload | None, *, by: Visito
     """
     cues = await _transcript(upload) if role == "captions" else []
     async with db.transaction():
-        lesson = await queries.lesson_by_id(lesson_id)
-        if lesson is None or (upload is not None and upload.kind != KIND_OF[role]):
+        if upload is not None and upload.kind != KIND_OF[role]:
             raise NotFound
-        course = await locked(lesson.course_id, by)
+        course, lesson = await locked_lesson(lesson_id, by)
         if role == "video" and upload is None and lesson.kind == "video" and lesson.state == "published":
             raise Invalid(_("Learners are watching this film. Upload another one, or make the lesson a draft first."))
         before: int | None = getattr(lesson, f"{role}_id")
@@ -65,10 +64,9 @@ async def set_length(lesson_id: int, seconds: int, *, by: Visitor | None) -> Non
     if not 0 < seconds < 24 * 3600:
         raise Invalid(_("Write minutes and seconds, such as 18:10."), field="length")
     async with db.transaction():
-        lesson = await queries.lesson_by_id(lesson_id)
-        if lesson is None or lesson.video_id is None:
+        course, lesson = await locked_lesson(lesson_id, by)
+        if lesson.video_id is None:
             raise NotFound
-        course = await locked(lesson.course_id, by)
         await queries.set_video(lesson_id, lesson.video_id, seconds, clock.now())
         await changed(
             course,

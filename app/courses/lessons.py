@@ -19,8 +19,7 @@ from app.courses.models import (
     stepped,
 )
 from app.courses.queries import lessons as queries
-from app.courses.rights import Stale, changed, locked
-from app.courses.sections import find as find_section
+from app.courses.rights import Stale, changed, locked_lesson, locked_section
 from app.web.request import Visitor
 
 
@@ -42,14 +41,18 @@ async def of_course(course_id: int, lesson_public_id: str) -> Lesson:
     return lesson
 
 
+async def shows_free(upload_id: int) -> bool:
+    """Whether a published free lesson of a published course shows this file now."""
+    return await queries.is_upload_free(upload_id)
+
+
 async def create(section_public_id: str, title: str, *, kind: str, by: Visitor | None, slug: str = "") -> Lesson:
     """A new draft at the end of a section. Without a slug it gets one from its title."""
     _check_title(title)
     if kind not in KINDS:
         raise Invalid(_("Choose text or video."), field="kind")
     async with db.transaction():
-        section = await find_section(section_public_id)
-        course = await locked(section.course_id, by)
+        course, section = await locked_section(section_public_id, by)
         wanted = slug or slug_of(title)
         if not is_slug(wanted):
             raise _bad_slug()
@@ -74,9 +77,7 @@ async def edit(lesson_id: int, details: LessonDetails, *, revision: int, by: Vis
     html = prose.render(details.body_markdown)
     try:
         async with db.transaction():
-            before = await _again(lesson_id)
-            course = await locked(before.course_id, by)
-            before = await _again(lesson_id)
+            course, before = await locked_lesson(lesson_id, by)
             if before.revision != revision:
                 raise Stale(_("Somebody saved this lesson after you opened it."))
             values = {name: getattr(details, name) for name in _WRITTEN}
@@ -119,8 +120,7 @@ def _seconds(lesson: Lesson, details: LessonDetails) -> int:
 async def set_state(lesson_id: int, state: str, *, by: Visitor | None) -> Lesson:
     """Publish a lesson or make a draft of it again. Twice is once. Raises Invalid when there is nothing to show."""
     async with db.transaction():
-        lesson = await _again(lesson_id)
-        course = await locked(lesson.course_id, by)
+        course, lesson = await locked_lesson(lesson_id, by)
         if state == "published":
             _check_publishable(lesson, lesson.body_markdown)
         if await queries.set_lesson_state(lesson_id, state, clock.now()):
@@ -138,8 +138,7 @@ async def set_state(lesson_id: int, state: str, *, by: Visitor | None) -> Lesson
 async def move(lesson_id: int, step: int, *, by: Visitor | None) -> None:
     """Move a lesson one place up (-1) or down (1), over the edge of its section into the next one."""
     async with db.transaction():
-        lesson = await _again(lesson_id)
-        course = await locked(lesson.course_id, by)
+        course, lesson = await locked_lesson(lesson_id, by)
         before = await _places(course.id)
         after = stepped(before, lesson_id, step)
         if after != before:
@@ -153,8 +152,7 @@ async def arrange(section_public_id: str, order: list[str], *, by: Visitor | Non
     Raises Conflict when a lesson of the section is missing from the order, or one of it is gone.
     """
     async with db.transaction():
-        section = await find_section(section_public_id)
-        course = await locked(section.course_id, by)
+        course, section = await locked_section(section_public_id, by)
         keys = {row.public_id: row.id for row in await queries.places_of(course.id)}
         before = await _places(course.id)
         try:
@@ -189,8 +187,7 @@ async def _write_places(places: dict[int, list[int]]) -> None:
 async def remove(lesson_id: int, *, confirmation: str, by: Visitor | None) -> None:
     """Remove a lesson with what learners did in it, once its title is typed. Raises Invalid when that is wrong."""
     async with db.transaction():
-        lesson = await _again(lesson_id)
-        course = await locked(lesson.course_id, by)
+        course, lesson = await locked_lesson(lesson_id, by)
         if confirmation.strip() != lesson.title:
             raise Invalid(_("Type the title exactly as it is written."), field="confirmation")
         for upload_id in (lesson.video_id, lesson.captions_id, lesson.poster_id):

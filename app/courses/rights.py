@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.core import audit, clock, events
+from app.core import audit, clock, db, events
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.i18n import _
 from app.courses.events import CourseChanged
-from app.courses.models import Course
+from app.courses.models import Course, Lesson
 from app.courses.queries import courses as queries
+from app.courses.queries import lessons as lesson_queries
 from app.web.request import Visitor
 
 
@@ -34,6 +35,31 @@ async def locked(course_id: int, by: Visitor | None, *, capability: str | None =
     if course.state == "archived" and capability is None:
         raise Conflict(_("This course is archived. Take it out of the archive to change it."))
     return course
+
+
+async def locked_lesson(lesson_id: int, by: Visitor | None) -> tuple[Course, Lesson]:
+    """The lesson as it stands, and its course, held as by `locked`. Raises NotFound, also when it was just removed."""
+    found = await lesson_queries.lesson_by_id(lesson_id)
+    if found is None:
+        raise NotFound
+    course = await locked(found.course_id, by)
+    # While the lock was waited for, somebody may have changed the lesson or taken it away.
+    lesson = await lesson_queries.lesson_by_id(lesson_id)
+    if lesson is None:
+        raise NotFound
+    return course, lesson
+
+
+async def locked_section(section_public_id: str, by: Visitor | None) -> tuple[Course, db.Row]:
+    """The section as it stands, and its course, held as by `locked`. Raises NotFound, also when it was just removed."""
+    found = await lesson_queries.section_by_public_id(section_public_id)
+    if found is None:
+        raise NotFound
+    course = await locked(found.course_id, by)
+    section = await lesson_queries.section_by_public_id(section_public_id)
+    if section is None:
+        raise NotFound
+    return course, section
 
 
 async def changed(

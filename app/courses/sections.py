@@ -8,7 +8,7 @@ from app.core.i18n import _
 from app.core.ids import public_id
 from app.courses import jobs
 from app.courses.queries import lessons as queries
-from app.courses.rights import changed, locked
+from app.courses.rights import changed, locked, locked_section
 from app.web.request import Visitor
 
 
@@ -48,8 +48,7 @@ async def rename(section_public_id: str, title: str, *, by: Visitor | None) -> N
     """Give a section another title."""
     _check_title(title)
     async with db.transaction():
-        section = await find(section_public_id)
-        course = await locked(section.course_id, by)
+        course, section = await locked_section(section_public_id, by)
         await queries.rename_section(section.id, title)
         await changed(
             course,
@@ -64,8 +63,7 @@ async def rename(section_public_id: str, title: str, *, by: Visitor | None) -> N
 async def move(section_public_id: str, step: int, *, by: Visitor | None) -> None:
     """Move a section one place up (-1) or down (1); at the end of the line nothing happens."""
     async with db.transaction():
-        section = await find(section_public_id)
-        await locked(section.course_id, by)
+        _course, section = await locked_section(section_public_id, by)
         order = [row.public_id for row in await queries.sections_of(section.course_id)]
         at = order.index(section_public_id)
         if 0 <= at + step < len(order):
@@ -91,9 +89,7 @@ async def remove(section_public_id: str, *, confirmation: str = "", by: Visitor 
     """Remove a section. An empty one just goes, and can be `restore`d from what this returns; one with lessons, which
     learners may have progress in, asks for its title. Raises Invalid when that is typed wrong."""
     async with db.transaction():
-        section = await find(section_public_id)
-        course = await locked(section.course_id, by)
-        section = await find(section_public_id)
+        course, section = await locked_section(section_public_id, by)
         if section.lesson_count and confirmation.strip() != section.title:
             raise Invalid(_("Type the title exactly as it is written."), field="confirmation")
         for upload_id in await queries.uploads_of_section(section.id):

@@ -144,7 +144,7 @@ class Payments(Protocol):
     async def find_payment(self, payment_id: str) -> Payment | None: ...
 
     async def refund(
-        self, payment_id: str, amount_minor: int, *, reference: str, reason: str, idempotency_key: str
+        self, payment_id: str, amount_minor: int | None, *, reference: str, reason: str, idempotency_key: str
     ) -> Refund: ...
 
     async def list_refunds(self, payment_id: str) -> list[Refund]: ...
@@ -200,12 +200,12 @@ class StripePayments:
         return Payment(payment_id, _method(charge), refunds)
 
     async def refund(
-        self, payment_id: str, amount_minor: int, *, reference: str, reason: str, idempotency_key: str
+        self, payment_id: str, amount_minor: int | None, *, reference: str, reason: str, idempotency_key: str
     ) -> Refund:
-        """Give back part of a payment. Raises Refused when less than that is left of it."""
+        """Give back part of a payment (None: all that is left). Raises Refused when less than that is left of it."""
         params: Any = {
             "payment_intent": payment_id,
-            "amount": amount_minor,
+            **({"amount": amount_minor} if amount_minor is not None else {}),
             "reason": reason,
             "metadata": {"refund": reference},
         }
@@ -256,7 +256,7 @@ class NoPayments:
         return await self._refuse()  # type: ignore[no-any-return]
 
     async def refund(
-        self, payment_id: str, amount_minor: int, *, reference: str, reason: str, idempotency_key: str
+        self, payment_id: str, amount_minor: int | None, *, reference: str, reason: str, idempotency_key: str
     ) -> Refund:
         return await self._refuse()  # type: ignore[no-any-return]
 

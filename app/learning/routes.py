@@ -89,7 +89,7 @@ async def show_lesson(course_slug: str, lesson_slug: str) -> Response:
         step=step,
         before=done.before(step),
         after=done.after(step),
-        media=await _media(step, (person.id, room.id) if room.allowed else None),
+        media=await _media(step, room, person),
         is_rehearsal=not room.allowed,
     )
 
@@ -171,13 +171,15 @@ def _step(done: Progress, lesson_slug: str) -> Step:
     return step
 
 
-async def _media(step: Step, learner: tuple[int, int] | None) -> dict[str, str]:
+async def _media(step: Step, room: Classroom, person: Visitor) -> dict[str, str]:
     ids = {"video": step.video_id, "captions": step.captions_id, "poster": step.poster_id}
     if step.kind != "video" or not any(ids.values()):
         return {}
     found = await uploads.find_many([upload_id for upload_id in ids.values() if upload_id is not None])
     return {
-        name: uploads.address(found[upload_id], learner=learner)
+        name: uploads.address(found[upload_id], learner=(person.id, room.id))
+        if room.allowed
+        else uploads.address(found[upload_id], staff_id=person.id)
         for name, upload_id in ids.items()
         if upload_id is not None and upload_id in found
     }

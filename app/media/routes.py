@@ -15,6 +15,7 @@ from app.web.request import user
 routes = Blueprint("media", __name__)
 
 _SHOWN = ("image", "video", "captions")
+_SHORT, _PUBLIC_REDIRECT = timedelta(minutes=15), timedelta(hours=1)
 _PUBLIC_CACHE = "public, max-age=31536000, immutable"  # another content has another address
 
 
@@ -27,33 +28,34 @@ async def show_upload(public_id: str, file_name: str) -> Response:
         raise NotFound
     seconds, cache = 0, _PUBLIC_CACHE
     if not upload.is_public:
-        person = user()
-        found = await uploads.opens(upload, request.args.get("token", ""), person.id if person is not None else None)
+        found = await uploads.opens(upload, request.args.get("token", ""), user())
         if found is None:
             raise NotFound
         if found.seconds == 0:
             raise Forbidden(_("This address is no longer good. Open the page that showed it again."))
-        seconds = found.seconds
         # What a course holds is asked for each time: access that ends, ends at once.
-        cache = f"private, max-age={seconds}" if found.may_be_kept else "private, no-cache"
+        seconds, cache = found.seconds, "private, no-cache"
     # Captions come from our own host: a track of another one is refused without CORS.
     elsewhere = None if upload.kind == "captions" else _elsewhere(upload, seconds, cache)
     return elsewhere or _answer(upload, cache)
 
 
 def _elsewhere(upload: Upload, seconds: int, cache: str) -> Response | None:
+    good_for = _PUBLIC_REDIRECT
+    if seconds:
+        # The store cannot take an address back. A browser goes on asking it for the parts of a film.
+        good_for = min(timedelta(seconds=seconds), _SHORT + timedelta(seconds=2 * (upload.duration_seconds or 0)))
     address = shelf.storage().address(
         upload.storage_key,
-        expires=timedelta(seconds=seconds) if seconds else timedelta(hours=1),
+        expires=good_for,
         file_name=upload.file_name,
         content_type=upload.content_type,
         inline=upload.kind in _SHOWN,
     )
     if address is None:
         return None
-    kept = min(seconds or 3600, 3600) // 2
-    if "no-cache" not in cache:
-        cache = f"private, max-age={kept}"
+    if not seconds:
+        cache = f"private, max-age={int(_PUBLIC_REDIRECT.total_seconds()) // 2}"
     return Response(b"", 302, {"Location": address, "Cache-Control": cache})
 
 

@@ -12,6 +12,7 @@ from app.core.ids import public_id
 from app.media import jobs, queries, shelf
 from app.media.inspection import LIMITS, inspect
 from app.media.models import Upload
+from app.web.request import Visitor
 
 # As long as somebody may leave a lesson open and still press play.
 LIFETIME = timedelta(hours=12)
@@ -20,15 +21,15 @@ IMAGE_BODY = LIMITS["image"] + LIMITS["captions"]
 VIDEO_BODY = LIMITS["video"] + LIMITS["image"] + 2 * LIMITS["captions"]
 _PURPOSE = "media"
 
-_admits: Callable[[int, int], Awaitable[bool]] | None = None
+_admits: Callable[[int, int, int], Awaitable[bool]] | None = None
+_is_free: Callable[[int], Awaitable[bool]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """For how many seconds a file is open (0: not any more), and whether the browser may keep it without asking again."""
+    """For how many seconds a file is open (0: not any more)."""
 
     seconds: int
-    may_be_kept: bool = False
 
 
 async def store(
@@ -137,15 +138,24 @@ async def remove(upload_id: int) -> None:
             await queue.enqueue(jobs.erase_bytes, storage_key=key)
 
 
-def address(upload: Upload, *, lifetime: timedelta = LIFETIME, learner: tuple[int, int] | None = None) -> str:
+def address(
+    upload: Upload,
+    *,
+    lifetime: timedelta = LIFETIME,
+    learner: tuple[int, int] | None = None,
+    staff_id: int | None = None,
+) -> str:
     """Where a browser gets the file: for good when it is public, else signed and good for `lifetime`.
 
-    With `learner`, a person and a course, it opens for that person only, and only while the course is open to them.
+    With `learner`, a person and a course, it opens for that person only, and only while the course is open to them;
+    with `staff_id` for that person only, while their role lets them see courses; else for anyone, while a published
+    free lesson shows it.
     """
     if upload.is_public:
         return shelf.storage().public_address(upload.storage_key) or path(upload)
     expires = int((clock.now() + lifetime).timestamp())
-    return f"{path(upload)}?token={tokens.sign([upload.id, expires, *(learner or ())], _PURPOSE)}"
+    whose = learner or (() if staff_id is None else (staff_id,))
+    return f"{path(upload)}?token={tokens.sign([upload.id, expires, *whose], _PURPOSE)}"
 
 
 def path(upload: Upload) -> str:
@@ -153,22 +163,33 @@ def path(upload: Upload) -> str:
     return f"/media/{upload.public_id}/{quote(upload.file_name, safe='')}"
 
 
-def admit_by(check: Callable[[int, int], Awaitable[bool]]) -> None:
-    """Say who knows whether a person may use a course now; called once by create_app()."""
+def admit_by(check: Callable[[int, int, int], Awaitable[bool]]) -> None:
+    """Say who knows whether a person may fetch a file of a course now (their keys); called once by create_app()."""
     global _admits
     _admits = check
 
 
-async def opens(upload: Upload, token: str, person_id: int | None) -> Pass | None:
+def free_when(check: Callable[[int], Awaitable[bool]]) -> None:
+    """Say who knows whether a published free lesson shows a file now; called once by create_app()."""
+    global _is_free
+    _is_free = check
+
+
+async def opens(upload: Upload, token: str, person: Visitor | None) -> Pass | None:
     """How far this token, of an address made by `address`, opens the file for this person now; None if it never did."""
     signed = tokens.unsign(token, _PURPOSE) if token else None
     if not isinstance(signed, list) or signed[0] != upload.id:
         return None
-    _upload_id, expires, *learner = signed
+    _upload_id, expires, *whose = signed
     seconds = max(0, int(expires - clock.now().timestamp()))
-    if not learner:
-        return Pass(seconds, may_be_kept=True)
-    whose, course_id = learner
-    if person_id != whose or _admits is None or not await _admits(whose, course_id):
-        return Pass(0)
-    return Pass(seconds)
+    return Pass(seconds if seconds and await _opens_to(upload, person, whose) else 0)
+
+
+async def _opens_to(upload: Upload, person: Visitor | None, whose: list[int]) -> bool:
+    if not whose:
+        return _is_free is not None and await _is_free(upload.id)
+    if person is None or person.id != whose[0]:
+        return False
+    if len(whose) == 1:
+        return person.can("courses.view")
+    return _admits is not None and await _admits(whose[0], whose[1], upload.id)

@@ -168,7 +168,7 @@ async def show_webhook(provider: str, event_id: str) -> Response:
 
 
 @admin.post("/webhooks/<provider>/<event_id>/replays")
-@requires("jobs.retry")
+@requires("jobs.retry", once=True)
 async def replay_webhook(provider: str, event_id: str) -> BaseResponse:
     """Handle a delivery again."""
     if await backlog.replay(provider, event_id):

@@ -1,12 +1,14 @@
 """Errors become pages: the right status, a clear sentence, a request id; a fault is logged, a refusal is not."""
 
+import asyncpg
 import structlog
 from quart import Quart, Response, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
+from app.core import reach
 from app.core.errors import Refused, SignInNeeded
 from app.core.i18n import _
-from app.web import render
+from app.web import render, typed
 from app.web.request import is_htmx, safe_next, user
 
 log = structlog.get_logger()
@@ -16,28 +18,39 @@ def install(app: Quart) -> None:
     """Draw every refusal, HTTP error and fault."""
     app.register_error_handler(Refused, _show_refusal)
     app.register_error_handler(HTTPException, _show_http_error)
+    for clash in (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.ForeignKeyViolationError):
+        app.register_error_handler(clash, _show_clash)
     app.register_error_handler(Exception, _show_fault)
 
 
 async def _show_refusal(error: Exception) -> Response:
     assert isinstance(error, Refused)
     if isinstance(error, SignInNeeded):
-        return _to_sign_in(fresh=error.field == "fresh")
+        return await _to_sign_in(fresh=error.field == "fresh")
     response = await _page(error.status, error.message)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
-def _to_sign_in(*, fresh: bool) -> Response:
+async def _to_sign_in(*, fresh: bool) -> Response:
     came_from = request.full_path.rstrip("?") if request.method == "GET" else request.headers.get("Referer", "")
     if came_from.startswith(request.host_url):
         came_from = "/" + came_from.removeprefix(request.host_url)
+    onward = safe_next(came_from, "/")
+    if fresh and request.method == "POST":
+        await typed.keep(onward)
     # The sign-in page belongs to accounts; its address is part of the public contract.
-    address = url_for("accounts.show_login", next=safe_next(came_from, "/"), fresh="1" if fresh else None)
+    address = url_for("accounts.show_login", next=onward, fresh="1" if fresh else None)
     if is_htmx():
         return Response("", status=200, headers={"HX-Redirect": address})
     return Response("", status=303, headers={"Location": address})
+
+
+async def _show_clash(error: Exception) -> Response:
+    """Two people acted on the same thing at the same moment and this request lost: nothing of it was written."""
+    log.warning("request clashed with another", error=type(error).__name__, said=str(error).split("\n")[0])
+    return await _page(409, _("Somebody else changed this at the same moment. Look at it again, then try once more."))
 
 
 async def _show_http_error(error: Exception) -> Response:
@@ -51,6 +64,10 @@ async def _show_http_error(error: Exception) -> Response:
 
 
 async def _show_fault(error: Exception) -> Response:
+    if reach.is_lost(error):
+        # A write whose fate is not known: repeating it is safe for the product, but is the person's choice.
+        log.warning("the database was lost", error=type(error).__name__)
+        return await _show_refusal(reach.Away())
     log.error("request failed", error=type(error).__name__, exc_info=error)
     return await _page(500, "")
 

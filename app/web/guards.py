@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from quart import Quart, request
+from quart import Quart, Response, request
 
 from app.core import limits
 from app.core.errors import Forbidden, SignInNeeded
 from app.core.i18n import _
 from app.core.limits import Limit
-from app.web.request import client_address, user
+from app.web import once
+from app.web.request import Visitor, client_address, user
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -23,12 +24,16 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What a route declares. `capability` None asks only for a sign-in; `fresh` asks for a recent one."""
+    """What a route declares. `capability` None asks only for a sign-in; `fresh` asks for a recent one.
+
+    `once` makes the same form of the same person, sent twice within seconds, act once.
+    """
 
     kind: str  # public | member | capability | machine
     capability: str | None = None
     limit: Limit = limits.WRITE
     fresh: bool = False
+    once: bool = False
 
 
 def _declare(guard: Guard) -> Callable[[F], F]:
@@ -39,19 +44,21 @@ def _declare(guard: Guard) -> Callable[[F], F]:
     return mark
 
 
-def public(*, limit: Limit = limits.WRITE) -> Callable[[F], F]:
+def public(*, limit: Limit = limits.WRITE, once: bool = False) -> Callable[[F], F]:
     """Anyone may call it; writes count against `limit` per address."""
-    return _declare(Guard("public", limit=limit))
+    return _declare(Guard("public", limit=limit, once=once))
 
 
-def signed_in(*, limit: Limit = limits.WRITE, fresh: bool = False) -> Callable[[F], F]:
+def signed_in(*, limit: Limit = limits.WRITE, fresh: bool = False, once: bool = False) -> Callable[[F], F]:
     """Any signed-in person may call it; it loads rows through that person."""
-    return _declare(Guard("member", limit=limit, fresh=fresh))
+    return _declare(Guard("member", limit=limit, fresh=fresh, once=once))
 
 
-def requires(capability: str, *, limit: Limit = limits.WRITE, fresh: bool = False) -> Callable[[F], F]:
+def requires(
+    capability: str, *, limit: Limit = limits.WRITE, fresh: bool = False, once: bool = False
+) -> Callable[[F], F]:
     """Only people whose role holds this capability may call it."""
-    return _declare(Guard("capability", capability, limit, fresh))
+    return _declare(Guard("capability", capability, limit, fresh, once))
 
 
 def machine(*, limit: Limit = Limit(1000, 10)) -> Callable[[F], F]:
@@ -67,23 +74,29 @@ def guard_of(view: Any) -> Guard | None:
 def install(app: Quart, is_fresh: Callable[[], bool]) -> None:
     """Check the guard of every request before its handler. `is_fresh` tells whether the sign-in is recent."""
 
+    app.after_request(once.conclude)
+
     @app.before_request
-    async def check_guard() -> None:
+    async def check_guard() -> Response | None:
         if request.endpoint is None:
-            return
+            return None
         guard = guard_of(app.view_functions.get(request.endpoint))
         if guard is None:
             raise Forbidden(_("This address is not open to anyone."))
         person = user()
         await _check_limit(guard, str(person.id) if person else None)
-        if guard.kind in ("public", "machine"):
-            return
-        if person is None:
-            raise SignInNeeded(_("Please sign in first."))
-        if guard.capability is not None and not person.can(guard.capability):
-            raise Forbidden(_("Your role does not allow this."))
-        if guard.fresh and not is_fresh():
-            raise SignInNeeded(_("Please confirm your password first."), field="fresh")
+        if guard.kind not in ("public", "machine"):
+            _check_person(guard, person, is_fresh)
+        return await once.take_on() if guard.once else None
+
+
+def _check_person(guard: Guard, person: Visitor | None, is_fresh: Callable[[], bool]) -> None:
+    if person is None:
+        raise SignInNeeded(_("Please sign in first."))
+    if guard.capability is not None and not person.can(guard.capability):
+        raise Forbidden(_("Your role does not allow this."))
+    if guard.fresh and not is_fresh():
+        raise SignInNeeded(_("Please confirm your password first."), field="fresh")
 
 
 async def _check_limit(guard: Guard, user_id: str | None) -> None:

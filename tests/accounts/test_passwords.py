@@ -104,7 +104,7 @@ async def test_a_reset_link_ends_after_an_hour(browser: Browser, ann: Person, ma
     assert (await browser.sign_in("ann@example.org", NEW)).status_code == 422
 
 
-async def test_a_reset_closes_the_other_links(browser: Browser, ann: Person, mailbox: Mailbox) -> None:
+async def test_a_reset_closes_the_other_links(browser: Browser, ann: Person, mailbox: Mailbox, unhurried: None) -> None:
     first = await ask(browser, mailbox)
     second = await ask(browser, mailbox)
     assert first != second
@@ -166,7 +166,7 @@ async def test_somebody_suspended_meanwhile_is_not_signed_in(browser: Browser, a
     assert not await browser.is_signed_in()
 
 
-async def test_asking_too_often_for_one_address_is_refused(browser: Browser, mailbox: Mailbox) -> None:
+async def test_asking_too_often_for_one_address_is_refused(browser: Browser, mailbox: Mailbox, unhurried: None) -> None:
     codes = [(await browser.post("/password/forgot", email="nobody@example.org")).status_code for _ in range(6)]
     assert codes == [303] * 5 + [429]
 

@@ -202,7 +202,9 @@ async def test_one_address_is_not_flooded_with_mail(browser: Browser, mailbox: M
     assert len(await mailbox.all("ann@example.org")) == 5
 
 
-async def test_an_unconfirmed_person_signs_in_and_is_reminded(browser: Browser, mailbox: Mailbox) -> None:
+async def test_an_unconfirmed_person_signs_in_and_is_reminded(
+    browser: Browser, mailbox: Mailbox, unhurried: None
+) -> None:
     await browser.register()
     assert (await browser.sign_in("ann@example.org")).status_code == 303
     page = await browser.text("/account")
@@ -214,7 +216,7 @@ async def test_an_unconfirmed_person_signs_in_and_is_reminded(browser: Browser, 
     assert "confirmed already" in await browser.text("/account")
 
 
-async def test_a_new_verification_is_mailed_a_few_times_an_hour(cast: Cast, mailbox: Mailbox) -> None:
+async def test_a_new_verification_is_mailed_a_few_times_an_hour(cast: Cast, mailbox: Mailbox, unhurried: None) -> None:
     new = await cast.person("New", "new@example.org", verified=False)
     browser = Browser(new.browser)
     codes = [(await browser.post("/account/verification")).status_code for _ in range(4)]

@@ -293,6 +293,107 @@ async def test_a_refund_that_fails_later_is_taken_back_and_the_owner_told(shop: 
     assert (await shop.order()).refunded_minor == 0
 
 
+def told_failed(order: Order, stripe_refund_id: str, amount: int) -> dict[str, Any]:
+    """Stripe's news that the bank did not take a refund after all."""
+    return {
+        "id": "evt_failed",
+        "object": "event",
+        "type": "refund.failed",
+        "data": {
+            "object": {
+                "id": stripe_refund_id,
+                "object": "refund",
+                "amount": amount,
+                "currency": "eur",
+                "status": "failed",
+                "failure_reason": "lost_or_stolen_card",
+                "payment_intent": order.stripe_payment_intent_id,
+                "metadata": {},
+            }
+        },
+    }
+
+
+async def test_a_full_refund_that_fails_later_opens_again_what_it_had_closed(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, course = await a_sale(shop, ann)
+    other = await a_course("risk", "The Arithmetic of Risk")
+    async with db.transaction():
+        await entitlements.grant(ann.id, other.product_id or 0, source="manual", source_ref="manual:1")
+    await entitlements.close("manual:1", reason="for another reason")
+    await refund(shop, olga, order)
+    await shop.tell()
+    assert not await entitlements.allows(ann.id, course.id)
+    refund_id = await db.value("SELECT stripe_refund_id FROM refunds")
+    for number in range(2):
+        await shop.deliver({**told_failed(order, refund_id, 24900), "id": f"evt_{number}"})
+        await queue.drain()
+    assert (await shop.order()).state == "paid"
+    assert await entitlements.allows(ann.id, course.id)
+    assert not await entitlements.allows(ann.id, other.id)
+    assert (await kinds(order)).count("access_opened") == 1
+    assert "open again" in await shop.text(f"/admin/orders/{order.public_id}", olga.browser)
+    assert len(await shop.mails("commerce/owner_refund_failed")) == 1
+    # The money can be sent once more, and then it closes again.
+    await db.run("UPDATE orders SET stripe_payment_intent_id = NULL, stripe_session_id = NULL")
+    await refund(shop, olga, await shop.order())
+    assert not await entitlements.allows(ann.id, course.id)
+
+
+async def test_what_a_person_closed_stays_closed_when_a_refund_fails(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, course = await a_sale(shop, ann)
+    await entitlements.close(f"order:{order.public_id}", reason="shared the account")
+    await refund(shop, olga, order)
+    await shop.deliver(told_failed(order, await db.value("SELECT stripe_refund_id FROM refunds"), 24900))
+    await queue.drain()
+    assert (await shop.order()).state == "paid"
+    assert not await entitlements.allows(ann.id, course.id)
+
+
+async def test_refunds_that_wait_at_the_bank_do_not_hold_up_younger_ones(
+    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.commerce import jobs
+
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    for _ in range(3):
+        await orders.refund(order, 100, reason="", ref=public_id(), requested_by=olga.id)
+    monkeypatch.setattr(jobs, "REFUNDS_AT_ONCE", 2)
+    looked: list[int] = []
+
+    async def at_the_bank(refund_id: int) -> None:
+        looked.append(refund_id)
+
+    monkeypatch.setattr(jobs.refunds, "perform", at_the_bank)
+    for minute in (3, 8, 13):
+        with clock.shifted(timedelta(minutes=minute)):
+            await finish_refunds()
+    first, second, third = sorted(set(looked))
+    assert looked == [first, second, third, first, second, third]
+
+
+async def test_a_fresh_sign_in_in_between_keeps_what_was_typed(shop: Shop, cast: Cast) -> None:
+    ann, olga, rob = await cast.ann(), await cast.olga(), await cast.rob()
+    order, _course = await a_sale(shop, ann)
+    await cast.sign_in(olga, fresh=False)
+    path = f"/admin/orders/{order.public_id}"
+    typed = form(order, "100.50", reason="half of it did not fit")
+    answer = await olga.browser.post(f"{path}/refunds", form=typed, headers={"Referer": f"http://localhost{path}"})
+    assert "fresh=1" in answer.headers["Location"]
+    assert "HttpOnly" in answer.headers["Set-Cookie"]
+    kept = [cookie.value for cookie in olga.browser.cookie_jar if cookie.name == "typed"]  # type: ignore[union-attr]
+    rob.browser.set_cookie("localhost", "typed", kept[0])
+    assert "half of it did not fit" not in await shop.text(path, rob.browser)
+    await cast.sign_in(olga)
+    page = await shop.text(path, olga.browser)
+    assert 'value="100.50"' in page
+    assert "half of it did not fit" in page
+    assert typed["ref"] in page
+    assert "half of it did not fit" not in await shop.text(path, olga.browser)  # once
+
+
 async def test_what_stripe_refuses_is_said_and_may_be_tried_again(shop: Shop, cast: Cast) -> None:
     ann, olga = await cast.ann(), await cast.olga()
     order, _course = await a_sale(shop, ann)

@@ -5,7 +5,7 @@ import pytest
 
 from app import Lectern
 from app.config import Config
-from app.core import db
+from app.core import db, reach
 from app.core.errors import Invalid, Unavailable
 
 
@@ -70,7 +70,7 @@ async def test_a_nul_in_a_text_is_the_askers_fault(app: Lectern) -> None:
 async def test_a_request_that_gets_no_connection_is_told_to_come_back(
     app: Lectern, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db, "_PATIENCE", 0.2)
+    monkeypatch.setattr(reach, "PATIENCE", 0.2)
     async with AsyncExitStack() as taken:
         pool = db._database._backend._pool  # type: ignore[union-attr]
         for _ in range(config.database_pool_size):

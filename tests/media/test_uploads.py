@@ -28,6 +28,16 @@ def emptied(app: Lectern, config: Config) -> None:
         path.unlink()
 
 
+@pytest.fixture(autouse=True)
+def free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file here stands in a free lesson; tests/learning/test_closed_doors.py has the lessons."""
+
+    async def always(upload_id: int) -> bool:
+        return True
+
+    monkeypatch.setattr(uploads, "_is_free", always)
+
+
 async def a_film(owner_id: int | None = None, *, name: str = "Where stops gather.webm") -> Upload:
     return await uploads.store(io.BytesIO(files.webm()), name, kind="video", owner_id=owner_id)
 
@@ -150,7 +160,7 @@ async def test_a_file_is_only_ever_itself_when_opened(cast: Cast, client: TestCl
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Content-Disposition"].startswith('inline; filename="Where-stops-gather.webm"')
-    assert answer.headers["Cache-Control"].startswith("private, max-age=")
+    assert answer.headers["Cache-Control"].startswith("private, no-cache")
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
@@ -204,6 +214,9 @@ async def test_files_in_an_outside_store_are_led_to_with_a_short_signature(
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith(f"https://acc.r2.example/b/{film.storage_key}?")
     assert "X-Amz-Signature=" in answer.headers["Location"]
+    # It cannot be taken back, so it lives as long as one viewing of its 75 seconds takes, not as long as ours.
+    assert "X-Amz-Expires=1050" in answer.headers["Location"]
+    assert answer.headers["Cache-Control"] == "private, no-cache"
     assert (await client.get(uploads.address(film).partition("?")[0])).status_code == 404
     # A track of another host would be refused by the browser.
     assert (await client.get(uploads.address(vtt))).status_code == 200

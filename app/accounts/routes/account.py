@@ -36,8 +36,8 @@ async def update_profile() -> ResponseReturnValue:
         await users.update_profile(
             person.id,
             name=form.name.data,
-            headline=form.headline.data,
-            biography=form.biography.data if person.can("courses.edit") else None,
+            headline=form.headline.data or "",
+            biography=(form.biography.data or "") if person.can("courses.edit") else None,
             time_zone=form.time_zone.data or None,
         )
         flash(_("Your profile is saved."))
@@ -63,7 +63,7 @@ async def update_password() -> ResponseReturnValue:
 
 
 @routes.post("/account/password/link")
-@signed_in(limit=limits.SENSITIVE)
+@signed_in(limit=limits.SENSITIVE, once=True)
 async def create_own_reset_mail() -> ResponseReturnValue:
     """Mail the signed-in person the link that sets a password."""
     await passwords.ask_for_reset(_person().email)

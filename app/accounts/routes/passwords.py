@@ -29,7 +29,7 @@ async def show_forgotten() -> ResponseReturnValue:
 
 
 @routes.post("/password/forgot")
-@public(limit=limits.SENSITIVE)
+@public(limit=limits.SENSITIVE, once=True)
 async def create_reset_mail() -> ResponseReturnValue:
     """Mail the link when there is an account. The answer and its time do not tell."""
     form = await submitted(ForgotForm)

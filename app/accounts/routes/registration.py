@@ -39,7 +39,7 @@ async def show_registration() -> ResponseReturnValue:
 
 
 @routes.post("/register")
-@public(limit=limits.SENSITIVE)
+@public(limit=limits.SENSITIVE, once=True)
 async def create_registration() -> ResponseReturnValue:
     """Make the account, unless there is one: the answer is the same. A program in the trap gets it too, for nothing."""
     form = await submitted(RegisterForm)
@@ -96,7 +96,7 @@ async def create_verification(token: str) -> ResponseReturnValue:
 
 
 @routes.post("/verify/<token>/renewal")
-@public(limit=limits.SENSITIVE)
+@public(limit=limits.SENSITIVE, once=True)
 async def create_verification_renewal(token: str) -> ResponseReturnValue:
     """Mail a new link to where the old one went. The answer does not say whether the address is confirmed by now."""
     link = await links.find(token, "verify_email")
@@ -108,7 +108,7 @@ async def create_verification_renewal(token: str) -> ResponseReturnValue:
 
 
 @routes.post("/account/verification")
-@signed_in()
+@signed_in(once=True)
 async def create_verification_mail() -> ResponseReturnValue:
     """Mail the signed-in person a new link."""
     person = cast(SignedIn, signed_in_user())

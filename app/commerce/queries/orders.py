@@ -69,6 +69,14 @@ async def orders_of_user(user_id: int, *, before: int | None, limit: int) -> lis
     )
 
 
+async def last_unpaid_of_guest(cart_id: int) -> Order | None:
+    return await db.one(
+        Order,
+        f"{_ORDER} WHERE cart_id = :cart_id AND user_id IS NULL AND paid_at IS NULL ORDER BY id DESC LIMIT 1",
+        cart_id=cart_id,
+    )
+
+
 async def lock_order(order_id: int) -> Order | None:
     return await db.one(Order, f"{_ORDER} WHERE id = :id FOR UPDATE", id=order_id)
 
@@ -139,7 +147,14 @@ async def items(order_ids: Sequence[int]) -> list[OrderItem]:
         JOIN orders o ON o.id = i.order_id
         JOIN products p ON p.id = i.product_id
         LEFT JOIN courses c ON c.id = p.course_id
-        LEFT JOIN entitlements e ON e.source_ref = 'order:' || o.public_id || ':' || i.id
+        LEFT JOIN LATERAL (
+            -- What was free may have the cause of a free start; of two, that which the order itself made.
+            SELECT starts_at, ends_at, closed_at FROM entitlements
+            WHERE source_ref IN ('order:' || o.public_id || ':' || i.id,
+                                 CASE WHEN i.amount_minor = 0 AND o.paid_at IS NOT NULL
+                                      THEN 'free:' || o.user_id || ':' || i.product_id END)
+            ORDER BY source DESC LIMIT 1
+        ) e ON true
         WHERE i.order_id = ANY(:ids) ORDER BY i.order_id, i.id
         """,
         ids=list(order_ids),
@@ -274,6 +289,28 @@ async def set_flag(order_id: int, flag: str, *, session_id: str, payment_id: str
     )
 
 
+async def set_rejected(order_id: int, *, now: datetime) -> None:
+    """End a flagged order, whatever unpaid state it is in."""
+    await db.run(
+        "UPDATE orders SET state = 'cancelled', flag = '', closed_at = :now WHERE id = :id AND paid_at IS NULL",
+        id=order_id,
+        now=now,
+    )
+
+
+async def was_rejected(order_id: int, payment_id: str) -> bool:
+    """Whether a person decided that this payment, which does not fit, goes back."""
+    found: bool = await db.value(
+        """
+        SELECT EXISTS (SELECT 1 FROM order_events WHERE order_id = :order_id AND kind = 'rejected'
+                         AND coalesce(detail ->> 'payment', '') = :payment_id)
+        """,
+        order_id=order_id,
+        payment_id=payment_id,
+    )
+    return found
+
+
 async def set_refunded(order_id: int, state: str, refunded_minor: int) -> bool:
     return bool(
         await db.run(
@@ -299,16 +336,21 @@ async def others_open(cart_id: int, order_id: int) -> list[Order]:
 
 
 async def waiting(before: datetime, limit: int) -> list[Order]:
-    """Unpaid, unflagged orders made before then, the oldest first."""
+    """Unpaid, unflagged orders made before then; those come first that nobody asked about for longest."""
     return await db.many(
         Order,
         f"""
         {_ORDER} WHERE state IN ('pending', 'processing') AND flag = '' AND created_at < :before
-        ORDER BY created_at LIMIT :limit
+        ORDER BY coalesce(looked_at, created_at), id LIMIT :limit
         """,
         before=before,
         limit=limit,
     )
+
+
+async def note_look(order_id: int, now: datetime) -> None:
+    """Remember that somebody asked how this order stands, so that others come first next time."""
+    await db.run("UPDATE orders SET looked_at = :now WHERE id = :id", id=order_id, now=now)
 
 
 async def insert_event(

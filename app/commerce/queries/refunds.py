@@ -29,13 +29,21 @@ async def refunds_of(order_id: int) -> list[Refund]:
 
 
 async def pending(before: datetime, limit: int) -> list[Refund]:
-    """Refunds begun before then whose end is not known."""
+    """Refunds begun before then whose end is not known; those come first that nobody looked at for longest."""
     return await db.many(
         Refund,
-        f"{_REFUND} WHERE r.state = 'pending' AND r.created_at < :before ORDER BY r.created_at LIMIT :limit",
+        f"""
+        {_REFUND} WHERE r.state = 'pending' AND r.created_at < :before
+        ORDER BY coalesce(r.looked_at, r.created_at), r.id LIMIT :limit
+        """,
         before=before,
         limit=limit,
     )
+
+
+async def note_look(refund_id: int, now: datetime) -> None:
+    """Remember that somebody asked how this refund stands, so that others come first next time."""
+    await db.run("UPDATE refunds SET looked_at = :now WHERE id = :id", id=refund_id, now=now)
 
 
 async def insert(

@@ -28,7 +28,11 @@ async def show_checkout() -> Response | BaseResponse:
     _tell(cart)
     if user() is not None or not cart.lines or cart.needs_yes:
         return redirect(url_for("commerce.show_cart"), 303)
-    return await _guest_page(cart, await _quote(cart), GuestForm())
+    assert cart.id is not None
+    # Who turned back at the payment page need not type it all again.
+    last = await orders.last_of_guest(cart.id)
+    form = GuestForm(data={"email": last.email, "name": last.name} if last is not None else None)
+    return await _guest_page(cart, await _quote(cart), form)
 
 
 @routes.post("/checkout")

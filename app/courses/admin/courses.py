@@ -38,7 +38,7 @@ async def show_new_course() -> Response:
 
 
 @admin.post("/courses")
-@requires("courses.edit_any")
+@requires("courses.edit_any", once=True)
 async def create_course() -> Response | BaseResponse:
     """Make a draft and go on to its outline."""
     form = await submitted(NewCourseForm)

@@ -189,6 +189,6 @@ async def show_lesson_preview(public_id: str, lesson_id: str) -> Response:
         lesson=lesson,
         outline=outline,
         here=next(item for item in outline.lessons if item.id == lesson.id),
-        media={key: uploads.address(upload) for key, upload in found.items()},
+        media={key: uploads.address(upload, staff_id=signed_in_user().id) for key, upload in found.items()},
         **around(course, "outline"),
     )

@@ -39,7 +39,7 @@ async def _outline_page(course: Course, *, status: int = 200, forms: dict[str, T
 
 
 @admin.post("/courses/<public_id>/sections")
-@requires("courses.edit")
+@requires("courses.edit", once=True)
 async def create_section(public_id: str) -> Response | BaseResponse:
     """Add a last section."""
     course = await edited(public_id)
@@ -51,7 +51,7 @@ async def create_section(public_id: str) -> Response | BaseResponse:
 
 
 @admin.post("/courses/<public_id>/section-order")
-@requires("courses.edit")
+@requires("courses.edit", once=True)
 async def update_section_order(public_id: str) -> BaseResponse:
     """Put the sections into the order that was dragged."""
     course = await edited(public_id)
@@ -81,7 +81,7 @@ async def _section_page(
 
 
 @admin.post("/courses/<public_id>/sections/<section_id>")
-@requires("courses.edit")
+@requires("courses.edit", once=True)
 async def update_section(public_id: str, section_id: str) -> Response | BaseResponse:
     """Give a section another title."""
     course, section = await _course_and_section(public_id, section_id)
@@ -122,7 +122,7 @@ async def create_section_removal(public_id: str, section_id: str) -> Response | 
 
 
 @admin.post("/courses/<public_id>/section-restorations")
-@requires("courses.edit")
+@requires("courses.edit", once=True)
 async def create_section_restoration(public_id: str) -> BaseResponse:
     """Put back an empty section that was removed a moment ago."""
     course = await edited(public_id)
@@ -134,7 +134,7 @@ async def create_section_restoration(public_id: str) -> BaseResponse:
 
 
 @admin.post("/courses/<public_id>/sections/<section_id>/lessons")
-@requires("courses.edit")
+@requires("courses.edit", once=True)
 async def create_lesson(public_id: str, section_id: str) -> Response | BaseResponse:
     """Add a draft at the end of a section."""
     course, section = await _course_and_section(public_id, section_id)
@@ -149,7 +149,7 @@ async def create_lesson(public_id: str, section_id: str) -> Response | BaseRespo
 
 
 @admin.post("/courses/<public_id>/sections/<section_id>/lesson-order")
-@requires("courses.edit")
+@requires("courses.edit", once=True)
 async def update_lesson_order(public_id: str, section_id: str) -> BaseResponse:
     """Put the lessons of a section into the order that was dragged; some may come from other sections."""
     await _course_and_section(public_id, section_id)

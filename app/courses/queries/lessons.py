@@ -263,6 +263,21 @@ async def is_upload_used(upload_id: int) -> bool:
     )
 
 
+async def is_upload_free(upload_id: int) -> bool:
+    return bool(
+        await db.value(
+            """
+            SELECT EXISTS (
+                SELECT 1 FROM lessons l JOIN courses c ON c.id = l.course_id
+                WHERE (l.video_id = :id OR l.captions_id = :id OR l.poster_id = :id)
+                  AND l.is_preview AND l.state = 'published' AND c.state = 'published'
+            )
+            """,
+            id=upload_id,
+        )
+    )
+
+
 async def uploads_of_section(section_id: int) -> list[int]:
     """The files of all lessons of a section."""
     rows = await db.many(

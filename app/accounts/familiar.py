@@ -1,0 +1,38 @@
+"""The browsers that a person has signed in with before: guesses from elsewhere cannot shut them out.
+
+A signed cookie names the account and the browser. It opens nothing: it only lets the browser's tries be counted by
+themselves (OWASP's device cookies), while everybody else's are counted together.
+"""
+
+import secrets
+
+from quart import Quart, Response, g
+
+from app.core import tokens
+from app.web import cookies
+
+COOKIE = "device"
+LIFETIME = 400 * 24 * 3600
+_PURPOSE = "device"
+
+
+def known(account: str) -> str:
+    """What this browser is called, when somebody has signed in to `account` with it; else nothing."""
+    sent = cookies.read(COOKIE)
+    found = tokens.unsign(sent, _PURPOSE, LIFETIME) if sent and len(sent) < 300 else None
+    return str(found[1]) if isinstance(found, list) and found[0] == account else ""
+
+
+def remember(account: str) -> None:
+    """Let the answer tell this browser that it is known from now on, for the last account that it signed in to."""
+    g.familiar = [account, known(account) or secrets.token_urlsafe(12)]
+
+
+def install(app: Quart) -> None:
+    """Set the cookie after a sign-in."""
+
+    @app.after_request
+    async def carry_device(response: Response) -> Response:
+        if "familiar" in g:
+            cookies.put(response, COOKIE, tokens.sign(g.familiar, _PURPOSE), max_age=LIFETIME)
+        return response

@@ -1,0 +1,136 @@
+"""Whether PostgreSQL can be reached: what a lost connection looks like, and what to do about one that fell silent.
+
+A server that restarts is waited for; one that is away is not asked anew by every request; one that neither answers
+nor refuses (a cut cable, a host that is gone) is found out by asking it something on a fresh connection, and then the
+connections that wait for it are ended. asyncpg's own time limit would wait twice: for the answer, then for the cancel.
+"""
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+
+import asyncpg
+import structlog
+
+from app.core.errors import Unavailable
+
+log = structlog.get_logger()
+
+# Seconds. A request waits so long for a connection, then says 503.
+PATIENCE = 4.0
+# A connection that is held for so long is looked after, and the server has so long to answer a fresh one.
+SILENCE = 2.0
+PROBE = 1.5
+# After the server was found away, nobody waits for it until so much later.
+PAUSE = 1.0
+RETRY_AFTER = 5
+
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    ConnectionError,
+)
+# What connecting raises while a server is not there (yet).
+NOT_THERE = (*_LOST, asyncpg.TooManyConnectionsError, OSError)
+
+_url = ""
+_away_until = 0.0
+_probe: "asyncio.Task[bool] | None" = None
+_looking: set["asyncio.Task[None]"] = set()
+
+
+class Away(Unavailable):
+    """The database cannot be reached for the moment."""
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=RETRY_AFTER)
+
+
+def configure(url: str) -> None:
+    """Say where the server is; called when the pool is opened."""
+    global _url, _away_until
+    _url, _away_until = url, 0.0
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error says that the connection broke, not that the statement was wrong."""
+    if isinstance(error, (*_LOST, Away)):
+        return True
+    # The pool takes a connection back by itself when it breaks.
+    said = str(error) if isinstance(error, asyncpg.InterfaceError) else ""
+    return "closed" in said or "released back to the pool" in said
+
+
+def is_away() -> bool:
+    """Whether the server was found away just now."""
+    return time.monotonic() < _away_until
+
+
+def note_away() -> None:
+    """The server cannot be reached."""
+    global _away_until
+    if not is_away():
+        log.warning("the database is away")
+    _away_until = time.monotonic() + PAUSE
+
+
+def end(connection: Any) -> None:
+    """Break a connection off at this side, without waiting for the other."""
+    with contextlib.suppress(asyncpg.InterfaceError):  # the pool was quicker
+        connection.terminate()
+
+
+class Watch:
+    """Looks after one held connection: ends it when the server it waits for has fallen silent."""
+
+    __slots__ = ("_connection", "_timer")
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._timer = asyncio.get_running_loop().call_later(SILENCE, self._look)
+
+    def stop(self) -> None:
+        """The connection is given back."""
+        self._timer.cancel()
+        self._connection = None
+
+    def _look(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._end_if_silent())
+        _looking.add(task)
+        task.add_done_callback(_looking.discard)
+
+    async def _end_if_silent(self) -> None:
+        answered = await answers()
+        if self._connection is None:
+            return
+        if answered:
+            self._timer = asyncio.get_running_loop().call_later(SILENCE, self._look)
+        else:
+            note_away()
+            end(self._connection)
+
+
+async def answers() -> bool:
+    """Whether the server answers a fresh connection; however many ask at once, one looks."""
+    global _probe
+    if _probe is None or _probe.done():
+        _probe = asyncio.get_running_loop().create_task(_ask())
+    return await asyncio.shield(_probe)
+
+
+async def _ask() -> bool:
+    try:
+        async with asyncio.timeout(PROBE):
+            connection = await asyncpg.connect(_url)
+            try:
+                await connection.execute("SELECT 1")
+            finally:
+                connection.terminate()
+    except asyncpg.TooManyConnectionsError:
+        return True
+    except (*_LOST, asyncpg.InterfaceError, OSError):
+        return False
+    return True

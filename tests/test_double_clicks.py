@@ -1,0 +1,462 @@
+"""Every form sent twice at the same moment: what it does is done once, or the second is refused in clear words.
+
+Each address that takes a POST has a row in CASES; one without a row fails. A row is sent once in one world and twice at
+once in another that is the same, and the two worlds must hold the same number of everything afterwards.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from werkzeug.datastructures import FileStorage
+
+from app import Lectern
+from app.access import entitlements
+from app.accounts import hashing
+from app.accounts.forms import opened_stamp
+from app.core import db, limits, settings, submissions, tokens
+from app.core.ids import public_id
+from tests import everywhere, stripe
+from tests.cast import PASSWORD, Cast, Person
+from tests.commerce.conftest import local_stripe, shop  # noqa: F401 (fixtures)
+from tests.commerce.shop import Shop
+from tests.commerce.test_webhooks import EVENT
+from tests.courses.test_admin import details_of
+from tests.media import files as samples
+from tests.school import a_course
+
+Form = dict[str, Any]
+REFUSALS = {404, 409, 410, 422, 429}
+
+
+@dataclass
+class World:
+    """One of everything, and two people: Olga may do all, Pat is a member who owns the course."""
+
+    app: Lectern
+    shop: Shop
+    olga: Person
+    pat: Person
+    places: dict[str, str]
+    course_id: int
+    path: str = ""
+
+
+Prepare = Callable[[World], Awaitable[Form | None]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is sent: by whom, with which form, after which preparation. `free`: it may rightly be done twice."""
+
+    form: Form = field(default_factory=dict)
+    by: str = "olga"
+    prepare: Prepare | None = None
+    sql: str = ""
+    acts: bool = True
+    free: str = ""
+
+
+def of_file(content: bytes, name: str, field_name: str = "file") -> Prepare:
+    async def prepare(world: World) -> Form:
+        return {"files": (field_name, content, name)}
+
+    return prepare
+
+
+async def a_guest_with_a_cart(world: World) -> Form:
+    await world.shop.add("risk", world.pat.browser)
+    return {"quote": await world.shop.quote(world.pat.browser)}
+
+
+async def a_dearer_price(world: World) -> Form:
+    await world.shop.add("risk", world.pat.browser)
+    await db.run("UPDATE cart_items SET agreed_minor = 1")
+    return {"amount": "18900"}
+
+
+async def a_free_order(world: World) -> None:
+    await a_course("free", "Free", price=0)
+    browser = world.app.test_client()
+    await world.shop.add("free", browser)
+    form = {"quote": await world.shop.quote(browser, "/checkout"), "email": "gus@example.org", "name": "Gus"}
+    await browser.post("/checkout", form=form)
+    world.places["token"] = tokens.sign((await world.shop.order()).public_id, "free-order")
+
+
+def a_link(purpose: str) -> Prepare:
+    async def prepare(world: World) -> None:
+        from app.accounts import links
+
+        await db.run("UPDATE users SET email_verified_at = NULL WHERE id = :id", id=world.pat.id)
+        async with db.transaction():
+            _id, world.places["token"] = await links.issue(world.pat.id, world.pat.email, purpose)
+
+    return prepare
+
+
+async def a_password(world: World) -> None:
+    await db.run("UPDATE users SET password_hash = :h", h=await hashing.hashed(PASSWORD))
+
+
+async def another_session(world: World) -> None:
+    await Cast(world.app).sign_in(world.pat)
+    world.places["public_id"] = await db.value(
+        "SELECT public_id FROM sessions WHERE user_id = :id ORDER BY id LIMIT 1", id=world.pat.id
+    )
+
+
+async def the_details(world: World) -> Form:
+    course = world.places["public_id"]
+    return {**await details_of(world.olga.browser, f"/admin/courses/{course}/details"), "title": "Another Name"}
+
+
+async def an_empty_section(world: World) -> None:
+    world.places["section_id"] = public_id()
+    await db.run(
+        "INSERT INTO sections (public_id, course_id, title, position) VALUES (:p, :c, 'Empty', 2)",
+        p=world.places["section_id"],
+        c=world.course_id,
+    )
+
+
+async def a_removed_section(world: World) -> None:
+    world.path = f"?kept={tokens.sign([world.course_id, 'Gone', 1], 'removed-section')}"
+
+
+async def lessons_backwards(world: World) -> Form:
+    rows = await db.many(
+        db.Row, "SELECT public_id FROM lessons WHERE course_id = :c ORDER BY position DESC", c=world.course_id
+    )
+    return {"row": [row.public_id for row in rows]}
+
+
+async def sections_backwards(world: World) -> Form:
+    await an_empty_section(world)
+    rows = await db.many(
+        db.Row, "SELECT public_id FROM sections WHERE course_id = :c ORDER BY position DESC", c=world.course_id
+    )
+    return {"row": [row.public_id for row in rows]}
+
+
+async def a_film(world: World) -> None:
+    files = {"file": FileStorage(BytesIO(samples.webm()), filename="a.webm")}
+    await db.run("UPDATE lessons SET kind = 'video', state = 'draft' WHERE slug = 'lesson-1'")
+    path = f"/admin/courses/{world.places['public_id']}/lessons/{world.places['lesson_id']}/video"
+    assert (await world.olga.browser.post(path, files=files)).status_code == 303
+
+
+async def a_film_that_was_taken_away(world: World) -> None:
+    await a_film(world)
+    lesson = await db.one(db.Row, "SELECT id, video_id FROM lessons WHERE video_id IS NOT NULL")
+    assert lesson is not None
+    await db.run("UPDATE lessons SET video_id = NULL")
+    world.path = f"?earlier={tokens.sign([lesson.id, 'video', lesson.video_id], 'earlier-file')}"
+
+
+async def a_picture(world: World) -> str:
+    files = {"file": FileStorage(BytesIO(samples.picture()), filename="a.png")}
+    assert (
+        await world.olga.browser.post(f"/admin/courses/{world.places['public_id']}/picture", files=files)
+    ).status_code == 303
+    return str(await db.value("SELECT plate FROM courses WHERE id = :id", id=world.course_id))
+
+
+async def a_kept_picture(world: World) -> None:
+    await a_picture(world)
+
+
+async def a_picture_that_was_taken_away(world: World) -> None:
+    plate = await a_picture(world)
+    await db.run("UPDATE courses SET plate = ''")
+    world.path = f"?earlier={tokens.sign([world.course_id, 'picture', plate], 'earlier-file')}"
+
+
+async def a_discarded_job(world: World) -> None:
+    world.places["token"] = tokens.sign([4711, "core.deliver_mail", "{}"], "discarded job")
+
+
+async def a_paid_order(world: World) -> Form:
+    number = await db.value("SELECT number FROM orders WHERE public_id = :id", id=world.places["/orders"])
+    return {"ref": public_id(), "amount": "100", "reason": "", "confirmation": str(number)}
+
+
+async def a_grant(world: World) -> Form:
+    return {
+        "ref": public_id(),
+        "product": await db.value("SELECT public_id FROM products WHERE slug = 'risk'"),
+        "reason": "gift",
+    }
+
+
+async def an_open_cause(world: World) -> Form:
+    cause = await db.value("SELECT public_id FROM entitlements")
+    world.places["entitlement_id"] = cause
+    return {f"{cause}-reason": "over"}
+
+
+FLAGGED = "UPDATE orders SET state = 'pending', paid_at = NULL, flag = '1 EUR came', stripe_payment_intent_id = 'pi_1'"
+LOGO = of_file(samples.picture(), "a.png", "logo")
+MOVES = "each press moves it one place; two presses are two places"
+REPLACES = "the second film replaces the first like any later one, which is dropped after a day"
+SIGNS_IN = "two sign-ins are two sessions, of which the browser keeps the last"
+PICTURE = of_file(samples.picture(), "a.png")
+UPLOADS = "two uploads are two files; the button rests while one is under way"
+
+CASES: dict[str, Case] = {
+    # --- everybody ---
+    "/cart/items": Case({"product": "risk"}, by="pat"),
+    "/cart/items/<slug>/agreement": Case(by="pat", prepare=a_dearer_price, acts=False),
+    "/cart/items/<slug>/removal": Case(by="pat", prepare=a_guest_with_a_cart),
+    "/checkout": Case(by="pat", prepare=a_guest_with_a_cart),
+    "/checkout/confirmations/<token>": Case(by="guest", prepare=a_free_order),
+    "/login": Case({"email": "pat@example.org", "password": PASSWORD}, by="guest", prepare=a_password, free=SIGNS_IN),
+    "/logout": Case(by="pat"),
+    "/password/forgot": Case({"email": "pat@example.org"}, by="guest"),
+    "/password/reset/<token>": Case(
+        {"new_password": "a long walk by the river"}, by="guest", prepare=a_link("reset_password")
+    ),
+    "/register": Case({"name": "Nia", "email": "nia@example.org", "password": PASSWORD}, by="guest"),
+    "/verify/<token>": Case(by="guest", prepare=a_link("verify_email")),
+    "/verify/<token>/renewal": Case(by="guest", prepare=a_link("verify_email")),
+    "/webhooks/stripe": Case(by="stripe"),
+    # --- members ---
+    "/account/password": Case(
+        {"current_password": PASSWORD, "new_password": "a long walk by the river"}, by="pat", prepare=a_password
+    ),
+    "/account/password/link": Case(by="pat"),
+    "/account/profile": Case({"name": "Patricia", "time_zone": ""}, by="pat", acts=False),
+    "/account/sessions/<public_id>/removal": Case(by="pat", prepare=another_session),
+    "/account/sessions/removal": Case(by="pat", prepare=another_session),
+    "/account/verification": Case(by="pat", sql="UPDATE users SET email_verified_at = NULL WHERE role = 'member'"),
+    "/learn/<course_slug>/<lesson_slug>/completion": Case(by="pat"),
+    "/learn/<course_slug>/<lesson_slug>/completion/removal": Case(by="pat", acts=False),
+    "/learn/<course_slug>/<lesson_slug>/position": Case({"position": "7"}, by="pat"),
+    "/login/confirmation": Case({"password": PASSWORD}, by="pat", prepare=a_password, acts=False, free=SIGNS_IN),
+    # --- courses ---
+    "/admin/courses": Case({"title": "A New One", "promise": ""}),
+    "/admin/courses/<public_id>/archival": Case(),
+    "/admin/courses/<public_id>/details": Case(prepare=the_details),
+    "/admin/courses/<public_id>/lessons/<lesson_id>": Case(
+        {"title": "Another", "slug": "another", "body_markdown": "Words", "revision": "1", "published": "y"}
+    ),
+    "/admin/courses/<public_id>/lessons/<lesson_id>/captions": Case(
+        prepare=of_file(samples.CAPTIONS.encode(), "en.vtt"), free=REPLACES
+    ),
+    "/admin/courses/<public_id>/lessons/<lesson_id>/draft": Case(
+        {"title": "x", "body_markdown": "y", "revision": "1"}, acts=False
+    ),
+    "/admin/courses/<public_id>/lessons/<lesson_id>/files/<role>/removal": Case(prepare=a_film),
+    "/admin/courses/<public_id>/lessons/<lesson_id>/files/<role>/restoration": Case(prepare=a_film_that_was_taken_away),
+    "/admin/courses/<public_id>/lessons/<lesson_id>/length": Case({"length": "10:00"}, prepare=a_film),
+    "/admin/courses/<public_id>/lessons/<lesson_id>/pictures": Case(prepare=PICTURE, free=UPLOADS),
+    "/admin/courses/<public_id>/lessons/<lesson_id>/place": Case({"direction": "down"}, free=MOVES),
+    "/admin/courses/<public_id>/lessons/<lesson_id>/poster": Case(prepare=PICTURE, free=REPLACES),
+    "/admin/courses/<public_id>/lessons/<lesson_id>/publication": Case(
+        sql="UPDATE lessons SET state = 'draft' WHERE slug = 'lesson-1'"
+    ),
+    "/admin/courses/<public_id>/lessons/<lesson_id>/removal": Case({"confirmation": "Lesson number 1"}),
+    "/admin/courses/<public_id>/lessons/<lesson_id>/video": Case(
+        prepare=of_file(samples.webm(), "a.webm"), free=REPLACES
+    ),
+    "/admin/courses/<public_id>/lessons/<lesson_id>/withdrawal": Case(),
+    "/admin/courses/<public_id>/picture": Case(prepare=PICTURE, free=REPLACES),
+    "/admin/courses/<public_id>/picture/removal": Case(prepare=a_kept_picture),
+    "/admin/courses/<public_id>/picture/restoration": Case(prepare=a_picture_that_was_taken_away),
+    "/admin/courses/<public_id>/price": Case({"price": "99", "currency": "EUR"}),
+    "/admin/courses/<public_id>/publication": Case(
+        sql="UPDATE courses SET state = 'draft' WHERE slug = 'reading-price'"
+    ),
+    "/admin/courses/<public_id>/restoration": Case(
+        sql="UPDATE courses SET state = 'archived', archived_from = 'draft' WHERE slug = 'reading-price'"
+    ),
+    "/admin/courses/<public_id>/sale": Case(sql="UPDATE products SET is_active = false"),
+    "/admin/courses/<public_id>/sale/end": Case(),
+    "/admin/courses/<public_id>/section-order": Case(prepare=sections_backwards),
+    "/admin/courses/<public_id>/section-restorations": Case(prepare=a_removed_section),
+    "/admin/courses/<public_id>/sections": Case({"title": "A new part"}),
+    "/admin/courses/<public_id>/sections/<section_id>": Case({"title": "Renamed"}),
+    "/admin/courses/<public_id>/sections/<section_id>/lesson-order": Case(prepare=lessons_backwards),
+    "/admin/courses/<public_id>/sections/<section_id>/lessons": Case({"title": "A new lesson", "kind": "text"}),
+    "/admin/courses/<public_id>/sections/<section_id>/place": Case(
+        {"direction": "up"}, prepare=an_empty_section, free=MOVES
+    ),
+    "/admin/courses/<public_id>/sections/<section_id>/removal": Case(prepare=an_empty_section),
+    "/admin/courses/<public_id>/withdrawal": Case(),
+    # --- the rest of the office ---
+    "/admin/jobs/<int:job_id>/removal": Case(),
+    "/admin/jobs/<int:job_id>/retries": Case(),
+    "/admin/jobs/restorations/<token>": Case(prepare=a_discarded_job),
+    "/admin/mails/<public_id>/retries": Case(),
+    "/admin/orders/<public_id>/acceptance": Case(sql=FLAGGED),
+    "/admin/orders/<public_id>/receipts": Case(),
+    "/admin/orders/<public_id>/refunds": Case(prepare=a_paid_order),
+    "/admin/orders/<public_id>/rejection": Case(sql=FLAGGED),
+    "/admin/people": Case({"name": "Nia", "email": "nia@example.org"}),
+    "/admin/people/<public_id>/access": Case(prepare=a_grant),
+    "/admin/people/<public_id>/access/<entitlement_id>/closure": Case(prepare=an_open_cause),
+    "/admin/people/<public_id>/reset": Case(),
+    "/admin/people/<public_id>/role": Case({"role": "support"}),
+    "/admin/people/<public_id>/sessions/removal": Case(),
+    "/admin/people/<public_id>/suspension": Case(),
+    "/admin/people/<public_id>/suspension/removal": Case(
+        sql="UPDATE users SET state = 'suspended' WHERE role = 'member'"
+    ),
+    "/admin/people/<public_id>/verification": Case(
+        sql="UPDATE users SET email_verified_at = NULL WHERE role = 'member'"
+    ),
+    "/admin/settings": Case(
+        {"name": "M", "currency": "EUR", "tax_percent": "19", "tax_label": "VAT", "time_zone": "UTC", "hue": "20"},
+    ),
+    "/admin/settings/logo": Case(prepare=LOGO, free=REPLACES),
+    "/admin/settings/logo/removal": Case(),
+    "/admin/webhooks/<provider>/<event_id>/replays": Case(),
+}
+
+
+def test_every_form_has_a_row(app: Lectern) -> None:
+    assert {rule.rule for rule in everywhere.routes(app, "POST")} == set(CASES)
+
+
+@pytest.fixture
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_args: object) -> None:
+        return None
+
+    monkeypatch.setattr(limits, "check", nothing)
+
+
+async def a_world(shop: Shop) -> World:  # noqa: F811
+    await db.value("SELECT empty_all_tables()")
+    await settings.forget_copy()
+    await settings.save_school(name="Meridian", currency="EUR", tax_percent="19")
+    cast = Cast(shop.app)
+    olga = await cast.olga()
+    places = await everywhere.one_of_everything(shop.app, instructor_id=olga.id)
+    course = await db.one(db.Row, "SELECT p.id, p.course_id FROM products p")
+    assert course is not None
+    pat = Person(
+        await db.value("SELECT id FROM users WHERE role = 'member'"),
+        places["/people"],
+        "pat@example.org",
+        "Pat",
+        shop.app.test_client(),
+    )
+    await cast.sign_in(pat)
+    async with db.transaction():
+        await entitlements.grant(pat.id, course.id, source="manual", source_ref="manual:1")
+    await a_course("risk", "The Arithmetic of Risk", price=18900)
+    world = World(shop.app, shop, olga, pat, {**places, "role": "video"}, course.course_id)
+    return world
+
+
+async def send(world: World, rule: str, case: Case, times: int) -> list[int]:
+    """Send the form so many times at once; the statuses."""
+    form = dict(case.form)
+    if case.sql:
+        await db.run(case.sql)
+    if case.prepare is not None:
+        form |= await case.prepare(world) or {}
+    if rule.startswith("/cart/items/<slug>"):
+        world.places["slug"] = "risk"
+    if rule == "/register":
+        form["opened"] = await _an_old_stamp()
+    path = everywhere.address(rule, world.places) + world.path
+    if rule.startswith("/account/sessions/<"):
+        path = f"/account/sessions/{world.places['public_id']}/removal"
+    await submissions_forgotten()
+
+    async def once() -> int:
+        if case.by == "stripe":
+            body, headers = stripe.signed({**EVENT, "id": "evt_2"})
+            return int((await world.app.test_client().post(path, data=body, headers=headers)).status_code)
+        browser = {"olga": world.olga.browser, "pat": world.pat.browser}.get(case.by) or world.app.test_client()
+        if "files" in form:
+            name, content, file_name = form["files"]
+            files = {name: FileStorage(BytesIO(content), filename=file_name)}
+            return int((await browser.post(path, files=files)).status_code)
+        body = urlencode(form, doseq=True)
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return int((await browser.post(path, data=body, headers=kind)).status_code)
+
+    at_once = list(await asyncio.gather(*(once() for _ in range(times))))
+    # And once more for good measure, after the first answer: the impatient.
+    return at_once + ([await once()] if times > 1 else [])
+
+
+async def _an_old_stamp() -> str:
+    from datetime import timedelta
+
+    from app.core import clock
+
+    with clock.shifted(timedelta(seconds=-10)):
+        return opened_stamp()
+
+
+async def submissions_forgotten() -> None:
+    await db.run("DELETE FROM submissions")
+
+
+async def counts() -> dict[str, int]:
+    """How many rows each table has; sign-in bookkeeping aside."""
+    tables = await db.many(
+        db.Row,
+        """
+        SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'
+        AND tablename NOT IN ('schema_migrations', 'pgqueuer_schedules', 'submissions', 'pgqueuer_log')
+        """,
+    )
+    union = " UNION ALL ".join(f"SELECT '{table.name}' AS name, count(*) AS n FROM {table.name}" for table in tables)
+    return {row.name: row.n for row in await db.many(db.Row, union)}
+
+
+async def effect_of(shop: Shop, rule: str, times: int) -> tuple[dict[str, int], list[int]]:  # noqa: F811
+    """By how many rows each table grew or shrank when the form was sent so often at once, and the answers."""
+    world = await a_world(shop)
+    case = CASES[rule]
+    bare = Case(case.form, case.by, case.prepare, case.sql)
+    before: dict[str, int] = {}
+    prepare = bare.prepare
+
+    async def prepared(world: World) -> Form | None:
+        found = await prepare(world) if prepare is not None else None
+        before.update(await counts())
+        return found
+
+    statuses = await send(world, rule, Case(bare.form, bare.by, prepared, bare.sql), times)
+    after = await counts()
+    return {name: after[name] - before[name] for name in after if after[name] != before[name]}, statuses
+
+
+@pytest.mark.parametrize("rule", CASES)
+async def test_a_double_click_does_it_once(shop: Shop, unlimited: None, rule: str) -> None:  # noqa: F811
+    case = CASES[rule]
+    single, [status] = await effect_of(shop, rule, 1)
+    assert status in (200, 204, 303), f"the row's form is not good: {status}"
+    assert bool(single) == case.acts, f"what it does: {single}"
+    double, statuses = await effect_of(shop, rule, 2)
+    assert set(statuses) & {200, 204, 303}, statuses
+    assert set(statuses) <= {200, 204, 303} | REFUSALS, statuses
+    if not case.free:
+        assert double == single, statuses
+
+
+async def test_without_the_guard_a_double_click_would_do_it_twice(
+    shop: Shop,  # noqa: F811
+    unlimited: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The negative control."""
+
+    async def always(key: bytes) -> bool:
+        return True
+
+    monkeypatch.setattr(submissions, "claim", always)
+    for rule in ("/admin/courses", "/admin/courses/<public_id>/sections", "/admin/orders/<public_id>/receipts"):
+        single, _ = await effect_of(shop, rule, 1)
+        double, _ = await effect_of(shop, rule, 2)
+        assert double != single, rule
