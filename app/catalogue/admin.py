@@ -23,15 +23,7 @@ admin = Blueprint("catalogue_admin", __name__, url_prefix="/admin")
 @requires("courses.edit_any")
 async def show_price(public_id: str) -> Response:
     """What the course costs, and what it has cost."""
-    course = await _course(public_id)
-    offer = await products.offer_of_course(course.id)
-    form = PriceForm(
-        data={
-            "price": plain_amount(offer.amount_minor, offer.currency) if offer else "",
-            "currency": offer.currency if offer else (await school()).currency,
-        }
-    )
-    return await _price_page(course, form)
+    return await _price_page(await _course(public_id))
 
 
 @admin.post("/courses/<public_id>/price")
@@ -85,12 +77,17 @@ async def _course(public_id: str) -> Course:
     return course
 
 
-async def _price_page(course: Course, form: PriceForm, *, status: int = 200) -> Response:
+async def _price_page(course: Course, form: PriceForm | None = None, *, status: int = 200) -> Response:
+    offer = await products.offer_of_course(course.id)
+    filled = {
+        "price": plain_amount(offer.amount_minor, offer.currency) if offer else "",
+        "currency": offer.currency if offer else (await school()).currency,
+    }
     return await page(
         "catalogue/admin/price.html",
         status=status,
         course=course,
-        form=form,
-        offer=await products.offer_of_course(course.id),
+        form=form or PriceForm(data=filled),
+        offer=offer,
         history=await queries.price_history(course.id),
     )

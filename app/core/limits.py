@@ -1,6 +1,7 @@
 """Rate limits: fixed windows counted in Redis, or in this process while Redis is away."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core import cache
@@ -25,19 +26,24 @@ _LOCAL_KEYS = 50_000
 
 # One round trip, atomic: count, and start the window at the first.
 _COUNT = """
-local n = redis.call('INCR', KEYS[1])
-if n == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
-return {n, redis.call('TTL', KEYS[1])}
+local found = {}
+for i, key in ipairs(KEYS) do
+    found[2 * i - 1] = redis.call('INCR', key)
+    if found[2 * i - 1] == 1 then redis.call('EXPIRE', key, ARGV[1]) end
+    found[2 * i] = redis.call('TTL', key)
+end
+return found
 """
 
 
-async def check(name: str, key: str, limit: Limit) -> None:
-    """Count one use of `name` by `key`. Raises TooMany when that is more than the limit allows."""
-    full = f"limit:{name}:{limit.seconds}:{key}"
-    counted = await cache.call(lambda client: client.eval(_COUNT, 1, full, limit.seconds))
-    used, wait = (int(counted[0]), int(counted[1])) if counted else _count_here(full, limit)
-    if used > limit.count:
-        raise TooMany(retry_after=max(1, wait))
+async def check(name: str, key: str | Sequence[str], limit: Limit) -> None:
+    """Count one use of `name` by `key`, or by each of several. Raises TooMany when one is more than the limit allows."""
+    keys = [f"limit:{name}:{limit.seconds}:{each}" for each in ([key] if isinstance(key, str) else key)]
+    counted = await cache.call(lambda client: client.eval(_COUNT, len(keys), *keys, limit.seconds))
+    uses = list(zip(counted[::2], counted[1::2], strict=True)) if counted else [_count_here(k, limit) for k in keys]
+    for used, wait in uses:
+        if used > limit.count:
+            raise TooMany(retry_after=max(1, wait))
 
 
 async def forget(name: str, key: str, limit: Limit) -> None:

@@ -38,6 +38,8 @@ def sign(value: Any, purpose: str) -> str:
 
 def unsign(signed: str, purpose: str, max_age: int | None = None) -> Any | None:
     """The value that `sign` signed, or None when it was changed, is of another purpose or older than `max_age` s."""
+    if not signed:
+        return None  # most often there is no cookie at all
     try:
         return URLSafeTimedSerializer(_secret_key, salt=purpose).loads(signed, max_age=max_age)
     except (BadSignature, UnicodeError):

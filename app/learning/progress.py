@@ -41,11 +41,14 @@ async def note_visit(user_id: int, room: Classroom, step: Step) -> None:
     await queries.note_visit(user_id, room.id, step.id, now, today)
 
 
-async def save_position(user_id: int, course_id: int, lesson_id: int, seconds: int) -> None:
-    """Keep the second a film was left at. Raises Invalid for what cannot be a position."""
+async def save_position(user_id: int, course_slug: str, lesson_slug: str, seconds: int) -> bool:
+    """Keep the second a film was left at; False when the member may not open it, or something later is kept.
+
+    One statement, since every player sends it every few seconds. Raises Invalid for what cannot be a position.
+    """
     if not 0 <= seconds <= LONGEST:
         raise Invalid(_("That is not a place in the film."), field="position")
-    await queries.save_position(user_id, course_id, lesson_id, seconds, clock.now())
+    return await queries.save_position(user_id, course_slug, lesson_slug, seconds, clock.now())
 
 
 async def complete(user_id: int, room: Classroom, step: Step) -> bool:

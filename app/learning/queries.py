@@ -139,20 +139,27 @@ async def note_visit(user_id: int, course_id: int, lesson_id: int, now: datetime
     )
 
 
-async def save_position(user_id: int, course_id: int, lesson_id: int, seconds: int, now: datetime) -> None:
-    await db.run(
-        """
-        INSERT INTO lesson_progress (user_id, lesson_id, course_id, position_seconds, first_opened_at, updated_at)
-        SELECT :user_id, l.id, l.course_id, least(:seconds, greatest(l.duration_seconds, 1)), :now, :now
-        FROM lessons l WHERE l.id = :lesson_id AND l.course_id = :course_id
-        ON CONFLICT (user_id, lesson_id) DO UPDATE
-        SET position_seconds = excluded.position_seconds, updated_at = :now
-        """,
-        user_id=user_id,
-        course_id=course_id,
-        lesson_id=lesson_id,
-        seconds=seconds,
-        now=now,
+async def save_position(user_id: int, course_slug: str, lesson_slug: str, seconds: int, now: datetime) -> bool:
+    """Write where a film was left, if the member may open the lesson and nothing later was written; whether it was."""
+    return bool(
+        await db.run(
+            f"""
+            INSERT INTO lesson_progress (user_id, lesson_id, course_id, position_seconds, first_opened_at, updated_at)
+            SELECT :user_id, l.id, c.id, least(:seconds, greatest(l.duration_seconds, 1)), :now, :now
+            FROM courses c JOIN lessons l ON l.course_id = c.id AND l.state = 'published'
+            WHERE c.slug = :course AND c.state <> 'draft' AND l.slug = :lesson
+              AND EXISTS (SELECT 1 FROM entitlements e JOIN products p ON p.id = e.product_id
+                          WHERE e.user_id = :user_id AND p.course_id = c.id AND {_OPEN})
+            ON CONFLICT (user_id, lesson_id) DO UPDATE
+            SET position_seconds = excluded.position_seconds, updated_at = :now
+            WHERE lesson_progress.updated_at <= :now
+            """,  # noqa: S608 (the fragment is a constant)
+            user_id=user_id,
+            course=course_slug,
+            lesson=lesson_slug,
+            seconds=seconds,
+            now=now,
+        )
     )
 
 

@@ -121,11 +121,11 @@ async def delete_completion(course_slug: str, lesson_slug: str) -> BaseResponse:
 @signed_in(limit=Limit(60, 10))
 async def update_position(course_slug: str, lesson_slug: str) -> Response:
     """Keep the second the film is at; sent by the player, answered with nothing."""
-    person, room, _done, step = await _entered(course_slug, lesson_slug)
     typed = (await request.form).get("position", "")
     if not typed.isdecimal() or len(typed) > 6:
         raise Invalid(_("That is not a place in the film."), field="position")
-    await progress.save_position(person.id, room.id, step.id, int(typed))
+    if not await progress.save_position(signed_in_user().id, course_slug, lesson_slug, int(typed)):
+        await _entered(course_slug, lesson_slug)  # says why not
     return Response(status=204)
 
 

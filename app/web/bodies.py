@@ -16,8 +16,10 @@ from typing import Any, TypeVar
 
 from quart import Quart, request
 from quart.asgi import ASGIHTTPConnection
+from quart.utils import encode_headers
 from quart.wrappers import Request
 from quart.wrappers.request import Body
+from quart.wrappers.response import DataBody
 from werkzeug.exceptions import RequestEntityTooLarge
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
@@ -102,7 +104,10 @@ class PatientRequest(Request):
 
 
 class PatientConnection(ASGIHTTPConnection):
-    """Receives only while the body has room. A body that breaks off, or has a broken piece, is the client's fault."""
+    """Receives only while the body has room, and sends a whole answer as one: Quart makes a stream of each.
+
+    A body that breaks off, or has a broken piece, is the client's fault.
+    """
 
     _body: PatientBody | None = None
 
@@ -146,11 +151,22 @@ class PatientConnection(ASGIHTTPConnection):
                 body.ended.set()
                 return
 
+    async def _send_response(self, send: Any, response: Any) -> None:
+        body = response.response
+        if not isinstance(body, DataBody):
+            await super()._send_response(send, response)
+            return
+        headers = encode_headers(response.headers)
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": body.data[body.begin : body.end], "more_body": False})
+
 
 def install(app: Quart) -> None:
     """Take bodies patiently, and set the limit of each route before its handler."""
     app.request_class = PatientRequest
     app.asgi_http_class = PatientConnection
+    # The server waits for slow readers; a timer around each answer would cost a task.
+    app.config["RESPONSE_TIMEOUT"] = None
 
     @app.before_request
     async def set_limit() -> None:

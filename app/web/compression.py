@@ -1,28 +1,33 @@
 """Pages travel compressed: brotli or gzip, whichever the browser takes. Files and streams are left alone."""
 
 import gzip
+from functools import lru_cache
 
 import brotli
 from quart import Quart, Response, request
 from quart.wrappers.response import DataBody
+from werkzeug.http import parse_accept_header
 
 _SMALLEST = 1024
 _KINDS = ("text/html", "text/css", "image/svg+xml", "application/json", "text/plain")
 
 
 def install(app: Quart) -> None:
-    """Compress every whole text answer of a kilobyte or more. Quality 3 costs a list of 40 rows 0.1 ms.
+    """Compress every whole text answer of a kilobyte or more.
 
-    Quality 4 would take 0.45 ms for 5 % less."""
+    Brotli's quality 3 costs a list of 40 rows 0.1 ms; quality 4 would take 0.45 ms for 5 % less.
+    """
 
     @app.after_request
     async def compress(response: Response) -> Response:
         if not isinstance(response.response, DataBody) or response.mimetype not in _KINDS:
             return response
-        response.vary.add("Accept-Encoding")
+        vary = response.headers.get("Vary")
+        if vary is None or "accept-encoding" not in vary.lower():
+            response.headers["Vary"] = f"{vary}, Accept-Encoding" if vary else "Accept-Encoding"
         if response.status_code in (204, 206, 304) or "Content-Encoding" in response.headers:
             return response
-        encoding = _encoding()
+        encoding = _encoding(request.headers.get("Accept-Encoding", ""))
         body = await response.get_data(as_text=False)
         if encoding is None or len(body) < _SMALLEST:
             return response
@@ -32,6 +37,7 @@ def install(app: Quart) -> None:
         return response
 
 
-def _encoding() -> str | None:
-    accepted = request.accept_encodings
+@lru_cache(maxsize=256)
+def _encoding(header: str) -> str | None:
+    accepted = parse_accept_header(header)
     return next((name for name in ("br", "gzip") if accepted[name] > 0), None)

@@ -103,6 +103,7 @@ async def _check_limit(guard: Guard, user_id: str | None) -> None:
     if request.method in SAFE_METHODS and guard.limit is limits.WRITE:
         return
     name = "write" if guard.limit in (limits.WRITE,) else str(request.endpoint)
-    await limits.check(name, f"address:{client_address()}", guard.limit)
+    keys = [f"address:{client_address()}"]
     if user_id is not None:
-        await limits.check(name, f"user:{user_id}", guard.limit)
+        keys.append(f"user:{user_id}")
+    await limits.check(name, keys, guard.limit)

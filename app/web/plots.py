@@ -202,7 +202,7 @@ def _check(values: Sequence[float], labels: Sequence[str]) -> None:
 
 
 def _n(value: float) -> str:
-    return f"{round(value, 1):g}"
+    return f"{value:.1f}".removesuffix(".0")
 
 
 def _y(value: float, top: float) -> float:

@@ -1,4 +1,7 @@
 import asyncio
+import os
+import sys
+import threading
 import time
 
 import pytest
@@ -51,6 +54,14 @@ async def test_the_loop_goes_on_while_a_password_is_hashed() -> None:
     await hashing.hashed("tide under seven clocks")
     ticking.cancel()
     assert ticks >= 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no niceness of its own")
+async def test_pages_go_before_hashes_when_there_are_not_cores_enough() -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    assert await hashing._beside(niceness) == niceness() + 10
 
 
 async def test_a_flood_of_sign_ins_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,6 +190,33 @@ async def test_the_film_resumes_at_its_second(app: Lectern, cast: Cast) -> None:
     assert of.steps[0].position_seconds == 300, "never past the end of the lesson"
 
 
+async def test_a_position_that_comes_late_does_not_undo_a_later_one(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    with clock.shifted(timedelta(seconds=10)):
+        assert await progress.save_position(ann.id, course.slug, "lesson-1", 142)
+    assert not await progress.save_position(ann.id, course.slug, "lesson-1", 131)
+    answer = await ann.browser.post("/learn/reading-price/lesson-1/position", form={"position": "131"})
+    assert answer.status_code == 204, "nothing is wrong with it"
+    assert (await progress.of(course.id, ann.id)).steps[0].position_seconds == 142
+
+
+async def test_a_position_is_kept_by_one_statement_beside_the_session(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    with db.count_queries() as count:
+        await ann.browser.post("/learn/reading-price/lesson-1/position", form={"position": "142"})
+    assert count.total == 2, count.statements
+
+
+async def test_nobody_keeps_a_position_in_a_course_that_is_not_theirs(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    answer = await (await cast.bob()).browser.post(f"/learn/{course.slug}/lesson-1/position", form={"position": "142"})
+    assert answer.status_code == 404
+    assert await db.value("SELECT count(*) FROM lesson_progress") == 0
+
+
 @pytest.mark.parametrize("position", ["", "-1", "x", "1e9", "99999999999999", "１２", "\x00"])
 async def test_a_position_that_is_none_is_refused(app: Lectern, cast: Cast, position: str) -> None:
     ann, course = await cast.ann(), await a_course()
