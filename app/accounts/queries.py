@@ -169,7 +169,7 @@ PEOPLE = tables.Listing(
         ),
     ],
     filters=[
-        tables.Search("q", lazy("Name or email"), ["u.name", "u.email"]),
+        tables.Search("q", lazy("Name or email"), words="u.name || ' ' || u.email"),
         tables.Select(
             "role",
             lazy("Any role"),
@@ -185,7 +185,7 @@ PEOPLE = tables.Listing(
             "u.state",
             [
                 tables.Choice("active", lazy("Active")),
-                tables.Choice("suspended", lazy("Suspended")),
+                tables.Choice("suspended", lazy("Suspended"), "u.state = 'suspended'"),
                 tables.Choice("unverified", lazy("Address not confirmed"), "u.email_verified_at IS NULL"),
             ],
         ),
@@ -230,10 +230,12 @@ async def session_by_token(token_hash: bytes, now: datetime, seen_after: datetim
 
 
 async def touch_session(session_id: int, now: datetime) -> None:
+    """Note a visit; the person's row, which has many indexes, follows at most once an hour."""
     await db.run(
         """
         WITH touched AS (UPDATE sessions SET last_seen_at = :now WHERE id = :id RETURNING user_id)
         UPDATE users SET last_seen_at = :now WHERE id = (SELECT user_id FROM touched)
+          AND (last_seen_at IS NULL OR last_seen_at < CAST(:now AS timestamptz) - interval '1 hour')
         """,
         id=session_id,
         now=now,

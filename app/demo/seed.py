@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from app.accounts import hashing
+from app.admin import figures
 from app.config import Config
 from app.core import clock, db
 from app.demo import words, year
@@ -31,6 +32,7 @@ _TABLES = (
     "enrolments",
     "lesson_progress",
     "learner_days",
+    "learners",
     "mails",
     "audit_log",
 )
@@ -57,16 +59,19 @@ async def run(config: Config, *, members: int, say: Callable[[str], None] | None
         password_hash = await hashing.hashed(PASSWORD)
         async with db.transaction():
             await db.run("UPDATE users SET password_hash = :hash WHERE role <> 'member'", hash=password_hash)
+            await year.rest_rollups(True)
             # Two a member, as a school of this age has; the last one is a checkout that is still open.
             for part in stream(SEED, school=school, until=now, members=members, chunk=_PART):
                 await year.write(part, keys, school)
                 if say is not None:
                     say(f"{len(keys.members):,} of {members:,} members")
             await year.write_desk()
+            await year.rest_rollups(False)
             learner = await _choose_learner(password_hash, now)
         for table in _TABLES:
             # Also marks pages as visible to all, without which counting reads every row once more.
             await db.script(f"VACUUM (ANALYZE) {table}")
+        await figures.write_down()
     _write_sign_ins(config.data_dir, school, learner)
     return True
 

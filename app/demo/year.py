@@ -255,3 +255,21 @@ async def write_desk() -> None:
         FROM refunds r JOIN orders o ON o.id = r.order_id ORDER BY r.created_at
         """
     )
+
+
+async def rest_rollups(resting: bool) -> None:
+    """Let the triggers that keep sums rest until the transaction's end, or add up what they missed and wake them."""
+    if not resting:
+        await db.run(
+            """
+            INSERT INTO learners (user_id, last_on, days)
+            SELECT user_id, max(on_date), count(*) FROM learner_days GROUP BY user_id
+            """
+        )
+    verb = "DISABLE" if resting else "ENABLE"
+    for table, trigger in (
+        ("orders", "orders_day_of_insert"),
+        ("users", "users_day_of_insert"),
+        ("learner_days", "learner_days_changed"),
+    ):
+        await db.script(f"ALTER TABLE {table} {verb} TRIGGER {trigger}")

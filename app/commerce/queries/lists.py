@@ -30,7 +30,7 @@ ORDERS = Listing(
         Column("total", _l("Total"), sort="o.total_minor", align="end", descending_first=True),
     ],
     filters=[
-        Search("q", _l("Name, email, number or course"), ["o.name", "o.email", "CAST(o.number AS text)", "t.titles"]),
+        Search("q", _l("Name, email or number"), words="o.name || ' ' || o.email || ' ' || CAST(o.number AS text)"),
         Select(
             "state",
             _l("Any state"),
