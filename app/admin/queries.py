@@ -24,7 +24,7 @@ LEARNERS = Listing(
         Column("last_on", lazy("Last"), sort="l.last_on", descending_first=True),
     ],
     filters=[
-        Search("q", lazy("Name or email"), words="u.name || ' ' || u.email"),
+        Search("q", lazy("Name or email"), words="u.name || ' ' || u.email", words_of="users u", words_key="u.id"),
         Dates(
             "learned",
             lazy("Learned"),
@@ -207,6 +207,7 @@ async def totals(
                     ORDER BY o.currency LIMIT 1)
             FROM paid_in WHERE paid_in.currency IS NOT NULL
         )
+        -- Ranges have both ends: a plan for any value takes one with a single end for a third of the table.
         SELECT {_LEARNERS.format(first="CAST(:first AS date)", last="CAST(:last AS date)")} AS learners,
                {_LEARNERS.format(first="CAST(:before_first AS date)", last="CAST(:first AS date) - 1")} AS learners_before,
                (SELECT coalesce(array_agg(p.currency ORDER BY p.currency), '{{}}') FROM paid_in p
@@ -215,7 +216,7 @@ async def totals(
                     WHERE o.currency = p.currency AND o.paid_at >= :start AND o.paid_at < :end)) AS other_currencies,
                (SELECT count(*) FROM users u WHERE u.email_verified_at IS NULL AND EXISTS (
                     SELECT 1 FROM orders o WHERE o.user_id = u.id AND o.paid_at < :day_ago)) AS unconfirmed_buyers,
-               (SELECT count(*) FROM mails WHERE created_at > :day_ago AND state = 'sent') AS mails_sent,
+               (SELECT count(*) FROM mails WHERE created_at BETWEEN :day_ago AND :now AND state = 'sent') AS mails_sent,
                (SELECT received_at FROM webhook_events ORDER BY received_at DESC, id DESC LIMIT 1) AS last_webhook_at,
                EXISTS (SELECT 1 FROM courses) AS has_course,
                EXISTS (SELECT 1 FROM prices WHERE replaced_at IS NULL) AS has_price,
@@ -227,6 +228,7 @@ async def totals(
         last=last,
         start=start,
         end=end,
+        now=now,
         day_ago=now - timedelta(days=1),
         currency=currency,
     )

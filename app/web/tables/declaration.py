@@ -28,14 +28,17 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class Search:
     """Free text. With `words`, an SQL text that has an index on `search_words(…)` of exactly it, every word that is
-    typed must begin a word of that text: fast in any number of rows. With `expressions`, for short lists only, every
-    word must occur somewhere in one of them.
+    typed must begin a word of that text: fast in any number of rows. `words_of` is the table of these words, with its
+    alias, when it is not the list's only one, and `words_key` its column that equals the list's key. With
+    `expressions`, for short lists only, every word must occur somewhere in one of them.
     """
 
     name: str
     label: Text
     expressions: Sequence[str] = ()
     words: str = ""
+    words_of: str = ""
+    words_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

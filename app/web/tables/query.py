@@ -98,16 +98,40 @@ def statement(
     if state.cursor is not None:
         place, place_binds = _place(listing, state, state.cursor)
         binds |= place_binds
+        place = f" AND {place}"
+    search = next((i for i in listing.filters if isinstance(i, Search) and i.words and i.name in state.values), None)
+    if search is None:
+        return _page(listing, state, filtered, place, order, limit), binds
+    # With an order and a limit the planner likes to walk along the order until enough rows match, which for a rare word
+    # is all of them. So what the index finds decides: few rows are taken from it, many are met soon on the walk.
+    few = [f"{listing.key} IN (SELECT id FROM matched)" if c == _matches(search) else c for c in conditions]
+    taken = f"(SELECT count(*) FROM matched) <= {COUNT_LIMIT} AND {' AND '.join(few)}"
+    walked = f"(SELECT count(*) FROM matched) > {COUNT_LIMIT} AND {filtered}"
     sql = f"""
+        WITH matched AS MATERIALIZED (
+            SELECT {search.words_key or listing.key} AS id FROM {search.words_of or listing.source}
+            WHERE {_matches(search)} LIMIT {COUNT_LIMIT + 1})
+        ({_page(listing, state, taken, place, order, limit)})
+        UNION ALL
+        ({_page(listing, state, walked, place, order, limit)})
+    """  # noqa: S608
+    return sql, binds
+
+
+def _matches(search: Search) -> str:
+    return f"search_words({search.words}) @@ CAST(:filter_{search.name} AS tsquery)"
+
+
+def _page(listing: Listing, state: State, filtered: str, place: str, order: str, limit: int) -> str:
+    return f"""
         SELECT {listing.select}, {state.sort.sort} AS list_value, {listing.key} AS list_key,
                (SELECT count(*) FROM (SELECT 1 FROM {listing.source} WHERE {filtered}
                                       LIMIT {COUNT_LIMIT + 1}) AS counted) AS list_total
         FROM {listing.source}
-        WHERE {filtered}{f" AND {place}" if place else ""}
+        WHERE {filtered}{place}
         ORDER BY {order}
         LIMIT {int(limit)}
     """  # noqa: S608
-    return sql, binds
 
 
 def _conditions(
@@ -128,7 +152,7 @@ def _conditions(
                 continue
             bind = f"filter_{name}"
             if isinstance(item, Search) and item.words:
-                found.append(f"search_words({item.words}) @@ CAST(:{bind} AS tsquery)")
+                found.append(_matches(item))
                 binds[bind] = begin_words(text)
             elif isinstance(item, Search):
                 for n, word in enumerate(text.split()[:6]):
