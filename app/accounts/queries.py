@@ -322,8 +322,13 @@ async def sessions_of(user_id: int, now: datetime, seen_after: datetime) -> list
 
 
 async def delete_dead_sessions(now: datetime, seen_after: datetime) -> int:
-    return await db.run(
-        "DELETE FROM sessions WHERE expires_at <= :now OR last_seen_at <= :seen_after", now=now, seen_after=seen_after
+    return await db.run_in_batches(
+        """
+        DELETE FROM sessions WHERE id IN (
+            SELECT id FROM sessions WHERE expires_at <= :now OR last_seen_at <= :seen_after LIMIT :batch)
+        """,
+        now=now,
+        seen_after=seen_after,
     )
 
 
@@ -389,4 +394,10 @@ async def use_up_links(user_id: int, purposes: list[str], now: datetime) -> None
 
 
 async def delete_dead_links(before: datetime) -> int:
-    return await db.run("DELETE FROM one_time_tokens WHERE expires_at < :before OR used_at < :before", before=before)
+    return await db.run_in_batches(
+        """
+        DELETE FROM one_time_tokens WHERE id IN (
+            SELECT id FROM one_time_tokens WHERE expires_at < :before OR used_at < :before LIMIT :batch)
+        """,
+        before=before,
+    )

@@ -215,6 +215,22 @@ async def run(sql: str, **binds: Any) -> int:
     return int(tail) if tail.isdigit() else 0
 
 
+async def run_in_batches(sql: str, *, batch: int = 5_000, **binds: Any) -> int:
+    """Run a statement that changes at most `:batch` rows until it finds fewer; how many rows it changed in all.
+
+    Each run commits by itself, so that clearing away a million rows locks few of them at a time, and one that is
+    killed has done its part. Not for use inside a transaction.
+    """
+    if in_transaction():
+        raise RuntimeError("batches inside one transaction would be none")
+    changed = batch
+    total = 0
+    while changed == batch:
+        changed = await run(sql, batch=batch, **binds)
+        total += changed
+    return total
+
+
 async def script(sql: str) -> None:
     """Run several statements without binds (migrations)."""
     async with _raw() as connection:

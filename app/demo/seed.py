@@ -21,6 +21,8 @@ PASSWORD = "meridian"  # noqa: S105 (a demo on one's own machine; bin/run prints
 
 # Memory is that of one part; larger ones are not faster.
 _PART = 4_000
+# Up to this many members the indexes stay while rows come in: that takes no time.
+_SMALL = 5_000
 
 _TABLES = (
     "users",
@@ -60,6 +62,7 @@ async def run(config: Config, *, members: int, say: Callable[[str], None] | None
         async with db.transaction():
             await db.run("UPDATE users SET password_hash = :hash WHERE role <> 'member'", hash=password_hash)
             await year.rest_rollups(True)
+            indexes = await year.drop_indexes(_TABLES) if members > _SMALL else []
             # Two a member, as a school of this age has; the last one is a checkout that is still open.
             for part in stream(SEED, school=school, until=now, members=members, chunk=_PART):
                 await year.write(part, keys, school)
@@ -67,6 +70,9 @@ async def run(config: Config, *, members: int, say: Callable[[str], None] | None
                     say(f"{len(keys.members):,} of {members:,} members")
             await year.write_desk()
             await year.rest_rollups(False)
+            if say is not None:
+                say("making indexes")
+            await year.make_indexes(indexes)
             learner = await _choose_learner(password_hash, now)
         for table in _TABLES:
             # Also marks pages as visible to all, without which counting reads every row once more.
