@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, fields, is_dataclass, make_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -59,9 +59,10 @@ _hold: ContextVar[Hold | None] = ContextVar("db_hold", default=None)
 
 @dataclass(slots=True)
 class QueryCount:
-    """How many statements were sent while `count_queries` was open, and which."""
+    """How many statements were sent while `count_queries` was open, which, and with what."""
 
     statements: list[str]
+    arguments: list[list[Any]] = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -205,7 +206,7 @@ async def value(sql: str, **binds: Any) -> Any:
 async def run(sql: str, **binds: Any) -> int:
     """Run a statement; the number of rows that it changed."""
     statement, arguments = bind(sql, binds)
-    _note(statement)
+    _note(statement, arguments)
     try:
         async with _raw() as connection:
             status: str = await connection.execute(statement, *arguments)
@@ -288,7 +289,7 @@ _READ = re.compile(r"\s*(SELECT|WITH)\b(?!.*\b(INSERT|UPDATE|DELETE|FOR UPDATE)\
 
 async def _fetch(sql: str, binds: dict[str, Any]) -> list[asyncpg.Record]:
     statement, arguments = bind(sql, binds)
-    _note(statement)
+    _note(statement, arguments)
     try:
         async with _raw() as connection:
             return list(await connection.fetch(statement, *arguments))
@@ -308,12 +309,13 @@ def _unreadable() -> Invalid:
     return Invalid(_("This contains characters that cannot be stored."))
 
 
-def _note(statement: str) -> None:
+def _note(statement: str, arguments: list[Any]) -> None:
     kept, count = _hold.get(), _count.get()
     if kept is not None:
         kept.queries += 1
     if count is not None:
         count.statements.append(statement)
+        count.arguments.append(arguments)
 
 
 # Quoted text, comments and casts are skipped; `:name` is a bind.
