@@ -38,7 +38,8 @@ TABLES = {
     "catalogue": {"products", "prices"},
     "access": {"entitlements"},
     "commerce": {"carts", "cart_items", "orders", "order_items", "order_events", "refunds"},
-    "learning": {"enrolments", "lesson_progress", "learner_days"},
+    "learning": {"enrolments", "lesson_progress", "learner_days", "learners"},
+    "admin": {"day_figures", "learner_counts"},
 }
 OWNER = {table: package for package, tables in TABLES.items() for table in tables}
 WRITE = re.compile(r"\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?([a-z_]+)", re.IGNORECASE)

@@ -169,7 +169,7 @@ PEOPLE = tables.Listing(
         ),
     ],
     filters=[
-        tables.Search("q", lazy("Name or email"), ["u.name", "u.email"]),
+        tables.Search("q", lazy("Name or email"), words="u.name || ' ' || u.email"),
         tables.Select(
             "role",
             lazy("Any role"),
@@ -185,7 +185,7 @@ PEOPLE = tables.Listing(
             "u.state",
             [
                 tables.Choice("active", lazy("Active")),
-                tables.Choice("suspended", lazy("Suspended")),
+                tables.Choice("suspended", lazy("Suspended"), "u.state = 'suspended'"),
                 tables.Choice("unverified", lazy("Address not confirmed"), "u.email_verified_at IS NULL"),
             ],
         ),
@@ -234,10 +234,12 @@ async def session_by_token(
 
 
 async def touch_session(session_id: int, now: datetime) -> None:
+    """Note a visit; the person's row, which has many indexes, follows at most once an hour."""
     await db.run(
         """
         WITH touched AS (UPDATE sessions SET last_seen_at = :now WHERE id = :id RETURNING user_id)
         UPDATE users SET last_seen_at = :now WHERE id = (SELECT user_id FROM touched)
+          AND (last_seen_at IS NULL OR last_seen_at < CAST(:now AS timestamptz) - interval '1 hour')
         """,
         id=session_id,
         now=now,
@@ -324,8 +326,13 @@ async def sessions_of(user_id: int, now: datetime, seen_after: datetime) -> list
 
 
 async def delete_dead_sessions(now: datetime, seen_after: datetime) -> int:
-    return await db.run(
-        "DELETE FROM sessions WHERE expires_at <= :now OR last_seen_at <= :seen_after", now=now, seen_after=seen_after
+    return await db.run_in_batches(
+        """
+        DELETE FROM sessions WHERE id IN (
+            SELECT id FROM sessions WHERE expires_at <= :now OR last_seen_at <= :seen_after LIMIT :batch)
+        """,
+        now=now,
+        seen_after=seen_after,
     )
 
 
@@ -391,4 +398,10 @@ async def use_up_links(user_id: int, purposes: list[str], now: datetime) -> None
 
 
 async def delete_dead_links(before: datetime) -> int:
-    return await db.run("DELETE FROM one_time_tokens WHERE expires_at < :before OR used_at < :before", before=before)
+    return await db.run_in_batches(
+        """
+        DELETE FROM one_time_tokens WHERE id IN (
+            SELECT id FROM one_time_tokens WHERE expires_at < :before OR used_at < :before LIMIT :batch)
+        """,
+        before=before,
+    )

@@ -40,8 +40,8 @@ async def today(name: str, first: str, last: str, *, can_see_orders: bool, has_p
     """The dashboard for the period that the address names."""
     settings, now = await school(), clock.now()
     period = choose_period(name, first, last, now.astimezone(settings.zone).date())
-    start, middle, end = period.bounds(settings.zone)
-    days = await queries.days(period.before_first, period.last, start, end, settings.time_zone, settings.currency)
+    _start, middle, end = period.bounds(settings.zone)
+    days = await queries.days(period.before_first, period.last, settings.time_zone, settings.currency)
     totals = await queries.totals(period.before_first, period.first, period.last, middle, end, now, settings.currency)
     orders = await queries.latest_orders(8) if can_see_orders else []
     return Today(

@@ -1,12 +1,13 @@
 """What the dashboard and the search read, one round trip each; all of it belongs to other domains."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from app.admin.models import Day, Totals, Waiting
 from app.core import db
 from app.core.i18n import lazy
-from app.web.tables import Column, Dates, Empty, Listing, Search
+from app.web.tables import Column, Dates, Empty, Listing, Search, begin_words
 
 LEARNERS = Listing(
     name="learners",
@@ -14,11 +15,8 @@ LEARNERS = Listing(
         coalesce(nullif(u.name, ''), u.email) AS name, u.email, u.public_id, '/admin/people/' || u.public_id AS url,
         l.last_on, l.days
     """,
-    source="""
-        users u JOIN LATERAL (SELECT max(on_date) AS last_on, count(*) AS days
-                              FROM learner_days d WHERE d.user_id = u.id) l ON l.days > 0
-    """,
-    key="u.id",
+    source="learners l JOIN users u ON u.id = l.user_id",
+    key="l.user_id",
     columns=[
         Column("name", lazy("Name"), sort="lower(u.name)"),
         Column("email", lazy("Email"), sort="lower(u.email)", priority="mid"),
@@ -26,11 +24,15 @@ LEARNERS = Listing(
         Column("last_on", lazy("Last"), sort="l.last_on", descending_first=True),
     ],
     filters=[
-        Search("q", lazy("Name or email"), ["u.name", "u.email"]),
+        Search("q", lazy("Name or email"), words="u.name || ' ' || u.email", words_of="users u", words_key="u.id"),
         Dates(
             "learned",
             lazy("Learned"),
-            where="EXISTS (SELECT 1 FROM learner_days d WHERE d.user_id = u.id AND d.on_date BETWEEN :first AND :last)",
+            # Who learned last within these days needs no look at the days before.
+            where="""
+                l.last_on >= :first AND (l.last_on <= :last OR EXISTS (
+                    SELECT 1 FROM learner_days d WHERE d.user_id = l.user_id AND d.on_date BETWEEN :first AND :last))
+            """,
         ),
     ],
     sort="-last_on",
@@ -64,36 +66,131 @@ async def waiting(now: datetime) -> Waiting:
     return found or Waiting()
 
 
-async def days(first: date, last: date, start: datetime, end: datetime, zone: str, currency: str) -> list[Day]:
-    """The figures of each day of the school from `first` to `last`; `start` and `end` are the same as moments."""
+# One day from the rows themselves; `d` has its `on_date` and the moments `since` and `until`.
+_ADDED_UP = """
+    SELECT d.on_date, sold.revenue, sold.orders, joined.members, learned.learners
+    FROM (SELECT days.on_date, CAST(days.on_date AS timestamp) AT TIME ZONE :zone AS since,
+                 CAST(days.on_date + 1 AS timestamp) AT TIME ZONE :zone AS until FROM days) d
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS orders, CAST(coalesce(sum(o.total_minor - o.refunded_minor)
+                                                 FILTER (WHERE o.currency = :currency), 0) AS bigint) AS revenue
+        FROM orders o WHERE o.paid_at >= d.since AND o.paid_at < d.until) sold
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS members FROM users u
+        WHERE u.created_at >= d.since AND u.created_at < d.until AND u.role = 'member') joined
+    CROSS JOIN LATERAL (SELECT count(*) AS learners FROM learner_days l WHERE l.on_date = d.on_date) learned
+"""
+
+
+async def days(first: date, last: date, zone: str, currency: str) -> list[Day]:
+    """The figures of each day of the school from `first` to `last`: written down, or added up from the rows."""
     return await db.many(
         Day,
-        """
-        WITH sold AS (
-            SELECT CAST(paid_at AT TIME ZONE :zone AS date) AS on_date, count(*) AS orders,
-                   sum(total_minor - refunded_minor) FILTER (WHERE currency = :currency) AS revenue
-            FROM orders WHERE paid_at >= :start AND paid_at < :end GROUP BY 1
-        ), joined AS (
-            SELECT CAST(created_at AT TIME ZONE :zone AS date) AS on_date, count(*) AS members
-            FROM users WHERE created_at >= :start AND created_at < :end AND role = 'member' GROUP BY 1
-        ), learned AS (
-            SELECT on_date, count(*) AS learners
-            FROM learner_days WHERE on_date BETWEEN :first AND :last GROUP BY 1
+        f"""
+        WITH known AS (
+            SELECT on_date, revenue, orders, members, learners FROM day_figures
+            WHERE time_zone = :zone AND currency = :currency AND on_date BETWEEN :first AND :last
+        ), days AS MATERIALIZED (
+            SELECT CAST(moment AS date) AS on_date
+            FROM generate_series(CAST(CAST(:first AS date) AS timestamp), CAST(:last AS date), interval '1 day') AS moment
+            EXCEPT SELECT on_date FROM known
         )
-        SELECT day.on_date, CAST(coalesce(sold.revenue, 0) AS bigint) AS revenue, coalesce(sold.orders, 0) AS orders,
-               coalesce(joined.members, 0) AS members, coalesce(learned.learners, 0) AS learners
-        FROM (SELECT CAST(moment AS date) AS on_date
-              FROM generate_series(CAST(:first AS timestamp), CAST(:last AS timestamp), interval '1 day') AS moment) day
-        LEFT JOIN sold USING (on_date) LEFT JOIN joined USING (on_date) LEFT JOIN learned USING (on_date)
-        ORDER BY day.on_date
-        """,
+        SELECT * FROM known UNION ALL {_ADDED_UP} ORDER BY on_date
+        """,  # noqa: S608 (a constant)
         first=first,
         last=last,
-        start=start,
-        end=end,
         zone=zone,
         currency=currency,
     )
+
+
+async def write_days(first: date, last: date, zone: str, currency: str) -> int:
+    """Write down the days from `first` to `last` that are not; how many. Only while no sum is being changed."""
+    return await db.run(
+        f"""
+        WITH days AS MATERIALIZED (
+            SELECT CAST(moment AS date) AS on_date
+            FROM generate_series(CAST(CAST(:first AS date) AS timestamp), CAST(:last AS date), interval '1 day') AS moment
+            EXCEPT SELECT on_date FROM day_figures WHERE time_zone = :zone AND currency = :currency
+        )
+        INSERT INTO day_figures (on_date, revenue, orders, members, learners, time_zone, currency)
+        SELECT added.*, :zone, :currency FROM ({_ADDED_UP}) added
+        """,  # noqa: S608 (a constant)
+        first=first,
+        last=last,
+        zone=zone,
+        currency=currency,
+    )
+
+
+async def missing_days(first: date, last: date, zone: str, currency: str) -> list[date]:
+    """The days from `first` to `last` that are not written down, the latest first."""
+    rows = await db.many(
+        db.Row,
+        """
+        SELECT CAST(moment AS date) AS on_date
+        FROM generate_series(CAST(CAST(:first AS date) AS timestamp), CAST(:last AS date), interval '1 day') AS moment
+        EXCEPT SELECT on_date FROM day_figures WHERE time_zone = :zone AND currency = :currency
+        ORDER BY on_date DESC
+        """,
+        first=first,
+        last=last,
+        zone=zone,
+        currency=currency,
+    )
+    return [row.on_date for row in rows]
+
+
+async def write_learner_count(first: date, last: date) -> None:
+    """Write down how many people learned on these days, unless it is. Only while no sum is being changed."""
+    await db.run(
+        """
+        INSERT INTO learner_counts (first_on, last_on, learners)
+        SELECT CAST(:first AS date), CAST(:last AS date), count(DISTINCT user_id) FROM learner_days
+        WHERE on_date BETWEEN :first AND :last
+          AND NOT EXISTS (SELECT 1 FROM learner_counts WHERE first_on = :first AND last_on = :last)
+        HAVING NOT EXISTS (SELECT 1 FROM learner_counts WHERE first_on = :first AND last_on = :last)
+        """,
+        first=first,
+        last=last,
+    )
+
+
+async def alone_with_figures() -> bool:
+    """Keep changes of figures out until the transaction ends; False when some are under way."""
+    # The number is that of migration 0012. Waiting for it would let the changes queue up behind us.
+    got: bool = await db.value("SELECT pg_try_advisory_xact_lock(5230115)")
+    return got
+
+
+async def forget_days(before: date | None) -> None:
+    """Forget the figures of days older than `before`, or of all."""
+    await db.run(
+        "DELETE FROM day_figures WHERE CAST(:before AS date) IS NULL OR on_date < CAST(:before AS date)", before=before
+    )
+
+
+async def forget_learner_counts(kept: Sequence[tuple[date, date]]) -> None:
+    """Forget the counts of all stretches but these."""
+    await db.run(
+        """
+        DELETE FROM learner_counts WHERE (first_on, last_on) NOT IN (
+            SELECT * FROM unnest(CAST(:firsts AS date[]), CAST(:lasts AS date[])))
+        """,
+        firsts=[first for first, _last in kept],
+        lasts=[last for _first, last in kept],
+    )
+
+
+# Each person once. Whoever learned last within the days counts without a look at the days themselves, which for days
+# that reach up to today is nearly everybody.
+_LEARNERS = """
+    coalesce((SELECT c.learners FROM learner_counts c WHERE c.first_on = {first} AND c.last_on = {last}),
+             CASE WHEN {last} >= (SELECT max(last_on) FROM learners)
+                  THEN (SELECT count(*) FROM learners WHERE last_on >= {first})
+                  ELSE (SELECT count(DISTINCT user_id) FROM learner_days WHERE on_date BETWEEN {first} AND {last})
+             END, 0)
+"""
 
 
 async def totals(
@@ -102,26 +199,36 @@ async def totals(
     """People who learned (each once), and how far a new school has come."""
     found = await db.one(
         Totals,
-        """
-        SELECT (SELECT count(DISTINCT user_id) FROM learner_days WHERE on_date BETWEEN :first AND :last) AS learners,
-               (SELECT count(DISTINCT user_id) FROM learner_days
-                WHERE on_date >= :before_first AND on_date < :first) AS learners_before,
-               (SELECT coalesce(array_agg(DISTINCT o.currency), '{}') FROM orders o
-                WHERE o.paid_at >= :start AND o.paid_at < :end AND o.currency <> :currency) AS other_currencies,
+        f"""
+        WITH RECURSIVE paid_in(currency) AS (
+            (SELECT currency FROM orders WHERE paid_at IS NOT NULL ORDER BY currency LIMIT 1)
+            UNION ALL
+            SELECT (SELECT o.currency FROM orders o WHERE o.paid_at IS NOT NULL AND o.currency > paid_in.currency
+                    ORDER BY o.currency LIMIT 1)
+            FROM paid_in WHERE paid_in.currency IS NOT NULL
+        )
+        -- Ranges have both ends: a plan for any value takes one with a single end for a third of the table.
+        SELECT {_LEARNERS.format(first="CAST(:first AS date)", last="CAST(:last AS date)")} AS learners,
+               {_LEARNERS.format(first="CAST(:before_first AS date)", last="CAST(:first AS date) - 1")} AS learners_before,
+               (SELECT coalesce(array_agg(p.currency ORDER BY p.currency), '{{}}') FROM paid_in p
+                WHERE p.currency <> :currency AND EXISTS (
+                    SELECT 1 FROM orders o
+                    WHERE o.currency = p.currency AND o.paid_at >= :start AND o.paid_at < :end)) AS other_currencies,
                (SELECT count(*) FROM users u WHERE u.email_verified_at IS NULL AND EXISTS (
                     SELECT 1 FROM orders o WHERE o.user_id = u.id AND o.paid_at < :day_ago)) AS unconfirmed_buyers,
-               (SELECT count(*) FROM mails WHERE created_at > :day_ago AND state = 'sent') AS mails_sent,
+               (SELECT count(*) FROM mails WHERE created_at BETWEEN :day_ago AND :now AND state = 'sent') AS mails_sent,
                (SELECT received_at FROM webhook_events ORDER BY received_at DESC, id DESC LIMIT 1) AS last_webhook_at,
                EXISTS (SELECT 1 FROM courses) AS has_course,
                EXISTS (SELECT 1 FROM prices WHERE replaced_at IS NULL) AS has_price,
                EXISTS (SELECT 1 FROM courses WHERE state = 'published') AS has_published,
                EXISTS (SELECT 1 FROM orders WHERE paid_at IS NOT NULL) AS has_sale
-        """,
+        """,  # noqa: S608 (a constant)
         before_first=before_first,
         first=first,
         last=last,
         start=start,
         end=end,
+        now=now,
         day_ago=now - timedelta(days=1),
         currency=currency,
     )
@@ -147,19 +254,23 @@ async def latest_orders(limit: int) -> list[Any]:
 
 
 async def found(text: str, *, orders: bool, people: bool, courses: bool, limit: int) -> list[Any]:
-    """Orders, people and courses that `text` may mean, best first; `kind, label, note, ref`."""
+    """Orders, people and courses that `text` may mean, best first; `kind, label, note, ref`.
+
+    The best of the first 500: a word of one letter begins half of all names.
+    """
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return await db.many(
         db.Row,
         """
         (SELECT 'order' AS kind, CAST(o.number AS text) AS label, o.email AS note, o.public_id AS ref
-         FROM orders o
-         WHERE :orders AND (o.number = :number OR lower(o.email) LIKE :begin)
-         ORDER BY o.created_at DESC, o.id DESC LIMIT :limit)
+         FROM (SELECT * FROM orders
+               WHERE :orders AND search_words(name || ' ' || email || ' ' || CAST(number AS text)) @@ CAST(:words AS tsquery)
+               LIMIT 500) o
+         ORDER BY o.number = :number DESC, o.created_at DESC, o.id DESC LIMIT :limit)
         UNION ALL
         (SELECT 'person', coalesce(nullif(u.name, ''), u.email), u.email, u.public_id
-         FROM users u
-         WHERE :people AND (u.name ILIKE :within OR u.email ILIKE :within)
+         FROM (SELECT * FROM users
+               WHERE :people AND search_words(name || ' ' || email) @@ CAST(:words AS tsquery) LIMIT 500) u
          ORDER BY lower(u.email) LIKE :begin DESC, lower(u.name) LIKE :begin DESC, lower(u.name), u.id LIMIT :limit)
         UNION ALL
         (SELECT 'course', c.title, c.state, c.public_id
@@ -173,5 +284,6 @@ async def found(text: str, *, orders: bool, people: bool, courses: bool, limit: 
         number=int(text.removeprefix("#")) if text.removeprefix("#").isdecimal() and len(text) < 16 else -1,
         begin=f"{escaped.lower()}%",
         within=f"%{escaped}%",
+        words=begin_words(text.removeprefix("#")),
         limit=limit,
     )

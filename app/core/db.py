@@ -59,12 +59,13 @@ _hold: ContextVar[Hold | None] = ContextVar("db_hold", default=None)
 
 @dataclass(slots=True)
 class QueryCount:
-    """How many statements were sent while `count_queries` was open, and which."""
+    """How many statements were sent while `count_queries` was open, which, and with what."""
 
     statements: list[str]
     # What was shown without a statement: hot copies by the name of their table, "?" for what went past this module.
     tables: set[str] = field(default_factory=set)
     outer: "QueryCount | None" = None
+    arguments: list[list[Any]] = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -269,10 +270,26 @@ async def value(sql: str, **binds: Any) -> Any:
 async def run(sql: str, **binds: Any) -> int:
     """Run a statement; the number of rows that it changed."""
     statement, arguments = bind(sql, binds)
-    _note(statement)
+    _note(statement, arguments)
     status: str = await _ask("execute", statement, arguments, is_read=False)
     tail = status.rsplit(" ", 1)[-1]
     return int(tail) if tail.isdigit() else 0
+
+
+async def run_in_batches(sql: str, *, batch: int = 5_000, **binds: Any) -> int:
+    """Run a statement that changes at most `:batch` rows until it finds fewer; how many rows it changed in all.
+
+    Each run commits by itself, so that clearing away a million rows locks few of them at a time, and one that is
+    killed has done its part. Not for use inside a transaction.
+    """
+    if in_transaction():
+        raise RuntimeError("batches inside one transaction would be none")
+    changed = batch
+    total = 0
+    while changed == batch:
+        changed = await run(sql, batch=batch, **binds)
+        total += changed
+    return total
 
 
 async def script(sql: str) -> None:
@@ -290,7 +307,7 @@ async def copy(table: str, columns: Sequence[str], records: Any) -> None:
 async def stream(into: type[T], sql: str, *, batch: int = 500, **binds: Any) -> AsyncIterator[T]:
     """Rows through a cursor, `batch` at a time: for exports of any length. Uses a connection of its own."""
     statement, arguments = bind(sql, binds)
-    _note(statement)
+    _note(statement, arguments)
     if _database is None:
         raise RuntimeError("the database is not connected")
     pool = _database._backend._pool
@@ -325,7 +342,7 @@ _READ = re.compile(r"\s*(SELECT|WITH)\b(?!.*\b(INSERT|UPDATE|DELETE|FOR UPDATE)\
 
 async def _fetch(sql: str, binds: dict[str, Any]) -> list[asyncpg.Record]:
     statement, arguments = bind(sql, binds)
-    _note(statement)
+    _note(statement, arguments)
     return list(await _ask("fetch", statement, arguments, is_read=_READ.match(sql) is not None))
 
 
@@ -367,12 +384,13 @@ def _unreadable() -> Invalid:
     return Invalid(_("This contains characters that cannot be stored."))
 
 
-def _note(statement: str) -> None:
+def _note(statement: str, arguments: list[Any]) -> None:
     kept, count = _hold.get(), _count.get()
     if kept is not None:
         kept.queries += 1
     while count is not None:
         count.statements.append(statement)
+        count.arguments.append(arguments)
         count = count.outer
 
 

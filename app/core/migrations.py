@@ -1,7 +1,8 @@
 """Numbered, forward-only migrations: `migrations/0001_name.sql`, each in one transaction under an advisory lock.
 
-A file whose first line is `-- no transaction` runs bare (for CREATE INDEX CONCURRENTLY). A merged file is
-never edited: its checksum is kept, and a changed one stops the boot.
+A file whose first line is `-- no transaction` runs bare, one statement after the other (for CREATE INDEX
+CONCURRENTLY); each must say IF NOT EXISTS, since a run that was killed begins again. An index that a killed run left
+half built is taken away first. A merged file is never edited: its checksum is kept, and a changed one stops the boot.
 """
 
 import hashlib
@@ -81,13 +82,33 @@ async def pending(folder: Path = FOLDER) -> list[str]:
 
 async def _run(migration: Migration) -> None:
     if migration.sql.startswith("-- no transaction"):
-        await db.script(migration.sql)
+        await _drop_half_built()
+        for statement in statements(migration.sql):
+            await db.script(statement)
         await _record(migration)
         return
     async with db.transaction():
         await db.script("SET LOCAL lock_timeout = '4s'")
         await db.script(migration.sql)
         await _record(migration)
+
+
+def statements(sql: str) -> list[str]:
+    """The statements of a file, each ended by a semicolon at the end of a line, without its comments."""
+    lines = [line for line in sql.splitlines() if line.strip() and not line.lstrip().startswith("--")]
+    return [part.strip() for part in "\n".join(lines).split(";\n") if part.strip(" \n;")]
+
+
+async def _drop_half_built() -> None:
+    rows = await db.many(
+        db.Row,
+        """
+        SELECT quote_ident(c.relname) AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE NOT i.indisvalid AND c.relnamespace = CAST(current_schema() AS regnamespace)
+        """,
+    )
+    for row in rows:
+        await db.script(f"DROP INDEX CONCURRENTLY IF EXISTS {row.name}")
 
 
 async def _record(migration: Migration) -> None:

@@ -295,10 +295,31 @@ async def forget_failed(function: JobFunction, argument: str, value: int) -> Non
 
 
 async def prune() -> None:
-    """Forget finished jobs after 7 days and failed ones after 30."""
-    await db.run(
-        "DELETE FROM pgqueuer_log WHERE created < now() - interval '30 days'"
-        " OR (status = 'successful' AND created < now() - interval '7 days')"
-        " OR (status IN ('queued', 'picked') AND created < now() - interval '7 days')"
+    """Forget the beginnings of jobs after a day, done jobs after 7 days and failed ones after 30.
+
+    The log has three rows a job, and only the last one is ever listed.
+    """
+    for states, days in (
+        ("'queued', 'picked'", 1),
+        ("'successful'", 7),
+        ("'exception', 'canceled', 'deleted', 'failed'", 30),
+    ):
+        await db.run_in_batches(
+            f"""
+            DELETE FROM pgqueuer_log WHERE id IN (
+                SELECT id FROM pgqueuer_log WHERE status IN ({states}) AND created < now() - interval '{days} days'
+                LIMIT :batch)
+            """  # noqa: S608 (constants)
+        )
+    await db.run_in_batches(
+        """
+        DELETE FROM pgqueuer WHERE id IN (
+            SELECT id FROM pgqueuer WHERE status = 'failed' AND updated < now() - interval '30 days' LIMIT :batch)
+        """
     )
-    await db.run("DELETE FROM pgqueuer WHERE status = 'failed' AND updated < now() - interval '30 days'")
+    await db.run_in_batches(
+        """
+        DELETE FROM pgqueuer_statistics WHERE id IN (
+            SELECT id FROM pgqueuer_statistics WHERE created < now() - interval '30 days' LIMIT :batch)
+        """
+    )

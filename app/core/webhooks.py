@@ -1,9 +1,13 @@
 """Inbound webhooks: stored once, answered at once, handled by a job, readable and replayable ever after."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from app.core import clock, db, queue
+
+# Providers deliver again for days, not months; until then a delivery can be read, replayed, and known as a double.
+KEPT = timedelta(days=90)
 
 _handlers: dict[str, queue.JobFunction] = {}
 
@@ -72,3 +76,15 @@ async def replay(webhook_id: int) -> bool:
         await queue.forget_failed(_handlers[provider], "webhook_id", webhook_id)
         await queue.enqueue(_handlers[provider], once=f"replay:{webhook_id}", webhook_id=webhook_id)
         return True
+
+
+async def prune() -> int:
+    """Forget deliveries that were dealt with and are old; how many. What failed, or waits, stays for a person."""
+    return await db.run_in_batches(
+        """
+        DELETE FROM webhook_events WHERE id IN (
+            SELECT id FROM webhook_events WHERE state IN ('handled', 'ignored') AND received_at < :before
+            ORDER BY received_at LIMIT :batch)
+        """,
+        before=clock.now() - KEPT,
+    )

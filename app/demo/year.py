@@ -1,6 +1,6 @@
 """Writing the demo school's year with COPY: members, orders, access, learning, part after part."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 
@@ -255,3 +255,48 @@ async def write_desk() -> None:
         FROM refunds r JOIN orders o ON o.id = r.order_id ORDER BY r.created_at
         """
     )
+
+
+async def rest_rollups(resting: bool) -> None:
+    """Let the triggers that keep sums rest until the transaction's end, or add up what they missed and wake them."""
+    if not resting:
+        await db.run(
+            """
+            INSERT INTO learners (user_id, last_on, days)
+            SELECT user_id, max(on_date), count(*) FROM learner_days GROUP BY user_id
+            """
+        )
+    verb = "DISABLE" if resting else "ENABLE"
+    for table, trigger in (
+        ("orders", "orders_day_of_insert"),
+        ("users", "users_day_of_insert"),
+        ("learner_days", "learner_days_changed"),
+    ):
+        await db.script(f"ALTER TABLE {table} {verb} TRIGGER {trigger}")
+
+
+async def drop_indexes(tables: Sequence[str]) -> list[str]:
+    """Take the indexes that no rule depends on from these tables until `make_indexes`; how to make them again.
+
+    Filling a table and sorting once is several times faster than finding each row's place in each index. The
+    transaction holds the tables for itself alone meanwhile, and a run that is killed has changed nothing.
+    """
+    rows = await db.many(
+        db.Row,
+        """
+        SELECT quote_ident(c.relname) AS name, pg_get_indexdef(i.indexrelid) AS made_by
+        FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE i.indrelid = ANY(CAST(CAST(:tables AS text[]) AS regclass[])) AND NOT i.indisunique
+        """,
+        tables=list(tables),
+    )
+    for row in rows:
+        await db.script(f"DROP INDEX {row.name}")
+    return [row.made_by for row in rows]
+
+
+async def make_indexes(made_by: Sequence[str]) -> None:
+    """Make the indexes that were dropped."""
+    await db.script("SET LOCAL maintenance_work_mem = '256MB'")
+    for definition in made_by:
+        await db.script(definition)

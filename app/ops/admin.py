@@ -5,7 +5,7 @@ import json
 from quart import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.core import clock
+from app.core import clock, queue
 from app.core.i18n import _
 from app.ops import backlog, previews, queries
 from app.ops.models import changes, without_secrets
@@ -30,7 +30,8 @@ async def list_jobs() -> Response:
 @requires("jobs.view")
 async def list_job_log() -> Response:
     """What was done, and what failed."""
-    return await tables.show(queries.JOB_LOG, "ops/job_log.html")
+    jobs = [Choice(name, name) for name in sorted(queue.registry)]
+    return await tables.show(queries.JOB_LOG, "ops/job_log.html", choices={"job": jobs})
 
 
 @admin.get("/jobs/schedules")

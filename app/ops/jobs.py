@@ -1,6 +1,6 @@
 """What operations do by the clock."""
 
-from app.core import queue
+from app.core import queue, webhooks
 from app.ops import alerts
 
 
@@ -9,6 +9,13 @@ from app.ops import alerts
 async def prune_queue() -> None:
     """Forget old jobs."""
     await queue.prune()
+
+
+@queue.every("47 3 * * *")
+@queue.job(attempts=2)
+async def prune_webhooks() -> None:
+    """Forget old deliveries that were dealt with."""
+    await webhooks.prune()
 
 
 @queue.every("*/15 * * * *")

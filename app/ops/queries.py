@@ -66,7 +66,7 @@ JOB_LOG = Listing(
         Column("created", lazy("When"), sort="l.created", descending_first=True),
     ],
     filters=[
-        Search("q", lazy("Name of a job"), ["l.entrypoint"]),
+        Select("job", lazy("Any job"), "l.entrypoint"),
         Select(
             "state",
             lazy("Any end"),
@@ -98,7 +98,7 @@ MAILS = Listing(
         Column("sent", lazy("Sent"), priority="wide"),
     ],
     filters=[
-        Search("q", lazy("Address or subject"), ["m.recipient", "coalesce(m.subject, '')", "m.template"]),
+        Search("q", lazy("Address or subject"), words="m.recipient || ' ' || coalesce(m.subject, '')"),
         Select(
             "state",
             lazy("Any state"),
@@ -148,7 +148,7 @@ WEBHOOKS = Listing(
         Column("received", lazy("Received"), sort="w.received_at", descending_first=True),
     ],
     filters=[
-        Search("q", lazy("Kind or id of an event"), ["w.type", "w.event_id", "coalesce(w.error, '')"]),
+        Search("q", lazy("Kind or id of an event"), words="w.type || ' ' || w.event_id"),
         Select(
             "state",
             lazy("Any state"),
@@ -188,9 +188,10 @@ AUDIT = Listing(
         Search(
             "q",
             lazy("Id or words"),
-            ["l.subject_id", "l.subject_type", "l.summary", "l.action", "coalesce(u.email, '')"],
+            words="l.subject_id || ' ' || l.subject_type || ' ' || l.action || ' ' || l.summary",
+            words_of="audit_log l",
         ),
-        Select("actor", lazy("Anyone"), "u.public_id"),
+        Select("actor", lazy("Anyone"), where="l.actor_id = (SELECT x.id FROM users x WHERE x.public_id = :value)"),
         Select("action", lazy("Any act"), "l.action"),
         Select("subject", lazy("Any kind of thing"), "l.subject_type"),
         Dates("at", lazy("When"), "l.created_at"),

@@ -1,9 +1,12 @@
 import json
+from typing import Any
+
+import pytest
 
 from app import Lectern
 from app.config import Config
 from app.core import db
-from app.demo import seed
+from app.demo import seed, year
 
 
 async def test_the_demo_school_is_written_once_and_adds_up(app: Lectern, config: Config) -> None:
@@ -58,3 +61,68 @@ async def test_a_seed_that_was_killed_half_way_begins_again(app: Lectern, config
     await db.run("INSERT INTO topics (slug, name) VALUES ('risk', 'Risk')")
     assert await seed.run(config, members=5)
     assert await db.value("SELECT count(*) FROM topics WHERE slug = 'risk'") == 1
+
+
+async def _indexes() -> set[str]:
+    rows = await db.many(db.Row, "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'")
+    return {row.indexdef for row in rows}
+
+
+async def test_a_large_school_comes_in_parts_and_leaves_every_index_and_sum(
+    app: Lectern, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, said = await _indexes(), []
+    monkeypatch.setattr(seed, "_SMALL", 0)
+    monkeypatch.setattr(seed, "_PART", 25)
+    assert await seed.run(config, members=60, say=said.append)
+    assert said == ["25 of 60 members", "50 of 60 members", "60 of 60 members", "making indexes"]
+    assert await _indexes() == before
+    wrong = await db.value(
+        """
+        SELECT count(*) FROM (SELECT user_id, max(on_date) AS last_on, count(*) AS days FROM learner_days GROUP BY 1) d
+        FULL JOIN learners l USING (user_id) WHERE (l.last_on, l.days) IS DISTINCT FROM (d.last_on, d.days)
+        """
+    )
+    assert wrong == 0
+    resting = await db.value("SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'D'")
+    assert resting == 0
+    unmailed = await db.value(
+        """
+        SELECT count(*) FROM orders o WHERE paid_at IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM mails m WHERE m.fact = 'order:' || o.id || ':confirmation' AND m.state = 'sent')
+        """
+    )
+    assert unmailed == 0
+    unwritten = await db.value(
+        """
+        SELECT count(*) FROM enrolments n WHERE NOT EXISTS (
+            SELECT 1 FROM entitlements e JOIN products p ON p.id = e.product_id
+            WHERE e.user_id = n.user_id AND p.course_id = n.course_id)
+           OR n.completed_count <> (SELECT count(*) FROM lesson_progress l WHERE l.user_id = n.user_id
+                                    AND l.course_id = n.course_id AND l.completed_at IS NOT NULL)
+        """
+    )
+    assert unwritten == 0
+
+
+async def test_a_seed_that_is_cut_off_between_parts_leaves_no_member_and_every_index(
+    app: Lectern, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, write, parts = await _indexes(), year.write, 0
+
+    async def cut_off(*arguments: Any) -> None:
+        nonlocal parts
+        parts += 1
+        if parts == 2:
+            raise KeyboardInterrupt
+        await write(*arguments)
+
+    monkeypatch.setattr(seed, "_SMALL", 0)
+    monkeypatch.setattr(seed, "_PART", 25)
+    monkeypatch.setattr(year, "write", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        await seed.run(config, members=60)
+    assert await db.value("SELECT count(*) FROM users WHERE role = 'member'") == 0
+    assert await _indexes() == before
+    monkeypatch.setattr(year, "write", write)
+    assert await seed.run(config, members=60)

@@ -9,16 +9,12 @@ from app.web.tables import Choice, Column, Dates, Empty, Listing, Search, Select
 ORDERS = Listing(
     name="orders",
     select="""
-        o.number, o.created_at AS placed, o.name, o.email, coalesce(nullif(o.name, ''), o.email) AS customer, t.titles AS what,
+        o.number, o.created_at AS placed, o.name, o.email, coalesce(nullif(o.name, ''), o.email) AS customer,
+        (SELECT coalesce(string_agg(i.title, ', ' ORDER BY i.id), '') FROM order_items i WHERE i.order_id = o.id) AS what,
         o.state, o.flag, o.payment_method AS method, o.total_minor AS total, o.refunded_minor, o.tax_minor, o.currency,
         o.paid_at, o.stripe_payment_intent_id AS payment_id, '/admin/orders/' || o.public_id AS url
     """,
-    source="""
-        orders o CROSS JOIN LATERAL (
-            SELECT coalesce(string_agg(i.title, ', ' ORDER BY i.id), '') AS titles FROM order_items i
-            WHERE i.order_id = o.id
-        ) t
-    """,
+    source="orders o",
     key="o.id",
     columns=[
         Column("number", _l("Order"), sort="o.number", descending_first=True),
@@ -30,7 +26,7 @@ ORDERS = Listing(
         Column("total", _l("Total"), sort="o.total_minor", align="end", descending_first=True),
     ],
     filters=[
-        Search("q", _l("Name, email, number or course"), ["o.name", "o.email", "CAST(o.number AS text)", "t.titles"]),
+        Search("q", _l("Name, email or number"), words="o.name || ' ' || o.email || ' ' || CAST(o.number AS text)"),
         Select(
             "state",
             _l("Any state"),

@@ -13,7 +13,7 @@
             Column("state", lazy("State")),
         ],
         filters=[
-            Search("q", lazy("Email or number"), ["o.email", "CAST(o.number AS text)"]),
+            Search("q", lazy("Email or number"), words="o.email || ' ' || CAST(o.number AS text)"),  # has an index
             Select("state", lazy("Any state"), "o.state", [Choice("paid", lazy("Paid")), Choice("failed", lazy("Failed"))]),
             Dates("placed", lazy("Placed"), "o.created_at"),
             Toggle("free", lazy("Free of charge"), "o.total_minor = 0"),
@@ -52,7 +52,7 @@ from app.web.tables.declaration import (
 )
 from app.web.tables.drawing import Table, draw
 from app.web.tables.export import amount, export
-from app.web.tables.query import State, read, statement
+from app.web.tables.query import State, begin_words, read, statement
 
 __all__ = [
     "AnyFilter",
@@ -66,6 +66,7 @@ __all__ = [
     "Table",
     "Toggle",
     "amount",
+    "begin_words",
     "export",
     "load",
     "show",

@@ -27,11 +27,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Free text: every word must occur in one of the expressions (text)."""
+    """Free text. With `words`, an SQL text that has an index on `search_words(…)` of exactly it, every word that is
+    typed must begin a word of that text: fast in any number of rows. `words_of` is the table of these words, with its
+    alias, when it is not the list's only one, and `words_key` its column that equals the list's key. With
+    `expressions`, for short lists only, every word must occur somewhere in one of them.
+    """
 
     name: str
     label: Text
-    expressions: Sequence[str]
+    expressions: Sequence[str] = ()
+    words: str = ""
+    words_of: str = ""
+    words_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +52,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """One of some values. `label` is the option for "any". Choices known only at run time: `show(choices={name: …})`."""
+    """One of some values. `label` is the option for "any". Choices known only at run time: `show(choices={name: …})`.
+
+    `where` replaces the comparison with `expression`: a condition on the chosen `:value`.
+    """
 
     name: str
     label: Text
     expression: str = ""
     choices: Sequence[Choice] = ()
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from app.web.tables.declaration import (
     names,
 )
 
-COUNT_LIMIT = 10_000
+# Counting on costs more than the page itself, and nobody reads the difference.
+COUNT_LIMIT = 2_000
 _LONGEST = 200
 
 
@@ -97,16 +98,40 @@ def statement(
     if state.cursor is not None:
         place, place_binds = _place(listing, state, state.cursor)
         binds |= place_binds
+        place = f" AND {place}"
+    search = next((i for i in listing.filters if isinstance(i, Search) and i.words and i.name in state.values), None)
+    if search is None:
+        return _page(listing, state, filtered, place, order, limit), binds
+    # With an order and a limit the planner likes to walk along the order until enough rows match, which for a rare word
+    # is all of them. So what the index finds decides: few rows are taken from it, many are met soon on the walk.
+    few = [f"{listing.key} IN (SELECT id FROM matched)" if c == _matches(search) else c for c in conditions]  # noqa: S608
+    taken = f"(SELECT count(*) FROM matched) <= {COUNT_LIMIT} AND {' AND '.join(few)}"  # noqa: S608
+    walked = f"(SELECT count(*) FROM matched) > {COUNT_LIMIT} AND {filtered}"  # noqa: S608
     sql = f"""
+        WITH matched AS MATERIALIZED (
+            SELECT {search.words_key or listing.key} AS id FROM {search.words_of or listing.source}
+            WHERE {_matches(search)} LIMIT {COUNT_LIMIT + 1})
+        ({_page(listing, state, taken, place, order, limit)})
+        UNION ALL
+        ({_page(listing, state, walked, place, order, limit)})
+    """  # noqa: S608
+    return sql, binds
+
+
+def _matches(search: Search) -> str:
+    return f"search_words({search.words}) @@ CAST(:filter_{search.name} AS tsquery)"
+
+
+def _page(listing: Listing, state: State, filtered: str, place: str, order: str, limit: int) -> str:
+    return f"""
         SELECT {listing.select}, {state.sort.sort} AS list_value, {listing.key} AS list_key,
                (SELECT count(*) FROM (SELECT 1 FROM {listing.source} WHERE {filtered}
                                       LIMIT {COUNT_LIMIT + 1}) AS counted) AS list_total
         FROM {listing.source}
-        WHERE {filtered}{f" AND {place}" if place else ""}
+        WHERE {filtered}{place}
         ORDER BY {order}
         LIMIT {int(limit)}
     """  # noqa: S608
-    return sql, binds
 
 
 def _conditions(
@@ -126,15 +151,21 @@ def _conditions(
             if text is None:
                 continue
             bind = f"filter_{name}"
-            if isinstance(item, Search):
+            if isinstance(item, Search) and item.words:
+                found.append(_matches(item))
+                binds[bind] = begin_words(text)
+            elif isinstance(item, Search):
                 for n, word in enumerate(text.split()[:6]):
                     found.append("(" + " OR ".join(f"{e} ILIKE :{bind}_{n}" for e in item.expressions) + ")")
                     binds[f"{bind}_{n}"] = f"%{_unwild(word)}%"
             elif isinstance(item, Select):
                 choice = next(choice for choice in choices_of(item, choices) if choice.value == text)
-                found.append(f"({choice.where})" if choice.where else f"{item.expression} = :{bind}")
-                if not choice.where:
-                    binds[bind] = text
+                if choice.where:
+                    found.append(f"({choice.where})")
+                    continue
+                compare = item.where.replace(":value", f":{bind}") if item.where else f"{item.expression} = :{bind}"
+                found.append(compare)
+                binds[bind] = text
             elif isinstance(item, Toggle):
                 found.append(f"({item.where})")
             elif name == item.from_name:
@@ -151,6 +182,12 @@ def _between(item: Dates, state: State) -> dict[str, Any]:
     if not first and not last:
         return {}
     return {"first": date.fromisoformat(first or "1970-01-01"), "last": date.fromisoformat(last or "2200-12-31")}
+
+
+def begin_words(text: str) -> str:
+    """A tsquery for `search_words(…)`: every word of `text` must begin one of the row's."""
+    words = text.lower().split()[:6]
+    return " & ".join("'" + word[:_LONGEST].replace("\\", "\\\\").replace("'", "''") + "':*" for word in words)
 
 
 def _unwild(word: str) -> str:

@@ -1,0 +1,59 @@
+"""What grows without end is cleared away, a few rows at a time, and nothing that somebody may still need."""
+
+from datetime import timedelta
+
+import pytest
+
+from app import Lectern
+from app.core import clock, db, queue, webhooks
+from app.ops.jobs import prune_queue, prune_webhooks
+from tests.office import a_delivery
+
+
+async def test_old_deliveries_go_when_they_were_dealt_with(app: Lectern) -> None:
+    for number, (state, days) in enumerate(
+        [("handled", 91), ("ignored", 200), ("failed", 400), ("received", 400), ("handled", 89)]
+    ):
+        webhook_id = await a_delivery(state, f"evt_{number}")
+        at = clock.now() - timedelta(days=days)
+        await db.run("UPDATE webhook_events SET received_at = :at WHERE id = :id", at=at, id=webhook_id)
+    await prune_webhooks()
+    kept = await db.many(db.Row, "SELECT event_id FROM webhook_events ORDER BY event_id")
+    assert [row.event_id for row in kept] == ["evt_2", "evt_3", "evt_4"]
+
+
+async def test_the_log_of_jobs_forgets_beginnings_first_and_failures_last(app: Lectern) -> None:
+    for state, days in [
+        ("queued", 2), ("picked", 2), ("queued", 0), ("successful", 8), ("successful", 6), ("exception", 29), ("failed", 31),
+    ]:  # fmt: skip
+        await db.run(
+            """
+            INSERT INTO pgqueuer_log (created, job_id, status, priority, entrypoint)
+            VALUES (now() - make_interval(days => :days), 1, CAST(CAST(:state AS text) AS pgqueuer_status), 0, 'x')
+            """,
+            days=days,
+            state=state,
+        )
+    await prune_queue()
+    kept = await db.many(db.Row, "SELECT CAST(status AS text) AS state FROM pgqueuer_log ORDER BY 1")
+    assert [row.state for row in kept] == ["exception", "queued", "successful"]
+
+
+async def test_rows_go_in_batches_until_none_is_left(app: Lectern) -> None:
+    for number in range(7):
+        webhook_id = await a_delivery("handled", f"evt_{number}")
+        await db.run("UPDATE webhook_events SET received_at = now() - interval '1 year' WHERE id = :id", id=webhook_id)
+    sql = "DELETE FROM webhook_events WHERE id IN (SELECT id FROM webhook_events LIMIT :batch)"
+    with db.count_queries() as count:
+        assert await db.run_in_batches(sql, batch=3) == 7
+    assert count.total == 3
+    with pytest.raises(RuntimeError, match="batches"):
+        async with db.transaction():
+            await db.run_in_batches(sql)
+
+
+async def test_a_delivery_within_the_time_is_still_known_as_a_double(app: Lectern) -> None:
+    await a_delivery("handled", "evt_9")
+    assert await webhooks.prune() == 0
+    assert not await webhooks.store("stripe", "evt_9", "x", {})
+    assert await queue.drain() == 0
