@@ -178,6 +178,7 @@ async def _acquired(database: databases.Database) -> Connection:
         try:
             async with asyncio.timeout_at(until):
                 await connection.__aenter__()
+            reach.note_back()
             return connection
         except TimeoutError as error:
             pool = database._backend._pool

@@ -24,7 +24,7 @@ PATIENCE = 4.0
 SILENCE = 2.0
 PROBE = 1.5
 # After the server was found away, nobody waits for it until so much later.
-PAUSE = 1.0
+PAUSE = 0.5
 RETRY_AFTER = 5
 
 _LOST = (
@@ -95,6 +95,12 @@ def end(connection: Any) -> None:
     """Break a connection off at this side, without waiting for the other."""
     with contextlib.suppress(asyncpg.InterfaceError):  # the pool was quicker
         connection.terminate()
+
+
+def note_back() -> None:
+    """The server answered."""
+    global _away_until
+    _away_until = 0.0
 
 
 class Watch:

@@ -115,7 +115,7 @@ async def postgres(stack: Stack, figures: Figures, full: bool) -> None:
             told = Told()
             crowd = Crowd(stack, told, random.Random(17))
             crowd.start(buyers=2, learners=2, refunds=False)
-            async with signed_in(stack, 0) as client, Load(client, pages, 50) as load:
+            async with signed_in(stack, 0) as client, Load(client, pages, 50 if full else 20) as load:
                 await asyncio.sleep(1.5)
                 began = time.monotonic()
                 await asyncio.to_thread(stack.restart_postgres, sign)
