@@ -1,4 +1,4 @@
-"""The command line: `python -m app web|worker|migrate|seed|owner|doctor`."""
+"""The command line: `python -m app web|worker|migrate|seed|figures|owner|doctor`."""
 
 import argparse
 import asyncio
@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     seed = commands.add_parser("seed", help="fill an empty database with the demo school")
     seed.add_argument("--members", type=int, default=200, help="how many members (orders and progress in proportion)")
     seed.set_defaults(run=run_seed)
+    commands.add_parser("figures", help="add up the dashboard's figures anew").set_defaults(run=run_figures)
     owner = commands.add_parser("owner", help="make somebody an owner and mail them the link to set a password")
     owner.add_argument("email")
     owner.set_defaults(run=run_owner)
@@ -105,6 +106,17 @@ def run_seed(config: Config, options: argparse.Namespace) -> None:
                 print("The database has members already; nothing was changed.")
 
     asyncio.run(fill())
+
+
+def run_figures(config: Config, options: argparse.Namespace) -> None:
+    """Forget the figures that are written down, and add them up from the rows."""
+    from app.admin import figures
+
+    async def rebuild() -> None:
+        async with _application(config):
+            print(f"{await figures.rebuild()} days are added up")
+
+    asyncio.run(rebuild())
 
 
 def run_owner(config: Config, options: argparse.Namespace) -> int:

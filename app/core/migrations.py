@@ -96,7 +96,7 @@ async def _run(migration: Migration) -> None:
 def statements(sql: str) -> list[str]:
     """The statements of a file, each ended by a semicolon at the end of a line, without its comments."""
     lines = [line for line in sql.splitlines() if line.strip() and not line.lstrip().startswith("--")]
-    return [part.strip() for part in "\n".join(lines).split(";\n") if part.strip(" \n;")]
+    return [found for part in "\n".join(lines).split(";\n") if (found := part.strip(" \n;"))]
 
 
 async def _drop_half_built() -> None:

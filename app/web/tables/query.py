@@ -25,7 +25,7 @@ from app.web.tables.declaration import (
 )
 
 # Counting on costs more than the page itself, and nobody reads the difference.
-COUNT_LIMIT = 2_000
+COUNT_LIMIT = 1_000
 _LONGEST = 200
 
 
