@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -71,7 +72,7 @@ def run_worker(config: Config, options: argparse.Namespace) -> None:
     from app.core import worker
 
     async def work() -> None:
-        async with _application(config):
+        async with _application(config, patience=_WORKER_PATIENCE):
             await worker.run(config.database_url_unpooled.reveal(), concurrency=config.worker_concurrency)
 
     asyncio.run(work())
@@ -154,25 +155,36 @@ class CannotStart(Exception):
     """A process cannot do its work; the message is one sentence that says what to set."""
 
 
+# Seconds. A worker that is started again while its database restarts waits for it.
+_WORKER_PATIENCE = 60.0
+
+
 @asynccontextmanager
-async def _application(config: Config) -> AsyncIterator[None]:
+async def _application(config: Config, *, patience: float = 0.0) -> AsyncIterator[None]:
     """The whole product, connected, as the surroundings of a command."""
     from app import create_app
 
     app = create_app(config)
-    async with _connections(config), app.app_context():
+    async with _connections(config, patience=patience), app.app_context():
         yield
 
 
 @asynccontextmanager
-async def _connections(config: Config, *, unpooled: bool = False) -> AsyncIterator[None]:
-    """The connections of a process. Raises CannotStart when the database does not answer."""
+async def _connections(config: Config, *, unpooled: bool = False, patience: float = 0.0) -> AsyncIterator[None]:
+    """The connections of a process. Raises CannotStart when the database does not answer within `patience` seconds."""
     from app import start, stop
+    from app.core.reach import NOT_THERE
 
-    try:
-        await start(config, unpooled=unpooled)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise _no_database(error) from error
+    until = time.monotonic() + patience
+    while True:
+        try:
+            await start(config, unpooled=unpooled)
+            break
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if not isinstance(error, NOT_THERE) or time.monotonic() > until:
+                raise _no_database(error) from error
+            print("Waiting for the database …", file=sys.stderr)
+        await asyncio.sleep(1)
     try:
         yield
     finally:
