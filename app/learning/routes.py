@@ -123,6 +123,7 @@ async def update_position(course_slug: str, lesson_slug: str) -> Response:
     """Keep the second the film is at; sent by the player, answered with nothing."""
     typed = (await request.form).get("position", "")
     if not typed.isdecimal() or len(typed) > 6:
+        await _entered(course_slug, lesson_slug)  # a closed course says nothing else
         raise Invalid(_("That is not a place in the film."), field="position")
     if not await progress.save_position(signed_in_user().id, course_slug, lesson_slug, int(typed)):
         await _entered(course_slug, lesson_slug)  # says why not
