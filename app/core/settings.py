@@ -51,21 +51,27 @@ _copy: School | None = None
 _copy_version: int | None = None
 # Rises whenever the copy is dropped, so that what was read before is not kept after.
 _drops = 0
+# A process that hears of changes as they are committed (app.core.changes) need not ask Redis at each request.
+_is_told = False
 
 
 async def school() -> School:
-    """The current settings. Costs a request one Redis read, or one query while Redis is away or after a change.
+    """The current settings, from a copy that this process is told to drop.
 
-    While the database is away too, the last known ones serve.
+    A process that is not told asks Redis for their version once a request; a query follows after a change and while
+    Redis is away. While the database is away too, the last known ones serve.
     """
     db.note_table("settings")
     known = db.known()
     if "school" in known:
         return known["school"]  # type: ignore[no-any-return]
-    version = await cache.version("school")
-    found = _copy if version is not None and version == _copy_version else None
-    if found is None:
-        found = await _read(version)
+    if _is_told and _copy is not None and _copy_version is not None:
+        found = _copy
+    else:
+        version = await cache.version("school")
+        found = (
+            _copy if _copy is not None and version is not None and version == _copy_version else await _read(version)
+        )
     known["school"] = found
     return found
 
@@ -83,7 +89,8 @@ async def _read(version: int | None) -> School:
     names = {one.name for one in fields(School)}
     found = School(**{name: value for name, value in stored.items() if name in names})
     if drops == _drops:
-        _copy, _copy_version = found, version
+        # Redis counts from 1: 0 stands for "as long as nobody says otherwise".
+        _copy, _copy_version = found, 0 if version is None and _is_told else version
     return found
 
 
@@ -92,6 +99,13 @@ def drop_copy() -> None:
     global _copy_version, _drops
     _copy_version = None
     _drops += 1
+
+
+def follow(*, is_told: bool) -> None:
+    """Say whether this process hears of changes from now on; either way the row is read again."""
+    global _is_told
+    _is_told = is_told
+    drop_copy()
 
 
 async def save_school(**changes: Any) -> School:

@@ -341,12 +341,13 @@ class PageCache:
 
     def _begin(self, relations: Relations) -> None:
         self._relations = relations
-        settings.drop_copy()
+        settings.follow(is_told=True)
         self._moment += 1
         self._hears_since = self._moment
 
     def _end(self) -> None:
         self._hears_since = None
+        settings.follow(is_told=False)
         self.forget_all()
 
     def _wanted(self, path: str, query: bytes) -> Wanted | None:
