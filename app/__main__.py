@@ -155,8 +155,8 @@ class CannotStart(Exception):
     """A process cannot do its work; the message is one sentence that says what to set."""
 
 
-# Seconds. A worker that is started again while its database restarts waits for it.
-_WORKER_PATIENCE = 60.0
+# Seconds. A worker that is started again while its database restarts waits for it; longer, and its supervisor does.
+_WORKER_PATIENCE = 8.0
 
 
 @asynccontextmanager
@@ -183,7 +183,6 @@ async def _connections(config: Config, *, unpooled: bool = False, patience: floa
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if not isinstance(error, NOT_THERE) or time.monotonic() > until:
                 raise _no_database(error) from error
-            print("Waiting for the database …", file=sys.stderr)
         await asyncio.sleep(1)
     try:
         yield
