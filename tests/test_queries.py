@@ -40,6 +40,8 @@ TABLE = """
 /password/sent                                             0  1  1
 /register                                                  0  -  -
 /register/sent                                             0  1  1
+/robots.txt                                                0  1  1
+/sitemap.xml                                               2  3  3
 /teachers/<slug>                                           1  2  2
 /verify/<token>                                            1  2  2
 

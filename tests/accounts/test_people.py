@@ -24,7 +24,12 @@ async def fresh(person: Person) -> User:
 async def signed_in(person: Person) -> SignedIn:
     """The person as a request has loaded them."""
     token_hash = await db.value("SELECT token_hash FROM sessions WHERE user_id = :id", id=person.id)
-    found = await queries.session_by_token(token_hash, clock.now(), clock.now() - timedelta(days=1))
+    found = await queries.session_by_token(
+        token_hash,
+        clock.now(),
+        seen_after=clock.now() - timedelta(days=1),
+        staff_seen_after=clock.now() - timedelta(days=1),
+    )
     assert found is not None
     return found
 

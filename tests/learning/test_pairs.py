@@ -137,7 +137,9 @@ async def test_without_the_lock_a_finished_lesson_would_not_be_counted(
 
     async def counted(*arguments: Any) -> Any:
         await gate.wait()
-        return await count(*arguments)
+        found = await count(*arguments)
+        await asyncio.sleep(0.2)  # the other begins to count before this one commits
+        return found
 
     monkeypatch.setattr(queries, "note_visit", visited)
     monkeypatch.setattr(queries, "lock_enrolment", unlocked)

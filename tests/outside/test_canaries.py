@@ -9,7 +9,7 @@ import pytest
 
 from app import Lectern
 from app.accounts import hashing, queries
-from app.core import clock, db, limits, mail, tokens
+from app.core import clock, db, limits, mail
 from app.core.log import scrubbed
 from app.core.queue import enqueue
 from tests import everywhere
