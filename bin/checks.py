@@ -53,7 +53,7 @@ STEPS = (
     Step("lint", "templates", module("djlint", "templates", "app/sandbox", "--lint", "--quiet")),
     Step("lint", "catalogue", lambda extra: [sys.executable, str(ROOT / "bin" / "catalogue.py"), "--check"]),
     Step("unit", "tests", pytest("tests", "--ignore=tests/bare", "--durations=5", split=True)),
-    Step("e2e", "browser journeys", pytest("e2e", "--durations=5")),
+    Step("e2e", "browser journeys", pytest("e2e", "--durations=5", split=True)),
     Step("faults", "faults", module("tests.faults.run", "--short", "--seed", "11")),
     Step("bare", "bare start", pytest("tests/bare", "-s")),
 )

@@ -20,6 +20,8 @@ _NO_PAGES = (
     "/health/",
     "/time",
     "/theme.css",
+    "/robots.txt",
+    "/sitemap.xml",
     "/plates/",
     "/account/corner",
     "/cart/count",

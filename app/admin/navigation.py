@@ -71,18 +71,18 @@ def waiting() -> Waiting:
     return found
 
 
-def links() -> list[Link]:
+def links() -> tuple[Link, ...]:
     """The entries that exist and that this person may open."""
     person = user()
     if person is None:
-        return []
+        return ()
     found = []
     for entry in ENTRIES:
         if person.can(entry.capability) and entry.endpoint in current_app.view_functions:
             url = path_for(entry.endpoint)
             count = sum(getattr(waiting(), name) for name in entry.counts)
             found.append(Link(str(entry.group), str(entry.label), entry.icon, url, _is_current(url), count))
-    return found
+    return tuple(found)
 
 
 def _context() -> Mapping[str, Any]:

@@ -19,6 +19,10 @@ import structlog
 log = structlog.get_logger()
 
 CHANNEL = "changes"
+# Where a listener asks all listeners whether they have heard what it has.
+ASKING = "changes_asked"
+# How the connections of listeners are called in pg_stat_activity.
+_NAME = "lectern changes"
 _BEAT = 1.0
 _PATIENCE = 2.0
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -66,6 +70,11 @@ _ANNOUNCED = """
     WHERE p.proname = 'announce_change' AND t.tgenabled IN ('O', 'A')
 """
 
+_ASK = """
+    SELECT (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $3)
+    FROM (SELECT pg_notify($1, $2)) asked
+"""
+
 
 class Listener:
     """Hears changes on a connection of its own and makes a new one when it breaks.
@@ -90,6 +99,8 @@ class Listener:
         # Announcements come in the order of commits, on all channels: who hears himself has heard all before.
         self._echo_channel = f"changes_{secrets.token_hex(6)}"
         self._echoes: dict[str, asyncio.Event] = {}
+        self._answers: dict[str, asyncio.Queue[None]] = {}
+        self._answering: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count()
         self.is_live = False
 
@@ -124,6 +135,27 @@ class Listener:
             del self._echoes[number]
         return True
 
+    async def heard_everywhere(self, within: float) -> None:
+        """Wait until every process has heard what was committed before now, for `within` seconds at most.
+
+        Each listener answers a question that it hears after the changes; how many there are, the server knows.
+        """
+        connection = self._connection
+        if connection is None:
+            return
+        number = next(self._numbers)
+        answers = self._answers[str(number)] = asyncio.Queue()
+        try:
+            async with asyncio.timeout(within):
+                async with self._turn:
+                    listeners = await connection.fetchval(_ASK, ASKING, f"{self._echo_channel} {number}", _NAME)
+                for _listener in range(listeners):
+                    await answers.get()
+        except _GONE:
+            log.info("a process did not say that it heard of a change")
+        finally:
+            del self._answers[str(number)]
+
     async def _listen_for_ever(self) -> None:
         failures = 0
         while True:
@@ -148,9 +180,11 @@ class Listener:
             connection.add_termination_listener(lose)
             await connection.add_listener(CHANNEL, self._hear)
             await connection.add_listener(self._echo_channel, self._hear_echo)
+            await connection.add_listener(ASKING, self._hear_question)
             names = frozenset(row["name"] for row in await connection.fetch(_RELATIONS))
             announced = frozenset(row["name"] for row in await connection.fetch(_ANNOUNCED))
             self._connection = connection
+            await connection.execute("SELECT set_config('application_name', $1, false)", _NAME)
             if not await self.heard_all(_PATIENCE):
                 raise TimeoutError("a pooler stands between: set DATABASE_URL_UNPOOLED")
             if gone.is_set():
@@ -180,6 +214,20 @@ class Listener:
             self._changed(str(payload))
 
     def _hear_echo(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        echo = self._echoes.get(str(payload))
+        echo, answers = self._echoes.get(str(payload)), self._answers.get(str(payload))
         if echo is not None:
             echo.set()
+        elif answers is not None:
+            answers.put_nowait(None)
+
+    def _hear_question(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        task = asyncio.create_task(self._answer(*str(payload).split(" ", 1)))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _answer(self, channel: str, number: str) -> None:
+        connection = self._connection
+        with contextlib.suppress(*_GONE):
+            if connection is not None:
+                async with self._turn:
+                    await connection.execute("SELECT pg_notify($1, $2)", channel, number)

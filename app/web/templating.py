@@ -3,6 +3,7 @@
 Rendering is most of a page's time. The figures are microseconds on the machine of docs/performance.md, Jinja's own first.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from types import FunctionType, MethodType
 from typing import Any
@@ -47,12 +48,49 @@ _MISSING = (missing,) * 50
 _EVAL_CONTEXT = jinja2.pass_eval_context(lambda: None).jinja_pass_arg  # type: ignore[attr-defined]
 
 
+class KeptMacro:
+    """A macro whose markup follows from its arguments, the school and the language alone: each is drawn once.
+
+    `surroundings` gives what else it depends on; the markup is forgotten when that is another object.
+    """
+
+    __slots__ = ("_drawn", "_macro", "_surroundings", "_within")
+    _MOST = 2000
+
+    def __init__(self, macro: Macro, surroundings: Callable[[], object]) -> None:
+        self._macro = macro
+        self._surroundings = surroundings
+        self._within: tuple[object, str] = (None, "")
+        self._drawn: dict[Any, str] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> str:
+        school, language = self._surroundings(), i18n.locale()
+        if self._within[0] is not school or self._within[1] != language:
+            self._within = (school, language)
+            self._drawn = {}
+        # Equal is not alike: 1 == True, and markup equals the text that has yet to be escaped.
+        key = (args, *map(type, args), *kwargs, *kwargs.values(), *map(type, kwargs.values()))
+        try:
+            found = self._drawn.get(key)
+        except TypeError:  # a list or mapping among the arguments
+            return self._macro(*args, **kwargs)
+        if found is None:
+            if len(self._drawn) >= self._MOST:
+                self._drawn.clear()
+            found = self._drawn[key] = self._macro(*args, **kwargs)
+        return found
+
+
 class QuickContext(Context):
     """Calls macros (3.7 → 1.3) and functions (1.5 → 0.4) without asking first what else they might be."""
 
     def call(self, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call what a template calls."""
         kind = type(obj)
+        if kind is KeptMacro and self.eval_ctx.autoescape:
+            kwargs.pop("_loop_vars", None)
+            kwargs.pop("_block_vars", None)
+            return obj(*args, **kwargs)
         if kind is Macro:
             kwargs.pop("_loop_vars", None)
             kwargs.pop("_block_vars", None)

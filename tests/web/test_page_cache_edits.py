@@ -216,7 +216,6 @@ async def test_what_the_office_changes_is_shown_at_once_in_every_process(
         assert now == await all_drawn(kept), name
         if now == before:
             idle.append(name)
-        assert await other.listener.heard_all(2)
         assert await all_shown(other._app) == now, name
     # The first price is of a draft; any other verb that changes no page would prove nothing here.
     assert idle == ["price"]
@@ -246,6 +245,31 @@ async def test_without_the_announcements_old_pages_would_be_shown(
     monkeypatch.setattr(kept.listener, "_changed", lambda table: None)
     await STEPS[4][1](office)
     assert await all_shown(app) != await all_drawn(kept)
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["", "negative control"])
+async def test_an_editor_gets_the_answer_when_every_process_has_heard(
+    cast: Cast, kept: PageCache, other: PageCache, monkeypatch: pytest.MonkeyPatch, waits: bool
+) -> None:
+    office = await an_office(cast)
+    for _name, step in STEPS[:4]:
+        await step(office)
+    heard: list[str] = []
+    answer = other.listener._answer
+
+    async def answer_late(channel: str, number: str) -> None:
+        await asyncio.sleep(0.1)
+        heard.append(number)
+        await answer(channel, number)
+
+    async def at_once(within: float) -> None:
+        return None
+
+    monkeypatch.setattr(other.listener, "_answer", answer_late)
+    if not waits:
+        monkeypatch.setattr(kept.listener, "heard_everywhere", at_once)
+    await STEPS[4][1](office)
+    assert bool(heard) == waits
 
 
 async def test_an_edit_by_hand_is_shown_too(client: TestClientProtocol, config: Config, kept: PageCache) -> None:

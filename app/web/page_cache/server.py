@@ -31,7 +31,7 @@ FRESH_SECONDS = 60.0
 # … and not shown any more, not even meanwhile, after this many. (Signed addresses of films are good for hours.)
 GONE_SECONDS = 300.0
 _RETRY_SECONDS = 5.0
-# How long an editor waits, at most, until this process has heard of the edit.
+# How long an editor waits, at most, until this process, and then every other, has heard of the edit.
 _ECHO_SECONDS = 0.2
 _LARGEST_BODY = 2 * 1024 * 1024
 
@@ -292,7 +292,7 @@ class PageCache:
         task.add_done_callback(self._side.discard)
 
     async def _write(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        """Before whoever changed something gets the answer, let this process know of it."""
+        """Before whoever changed something gets the answer, let every process know of it."""
         with db.count_queries() as count:
 
             async def send_after(message: dict[str, Any]) -> None:
@@ -311,6 +311,7 @@ class PageCache:
         # What triggers and foreign keys changed besides is only announced.
         if not await self.listener.heard_all(_ECHO_SECONDS):
             self.forget_all()
+        await self.listener.heard_everywhere(_ECHO_SECONDS)
 
     def changed(self, table: str) -> None:
         """Forget what shows something of a table, and what is being drawn from it."""
