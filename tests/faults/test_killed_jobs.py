@@ -35,9 +35,9 @@ def dies_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if left == 0:
             raise Died
 
-    def noted(statement: str) -> None:
+    def noted(statement: str, arguments: list[Any]) -> None:
         count()
-        note(statement)
+        note(statement, arguments)
 
     async def logged(self: Any, entries: Any) -> None:
         count()
