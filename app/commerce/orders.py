@@ -160,6 +160,10 @@ async def mark_paid(order_id: int, received: Received) -> bool:
     async with db.transaction():
         order = await _locked(order_id)
         if order.is_paid:
+            if await _of_another(order, received):
+                # Rightly another's: neither a second payment of this order nor to be given back.
+                log.error("a paid order was told the payment of another", order=order.public_id)
+                return False
             if order.stripe_payment_intent_id and received.payment_id not in ("", order.stripe_payment_intent_id):
                 await _give_back_second(order, received)
                 return False
@@ -192,11 +196,16 @@ async def _give_back_second(order: Order, received: Received) -> None:
 
 
 async def accept(order: Order) -> None:
-    """Open what a flagged order holds, because a person looked and decided so. Audited. Raises Conflict without a flag."""
+    """Open what a flagged order holds, because a person looked and decided so. Audited.
+
+    Raises Conflict without a flag, and when the money went back meanwhile.
+    """
     async with db.transaction():
         locked = await _locked(order.id)
         if not locked.flag or locked.is_paid:
             raise Conflict(_("This order needs no decision."))
+        if await queries.has_event(order.id, "rejected_given_back"):
+            raise Conflict(_("The payment of this order went back. There is nothing left to accept."))
         await timeline.note(order.id, "accepted")
         await audit.record(
             "order.accept",

@@ -91,6 +91,8 @@ async def give_back_rejected(order_id: int, payment_id: str) -> None:
 async def note_unbooked(order_id: int, told: payments.Refund) -> bool:
     """Write down that money of a payment went back that never paid its order; the books do not change."""
     if told.state != "succeeded":
+        if told.state == "failed":
+            log.error("a payment that does not fit could not be given back", order_id=order_id, refund=told.refund_id)
         return False
     return await timeline.note_once(
         order_id, "rejected_given_back", told_by=told.refund_id, given_back=told.amount_minor, currency=told.currency

@@ -26,7 +26,8 @@ _NAME = "lectern changes"
 _BEAT = 1.0
 _PATIENCE = 2.0
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
-_GONE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# The last: an idle connection says so whose server has said farewell.
+_GONE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _WORD = re.compile(r"[a-z_][a-z0-9_]*", re.IGNORECASE)
 _WRITTEN = re.compile(
@@ -162,8 +163,8 @@ class Listener:
             try:
                 await self._listen()
                 failures = 0
-            except _GONE as error:
-                log.warning("changes are not heard", error=type(error).__name__)
+            except Exception as error:  # whatever it is: a process that hears nothing keeps nothing
+                log.warning("changes are not heard", error=type(error).__name__, exc_info=not isinstance(error, _GONE))
                 failures += 1
             await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
 

@@ -53,7 +53,11 @@ class SmtpMailer:
 
     async def send(self, message: Message) -> str:
         """Hand over one message; its Message-ID. Raises smtplib.SMTPException or OSError."""
-        await asyncio.to_thread(self._send, message)
+        try:
+            await asyncio.to_thread(self._send, message)
+        except (ConnectionError, TimeoutError) as error:
+            # As they are, these would be taken for the database's (core.reach), and tried again too soon and too seldom.
+            raise smtplib.SMTPServerDisconnected(f"the mail server cannot be reached: {error}") from error
         return message.message_id
 
     def _send(self, message: Message) -> None:

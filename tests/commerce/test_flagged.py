@@ -61,6 +61,9 @@ async def test_a_flagged_payment_given_back_in_stripes_dashboard_is_noted_and_fa
     assert "went back: €200" in await shop.text(f"/admin/orders/{order.public_id}", olga.browser)
     assert (await shop.order()).refunded_minor == 0
     assert not await entitlements.allows(ann.id, course.id)
+    # Nothing is left that could be accepted.
+    assert await act(olga, order, "acceptance") == 409
+    assert not await entitlements.allows(ann.id, course.id)
     # The person in the office says so too; there is nothing left to send.
     assert await act(olga, order, "rejection") == 303
     await queue.drain(ignore_delays=True)
@@ -96,6 +99,23 @@ async def test_old_news_of_a_payment_that_was_given_back_flags_nothing_again(sho
     # Another payment that does not fit is another question.
     await orders.mark_paid(order.id, Received(1, "EUR", payment_id="pi_other"))
     assert (await shop.order()).flag
+
+
+async def test_a_paid_order_that_is_told_the_payment_of_another_gives_nothing_back(shop: Shop, cast: Cast) -> None:
+    ann, bob = await cast.ann(), await cast.bob()
+    await a_course()
+    paid = []
+    for person in (ann, bob):
+        order, _page = await an_order(shop, person)
+        await orders.mark_paid(order.id, Received(24900, "EUR", payment_id=f"pi_{person.id}"))
+        paid.append(order)
+    await queue.drain(ignore_delays=True)
+    assert not await orders.mark_paid(paid[1].id, Received(24900, "EUR", payment_id=f"pi_{ann.id}"))
+    assert "paid_again" not in await kinds(paid[1])
+    assert not await db.value("SELECT count(*) FROM pgqueuer")
+    # A payment that is nobody's is a second one.
+    assert not await orders.mark_paid(paid[1].id, Received(24900, "EUR", payment_id="pi_third"))
+    assert "paid_again" in await kinds(paid[1])
 
 
 async def test_while_stripe_is_away_the_payment_goes_back_later_and_once(shop: Shop, cast: Cast) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.core import reach
 from app.core.mail import Message
 from app.gateways.mailer import SmtpMailer
 
@@ -57,3 +58,13 @@ async def test_a_password_is_not_sent_in_the_clear(server: _Server) -> None:
     with pytest.raises(smtplib.SMTPNotSupportedError, match="no TLS"):
         await SmtpMailer("127.0.0.1", server.server_address[1], "school", "hunter2").send(MESSAGE)
     assert not any(line.upper().startswith("AUTH") for line in server.heard)
+
+
+async def test_a_mail_server_that_is_away_is_not_taken_for_a_lost_database() -> None:
+    """Jobs that lost their database are tried again at once and seldom: four hours of tries would be over in a minute."""
+    with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as nobody:
+        port = nobody.server_address[1]
+    with pytest.raises(smtplib.SMTPServerDisconnected, match="cannot be reached") as refused:
+        await SmtpMailer("127.0.0.1", port, "", "").send(MESSAGE)
+    assert not reach.is_lost(refused.value)
+    assert reach.is_lost(ConnectionRefusedError())

@@ -312,6 +312,16 @@ async def set_rejected(order_id: int, *, now: datetime) -> None:
     )
 
 
+async def has_event(order_id: int, kind: str) -> bool:
+    """Whether this happened to an order."""
+    found: bool = await db.value(
+        "SELECT EXISTS (SELECT 1 FROM order_events WHERE order_id = :order_id AND kind = :kind)",
+        order_id=order_id,
+        kind=kind,
+    )
+    return found
+
+
 async def was_rejected(order_id: int, payment_id: str) -> bool:
     """Whether a person decided that this payment, which does not fit, goes back."""
     found: bool = await db.value(

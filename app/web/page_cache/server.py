@@ -303,12 +303,9 @@ class PageCache:
             await self._inner(scope, receive, send_after)
 
     async def _settle(self, count: db.QueryCount) -> None:
-        tables = self._relations.written_by(count.statements)
-        if not tables:
+        if not self._relations.written_by(count.statements):
             return
-        for table in tables:
-            self.changed(table)
-        # What triggers and foreign keys changed besides is only announced.
+        # The triggers know which of these changes show on a page (a visit of a person does not), so they announce them.
         if not await self.listener.heard_all(_ECHO_SECONDS):
             self.forget_all()
         await self.listener.heard_everywhere(_ECHO_SECONDS)
