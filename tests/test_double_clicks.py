@@ -16,9 +16,9 @@ from werkzeug.datastructures import FileStorage
 
 from app import Lectern
 from app.access import entitlements
-from app.accounts import hashing
+from app.accounts import hashing, totp
 from app.accounts.forms import opened_stamp
-from app.core import db, limits, settings, submissions, tokens
+from app.core import clock, db, limits, settings, submissions, tokens
 from app.core.ids import public_id
 from tests import everywhere, stripe
 from tests.cast import PASSWORD, Cast, Person
@@ -101,6 +101,29 @@ def a_link(purpose: str) -> Prepare:
 
 async def a_password(world: World) -> None:
     await db.run("UPDATE users SET password_hash = :h", h=await hashing.hashed(PASSWORD))
+
+
+async def an_offered_key(world: World) -> Form:
+    offered = await totp.offer(world.pat.id, world.pat.email)
+    secret = totp.opened_offer(world.pat.id, offered.sealed)
+    assert secret is not None
+    return {"offer": offered.sealed, "code": totp.code_at(secret, int(clock.now().timestamp()) // totp.SECONDS)}
+
+
+async def an_app(world: World) -> None:
+    assert (await world.pat.browser.post("/account/security/totp", form=await an_offered_key(world))).status_code == 200
+
+
+async def half_a_sign_in(world: World) -> Form:
+    await a_password(world)
+    secret = b"12345678901234567890"
+    await db.run(
+        "INSERT INTO mfa_secrets (user_id, sealed_secret, created_at, last_step) VALUES (:id, :kept, now(), 0)",
+        id=world.pat.id,
+        kept=totp.kept(secret),
+    )
+    await world.pat.browser.post("/login", form={"email": world.pat.email, "password": PASSWORD})
+    return {"code": totp.code_at(secret, int(clock.now().timestamp()) // totp.SECONDS)}
 
 
 async def another_session(world: World) -> None:
@@ -215,6 +238,8 @@ CASES: dict[str, Case] = {
     "/checkout": Case(by="pat", prepare=a_guest_with_a_cart),
     "/checkout/confirmations/<token>": Case(by="guest", prepare=a_free_order),
     "/login": Case({"email": "pat@example.org", "password": PASSWORD}, by="guest", prepare=a_password, free=SIGNS_IN),
+    "/login/second-step": Case(by="pat", prepare=half_a_sign_in),
+    "/login/second-step/removal": Case(by="pat", prepare=half_a_sign_in),
     "/logout": Case(by="pat"),
     "/password/forgot": Case({"email": "pat@example.org"}, by="guest"),
     "/password/reset/<token>": Case(
@@ -230,6 +255,11 @@ CASES: dict[str, Case] = {
     ),
     "/account/password/link": Case(by="pat"),
     "/account/profile": Case({"name": "Patricia", "time_zone": ""}, by="pat", acts=False),
+    "/account/security/recovery-codes": Case(
+        by="pat", prepare=an_app, free="each makes ten codes anew; the last ten are good"
+    ),
+    "/account/security/totp": Case(by="pat", prepare=an_offered_key),
+    "/account/security/totp/removal": Case(by="pat", prepare=an_app),
     "/account/sessions/<public_id>/removal": Case(by="pat", prepare=another_session),
     "/account/sessions/removal": Case(by="pat", prepare=another_session),
     "/account/verification": Case(by="pat", sql="UPDATE users SET email_verified_at = NULL WHERE role = 'member'"),

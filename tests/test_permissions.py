@@ -44,6 +44,9 @@ GET  /health/live                                                     +  +  +  +
 GET  /health/ready                                                    +  +  +  +  +  +
 GET  /login                                                           +  +  +  +  +  +
 POST /login                                                           +  +  +  +  +  +
+GET  /login/second-step                                               +  +  +  +  +  +
+POST /login/second-step                                               +  +  +  +  +  +
+POST /login/second-step/removal                                       +  +  +  +  +  +
 POST /logout                                                          +  +  +  +  +  +
 GET  /media/<public_id>/<file_name>                                   +  +  +  +  +  +
 GET  /password/forgot                                                 +  +  +  +  +  +
@@ -71,6 +74,11 @@ GET  /account/orders/<public_id>                                      -  +  +  +
 POST /account/password                                                -  +  +  +  +  +
 POST /account/password/link                                           -  +  +  +  +  +
 POST /account/profile                                                 -  +  +  +  +  +
+GET  /account/security                                                -  +  +  +  +  +
+POST /account/security/recovery-codes                                 -  +  +  +  +  +
+GET  /account/security/totp                                           -  +  +  +  +  +
+POST /account/security/totp                                           -  +  +  +  +  +
+POST /account/security/totp/removal                                   -  +  +  +  +  +
 GET  /account/sessions                                                -  +  +  +  +  +
 POST /account/sessions/<public_id>/removal                            -  +  +  +  +  +
 POST /account/sessions/removal                                        -  +  +  +  +  +

@@ -6,9 +6,11 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from wtforms import FileField, Form, IntegerField, SelectField, StringField, TextAreaField
+from wtforms import FileField, Form, IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange, ValidationError
+from wtforms.widgets import CheckboxInput, ListWidget
 
+from app.accounts.roles import LABELS, ROLES
 from app.core.i18n import _, lazy
 from app.core.money import CURRENCIES
 from app.web.forms import BaseForm, is_email
@@ -58,10 +60,15 @@ class SettingsForm(BaseForm):
     mail_sender = StringField(lazy("Sender of mails"), [Length(max=200), _sender])
     legal_line = StringField(lazy("Legal line"), [Length(max=300)])
     disclaimer = TextAreaField(lazy("Disclaimer"), [Length(max=1000)])
+    second_factor_roles = SelectMultipleField(
+        lazy("Who must use a second step at sign-in"), widget=ListWidget(), option_widget=CheckboxInput()
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.time_zone.choices = time_zones()
+        team = [role for role in ROLES if "admin.enter" in ROLES[role]]
+        self.second_factor_roles.choices = [(role, str(LABELS[role])) for role in team]
 
     def changes(self) -> dict[str, Any]:
         """The settings as they are kept."""

@@ -23,6 +23,8 @@ class School:
     tax_percent: str = "0"
     tax_label: str = "VAT"
     legal_line: str = ""
+    # Roles whose rights sleep until the session has seen a second factor.
+    second_factor_roles: list[str] = field(default_factory=list)
     disclaimer: str = ""
     # The front page, in the owner's words. A drawing of static/art may open it.
     home_title: str = ""
