@@ -24,7 +24,7 @@ def test_an_app_is_set_up_and_asked_for(
     visitor = visit(scripts=scripts, width=1280 if scripts else 375)
     visitor.sign_in(tessa)
     visitor.open("/account")
-    visitor.click("Sign-in and security")
+    visitor.click("Security")
     visitor.sees("Second step", level=2)
     visitor.click(re.compile("Set up"))
     visitor.sees("Set up an authenticator app", level=2)
