@@ -56,7 +56,8 @@ async def waiting(now: datetime) -> Waiting:
                (SELECT count(*) FROM refunds r
                 WHERE (r.state = 'failed' AND r.created_at > :month_ago
                        OR r.state = 'pending' AND r.created_at < :day_ago)
-                  AND NOT EXISTS (SELECT 1 FROM refunds n WHERE n.order_id = r.order_id AND n.id > r.id)) AS refunds,
+                  AND NOT EXISTS (SELECT 1 FROM refunds n WHERE n.order_id = r.order_id AND n.id > r.id
+                                    AND n.payment_id IS NOT DISTINCT FROM r.payment_id)) AS refunds,
                (SELECT count(*) FROM orders WHERE flag <> '') AS flagged
         """,
         ten_minutes_ago=now - timedelta(minutes=10),

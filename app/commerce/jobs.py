@@ -92,18 +92,6 @@ async def perform_refund(refund_id: int) -> None:
     await refunds.perform(refund_id)
 
 
-@queue.job(attempts=8)
-async def give_back_second_payment(order_id: int, payment_id: str, amount_minor: int) -> None:
-    """Give back a payment for an order that another payment had paid; safe to repeat."""
-    await refunds.give_back_second(order_id, payment_id, amount_minor)
-
-
-@queue.job(attempts=8)
-async def give_back_rejected(order_id: int, payment_id: str) -> None:
-    """Give back a payment that did not fit its order; safe to repeat."""
-    await refunds.give_back_rejected(order_id, payment_id)
-
-
 @queue.job(attempts=5)
 async def close_replaced(order_id: int) -> None:
     """Close the payment pages of earlier orders from the same cart."""

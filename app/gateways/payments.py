@@ -112,6 +112,7 @@ class Refund:
     currency: str
     reference: str = ""
     failure: str = ""
+    payment_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +361,7 @@ def as_refund(found: dict[str, Any]) -> Refund:
         currency=found["currency"].upper(),
         reference=(found.get("metadata") or {}).get("refund", ""),
         failure=found.get("failure_reason") or "",
+        payment_id=id_of(found.get("payment_intent")),
     )
 
 
