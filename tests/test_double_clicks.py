@@ -223,6 +223,10 @@ async def an_open_cause(world: World) -> Form:
 
 
 FLAGGED = "UPDATE orders SET state = 'pending', paid_at = NULL, flag = '1 EUR came', stripe_payment_intent_id = 'pi_1'"
+STRANDED = """
+    INSERT INTO refunds (public_id, order_id, amount_minor, state, payment_id, currency, created_at)
+    SELECT 'stranded', max(id), 100, 'failed', 'pi_odd', 'EUR', now() FROM orders
+"""
 LOGO = of_file(samples.picture(), "a.png", "logo")
 MOVES = "each press moves it one place; two presses are two places"
 REPLACES = "the second film replaces the first like any later one, which is dropped after a day"
@@ -326,6 +330,7 @@ CASES: dict[str, Case] = {
     "/admin/orders/<public_id>/receipts": Case(),
     "/admin/orders/<public_id>/refunds": Case(prepare=a_paid_order),
     "/admin/orders/<public_id>/rejection": Case(sql=FLAGGED),
+    "/admin/orders/<public_id>/returns": Case({"refund": "stranded", "how": "by-hand"}, sql=STRANDED),
     "/admin/people": Case({"name": "Nia", "email": "nia@example.org"}),
     "/admin/people/<public_id>/access": Case(prepare=a_grant),
     "/admin/people/<public_id>/access/<entitlement_id>/closure": Case(prepare=an_open_cause),

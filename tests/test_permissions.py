@@ -167,6 +167,7 @@ POST /admin/jobs/restorations/<token>                                 -  -  -  -
 POST /admin/mails/<public_id>/retries                                 -  -  -  -  +  +
 POST /admin/orders/<public_id>/acceptance                             -  -  -  -  +  +
 POST /admin/orders/<public_id>/rejection                              -  -  -  -  +  +
+POST /admin/orders/<public_id>/returns                                -  -  -  -  +  +
 POST /admin/orders/<public_id>/refunds                                -  -  -  -  +  +
 POST /admin/people                                                    -  -  -  -  +  +
 POST /admin/people/<public_id>/access                                 -  -  -  -  +  +
@@ -360,6 +361,7 @@ async def test_money_and_roles_ask_for_a_fresh_sign_in(app: Lectern, cast: Cast)
         f"/admin/orders/{order}/refunds",
         f"/admin/orders/{order}/acceptance",
         f"/admin/orders/{order}/rejection",
+        f"/admin/orders/{order}/returns",
         f"/admin/people/{ann.public_id}/role",
     ):
         answer = await olga.browser.post(path)

@@ -1,9 +1,11 @@
 """What the dashboard shows, as plain data, and the pure rules of its periods."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from app.core import clock
 
 LAST_DAYS = (7, 30, 90, 365)
 DEFAULT = "30"
@@ -43,7 +45,7 @@ class Period:
     def bounds(self, zone: ZoneInfo) -> tuple[datetime, datetime, datetime]:
         """The moments at which the period before, the period and what comes after it begin."""
         days = (self.before_first, self.first, self.last + timedelta(days=1))
-        start, middle, end = (datetime.combine(day, time(), zone).astimezone(UTC) for day in days)
+        start, middle, end = (clock.day_start(day, zone) for day in days)
         return start, middle, end
 
 
