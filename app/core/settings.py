@@ -114,6 +114,8 @@ async def save_school(**changes: Any) -> School:
         stored = await db.value("SELECT value FROM settings WHERE name = 'school' FOR UPDATE") or {}
         before = School(**stored)
         after = replace(before, **changes)
+        if stored and after == before:
+            return after
         await db.run(
             """
             INSERT INTO settings (name, value) VALUES ('school', CAST(:value AS jsonb))
