@@ -277,6 +277,12 @@ async def run(sql: str, **binds: Any) -> int:
     return int(tail) if tail.isdigit() else 0
 
 
+async def send(statement: str, *arguments: Any) -> list[asyncpg.Record]:
+    """Send a statement that somebody else wrote, with `$n` for its arguments; for the queue's own."""
+    note_table("?")
+    return list(await _ask("fetch", statement, list(arguments), is_read=False))
+
+
 async def run_in_batches(sql: str, *, batch: int = 5_000, **binds: Any) -> int:
     """Run a statement that changes at most `:batch` rows until it finds fewer; how many rows it changed in all.
 

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from pgqueuer.domain.models import Schedule
 
 from app import Lectern
 from app.config import Config
-from app.core import db, reach
+from app.core import clock, db, queue, reach, worker
 from app.core.errors import Unavailable
 from tests.faults.proxy import Proxy
 from tests.servers import Servers
@@ -118,3 +119,56 @@ async def _in_transaction() -> int:
     async with db.hold(), db.transaction():
         found: int = await db.value("SELECT 1")
         return found
+
+
+DUE = Schedule(
+    id=1,
+    expression="* * * * *",
+    entrypoint="rest",
+    heartbeat=clock.now(),
+    created=clock.now(),
+    updated=clock.now(),
+    next_run=clock.now(),
+    status="picked",
+)
+
+
+@queue.job()
+async def rest() -> None:
+    """Nothing."""
+
+
+async def test_a_job_is_enqueued_though_its_connection_broke_while_it_was_idle(line: Proxy) -> None:
+    async with db.hold():
+        assert await db.value("SELECT 1") == 1
+        line.reset_all()
+        await asyncio.sleep(0.1)
+        await queue.enqueue(rest)
+    assert await db.value("SELECT count(*) FROM pgqueuer") == 1
+
+
+@pytest.mark.parametrize("trouble", ["refuse", "cut"])
+async def test_a_schedule_whose_hour_strikes_while_the_database_is_away_runs_when_it_is_back(
+    line: Proxy, hurried: None, trouble: str
+) -> None:
+    """Once: PgQueuer has moved on to the next hour."""
+    assert await db.value("SELECT 1") == 1
+    if trouble == "refuse":
+        line.be("refuse")
+        line.reset_all()
+        asyncio.get_running_loop().call_later(1.5, line.be)
+    else:
+        line.reset_all()
+    await worker._enqueuer(queue.job_name(rest), asyncio.Event())(DUE)
+    assert await db.value("SELECT count(*) FROM pgqueuer") == 1
+
+
+async def test_a_schedule_does_not_hold_up_a_worker_that_is_asked_to_stop(line: Proxy, hurried: None) -> None:
+    line.be("refuse")
+    stopping = asyncio.Event()
+    enqueuing = asyncio.create_task(worker._enqueuer(queue.job_name(rest), stopping)(DUE))
+    await asyncio.sleep(0.3)
+    assert not enqueuing.done()
+    stopping.set()
+    with pytest.raises(reach.Away):
+        await asyncio.wait_for(enqueuing, 3)
