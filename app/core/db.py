@@ -174,6 +174,7 @@ async def _acquired(database: databases.Database) -> Connection:
         raise reach.Away()
     connection, loop = database.connection(), asyncio.get_running_loop()
     until = loop.time() + reach.PATIENCE
+    stood_still = False
     while True:
         try:
             async with asyncio.timeout_at(until):
@@ -181,6 +182,9 @@ async def _acquired(database: databases.Database) -> Connection:
             reach.note_back()
             return connection
         except TimeoutError as error:
+            if loop.time() > until + reach.LATE and not stood_still:
+                stood_still, until = True, loop.time() + reach.PATIENCE
+                continue
             pool = database._backend._pool
             if pool.get_idle_size() or pool.get_size() < pool.get_max_size():  # it was not for want of a free one
                 reach.note_away()
@@ -188,6 +192,8 @@ async def _acquired(database: databases.Database) -> Connection:
             raise Unavailable() from error
         except reach.NOT_THERE as error:
             if loop.time() + 0.1 > until:
+                if reach.is_crowded(error):
+                    raise Unavailable() from error
                 reach.note_away()
                 raise reach.Away() from error
             await asyncio.sleep(0.1)
