@@ -236,7 +236,7 @@ async def test_a_process_that_was_busy_itself_does_not_take_the_server_for_silen
 
     async def think() -> None:
         for _time in range(6):
-            time.sleep(0.3)
+            time.sleep(0.3)  # noqa: ASYNC251 - this is the point
             await asyncio.sleep(0.01)
 
     thinking: asyncio.Task[None] | None = None
@@ -256,7 +256,7 @@ async def test_a_process_that_was_busy_itself_does_not_take_the_server_for_silen
 
 async def test_a_process_that_stood_still_while_it_took_a_connection_tries_again(line: Proxy, hurried: None) -> None:
     async def think() -> None:
-        time.sleep(0.8)
+        time.sleep(0.8)  # noqa: ASYNC251 - this is the point
 
     thinking = asyncio.create_task(think())
     assert await db.value("SELECT 1") == 1
