@@ -11,7 +11,7 @@ by `release` before it renders or calls outside.
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
@@ -233,6 +233,9 @@ async def transaction(isolation: str | None = None) -> AsyncIterator[None]:
     except Exception as error:
         await _let_go_of_lost(error)
         raise
+    except BaseException:
+        _break_off(kept)
+        raise
 
 
 async def _begun(kept: Hold, isolation: str | None) -> Any:
@@ -245,16 +248,44 @@ async def _begun(kept: Hold, isolation: str | None) -> Any:
         except Exception as error:
             if not await _let_go_of_lost(error) or not left:
                 raise
+        except BaseException:
+            _break_off(kept)
+            raise
     raise reach.Away()
+
+
+def _break_off(kept: Hold) -> None:
+    """End a connection whose BEGIN or COMMIT was cancelled: whether it came through, nobody knows, so it is not kept.
+
+    Inside another transaction that one is undone, and this with it.
+    """
+    if not kept.depth and kept.connection is not None:
+        reach.end(kept.connection.raw_connection)
 
 
 async def _roll_back(begun: Any, error: BaseException) -> None:
     """Undo; what the caller is to hear is why, not that a broken connection cannot be told so."""
     try:
-        await begun.rollback()
+        await _undisturbed(begun.rollback())
     except Exception as broken:
         if not (reach.is_lost(broken) or reach.is_lost(error)):
             raise
+
+
+async def _undisturbed(work: Coroutine[Any, Any, None]) -> None:
+    """Do something to its end. Who is cancelled meanwhile hears of it afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # seen
+        raise cancelled
+    task.result()
 
 
 async def one(into: type[T], sql: str, **binds: Any) -> T | None:
