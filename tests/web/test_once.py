@@ -244,3 +244,20 @@ async def test_twenty_at_once_make_one(olga: Person, course: Course) -> None:
     answers = await asyncio.gather(*(post(olga, path, SECTION) for _time in range(20)))
     assert {answer.status_code for answer in answers} == {303}
     assert await made(course) == 1
+
+
+async def test_a_form_whose_sender_hung_up_is_not_done_again_but_led_to(
+    olga: Person, course: Course, slowly: Callable[[float], asyncio.Event]
+) -> None:
+    """The browser's stop button, or a line that broke, and the form sent once more."""
+    begun = slowly(0.4)
+    path = f"/admin/courses/{course.public_id}/sections"
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with olga.browser.request(path, method="POST", headers=kind) as connection:
+        await connection.send(b"title=Another+part")
+        await connection.send_complete()
+        await begun.wait()
+        await connection.disconnect()
+        second = await post(olga, path, SECTION)
+    assert second.status_code == 303
+    assert await made(course) == 1
