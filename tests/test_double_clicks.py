@@ -148,7 +148,7 @@ async def an_empty_section(world: World) -> None:
 
 
 async def a_removed_section(world: World) -> None:
-    world.path = f"?kept={tokens.sign([world.course_id, 'Gone', 1], 'removed-section')}"
+    world.path = f"?kept={tokens.sign([world.course_id, public_id(), 'Gone', 1], 'removed-section')}"
 
 
 async def lessons_backwards(world: World) -> Form:
@@ -197,6 +197,10 @@ async def a_picture_that_was_taken_away(world: World) -> None:
     plate = await a_picture(world)
     await db.run("UPDATE courses SET plate = ''")
     world.path = f"?earlier={tokens.sign([world.course_id, 'picture', plate], 'earlier-file')}"
+
+
+async def a_logo(world: World) -> None:
+    await settings.save_school(logo_url="/files/logo.png")
 
 
 async def a_discarded_job(world: World) -> None:
@@ -348,7 +352,7 @@ CASES: dict[str, Case] = {
         {"name": "M", "currency": "EUR", "tax_percent": "19", "tax_label": "VAT", "time_zone": "UTC", "hue": "20"},
     ),
     "/admin/settings/logo": Case(prepare=LOGO, free=REPLACES),
-    "/admin/settings/logo/removal": Case(),
+    "/admin/settings/logo/removal": Case(prepare=a_logo),
     "/admin/webhooks/<provider>/<event_id>/replays": Case(),
 }
 
@@ -487,8 +491,8 @@ async def test_without_the_guard_a_double_click_would_do_it_twice(
 ) -> None:
     """The negative control."""
 
-    async def always(key: bytes) -> bool:
-        return True
+    async def always(key: bytes) -> submissions.Claim:
+        return submissions.Claim(key, clock.now())
 
     monkeypatch.setattr(submissions, "claim", always)
     for rule in ("/admin/courses", "/admin/courses/<public_id>/sections", "/admin/orders/<public_id>/receipts"):

@@ -71,7 +71,7 @@ async def show_settings() -> Response:
 
 
 @admin.post("/settings")
-@requires("settings.edit", once=True)
+@requires("settings.edit")
 async def update_settings() -> Response | BaseResponse:
     """Keep the settings; they hold from the next request on."""
     form = await submitted(SettingsForm)
@@ -104,7 +104,7 @@ async def create_logo() -> Response | BaseResponse:
 
 
 @admin.post("/settings/logo/removal")
-@requires("settings.edit", once=True)
+@requires("settings.edit")
 async def delete_logo() -> BaseResponse:
     """Show the drawn mark again. The file stays: mails that were sent still show it."""
     await save_school(logo_url="")

@@ -11,7 +11,7 @@ by `release` before it renders or calls outside.
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
@@ -174,6 +174,7 @@ async def _acquired(database: databases.Database) -> Connection:
         raise reach.Away()
     connection, loop = database.connection(), asyncio.get_running_loop()
     until = loop.time() + reach.PATIENCE
+    stood_still = False
     while True:
         try:
             async with asyncio.timeout_at(until):
@@ -181,6 +182,9 @@ async def _acquired(database: databases.Database) -> Connection:
             reach.note_back()
             return connection
         except TimeoutError as error:
+            if loop.time() > until + reach.LATE and not stood_still:
+                stood_still, until = True, loop.time() + reach.PATIENCE
+                continue
             pool = database._backend._pool
             if pool.get_idle_size() or pool.get_size() < pool.get_max_size():  # it was not for want of a free one
                 reach.note_away()
@@ -188,6 +192,8 @@ async def _acquired(database: databases.Database) -> Connection:
             raise Unavailable() from error
         except reach.NOT_THERE as error:
             if loop.time() + 0.1 > until:
+                if reach.is_crowded(error):
+                    raise Unavailable() from error
                 reach.note_away()
                 raise reach.Away() from error
             await asyncio.sleep(0.1)
@@ -227,6 +233,9 @@ async def transaction(isolation: str | None = None) -> AsyncIterator[None]:
     except Exception as error:
         await _let_go_of_lost(error)
         raise
+    except BaseException:
+        _break_off(kept)
+        raise
 
 
 async def _begun(kept: Hold, isolation: str | None) -> Any:
@@ -239,16 +248,44 @@ async def _begun(kept: Hold, isolation: str | None) -> Any:
         except Exception as error:
             if not await _let_go_of_lost(error) or not left:
                 raise
+        except BaseException:
+            _break_off(kept)
+            raise
     raise reach.Away()
+
+
+def _break_off(kept: Hold) -> None:
+    """End a connection whose BEGIN or COMMIT was cancelled: whether it came through, nobody knows, so it is not kept.
+
+    Inside another transaction that one is undone, and this with it.
+    """
+    if not kept.depth and kept.connection is not None:
+        reach.end(kept.connection.raw_connection)
 
 
 async def _roll_back(begun: Any, error: BaseException) -> None:
     """Undo; what the caller is to hear is why, not that a broken connection cannot be told so."""
     try:
-        await begun.rollback()
+        await _undisturbed(begun.rollback())
     except Exception as broken:
         if not (reach.is_lost(broken) or reach.is_lost(error)):
             raise
+
+
+async def _undisturbed(work: Coroutine[Any, Any, None]) -> None:
+    """Do something to its end. Who is cancelled meanwhile hears of it afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # seen
+        raise cancelled
+    task.result()
 
 
 async def one(into: type[T], sql: str, **binds: Any) -> T | None:
@@ -275,6 +312,12 @@ async def run(sql: str, **binds: Any) -> int:
     status: str = await _ask("execute", statement, arguments, is_read=False)
     tail = status.rsplit(" ", 1)[-1]
     return int(tail) if tail.isdigit() else 0
+
+
+async def send(statement: str, *arguments: Any) -> list[asyncpg.Record]:
+    """Send a statement that somebody else wrote, with `$n` for its arguments; for the queue's own."""
+    note_table("?")
+    return list(await _ask("fetch", statement, list(arguments), is_read=False))
 
 
 async def run_in_batches(sql: str, *, batch: int = 5_000, **binds: Any) -> int:

@@ -25,6 +25,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 MEGABYTE = 1024 * 1024
 _BUFFER = 256 * 1024
+# With these nobody asked for an effect.
+_LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
 # What is still taken in, and thrown away, of a body that is too large: so much, for so long.
 _DRAIN, _DRAIN_SECONDS = 8 * MEGABYTE, 5.0
 # A film over a slow line takes its time; a signed-in person is behind it.
@@ -106,6 +108,7 @@ class PatientRequest(Request):
 class PatientConnection(ASGIHTTPConnection):
     """Receives only while the body has room, and sends a whole answer as one: Quart makes a stream of each.
 
+    Who hangs up while a page is drawn stops it; a form that was sent whole has its effect, as its sender may think.
     A body that breaks off, or has a broken piece, is the client's fault.
     """
 
@@ -133,7 +136,7 @@ class PatientConnection(ASGIHTTPConnection):
         body = request.body
         assert isinstance(body, PatientBody)
         self._body = body
-        dropped = 0
+        dropped, is_whole = 0, False
         while True:
             await body.room()
             message = await receive()
@@ -142,6 +145,7 @@ class PatientConnection(ASGIHTTPConnection):
                 body.append(data)
                 dropped += len(data) if body.is_refused else 0
                 if not message.get("more_body", False):
+                    is_whole = True
                     body.set_complete()
                     body.ended.set()
                 elif dropped > _DRAIN:
@@ -149,6 +153,8 @@ class PatientConnection(ASGIHTTPConnection):
                     await asyncio.Event().wait()  # until this is cancelled with the request
             elif message["type"] == "http.disconnect":
                 body.ended.set()
+                if is_whole and not body.is_refused and request.method not in _LOOKS:
+                    await asyncio.Event().wait()  # a form that came whole is carried out to its end
                 return
 
     async def _send_response(self, send: Any, response: Any) -> None:
