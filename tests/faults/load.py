@@ -52,11 +52,14 @@ class Load:
         await asyncio.gather(*under_way)
 
     async def _one(self, number: int) -> None:
-        request = self.ask(self.client, number)
+        await self.one(self.client, self.ask(self.client, number))
+
+    async def one(self, client: httpx.AsyncClient, request: httpx.Request) -> None:
+        """Send a request and note what came of it."""
         began = time.monotonic()
         status, why = 0, ""
         try:
-            status = (await self.client.send(request)).status_code
+            status = (await client.send(request)).status_code
         except httpx.HTTPError as error:
             why = type(error).__name__
         self.answers.append(Answer(began, time.monotonic() - began, request.method, request.url.path, status, why))
