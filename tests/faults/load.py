@@ -16,7 +16,7 @@ from tests.faults.people import Answer
 
 # Seconds that the stream may lag behind, and how many requests may be under way.
 _LATE = 0.5
-_MOST = 300
+_MOST = 64
 
 Ask = Callable[[httpx.AsyncClient, int], "httpx.Request"]
 
