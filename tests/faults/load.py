@@ -61,7 +61,7 @@ class Load:
     async def _one(self, number: int) -> None:
         await self.one(self.client, self.ask(self.client, number))
 
-    async def one(self, client: httpx.AsyncClient, request: httpx.Request) -> None:
+    async def one(self, client: httpx.AsyncClient, request: httpx.Request) -> Answer:
         """Send a request and note what came of it."""
         began = time.monotonic()
         status, why = 0, ""
@@ -69,7 +69,9 @@ class Load:
             status = (await client.send(request)).status_code
         except httpx.HTTPError as error:
             why = type(error).__name__
-        self.answers.append(Answer(began, time.monotonic() - began, request.method, request.url.path, status, why))
+        answer = Answer(began, time.monotonic() - began, request.method, request.url.path, status, why)
+        self.answers.append(answer)
+        return answer
 
     def between(self, began: float, ended: float) -> list[Answer]:
         """Those that were sent in a span of monotonic time."""
