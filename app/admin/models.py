@@ -110,9 +110,9 @@ class Totals:
     has_sale: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Measure:
-    """A line of the figures with its plot."""
+    """A line of the figures with its plot. Told apart by identity: comparing plots would take longer than drawing."""
 
     key: str
     label: str

@@ -387,7 +387,13 @@ _READ = re.compile(r"\s*(SELECT|WITH)\b(?!.*\b(INSERT|UPDATE|DELETE|FOR UPDATE)\
 async def _fetch(sql: str, binds: dict[str, Any]) -> list[asyncpg.Record]:
     statement, arguments = bind(sql, binds)
     _note(statement, arguments)
-    return list(await _ask("fetch", statement, arguments, is_read=_READ.match(sql) is not None))
+    records: list[asyncpg.Record] = await _ask("fetch", statement, arguments, is_read=_is_read(sql))
+    return records
+
+
+@lru_cache(maxsize=2048)
+def _is_read(sql: str) -> bool:
+    return _READ.match(sql) is not None
 
 
 # After a restart of the server all connections of the pool may be broken.
@@ -398,8 +404,13 @@ async def _ask(way: str, statement: str, arguments: list[Any], *, is_read: bool)
     """Send a statement; once more on another connection when this one is broken and nothing can be done twice."""
     for left in reversed(range(_BROKEN)):
         try:
-            async with _raw() as connection:
-                return await getattr(connection, way)(statement, *arguments)
+            kept = _hold.get()
+            if kept is None:
+                async with hold() as own:
+                    connection = (await _held(own)).raw_connection
+                    return await getattr(connection, way)(statement, *arguments)
+            held = kept.connection or await _held(kept)
+            return await getattr(held.raw_connection, way)(statement, *arguments)
         except asyncpg.CharacterNotInRepertoireError as error:
             raise _unreadable() from error
         except Exception as error:
@@ -451,7 +462,7 @@ _BIND = re.compile(r"'(?:[^']|'')*'|--[^\n]*|::\w+|:([a-zA-Z_]\w*)")
 
 
 @lru_cache(maxsize=2048)
-def _positional(sql: str) -> tuple[str, tuple[str, ...]]:
+def _positional(sql: str) -> tuple[str, dict[str, int]]:
     names: dict[str, int] = {}
 
     def number(match: re.Match[str]) -> str:
@@ -460,13 +471,13 @@ def _positional(sql: str) -> tuple[str, tuple[str, ...]]:
             return match.group(0)
         return f"${names.setdefault(sys.intern(name), len(names) + 1)}"
 
-    return _BIND.sub(number, sql), tuple(names)
+    return _BIND.sub(number, sql), names
 
 
 def bind(sql: str, binds: dict[str, Any]) -> tuple[str, list[Any]]:
     """The statement with `$n` and its arguments in order. Raises TypeError on a missing or unknown name."""
     statement, names = _positional(sql)
-    if len(names) != len(binds) or any(name not in binds for name in names):
+    if binds.keys() != names.keys():
         raise TypeError(f"binds {sorted(binds)} do not match {sorted(names)} in: {sql.strip()[:120]}")
     return statement, [binds[name] for name in names]
 

@@ -36,9 +36,14 @@ def keyed(text: str) -> bytes:
     return hmac.new(_secret_key.encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
 
 
+@lru_cache(maxsize=32)
+def _serializer(secret_key: str, purpose: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(secret_key, salt=purpose)
+
+
 def sign(value: Any, purpose: str) -> str:
     """`value` (JSON) signed for one `purpose`; readable by its bearer, not changeable."""
-    return URLSafeTimedSerializer(_secret_key, salt=purpose).dumps(value)
+    return _serializer(_secret_key, purpose).dumps(value)
 
 
 def unsign(signed: str, purpose: str, max_age: int | None = None) -> Any | None:
@@ -46,7 +51,7 @@ def unsign(signed: str, purpose: str, max_age: int | None = None) -> Any | None:
     if not signed:
         return None  # most often there is no cookie at all
     try:
-        return URLSafeTimedSerializer(_secret_key, salt=purpose).loads(signed, max_age=max_age)
+        return _serializer(_secret_key, purpose).loads(signed, max_age=max_age)
     except (BadSignature, UnicodeError):
         return None
 

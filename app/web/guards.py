@@ -78,9 +78,10 @@ def install(app: Quart, is_fresh: Callable[[], bool]) -> None:
 
     @app.before_request
     async def check_guard() -> Response | None:
-        if request.endpoint is None:
+        endpoint = request.endpoint
+        if endpoint is None:
             return None
-        guard = guard_of(app.view_functions.get(request.endpoint))
+        guard = guard_of(app.view_functions.get(endpoint))
         if guard is None:
             raise Forbidden(_("This address is not open to anyone."))
         person = user()
