@@ -24,7 +24,7 @@ LEARNERS = Listing(
         Column("last_on", lazy("Last"), sort="l.last_on", descending_first=True),
     ],
     filters=[
-        Search("q", lazy("Name or email"), words="u.words", words_of="users u", words_key="u.id"),
+        Search("q", lazy("Name or email"), words="u.words", words_of="users u"),
         Dates(
             "learned",
             lazy("Learned"),

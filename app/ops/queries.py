@@ -189,7 +189,6 @@ AUDIT = Listing(
             "q",
             lazy("Id or words"),
             words="l.words",
-            words_of="audit_log l",
         ),
         Select("actor", lazy("Anyone"), where="l.actor_id = (SELECT x.id FROM users x WHERE x.public_id = :value)"),
         Select("action", lazy("Any act"), "l.action"),

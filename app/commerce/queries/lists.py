@@ -90,7 +90,8 @@ def product_choices(products: list[Any]) -> list[Choice]:
             product.title,
             # Asked of each order by itself; as a condition on two tables, all their rows would be brought together.
             f"{int(product.id)} = ANY (ARRAY(SELECT x.product_id FROM order_items x WHERE x.order_id = o.id))",  # noqa: S608
-            f"SELECT x.order_id AS id FROM order_items x WHERE x.product_id = {int(product.id)} ORDER BY x.order_id DESC",  # noqa: S608
+            f"""SELECT o.* FROM order_items x JOIN orders o ON o.id = x.order_id
+                WHERE x.product_id = {int(product.id)} ORDER BY x.order_id DESC""",  # noqa: S608
             indexed=False,
         )
         for product in products

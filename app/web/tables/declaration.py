@@ -28,9 +28,9 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class Search:
     """Free text. With `words`, a column made by `search_words(…)` that has a GIN index, every word that is typed must
-    begin one of these: fast in any number of rows. `words_of` is the table of these words, with its alias, when it is
-    not the list's only one, and `words_key` its column that equals the list's key. With `expressions`, for short lists
-    only, every word must occur somewhere in one of them.
+    begin one of these: fast in any number of rows. `words_of` is the table of these words, with its alias as in the
+    list's source, when it is not the first one there. With `expressions`, for short lists only, every word must occur
+    somewhere in one of them.
     """
 
     name: str
@@ -38,21 +38,20 @@ class Search:
     expressions: Sequence[str] = ()
     words: str = ""
     words_of: str = ""
-    words_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One value of a Select. `where` replaces the comparison with the select's expression.
 
-    `indexed`: an index finds its rows in the list's own order; see `Listing`. `keys`: a SELECT of their keys as `id`,
-    from another table; when they are few they are taken from there.
+    `indexed`: an index finds its rows in the list's own order; see `Listing`. `rows`: a SELECT of the list's rows that it
+    stands for, by way of another table; when they are few they are taken from there.
     """
 
     value: str
     label: Text
     where: str = ""
-    keys: str = ""
+    rows: str = ""
     indexed: bool = True
 
 

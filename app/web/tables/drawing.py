@@ -116,7 +116,7 @@ def draw(
         chips=_chips(listing, state, address, choices),
         prev_url=address.at("before", sign_cursor(listing, state, rows[0])) if rows and has_previous else None,
         next_url=address.at("after", sign_cursor(listing, state, rows[-1])) if rows and has_next else None,
-        sentence=_sentence(rows, total, zone, is_more=is_more, is_cut=cut_short(listing, state)),
+        sentence=_sentence(rows, total, zone, is_more=is_more, is_cut=cut_short(listing, state, choices)),
         total=total,
         export_url=address.at("format", "csv") if rows else None,
         empty=listing.empty,

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -52,11 +52,12 @@ class State:
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A part of the WHERE: whether it always holds for the list, is about its dates, has an index that finds its rows;
-    and a SELECT of the keys of these rows, where finding them first is best.
+    and of which table of the list it is, with its alias, and a SELECT of these rows, where finding them first is best.
     """
 
     sql: str
-    keys: str = ""
+    table: str = ""
+    rows: str = ""
     always: bool = False
     dates: bool = False
     indexed: bool = False
@@ -112,7 +113,7 @@ def statement(
         place, place_binds = _place(listing, state, state.cursor)
         binds |= place_binds
         place = f" AND {place}"
-    found = next((condition for condition in conditions if condition.keys), None)
+    found = _found_first(listing, state, conditions)
     if found is None:
         # What an index finds is looked at, in the list's own order, for which its index is made, and at most so much.
         first, rest = _split(conditions)
@@ -124,23 +125,47 @@ def statement(
     # With an order and a limit the planner likes to walk along the order until enough rows match, which for a rare word
     # is all of them. So what the index finds decides: few rows are taken from it, many are met soon on the walk. But
     # a word has much to do with the order of names, where many may be met late: then the first that are found are sorted.
-    others = _all(condition.sql for condition in conditions if condition is not found)
-    taken = f"{listing.key} IN (SELECT id FROM matched LIMIT {COUNT_LIMIT}) AND {others}"  # noqa: S608
-    counted = _counted(others, f"{listing.source} WHERE {listing.key} IN (SELECT id FROM matched)", "matched")  # noqa: S608
-    if cut_short(listing, state):
-        pages = _page(listing, state, taken, place, order, limit)
+    others = _all(condition.sql for condition in conditions if condition not in found)
+    few = replace(listing, source=listing.source.replace(found[0].table, f"matched {found[0].table.split()[1]}"))
+    counted = _counted(others, few.source, "matched")
+    if cut_short(listing, state, choices):
+        pages = _page(few, state, others, place, order, limit)
     else:
-        few = _page(listing, state, f"(SELECT NOT is_more FROM counted) AND {taken}", place, order, limit)  # noqa: S608
-        many = _page(listing, state, f"(SELECT is_more FROM counted) AND {filtered}", place, order, limit)  # noqa: S608
-        pages = f"({few}) UNION ALL ({many})"
-    sql = f"WITH matched AS MATERIALIZED ({found.keys} LIMIT {COUNT_LIMIT + 1}), {counted} {pages}"
-    return sql, binds
+        from_few = _page(few, state, f"(SELECT NOT is_more FROM counted) AND {others}", place, order, limit)  # noqa: S608
+        on_walk = _page(listing, state, f"(SELECT is_more FROM counted) AND {filtered}", place, order, limit)  # noqa: S608
+        pages = f"({from_few}) UNION ALL ({on_walk})"
+    matched = f"{found[0].rows or _rows_of(found)} LIMIT {COUNT_LIMIT + 1}"
+    return f"WITH matched AS MATERIALIZED ({matched}), {counted} {pages}", binds
 
 
-def cut_short(listing: Listing, state: State) -> bool:
-    """Whether only the first rows that a search finds are sorted, when it finds very many: in all orders but the list's."""
-    searched = any(isinstance(item, Search) and item.words and item.name in state.values for item in listing.filters)
-    return searched and state.sort_name.removeprefix("-") != listing.sort.removeprefix("-")
+def cut_short(listing: Listing, state: State, choices: Choices | None) -> bool:
+    """Whether only the first rows that are found are sorted, when very many are: in all orders but the list's own."""
+    if _is_own_order(listing, state):
+        return False
+    return any(
+        (isinstance(item, Search) and item.words and item.name in state.values)
+        or any(choice.rows and choice.value == state.values.get(item.name) for choice in choices_of(item, choices))
+        for item in listing.filters
+    )
+
+
+def _is_own_order(listing: Listing, state: State) -> bool:
+    own = listing.column(listing.sort.removeprefix("-"))
+    return own is not None and own.sort == state.sort.sort
+
+
+def _found_first(listing: Listing, state: State, conditions: Sequence[Condition]) -> list[Condition] | None:
+    """Conditions whose rows are found before all else: of a search or of another table; in another order of the dates."""
+    by_rows = next((condition for condition in conditions if condition.rows), None)
+    if by_rows is not None:
+        return [by_rows]
+    dates = [condition for condition in conditions if condition.dates and condition.table]
+    return None if not dates or _is_own_order(listing, state) else dates
+
+
+def _rows_of(dates: Sequence[Condition]) -> str:
+    alias = dates[0].table.split()[1]
+    return f"SELECT {alias}.* FROM {dates[0].table} WHERE {_all(one.sql for one in dates)}"  # noqa: S608
 
 
 def _matches(search: Search) -> str:
@@ -182,6 +207,7 @@ def _conditions(
 ) -> tuple[list[Condition], dict[str, Any]]:
     found = [Condition(f"({listing.where})", always=True)] if listing.where else []
     binds: dict[str, Any] = {}
+    table = " ".join(listing.source.split()[:2])
     for item in listing.filters:
         if isinstance(item, Dates) and item.where:
             between = _between(item, state)
@@ -195,8 +221,9 @@ def _conditions(
                 continue
             bind = f"filter_{name}"
             if isinstance(item, Search) and item.words:
-                rows = f"{item.words_of or listing.source} WHERE {_matches(item)}"
-                found.append(Condition(_matches(item), f"SELECT {item.words_key or listing.key} AS id FROM {rows}"))  # noqa: S608
+                of = item.words_of or table
+                rows = f"SELECT {of.split()[1]}.* FROM {of} WHERE {_matches(item)}"  # noqa: S608
+                found.append(Condition(_matches(item), of, rows))
                 binds[bind] = begin_words(text)
             elif isinstance(item, Search):
                 for n, word in enumerate(text.split()[:6]):
@@ -206,7 +233,7 @@ def _conditions(
             elif isinstance(item, Select):
                 choice = next(choice for choice in choices_of(item, choices) if choice.value == text)
                 if choice.where:
-                    found.append(Condition(f"({choice.where})", choice.keys, indexed=choice.indexed))
+                    found.append(Condition(f"({choice.where})", table, choice.rows, indexed=choice.indexed))
                     continue
                 if choice in item.choices and not item.where:
                     # A value of the declaration is written out, so that the planner knows how many rows have it and
@@ -218,12 +245,13 @@ def _conditions(
                 binds[bind] = text
             elif isinstance(item, Toggle):
                 found.append(Condition(f"({item.where})", indexed=item.indexed))
-            elif name == item.from_name:
-                found.append(Condition(f"{item.expression} >= :{bind}", dates=True))
-                binds[bind] = _midnight(date.fromisoformat(text), zone)
             else:
-                found.append(Condition(f"{item.expression} < :{bind}", dates=True))
-                binds[bind] = _midnight(date.fromisoformat(text) + timedelta(days=1), zone)
+                # Written out too: for any two moments the planner would think of a two-hundredth of the table.
+                day, sign = date.fromisoformat(text), ">="
+                if name == item.to_name:
+                    day, sign = day + timedelta(days=1), "<"
+                moment = _literal(_midnight(day, zone).isoformat())
+                found.append(Condition(f"{item.expression} {sign} TIMESTAMPTZ {moment}", table, dates=True))
     return found, binds
 
 
