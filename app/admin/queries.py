@@ -25,7 +25,7 @@ LEARNERS = Listing(
         Column("last_on", lazy("Last"), sort="l.last_on", descending_first=True),
     ],
     filters=[
-        Search("q", lazy("Name or email"), words="u.name || ' ' || u.email", words_of="users u", words_key="u.id"),
+        Search("q", lazy("Name or email"), words="u.words", words_of="users u"),
         Dates(
             "learned",
             lazy("Learned"),
@@ -329,13 +329,13 @@ async def found(text: str, *, orders: bool, people: bool, courses: bool, limit: 
         """
         (SELECT 'order' AS kind, CAST(o.number AS text) AS label, o.email AS note, o.public_id AS ref
          FROM (SELECT * FROM orders
-               WHERE :orders AND search_words(name || ' ' || email || ' ' || CAST(number AS text)) @@ CAST(:words AS tsquery)
+               WHERE :orders AND words @@ CAST(:words AS tsquery)
                LIMIT 500) o
          ORDER BY o.number = :number DESC, o.created_at DESC, o.id DESC LIMIT :limit)
         UNION ALL
         (SELECT 'person', coalesce(nullif(u.name, ''), u.email), u.email, u.public_id
          FROM (SELECT * FROM users
-               WHERE :people AND search_words(name || ' ' || email) @@ CAST(:words AS tsquery) LIMIT 500) u
+               WHERE :people AND words @@ CAST(:words AS tsquery) LIMIT 500) u
          ORDER BY lower(u.email) LIKE :begin DESC, lower(u.name) LIKE :begin DESC, lower(u.name), u.id LIMIT :limit)
         UNION ALL
         (SELECT 'course', c.title, c.state, c.public_id

@@ -169,7 +169,7 @@ PEOPLE = tables.Listing(
         ),
     ],
     filters=[
-        tables.Search("q", lazy("Name or email"), words="u.name || ' ' || u.email"),
+        tables.Search("q", lazy("Name or email"), words="u.words"),
         tables.Select(
             "role",
             lazy("Any role"),
