@@ -32,7 +32,7 @@ FLOOR = {"config", "core", "gateways", "web", "sandbox", "demo"}
 
 TABLES = {
     "core": {"settings", "mails", "audit_log", "webhook_events", "schema_migrations", "pgqueuer", "pgqueuer_log"},
-    "accounts": {"users", "sessions", "one_time_tokens"},
+    "accounts": {"users", "sessions", "one_time_tokens", "roles"},
     "media": {"uploads"},
     "courses": {"topics", "courses", "sections", "lessons"},
     "catalogue": {"products", "prices"},

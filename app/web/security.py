@@ -60,7 +60,8 @@ def install(app: Quart, *, policy: str, app_url: str) -> None:
         g.request_id = secrets.token_hex(8)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id, method=request.method, path=_loggable_path())
-        audit.set_actor(audit.Actor(None, client_address(), g.request_id))
+        agent = request.headers.get("User-Agent", "")
+        audit.set_actor(audit.Actor(None, client_address(), g.request_id, user_agent=agent[:300]))
 
     @app.before_request
     async def refuse_cross_site_writes() -> None:

@@ -106,6 +106,7 @@ class Listing:
     """A list. `where` is a condition that always holds; its binds come with each `show` or `load`.
 
     `export` replaces the columns in the CSV: pairs of a label and a function from the row to the cell's value.
+    `export_needs` is the capability that the CSV asks for, when seeing the list is not enough.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Listing:
     empty: Empty = field(default_factory=lambda: Empty(lazy("Nothing here yet")))
     page_size: int = 40
     export: Sequence[tuple[Text, Any]] | None = None
+    export_needs: str = ""
 
     def column(self, key: str) -> Column | None:
         """The sortable column of this key."""
