@@ -14,7 +14,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from app.accounts.strength import LONGEST
 from app.core import clock, tokens
@@ -159,7 +159,7 @@ class RoleForm(BaseForm):
 class CustomRoleForm(BaseForm):
     """A role of the school. What may be ticked depends on who ticks; `revision` is that of the page."""
 
-    name = StringField(_l("Name"), [InputRequired(_l("Say what the role is called.")), Length(max=60), person_name])
+    name = StringField(_l("Name"), [DataRequired(_l("Say what the role is called.")), Length(max=60), person_name])
     description = StringField(_l("What it is for"), [Length(max=200)])
     capabilities = SelectMultipleField(_l("What it may do"), choices=[])
     revision = HiddenField()
