@@ -14,10 +14,6 @@ CREATE TABLE roles (
 );
 CREATE UNIQUE INDEX roles_name ON roles (lower(name));
 
--- A process may keep something drawn from it one day; whoever reads `users` for a public page may read this as well.
-CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON roles
-    FOR EACH STATEMENT EXECUTE FUNCTION announce_change();
-
 -- A role is held under its key. A foreign key would need the built-in ones as rows, so two triggers stand for it.
 ALTER TABLE users DROP CONSTRAINT users_role_check;
 ALTER TABLE users ADD CONSTRAINT users_role_key CHECK (role ~ '^[a-z0-9]+(-[a-z0-9]+)*$') NOT VALID;
