@@ -41,6 +41,7 @@ TABLES = {
         "recovery_codes",
         "passkeys",
         "identities",
+        "roles",
     },
     "media": {"uploads"},
     "courses": {"topics", "courses", "sections", "lessons"},

@@ -348,6 +348,9 @@ CASES: dict[str, Case] = {
     "/admin/people/<public_id>/verification": Case(
         sql="UPDATE users SET email_verified_at = NULL WHERE role = 'member'"
     ),
+    "/admin/roles": Case({"name": "Bookkeeper", "capabilities": "orders.view"}),
+    "/admin/roles/<key>": Case({"name": "Assistant", "capabilities": "people.view", "revision": "1"}),
+    "/admin/roles/<key>/removal": Case(),
     "/admin/settings": Case(
         {"name": "M", "currency": "EUR", "tax_percent": "19", "tax_label": "VAT", "time_zone": "UTC", "hue": "20"},
     ),

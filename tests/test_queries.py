@@ -50,6 +50,8 @@ TABLE = """
 
 /admin                                                     -  -  5
 /admin/audit                                               -  -  4
+/admin/audit/<int:act_id>                                  -  -  3
+/admin/audit/<kind>/<subject_id>                           -  -  3
 /admin/courses                                             -  -  4
 /admin/courses/<public_id>                                 -  -  4
 /admin/courses/<public_id>/details                         -  -  5
@@ -73,11 +75,14 @@ TABLE = """
 /admin/orders                                              -  -  4
 /admin/orders/<public_id>                                  -  -  5
 /admin/orders/<public_id>/receipt                          -  -  5
-/admin/people                                              -  -  3
-/admin/people/<public_id>                                  -  -  4
+/admin/people                                              -  -  4
+/admin/people/<public_id>                                  -  -  5
 /admin/people/<public_id>/access                           -  -  5
 /admin/people/<public_id>/orders                           -  -  5
 /admin/people/new                                          -  -  2
+/admin/roles                                               -  -  4
+/admin/roles/<key>                                         -  -  4
+/admin/roles/new                                           -  -  2
 /admin/search                                              -  -  2
 /admin/settings                                            -  -  2
 /admin/webhooks                                            -  -  3

@@ -134,7 +134,7 @@ async def reset(token: str, new_password: str) -> str:
             return ""
         await queries.set_password(person.id, new_hash)
         await users.prove_address(person.id, link.email)
-        with audit.acting(audit.Actor(person.id, audit.current_actor().address, audit.current_actor().request_id)):
+        with audit.acting(audit.current_actor().known_as(person.id)):
             await _after_change(person.id, person.email, person.name, action="password.reset", subject=person.public_id)
         if person.state != "active":
             return "out"

@@ -48,7 +48,7 @@ def install(app: Quart) -> None:
         if token and len(token) < 100:
             g.user = await find(token, clock.now())
         if g.user is not None:
-            audit.set_actor(audit.Actor(g.user.id, client_address(), g.request_id))
+            audit.set_actor(audit.current_actor().known_as(g.user.id))
 
     @app.after_request
     async def carry_cookie(response: Response) -> Response:

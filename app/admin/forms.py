@@ -1,5 +1,6 @@
 """The form of the school's settings."""
 
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from email.utils import parseaddr
 from functools import cache
@@ -10,7 +11,6 @@ from wtforms import FileField, Form, IntegerField, SelectField, SelectMultipleFi
 from wtforms.validators import InputRequired, Length, NumberRange, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from app.accounts.roles import LABELS, ROLES
 from app.core.i18n import _, lazy
 from app.core.money import CURRENCIES
 from app.web.forms import BaseForm, is_email
@@ -64,11 +64,10 @@ class SettingsForm(BaseForm):
         lazy("Who must use a second step at sign-in"), widget=ListWidget(), option_widget=CheckboxInput()
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, roles: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.time_zone.choices = time_zones()
-        team = [role for role in ROLES if "admin.enter" in ROLES[role]]
-        self.second_factor_roles.choices = [(role, str(LABELS[role])) for role in team]
+        self.second_factor_roles.choices = [(key, str(label)) for key, label in roles.items() if key != "member"]
 
     def changes(self) -> dict[str, Any]:
         """The settings as they are kept."""

@@ -49,6 +49,7 @@ ENTRIES = (
     Entry(_KEEP, lazy("Jobs"), "workflow", "ops_admin.list_jobs", "jobs.view", ("failed_jobs",)),
     Entry(_KEEP, lazy("Mails"), "mail", "ops_admin.list_mails", "jobs.view", ("failed_mails",)),
     Entry(_KEEP, lazy("Webhooks"), "link", "ops_admin.list_webhooks", "jobs.view", ("failed_webhooks",)),
+    Entry(_KEEP, lazy("Roles"), "key-round", "accounts_admin.list_roles", "roles.edit"),
     Entry(_KEEP, lazy("Audit log"), "rows-3", "ops_admin.list_audit", "audit.view"),
     Entry(_KEEP, lazy("Settings"), "settings", "admin.show_settings", "settings.edit"),
 )

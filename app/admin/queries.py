@@ -37,6 +37,7 @@ LEARNERS = Listing(
         ),
     ],
     sort="-last_on",
+    export_needs="people.export",
     empty=Empty(
         lazy("Nobody has learned yet"), lazy("Whoever opens a lesson stands here, with the days on which they did.")
     ),

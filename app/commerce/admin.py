@@ -108,7 +108,7 @@ def _is_confirmed(form: RefundForm, order: Order) -> bool:
 
 
 @admin.post("/orders/<public_id>/acceptance")
-@requires("orders.refund", fresh=True)
+@requires("orders.decide", fresh=True)
 async def create_acceptance(public_id: str) -> BaseResponse:
     """Open what a flagged order holds, although its payment does not fit."""
     order = await _order(public_id)
@@ -118,7 +118,7 @@ async def create_acceptance(public_id: str) -> BaseResponse:
 
 
 @admin.post("/orders/<public_id>/rejection")
-@requires("orders.refund", fresh=True)
+@requires("orders.decide", fresh=True)
 async def create_rejection(public_id: str) -> BaseResponse:
     """Give the payment of a flagged order back and end the order."""
     order = await _order(public_id)
@@ -186,5 +186,6 @@ async def _order_page(public_id: str, *, form: RefundForm | None = None, status:
         stranded=await refunds.stranded(order) if order.has_stranded else [],
         form=form,
         may_refund=signed_in_user().can("orders.refund"),
+        may_decide=signed_in_user().can("orders.decide"),
         trail=[(_("Orders"), url_for(".list_orders"))],
     )

@@ -64,7 +64,8 @@ def install(app: Quart, *, policy: str, app_url: str) -> None:
         structlog.contextvars.bind_contextvars(
             request_id=request_id, method=current.method, path=_loggable_path(current)
         )
-        audit.set_actor(audit.Actor(None, client_address(), request_id))
+        agent = current.headers.get("User-Agent", "")
+        audit.set_actor(audit.Actor(None, client_address(), request_id, user_agent=agent[:300]))
 
     @app.before_request
     async def refuse_cross_site_writes() -> None:

@@ -9,7 +9,11 @@ from app.core.i18n import lazy
 from app.web import tables
 
 USER_COLUMNS = """id, public_id, email, name, role, state, email_verified_at, created_at,
-               password_hash IS NOT NULL AS has_password, headline, biography, time_zone, last_seen_at"""
+               password_hash IS NOT NULL AS has_password, headline, biography, time_zone, last_seen_at,
+               (SELECT r.capabilities FROM roles r WHERE r.key = users.role) AS granted"""
+
+CREDENTIALS = """id, public_id, email, name, role, state, password_hash,
+               (SELECT r.capabilities FROM roles r WHERE r.key = users.role) AS granted"""
 
 
 # Users
@@ -64,7 +68,7 @@ async def insert_user(
 async def credentials_by_email(email: str) -> Credentials | None:
     return await db.one(
         Credentials,
-        "SELECT id, public_id, email, name, role, state, password_hash FROM users WHERE lower(email) = lower(:email)",
+        f"SELECT {CREDENTIALS} FROM users WHERE lower(email) = lower(:email)",  # noqa: S608
         email=email,
     )
 
@@ -72,7 +76,7 @@ async def credentials_by_email(email: str) -> Credentials | None:
 async def credentials_by_id(user_id: int) -> Credentials | None:
     return await db.one(
         Credentials,
-        "SELECT id, public_id, email, name, role, state, password_hash FROM users WHERE id = :id",
+        f"SELECT {CREDENTIALS} FROM users WHERE id = :id",  # noqa: S608
         id=user_id,
     )
 
@@ -152,6 +156,7 @@ async def change_state(user_id: int, old: str, new: str) -> bool:
 
 # The office's list
 
+TEAM = tables.Choice("team", lazy("All but members"), "u.role <> 'member'")
 PEOPLE = tables.Listing(
     name="people",
     select="""u.name, u.email, u.role, u.state, u.created_at AS joined, u.last_seen_at AS seen,
@@ -174,10 +179,8 @@ PEOPLE = tables.Listing(
             "role",
             lazy("Any role"),
             "u.role",
-            [
-                *(tables.Choice(role, label) for role, label in LABELS.items()),
-                tables.Choice("team", lazy("All but members"), "u.role <> 'member'"),
-            ],
+            # Those of the school come with the request.
+            [*(tables.Choice(role, label) for role, label in LABELS.items()), TEAM],
         ),
         tables.Select(
             "state",
@@ -207,6 +210,7 @@ PEOPLE = tables.Listing(
         (lazy("Joined"), "joined"),
         (lazy("Last seen"), "seen"),
     ],
+    export_needs="people.export",
 )
 
 
@@ -221,8 +225,8 @@ async def session_by_token(
         """
         SELECT u.id, u.public_id, u.email, u.name, u.role, u.state, u.email_verified_at, u.time_zone,
                s.id AS session_id, s.public_id AS session_public_id, s.fresh_at, s.last_seen_at, s.expires_at,
-               s.method, s.second_factor_at
-        FROM sessions s JOIN users u ON u.id = s.user_id
+               r.capabilities AS granted, s.method, s.second_factor_at
+        FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN roles r ON r.key = u.role
         WHERE s.token_hash = :token_hash AND s.expires_at > :now AND u.state = 'active'
           AND s.last_seen_at > CASE WHEN u.role = 'member' THEN CAST(:seen_after AS timestamptz)
                                     ELSE CAST(:staff_seen_after AS timestamptz) END

@@ -60,6 +60,7 @@ ORDERS = Listing(
         "/courses",
         _l("See the school"),
     ),
+    export_needs="orders.export",
     export=[
         (_l("Order"), lambda row: row.number),
         (_l("Placed"), lambda row: row.placed),

@@ -36,8 +36,11 @@ from zoneinfo import ZoneInfo
 from quart import Response, request
 
 from app.core import db
+from app.core.errors import Forbidden
+from app.core.i18n import _
 from app.core.settings import school
 from app.web import render
+from app.web.request import user
 from app.web.tables.declaration import (
     AnyFilter,
     Choice,
@@ -82,9 +85,15 @@ async def show(
     **context: Any,
 ) -> Response:
     """The page of a list at the address asked for, or with `?format=csv` all its rows as a file (audited)."""
+    person = user() if listing.export_needs else None
+    may_export = not listing.export_needs or (person is not None and person.can(listing.export_needs))
     if request.args.get("format") == "csv":
+        if not may_export:
+            raise Forbidden(_("Your role does not allow this."))
         return await export(listing, binds=binds, choices=choices)
     table = await load(listing, request.path, request.args, binds=binds, choices=choices)
+    if not may_export:
+        table.export_url = None
     return await render.page(template, table=table, **context)
 
 

@@ -115,6 +115,7 @@ class Listing:
     expression and the list's own order is what it takes. Choices and toggles that have none say `indexed=False`.
 
     `export` replaces the columns in the CSV: pairs of a label and a function from the row to the cell's value.
+    `export_needs` is the capability that the CSV asks for, when seeing the list is not enough.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Listing:
     empty: Empty = field(default_factory=lambda: Empty(lazy("Nothing here yet")))
     page_size: int = 40
     export: Sequence[tuple[Text, Any]] | None = None
+    export_needs: str = ""
 
     def column(self, key: str) -> Column | None:
         """The sortable column of this key."""
