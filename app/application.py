@@ -14,7 +14,21 @@ from app.config import Config
 from app.core import cache, db, log, mail, reach, tokens
 from app.core.settings import school
 from app.gateways import mailer
-from app.web import assets, bodies, compression, errors, flash, guards, health, plates, render, security, theme, typed
+from app.web import (
+    assets,
+    bodies,
+    compression,
+    errors,
+    flash,
+    guards,
+    health,
+    one_name,
+    plates,
+    render,
+    security,
+    theme,
+    typed,
+)
 from app.web.page_cache import PageCache
 
 # From left to right: a domain imports only from those before it.
@@ -100,6 +114,8 @@ def create_app(config: Config | None = None) -> Lectern:
         personal_cookies=(importlib.import_module("app.accounts.sessions").COOKIE, flash.COOKIE),
     )
     app.asgi_app = app.pages  # type: ignore[method-assign, assignment]
+    if one_name.is_this_machine(urlsplit(config.app_url).hostname or ""):
+        app.asgi_app = one_name.OneName(app.pages, config.app_url)  # type: ignore[method-assign, assignment]
     app.asgi_app = assets.AssetServer(app.asgi_app, files, security.fixed_headers(policy, config.app_url))  # type: ignore[method-assign, assignment, arg-type]
     return app
 

@@ -42,7 +42,7 @@ NOT_THERE = (*_LOST, asyncpg.TooManyConnectionsError, OSError)
 _url = ""
 _away_until = 0.0
 _probe: "asyncio.Task[bool] | None" = None
-_looking: set["asyncio.Task[None]"] = set()
+_looking: set["asyncio.Task[Any]"] = set()
 
 
 class Away(Unavailable):
@@ -157,7 +157,8 @@ async def _ask() -> bool:
     knocking = asyncio.create_task(_knock())
     if not await _done_within(knocking, PROBE):
         knocking.cancel()
-        await asyncio.wait((knocking,), timeout=PROBE)
+        _looking.add(knocking)  # nobody waits for its end
+        knocking.add_done_callback(_looking.discard)
         return False
     return knocking.result()
 

@@ -118,8 +118,11 @@ class Running:
         return httpx.post(session.url, data={"email": "ann@example.com", **GOOD_CARD, **form})
 
 
-def wait_until(question: Callable[[], Any], *, seconds: float = 10.0) -> Any:
-    """Ask until the answer is true; gives it. Raises AssertionError when time is over."""
+def wait_until(question: Callable[[], Any], *, seconds: float = 30.0) -> Any:
+    """Ask until the answer is true; gives it. Raises AssertionError when time is over.
+
+    It is long: a machine with other work lets a delivery wait for seconds, and only a failure costs all of it.
+    """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         answer = question()
