@@ -26,3 +26,13 @@ BEGIN
     WHERE on_date BETWEEN CAST(happened AS date) - 2 AND CAST(happened AS date) + 2
       AND since <= happened AND happened < until;
 END $$;
+
+-- Guests' carts that were merged into a member's a moment ago, by their hashed cookie: a click that was under way
+-- meanwhile goes where the cart went. May be lost with a crash.
+CREATE UNLOGGED TABLE merged_carts (
+    token_hash bytea PRIMARY KEY,
+    user_id bigint NOT NULL REFERENCES users ON DELETE CASCADE,
+    merged_at timestamptz NOT NULL
+);
+CREATE INDEX merged_carts_user ON merged_carts (user_id);
+CREATE INDEX merged_carts_age ON merged_carts (merged_at);
