@@ -222,7 +222,8 @@ async def odd_payments_went_back(books: Books) -> list[str]:
                count(r.id) FILTER (WHERE r.state = 'pending') AS pending
         FROM (SELECT order_id, detail ->> 'payment' AS payment, CAST(detail ->> 'came' AS bigint) AS amount
               FROM order_events f WHERE kind = 'flagged' AND detail ? 'came'
-                AND EXISTS (SELECT 1 FROM order_events d WHERE d.order_id = f.order_id AND d.kind = 'rejected' AND d.id > f.id)
+                AND EXISTS (SELECT 1 FROM order_events d WHERE d.order_id = f.order_id AND d.kind IN ('rejected', 'paid')
+                              AND d.id > f.id)
               UNION SELECT order_id, detail ->> 'told_by', CAST(detail ->> 'amount' AS bigint)
               FROM order_events WHERE kind = 'paid_again') came
         JOIN orders o ON o.id = came.order_id
