@@ -105,15 +105,17 @@ async def allows(user_id: int, course_id: int, now: datetime) -> bool:
 
 
 async def admits(user_id: int, course_id: int, upload_id: int, now: datetime) -> bool:
-    """A film that was replaced is no lesson's any more, and may be seen to its end."""
+    """A film that was replaced is no lesson's any more, and may be seen to its end. One that several lessons share is
+    open while one of them is published.
+    """
     found: bool = await db.value(
         f"""
         SELECT EXISTS (SELECT 1 FROM entitlements e JOIN products p ON p.id = e.product_id
                        JOIN courses c ON c.id = p.course_id AND c.state <> 'draft'
                        WHERE e.user_id = :user_id AND p.course_id = :course_id AND {_OPEN})
-           AND NOT EXISTS (SELECT 1 FROM lessons l
-                           WHERE (l.video_id = :upload_id OR l.captions_id = :upload_id OR l.poster_id = :upload_id)
-                             AND l.course_id = :course_id AND l.state <> 'published')
+           AND coalesce((SELECT bool_or(l.state = 'published') FROM lessons l
+                         WHERE (l.video_id = :upload_id OR l.captions_id = :upload_id OR l.poster_id = :upload_id)
+                           AND l.course_id = :course_id), true)
         """,  # noqa: S608 (a constant)
         user_id=user_id,
         course_id=course_id,

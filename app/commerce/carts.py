@@ -16,6 +16,8 @@ from app.core.money import format_money
 
 LARGEST = 50
 STALE = timedelta(days=90)
+# No request takes longer than this.
+UNDER_WAY = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,15 @@ async def holds(whose: Whose, product_id: int) -> bool:
 async def merge(user_id: int, token: str) -> bool:
     """Put what a guest's browser gathered into the cart of the person who signed in there, once; False: nothing there.
 
-    One transaction: things in both collapse into one line, and orders that came from the guest's cart go along.
+    One transaction: things in both collapse into one line, and orders that came from the guest's cart go along. What a
+    click that is under way adds for the guest goes there too.
     """
     token_hash = tokens.hashed(token)
-    if await queries.cart_of_token(token_hash) is None:
-        return False
     async with db.transaction():
-        guest_id = await queries.lock_cart_of_token(token_hash)
-        if guest_id is None:  # another request was faster
+        await queries.lock_token(token_hash)
+        await queries.note_merged(token_hash, user_id, clock.now())
+        guest_id = await queries.cart_of_token(token_hash)
+        if guest_id is None:
             return False
         member_id = await queries.ensure_cart_of_user(user_id, clock.now())
         # Orders before items: booking a payment takes its locks in this order too.
@@ -142,7 +145,7 @@ async def add(whose: Whose, slug: str) -> Addition:
     if whose.user_id is not None and await entitlements.owned(whose.user_id, [offer.product_id]):
         return Addition(offer, "owned")
     async with db.transaction():
-        cart_id = await _ensure(whose)
+        cart_id = await _ensure(await _since_merged(whose))
         others = [item for item in await queries.items(cart_id) if item.product_id != offer.product_id]
         if any(item.agreed_currency != offer.currency for item in others):
             raise Conflict(_("This is sold in another currency than what is in your cart. Pay for that first."))
@@ -152,6 +155,15 @@ async def add(whose: Whose, slug: str) -> Addition:
             cart_id, offer.product_id, amount_minor=offer.amount_minor, currency=offer.currency, now=clock.now()
         )
     return Addition(offer, "added" if added else "there")
+
+
+async def _since_merged(whose: Whose) -> Whose:
+    """Whose cart it is by now: the guest may have signed in, in the same browser, since this request began."""
+    if whose.token_hash is None:
+        return whose
+    await queries.lock_token(whose.token_hash)
+    user_id = await queries.merged_into(whose.token_hash, clock.now() - UNDER_WAY)
+    return whose if user_id is None else Whose(user_id)
 
 
 async def _ensure(whose: Whose) -> int:

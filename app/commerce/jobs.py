@@ -153,3 +153,4 @@ async def fetch_lost_events() -> None:
 async def forget_stale_carts() -> None:
     """Forget guests' carts that nobody has touched for long."""
     await cart_queries.delete_stale(clock.now() - carts.STALE)
+    await cart_queries.delete_merged(clock.now() - carts.UNDER_WAY)

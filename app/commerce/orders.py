@@ -170,6 +170,8 @@ async def mark_paid(order_id: int, received: Received) -> bool:
             await _flag(order, wrong, received, is_anothers=bool(anothers))
             return False
         await timeline.note(order_id, "paid", amount=received.amount_minor, told_by=received.told_by)
+        # A flag goes with the right payment; what had come and does not fit must not be forgotten with it.
+        await _give_back(order, await to_give_back(order) if order.flag else [])
         await _fulfil(order, session_id=received.session_id, payment_id=received.payment_id)
     log.info("order paid", order=order.public_id, told_by=received.told_by)
     return True
@@ -222,11 +224,15 @@ async def reject(order: Order) -> int:
         came = await to_give_back(order)
         await queries.set_rejected(order.id, now=clock.now())
         await timeline.note(order.id, "rejected", payment=", ".join(payment.payment_id for payment in came))
-        for payment in came:
-            await refunds.give_back_whole(
-                locked, payment.payment_id, payment.amount_minor, payment.currency, reason=refunds.REJECTED
-            )
+        await _give_back(locked, came)
         return len(came)
+
+
+async def _give_back(order: Order, came: list[db.Row]) -> None:
+    for payment in came:
+        await refunds.give_back_whole(
+            order, payment.payment_id, payment.amount_minor, payment.currency, reason=refunds.REJECTED
+        )
 
 
 async def to_give_back(order: Order) -> list[db.Row]:

@@ -1,5 +1,8 @@
 import asyncio
 import re
+from collections.abc import Awaitable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from quart.typing import TestClientProtocol
@@ -9,7 +12,8 @@ from app.access import entitlements
 from app.catalogue import products
 from app.commerce import carts
 from app.commerce.carts import Whose
-from app.core import db, queue, settings, tokens
+from app.commerce.queries import carts as cart_queries
+from app.core import clock, db, queue, settings, tokens, webhooks
 from tests.cast import Cast, Person
 from tests.commerce.shop import Shop
 from tests.school import MadeCourse, a_course
@@ -346,3 +350,104 @@ async def test_guests_carts_are_forgotten_when_nobody_touches_them(app: Lectern,
     assert await carts.find(Whose(token="old")) is None
     assert await carts.find(Whose(token="new")) is not None
     assert await carts.find(Whose(ann.id)) is not None
+
+
+async def an_old_cart() -> None:
+    await a_course()
+    await carts.add(Whose(token="old"), "reading-price")
+    await db.run("UPDATE carts SET updated_at = now() - interval '91 days'")
+
+
+async def touch_while(sql: str, act: Awaitable[Any]) -> None:
+    """Let `act` run while another connection has changed a row and not yet committed."""
+
+    async def held() -> None:
+        async with db.hold():
+            await act
+
+    async with db.hold(), db.transaction():
+        assert await db.run(sql)
+        waiting = asyncio.create_task(held())
+        for _look in range(200):
+            if await db.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                break
+            await asyncio.sleep(0.02)
+        else:
+            raise AssertionError("nothing waited for the row")
+    await waiting
+
+
+async def test_a_cart_that_is_touched_while_old_ones_are_forgotten_stays(app: Lectern) -> None:
+    await an_old_cart()
+    await touch_while("UPDATE carts SET updated_at = now()", cart_queries.delete_stale(clock.now() - carts.STALE))
+    assert await slugs(Whose(token="old")) == ["reading-price"]
+
+
+async def test_a_delivery_that_is_replayed_while_old_ones_are_forgotten_stays(app: Lectern) -> None:
+    await db.run(
+        """
+        INSERT INTO webhook_events (provider, event_id, type, payload, state, received_at)
+        VALUES ('stripe', 'evt_1', 'x', '{}', 'handled', now() - interval '91 days')
+        """
+    )
+    await touch_while("UPDATE webhook_events SET state = 'received'", webhooks.prune())
+    assert await db.value("SELECT count(*) FROM webhook_events") == 1
+    await db.run("UPDATE webhook_events SET state = 'handled'")
+    assert await webhooks.prune() == 1
+
+
+async def add_while_merging(ann: Person, monkeypatch: pytest.MonkeyPatch, *, first: bool) -> None:
+    """A guest signs in while a click of theirs is under way in the same browser. `first`: it was the first one."""
+    for slug in ("one", "two"):
+        await a_course(slug, slug.title())
+    if not first:
+        await carts.add(Whose(token="guest"), "one")
+    # Its worst moment: there is no cart to merge yet, or everything was moved and the cart is about to go.
+    step = "cart_of_token" if first else "delete_cart"
+    real, adding = getattr(cart_queries, step), []
+
+    async def click() -> None:
+        async with db.hold():
+            await carts.add(Whose(token="guest"), "two")
+
+    async def slow(*arguments: Any) -> Any:
+        found = await real(*arguments) if first else None
+        if not adding:
+            adding.append(asyncio.create_task(click()))
+            await asyncio.sleep(0.3)
+        return found if first else await real(*arguments)
+
+    monkeypatch.setattr(cart_queries, step, slow)
+    async with db.hold():
+        await carts.merge(ann.id, "guest")
+    await asyncio.gather(*adding)
+    monkeypatch.setattr(cart_queries, step, real)
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_what_a_guest_adds_during_the_merge_goes_where_the_cart_goes(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    ann = await cast.ann()
+    await add_while_merging(ann, monkeypatch, first=first)
+    assert sorted(await slugs(Whose(ann.id))) == (["two"] if first else ["one", "two"])
+    assert await db.value("SELECT count(*) FROM carts") == 1
+    # Whoever comes later with that cookie, and is nobody, has a cart of their own.
+    with clock.shifted(timedelta(minutes=3)):
+        await carts.add(Whose(token="guest"), "one")
+        assert await slugs(Whose(token="guest")) == ["one"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_without_the_lock_and_the_note_it_would_be_lost(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    ann = await cast.ann()
+
+    async def nothing(*_arguments: Any) -> None:
+        return None
+
+    monkeypatch.setattr(cart_queries, "lock_token", nothing)
+    monkeypatch.setattr(cart_queries, "merged_into", nothing)
+    await add_while_merging(ann, monkeypatch, first=first)
+    assert "two" not in await slugs(Whose(ann.id))

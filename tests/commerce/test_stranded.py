@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.access import entitlements
 from app.commerce import orders
 from app.commerce.jobs import finish_refunds
 from app.commerce.models import Order, Received
@@ -220,3 +221,19 @@ async def test_what_really_came_is_not_hidden_by_the_payment_of_another(shop: Sh
     await act(olga, order, "rejection")
     await queue.drain(ignore_delays=True)
     assert await given_back(shop, order) == [20000]
+
+
+async def test_what_did_not_fit_goes_back_when_the_right_payment_comes_after_it(shop: Shop, cast: Cast) -> None:
+    ann = await cast.ann()
+    order, course = await a_flagged_order(shop, ann)
+    odd, right = str(order.stripe_payment_intent_id), await a_payment(shop, order, 24900)
+    await shop.tell()
+    await queue.drain(ignore_delays=True)
+    order = await shop.order()
+    assert (order.state, order.flag, order.stripe_payment_intent_id) == ("paid", "", right)
+    assert [refund["amount"] for refund in await refunds_at_stripe(shop, odd)] == [20000]
+    assert await refunds_at_stripe(shop, right) == []
+    await shop.tell()
+    assert await all_handled()
+    assert (await shop.order()).refunded_minor == 0
+    assert await entitlements.allows(ann.id, course.id)

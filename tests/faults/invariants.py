@@ -23,6 +23,14 @@ class Books:
     sessions: list[dict[str, Any]] = field(default_factory=list)
     refunds: list[dict[str, Any]] = field(default_factory=list)
 
+    def went(self) -> Counter[str]:
+        """How much went back of each payment."""
+        found = Counter[str]()
+        for refund in self.refunds:
+            if refund["status"] == "succeeded":
+                found[refund["payment_intent"]] += refund["amount"]
+        return found
+
     @property
     def paid(self) -> list[dict[str, Any]]:
         return [one for one in self.sessions if one["status"] == "complete" and one["payment_status"] == "paid"]
@@ -44,8 +52,10 @@ async def every(books: Books, post: Post, told: Told, data: Path | None = None) 
         *await orders_were_paid(books),
         *await paid_orders_open_what_they_hold(),
         *await access_has_a_cause(),
+        *await what_is_free_has_a_cause(),
         *await enrolments_have_access(),
         *await refunds_agree(books),
+        *await odd_payments_went_back(books),
         *await one_mail_a_fact(post),
         *await acknowledged_sales_are_kept(told),
         *await acknowledged_learning_is_kept(told),
@@ -68,14 +78,14 @@ async def paid_checkouts_are_orders(books: Books) -> list[str]:
     )
     wrong = []
     for session in books.paid:
-        given_back = sum(one["amount"] for one in books.refunds if one["payment_intent"] == session["payment_intent"])
+        given_back = books.went()[session["payment_intent"]]
         found = [
             row
             for row in rows
             if session["id"] == row.stripe_session_id or session["payment_intent"] == row.stripe_payment_intent_id
         ]
         if not found and given_back == session["amount_total"]:
-            continue  # a second payment for one order, which went back
+            continue  # a second payment for one order, or one that a person rejected: it went back
         if len(found) != 1:
             wrong.append(f"payment page {session['id']} was paid and has {len(found)} paid orders")
         elif (found[0].total_minor, found[0].currency.lower()) != (session["amount_total"], session["currency"]):
@@ -105,13 +115,14 @@ async def paid_orders_open_what_they_hold() -> list[str]:
     rows = await db.many(
         db.Row,
         """
-        SELECT o.public_id, o.state, i.id AS line, e.id AS entitlement, e.closed_at, e.user_id = o.user_id AS is_theirs,
+        SELECT o.public_id, o.state, i.id AS line, i.amount_minor = 0 AS is_free, e.id AS entitlement, e.closed_at, e.user_id = o.user_id AS is_theirs,
                e.product_id = i.product_id AS is_it, n.id AS enrolment,
                EXISTS (SELECT 1 FROM order_events v WHERE v.order_id = o.id AND v.kind = 'bought_twice') AS had_it
         FROM orders o
         JOIN order_items i ON i.order_id = o.id
         JOIN products p ON p.id = i.product_id
-        LEFT JOIN entitlements e ON e.source_ref = 'order:' || o.public_id || ':' || i.id
+        LEFT JOIN entitlements e ON e.source_ref = CASE WHEN i.amount_minor = 0
+            THEN 'free:' || o.user_id || ':' || i.product_id ELSE 'order:' || o.public_id || ':' || i.id END
         LEFT JOIN enrolments n ON n.user_id = o.user_id AND n.course_id = p.course_id
         WHERE o.state IN ('paid', 'partially_refunded', 'refunded')
         """,
@@ -122,6 +133,8 @@ async def paid_orders_open_what_they_hold() -> list[str]:
             wrong.append(f"order {row.public_id} is paid and line {row.line} opened nothing")
         elif row.entitlement is not None and not (row.is_theirs and row.is_it):
             wrong.append(f"order {row.public_id} opened something else, or for somebody else")
+        elif row.is_free:
+            pass  # what a person closed of it stays closed; there is nothing to give back
         elif row.entitlement is not None and (row.closed_at is not None) != (row.state == "refunded"):
             wrong.append(f"order {row.public_id} is {row.state} and its access is not so")
         if row.enrolment is None:
@@ -143,6 +156,23 @@ async def access_has_a_cause() -> list[str]:
     return [f"{row.source_ref} is open and its order is {row.state or 'not there'}" for row in rows]
 
 
+async def what_is_free_has_a_cause() -> list[str]:
+    """Whatever is open for nothing is that person's own free start, of something that was free."""
+    rows = await db.many(
+        db.Row,
+        """
+        SELECT e.source_ref, e.source_ref = 'free:' || e.user_id || ':' || e.product_id AS is_own,
+               EXISTS (SELECT 1 FROM prices p WHERE p.product_id = e.product_id AND p.amount_minor = 0)
+               OR EXISTS (SELECT 1 FROM order_items i JOIN orders o ON o.id = i.order_id
+                          WHERE o.user_id = e.user_id AND i.product_id = e.product_id AND i.amount_minor = 0
+                            AND o.paid_at IS NOT NULL) AS was_free
+        FROM entitlements e WHERE e.closed_at IS NULL AND (e.source = 'free' OR e.source_ref LIKE 'free:%')
+        """,
+    )
+    wrong = [f"{row.source_ref} is open and belongs to another person or product" for row in rows if not row.is_own]
+    return wrong + [f"{row.source_ref} is open and was never free" for row in rows if row.is_own and not row.was_free]
+
+
 async def enrolments_have_access() -> list[str]:
     """Whoever is enrolled was let in at some time."""
     rows = await db.many(
@@ -158,18 +188,15 @@ async def enrolments_have_access() -> list[str]:
 
 async def refunds_agree(books: Books) -> list[str]:
     """What Stripe gave back and what the school wrote down are the same, order by order."""
-    went = Counter[str]()
-    for refund in books.refunds:
-        if refund["status"] == "succeeded":
-            went[refund["payment_intent"]] += refund["amount"]
+    went = books.went()
     rows = await db.many(
         db.Row,
         """
         SELECT o.public_id, o.stripe_payment_intent_id AS payment, o.refunded_minor,
                coalesce(sum(r.amount_minor) FILTER (WHERE r.state = 'succeeded'), 0) AS written,
                count(r.id) FILTER (WHERE r.state = 'pending') AS pending
-        FROM orders o LEFT JOIN refunds r ON r.order_id = o.id
-        WHERE o.stripe_payment_intent_id IS NOT NULL GROUP BY o.id
+        FROM orders o LEFT JOIN refunds r ON r.order_id = o.id AND r.payment_id IS NULL
+        WHERE o.stripe_payment_intent_id IS NOT NULL AND o.paid_at IS NOT NULL GROUP BY o.id
         """,
     )
     wrong = [f"a refund of order {row.public_id} hangs" for row in rows if row.pending]
@@ -179,6 +206,47 @@ async def refunds_agree(books: Books) -> list[str]:
         if not went[row.payment] == row.written == row.refunded_minor
     ]
     return wrong
+
+
+async def odd_payments_went_back(books: Books) -> list[str]:
+    """A payment that paid nothing (its order was rejected, or paid by another) went back whole, and is written so."""
+    went = books.went()
+    rows = await db.many(
+        db.Row,
+        """
+        SELECT o.public_id, came.payment, came.amount, o.state, o.paid_at IS NOT NULL AS is_paid,
+               coalesce(sum(r.amount_minor) FILTER (WHERE r.state = 'succeeded' AND r.stripe_refund_id IS NOT NULL), 0)
+                   AS written,
+               coalesce(sum(r.amount_minor) FILTER (WHERE r.state = 'succeeded' AND r.stripe_refund_id IS NULL), 0)
+                   AS by_hand,
+               count(r.id) FILTER (WHERE r.state = 'pending') AS pending
+        FROM (SELECT order_id, detail ->> 'payment' AS payment, CAST(detail ->> 'came' AS bigint) AS amount
+              FROM order_events f WHERE kind = 'flagged' AND detail ? 'came'
+                AND EXISTS (SELECT 1 FROM order_events d WHERE d.order_id = f.order_id AND d.kind IN ('rejected', 'paid')
+                              AND d.id > f.id)
+              UNION SELECT order_id, detail ->> 'told_by', CAST(detail ->> 'amount' AS bigint)
+              FROM order_events WHERE kind = 'paid_again') came
+        JOIN orders o ON o.id = came.order_id
+        LEFT JOIN refunds r ON r.order_id = o.id AND r.payment_id = came.payment
+        GROUP BY o.id, came.payment, came.amount
+        """,
+    )
+    wrong = [f"the payment {row.payment} of order {row.public_id} hangs on its way back" for row in rows if row.pending]
+    wrong += [
+        f"order {row.public_id}: {row.amount} came with {row.payment} and paid nothing, {went[row.payment]} went back,"
+        f" {row.written} is written, {row.by_hand} by hand"
+        for row in rows
+        if went[row.payment] != row.written or row.written + row.by_hand != row.amount
+    ]
+    rejected = await db.many(
+        db.Row,
+        """
+        SELECT o.public_id, o.state FROM orders o
+        WHERE o.paid_at IS NULL AND o.state <> 'cancelled'
+          AND EXISTS (SELECT 1 FROM order_events e WHERE e.order_id = o.id AND e.kind = 'rejected')
+        """,
+    )
+    return wrong + [f"order {row.public_id} was rejected and is {row.state}" for row in rejected]
 
 
 async def one_mail_a_fact(post: Post) -> list[str]:
@@ -191,7 +259,7 @@ async def one_mail_a_fact(post: Post) -> list[str]:
             SELECT due.fact FROM (
                 SELECT 'order:' || id || ':confirmation' AS fact FROM orders
                 WHERE state IN ('paid', 'partially_refunded', 'refunded')
-                UNION ALL SELECT 'refund:' || id FROM refunds WHERE state = 'succeeded'
+                UNION ALL SELECT 'refund:' || id FROM refunds WHERE state = 'succeeded' AND payment_id IS NULL
                 UNION ALL SELECT 'enrolment:' || n.user_id || ':' || n.course_id FROM enrolments n
                 WHERE EXISTS (SELECT 1 FROM entitlements e JOIN products p ON p.id = e.product_id
                               WHERE e.user_id = n.user_id AND p.course_id = n.course_id AND e.source = 'order')

@@ -18,6 +18,12 @@ async def books_of(shop: Shop) -> Books:
     sessions = (await shop.stripe.get("/v1/checkout/sessions", limit=100))["data"]
     mine = [one for one in sessions if one["client_reference_id"] in known]
     payments = {one["payment_intent"] for one in mine}
+    # Payments that came past the payment page.
+    rows = await db.many(
+        db.Row,
+        "SELECT DISTINCT detail ->> 'payment' AS id FROM order_events WHERE kind = 'flagged' AND detail ? 'payment'",
+    )
+    payments |= {row.id for row in rows}
     refunds = (await shop.stripe.get("/v1/refunds", limit=100))["data"]
     return Books(mine, [one for one in refunds if one["payment_intent"] in payments])
 

@@ -5,12 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from app.core import db
+from app.catalogue import products
+from app.commerce import carts, orders
+from app.core import db, queue
+from tests.cast import Cast
 from tests.commerce.shop import Shop
+from tests.commerce.test_orders import an_order
+from tests.commerce.test_stranded import a_payment
 from tests.faults import invariants
-from tests.faults.invariants import Post
+from tests.faults.invariants import Books, Post
 from tests.faults.people import Place, Told
 from tests.faults.sale import a_sale, books_of, pay_for, post_of
+from tests.school import a_course
 
 OTHER_ORDER = """
     ALTER TABLE orders DROP CONSTRAINT orders_stripe_session_id_key;
@@ -75,6 +81,49 @@ PLANTED = {
 }
 
 
+REJECTED = "(SELECT id FROM orders WHERE state = 'cancelled')"
+PLANTED_ODD = {
+    "a free start that is not there": ("DELETE FROM entitlements WHERE source_ref LIKE 'free:%'", "opened nothing"),
+    "a free start of somebody else": (
+        STRANGER + "UPDATE entitlements SET user_id = (SELECT id FROM users WHERE public_id = 'stranger')"
+        " WHERE source = 'free'",
+        "belongs to another person",
+    ),
+    "something for nothing that costs": (
+        "INSERT INTO entitlements (public_id, user_id, product_id, source, source_ref, starts_at, created_at)"
+        " SELECT 'sly', o.user_id, i.product_id, 'free', 'free:' || o.user_id || ':' || i.product_id, now(), now()"
+        " FROM orders o JOIN order_items i ON i.order_id = o.id WHERE i.amount_minor > 0 AND o.paid_at IS NOT NULL LIMIT 1",
+        "was never free",
+    ),
+    "access from a rejected order": (
+        "INSERT INTO entitlements (public_id, user_id, product_id, source, source_ref, starts_at, created_at)"
+        " SELECT 'sly', o.user_id, i.product_id, 'order', 'order:' || o.public_id || ':' || i.id, now(), now()"
+        f" FROM orders o JOIN order_items i ON i.order_id = o.id WHERE o.id = {REJECTED}",
+        "is open and its order is cancelled",
+    ),
+    "a rejected payment that was never sent back": (
+        f"DELETE FROM refunds WHERE order_id = {REJECTED}",
+        "0 is written",
+    ),
+    "a rejected payment of which too little is written": (
+        f"UPDATE refunds SET amount_minor = 1 WHERE order_id = {REJECTED}",
+        "1 is written",
+    ),
+    "a rejected payment that hangs": (
+        f"UPDATE refunds SET state = 'pending' WHERE order_id = {REJECTED}",
+        "hangs on its way back",
+    ),
+    "a rejected payment taken for one of the order": (
+        f"UPDATE refunds SET payment_id = NULL WHERE order_id = {REJECTED}",
+        "and paid nothing",
+    ),
+    "a rejected order that goes on": (
+        f"UPDATE orders SET state = 'pending' WHERE id = {REJECTED}",
+        "was rejected and is pending",
+    ),
+}
+
+
 class _Undo(Exception):
     """Takes a plant back."""
 
@@ -88,9 +137,8 @@ async def test_a_good_school_passes(shop: Shop, told: Told, tmp_path: Path) -> N
     assert await invariants.every(await books_of(shop), await post_of(), told, tmp_path) == []
 
 
-async def test_each_planted_wrong_is_found(shop: Shop, told: Told) -> None:
-    books, post = await books_of(shop), await post_of()
-    for name, (plant, sentence) in PLANTED.items():
+async def each_is_found(planted: dict[str, tuple[str, str]], books: Books, post: Post, told: Told) -> None:
+    for name, (plant, sentence) in planted.items():
         with pytest.raises(_Undo):
             async with db.hold(), db.transaction():
                 await db.script("SET CONSTRAINTS ALL DEFERRED")
@@ -98,7 +146,49 @@ async def test_each_planted_wrong_is_found(shop: Shop, told: Told) -> None:
                 wrong = await invariants.every(books, post, told)
                 assert any(sentence in one for one in wrong), f"{name} was not found; found: {wrong}"
                 raise _Undo
+
+
+async def test_each_planted_wrong_is_found(shop: Shop, told: Told) -> None:
+    books, post = await books_of(shop), await post_of()
+    await each_is_found(PLANTED, books, post, told)
     assert await invariants.every(books, post, told) == []
+
+
+@pytest.fixture
+async def told_odd(shop: Shop, told: Told, cast: Cast) -> Told:
+    """The same with something free, begun with an order and without, and a payment that a person rejected."""
+    course = await a_course("first", "Your First Chart", price=0)
+    ann, bob = await cast.ann(), await cast.bob()
+    await carts.begin(bob.id, (await products.offers([course.product_id or 0]))[0])
+    await a_course("risk", "The Arithmetic of Risk")
+    guest = shop.app.test_client()
+    for slug in ("first", "risk"):
+        await shop.add(slug, guest)
+    await shop.pay(await shop.check_out_as_guest("hal@example.org", "Hal", guest))
+    await shop.tell()
+    order, _page = await an_order(shop, ann)
+    await a_payment(shop, order)
+    await shop.tell()
+    assert (await shop.order()).flag
+    await orders.reject(order)
+    await queue.drain(ignore_delays=True)
+    await shop.tell()
+    await queue.drain(ignore_delays=True)
+    return told
+
+
+async def test_a_school_with_free_starts_and_a_rejected_payment_passes_and_each_wrong_about_them_is_found(
+    shop: Shop, told_odd: Told
+) -> None:
+    books, post = await books_of(shop), await post_of()
+    assert await invariants.every(books, post, told_odd) == []
+    assert await db.value("SELECT count(*) FROM entitlements WHERE source = 'free'") == 2
+    await each_is_found(PLANTED_ODD, books, post, told_odd)
+    assert await invariants.every(books, post, told_odd) == []
+    # The bank sent it back after all, and nobody was told.
+    for refund in books.refunds:
+        refund["status"] = "failed"
+    assert any("0 went back" in one for one in await invariants.every(books, post, told_odd))
 
 
 async def test_a_refund_that_the_school_missed_is_found(shop: Shop, told: Told) -> None:

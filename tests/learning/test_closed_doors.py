@@ -175,6 +175,21 @@ async def test_a_lesson_that_is_taken_back_is_closed_to_those_who_bought_it(seat
         assert (await seat.ann.browser.get(address)).status_code == 403
 
 
+async def test_a_film_that_a_draft_shares_with_a_published_lesson_is_open(seat: Seat) -> None:
+    """Its lesson is copied: the copy is a draft, then published, and the first is taken back."""
+    other = seat.course.lesson_ids[0]
+    share = """
+        UPDATE lessons l SET video_id = f.video_id, captions_id = f.captions_id, poster_id = f.poster_id, state = :state
+        FROM lessons f WHERE l.id = :other AND f.slug = 'lesson-2'
+    """
+    await db.run(share, state="draft", other=other)
+    assert [(await seat.ann.browser.get(address)).status_code for address in seat.media] == [200, 200, 200]
+    await db.run("UPDATE lessons SET state = CASE id WHEN :other THEN 'published' ELSE 'draft' END", other=other)
+    assert [(await seat.ann.browser.get(address)).status_code for address in seat.media] == [200, 200, 200]
+    await db.run("UPDATE lessons SET state = 'draft'")
+    assert [(await seat.ann.browser.get(address)).status_code for address in seat.media] == [403, 403, 403]
+
+
 async def test_a_film_that_was_replaced_may_be_seen_to_its_end(seat: Seat) -> None:
     await db.run("UPDATE lessons SET video_id = NULL, captions_id = NULL, poster_id = NULL")
     for address in seat.media:

@@ -16,9 +16,47 @@ async def cart_of_token(token_hash: bytes) -> int | None:
     return found
 
 
-async def lock_cart_of_token(token_hash: bytes) -> int | None:
-    found: int | None = await db.value("SELECT id FROM carts WHERE token_hash = :hash FOR UPDATE", hash=token_hash)
+async def lock_token(token_hash: bytes) -> None:
+    """Let whatever is done with a guest's cart be done one after the other, also while there is none; until the
+    transaction ends.
+    """
+    await db.run(
+        "SELECT pg_advisory_xact_lock(hashtext('commerce.cart'), hashtext(encode(:hash, 'hex')))", hash=token_hash
+    )
+
+
+async def note_merged(token_hash: bytes, user_id: int, now: datetime) -> None:
+    """Remember for a while into whose cart that of this browser went."""
+    await db.run(
+        """
+        INSERT INTO merged_carts (token_hash, user_id, merged_at) VALUES (:hash, :user_id, :now)
+        ON CONFLICT (token_hash) DO UPDATE SET user_id = excluded.user_id, merged_at = excluded.merged_at
+        """,
+        hash=token_hash,
+        user_id=user_id,
+        now=now,
+    )
+
+
+async def merged_into(token_hash: bytes, since: datetime) -> int | None:
+    """The person into whose cart that of this browser went since then."""
+    found: int | None = await db.value(
+        "SELECT user_id FROM merged_carts WHERE token_hash = :hash AND merged_at >= :since",
+        hash=token_hash,
+        since=since,
+    )
     return found
+
+
+async def delete_merged(before: datetime) -> int:
+    """Forget merges that are long over."""
+    return await db.run_in_batches(
+        """
+        DELETE FROM merged_carts WHERE merged_at < :before AND token_hash IN (
+            SELECT token_hash FROM merged_carts WHERE merged_at < :before LIMIT :batch)
+        """,
+        before=before,
+    )
 
 
 async def ensure_cart_of_user(user_id: int, now: datetime) -> int:
