@@ -49,9 +49,12 @@ _PLACES = {
     "job_id": "SELECT id::text FROM pgqueuer WHERE status = 'failed' LIMIT 1",
     "provider": "SELECT provider FROM webhook_events ORDER BY id LIMIT 1",
     "event_id": "SELECT event_id FROM webhook_events ORDER BY id LIMIT 1",
+    "act_id": "SELECT max(id)::text FROM audit_log",
+    "subject_id": "SELECT subject_id FROM audit_log WHERE subject_type = 'order' ORDER BY id LIMIT 1",
+    "key": "SELECT key FROM roles LIMIT 1",
     "entitlement_id": "SELECT public_id FROM entitlements LIMIT 1",
 }
-_FIXED = {"domain": "accounts", "name": "welcome", "token": "nothing", "file_name": "x", "role": "video"}
+_FIXED = {"domain": "accounts", "name": "welcome", "token": "nothing", "file_name": "x", "role": "video", "kind": "order"}
 
 
 def beside(work: Any) -> Any:

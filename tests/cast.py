@@ -68,6 +68,20 @@ class Cast:
         await self.sign_in(person)
         return person
 
+    async def role(self, key: str, capabilities: list[str], name: str = "") -> str:
+        """A role of the school; its key."""
+        await db.run(
+            """
+            INSERT INTO roles (key, name, capabilities, created_at, updated_at)
+            VALUES (:key, :name, CAST(:capabilities AS text[]), :now, :now)
+            """,
+            key=key,
+            name=name or key.capitalize(),
+            capabilities=capabilities,
+            now=clock.now(),
+        )
+        return key
+
     async def sign_in(self, person: Person, *, fresh: bool = True) -> None:
         """Give the person's browser a new session without going through the form."""
         token, now = tokens.random_token(), clock.now()

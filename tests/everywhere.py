@@ -6,7 +6,7 @@ from urllib.parse import quote
 from werkzeug.routing import Rule
 
 from app import Lectern
-from app.core import db
+from app.core import audit, db
 from tests.cast import Cast
 from tests.office import a_failed_job, a_failed_mail, an_order
 from tests.school import a_course
@@ -29,6 +29,8 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         VALUES ('stripe', 'evt_1', 'charge.refunded', '{"id": "evt_1"}', 'failed', now())
         """
     )
+    async with db.transaction():
+        await audit.record("course.test", "course", course.public_id)
     return {
         "public_id": course.public_id,
         "slug": course.slug,
@@ -48,6 +50,10 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "file_name": "a.png",
         "token": "token",
         "entitlement_id": "none",
+        "act_id": str(await db.value("SELECT max(id) FROM audit_log")),
+        "kind": "course",
+        "subject_id": course.public_id,
+        "key": await Cast(app).role("assistant", ["admin.enter", "courses.view"]),
     }
 
 

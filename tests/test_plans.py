@@ -13,7 +13,7 @@ import pytest
 from app import Lectern
 from app.access import entitlements
 from app.admin import figures
-from app.core import clock, db
+from app.core import audit, clock, db
 from tests.cast import Cast, Person
 from tests.office import a_delivery, a_failed_mail, an_order
 from tests.school import a_course
@@ -45,6 +45,8 @@ OFFICE = [
     "/admin/jobs", "/admin/jobs?state=failed", "/admin/jobs/log", "/admin/jobs/log?state=failed",
     "/admin/jobs/log?job=core.deliver_mail",
     "/admin/audit", "/admin/audit?q=ann", "/admin/audit?actor={olga}",
+    "/admin/audit?address=127.0.0.1", "/admin/audit?as=1", "/admin/audit/{act}", "/admin/audit/person/{ann}",
+    "/admin/roles", "/admin/roles/clerk", "/admin/people?role=clerk",
 ]  # fmt: skip
 MEMBER = [
     "/", "/courses", "/courses/{course}", "/cart", "/account", "/account/orders", "/account/sessions", "/learn",
@@ -78,8 +80,12 @@ async def visited(cast: Cast) -> dict[str, Any]:
     async with db.transaction():
         await entitlements.grant(ann.id, course.product_id or 0, source="manual", source_ref="manual:1")
     await figures.write_down()
+    await cast.role("clerk", ["admin.enter"])
+    async with db.transaction():
+        await audit.record("people.test", "person", ann.public_id)
+    act = await db.value("SELECT max(id) FROM audit_log")
     await db.script("ANALYZE")
-    names = {"ann": ann.public_id, "olga": olga.public_id, "order": order, "course": course.slug}
+    names = {"ann": ann.public_id, "olga": olga.public_id, "order": order, "course": course.slug, "act": act}
     return {"olga": olga, "ann": ann, "names": names}
 
 
@@ -108,8 +114,8 @@ async def test_no_page_reads_a_big_table_from_end_to_end(visited: dict[str, Any]
 
 
 async def test_a_list_without_its_index_would_be_noticed(visited: dict[str, Any]) -> None:
-    made_by = await db.value("SELECT pg_get_indexdef(CAST('users_words' AS regclass))")
-    await db.script("DROP INDEX users_words")
+    made_by = await db.value("SELECT pg_get_indexdef(CAST('users_by_word' AS regclass))")
+    await db.script("DROP INDEX users_by_word")
     try:
         assert await offenders(visited["olga"], "/admin/people?q=ann")
     finally:

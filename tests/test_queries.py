@@ -20,6 +20,8 @@ TABLE = """
 /account/corner                                            0  1  1
 /account/orders                                            -  3  2
 /account/orders/<public_id>                                -  4  2
+/account/security                                          -  2  2
+/account/security/totp                                     -  2  2
 /account/sessions                                          -  2  2
 /cart                                                      0  5  2
 /cart/count                                                1  2  2
@@ -35,6 +37,7 @@ TABLE = """
 /learn/<course_slug>/<lesson_slug>                         -  3  3
 /learn/<course_slug>/access                                -  3  3
 /login                                                     0  -  -
+/login/second-step                                         -  -  -
 /password/forgot                                           0  1  1
 /password/reset/<token>                                    1  2  2
 /password/sent                                             0  1  1
@@ -47,6 +50,8 @@ TABLE = """
 
 /admin                                                     -  -  5
 /admin/audit                                               -  -  4
+/admin/audit/<int:act_id>                                  -  -  3
+/admin/audit/<kind>/<subject_id>                           -  -  3
 /admin/courses                                             -  -  4
 /admin/courses/<public_id>                                 -  -  4
 /admin/courses/<public_id>/details                         -  -  5
@@ -70,11 +75,14 @@ TABLE = """
 /admin/orders                                              -  -  4
 /admin/orders/<public_id>                                  -  -  5
 /admin/orders/<public_id>/receipt                          -  -  5
-/admin/people                                              -  -  3
-/admin/people/<public_id>                                  -  -  4
+/admin/people                                              -  -  4
+/admin/people/<public_id>                                  -  -  5
 /admin/people/<public_id>/access                           -  -  5
 /admin/people/<public_id>/orders                           -  -  5
 /admin/people/new                                          -  -  2
+/admin/roles                                               -  -  4
+/admin/roles/<key>                                         -  -  4
+/admin/roles/new                                           -  -  2
 /admin/search                                              -  -  2
 /admin/settings                                            -  -  2
 /admin/webhooks                                            -  -  3

@@ -30,7 +30,7 @@ async def show_access(public_id: str) -> Response:
 
 
 @admin.post("/people/<public_id>/access")
-@requires("people.edit")
+@requires("people.access")
 async def create_access(public_id: str) -> Response | BaseResponse:
     """Let this person use something."""
     person = await _person(public_id)
@@ -52,7 +52,7 @@ async def create_access(public_id: str) -> Response | BaseResponse:
 
 
 @admin.post("/people/<public_id>/access/<entitlement_id>/closure")
-@requires("people.edit")
+@requires("people.access")
 async def create_closure(public_id: str, entitlement_id: str) -> Response | BaseResponse:
     """Close one cause."""
     person = await _person(public_id)
@@ -90,7 +90,7 @@ async def _panel(
         causes=causes,
         grant_form=grant_form,
         closure_forms={**forms, **(closure_forms or {})},
-        may_edit=signed_in_user().can("people.edit"),
+        may_edit=signed_in_user().can("people.access"),
         trail=[(_("People"), "/admin/people"), (person.name or person.email, f"/admin/people/{person.public_id}")],
     )
 

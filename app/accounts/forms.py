@@ -4,10 +4,18 @@ import re
 from typing import Any
 from zoneinfo import available_timezones
 
-from wtforms import BooleanField, EmailField, HiddenField, PasswordField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms import (
+    BooleanField,
+    EmailField,
+    HiddenField,
+    PasswordField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
-from app.accounts.roles import LABELS
 from app.accounts.strength import LONGEST
 from app.core import clock, tokens
 from app.core.i18n import _
@@ -58,6 +66,18 @@ class ConfirmForm(BaseForm):
 
     password = PasswordField(_l("Password"), [InputRequired(_l("Type your password.")), Length(max=1000)])
     next = HiddenField(validators=[Length(max=NEXT)])
+
+
+class SecondStepForm(BaseForm):
+    """Six digits of the app, or a recovery code."""
+
+    code = StringField(_l("Code"), [InputRequired(_l("Type the code.")), Length(max=40)])
+
+
+class TotpForm(SecondStepForm):
+    """The first code of a new key, which travels along sealed."""
+
+    offer = HiddenField(validators=[Length(max=500)])
 
 
 class RegisterForm(BaseForm):
@@ -144,4 +164,25 @@ class PersonForm(BaseForm):
 class RoleForm(BaseForm):
     """What a person may do in the back office."""
 
-    role = SelectField(_l("Role"), choices=list(LABELS.items()))
+    # What may be given depends on who gives.
+    role = SelectField(_l("Role"), choices=[])
+
+
+class CustomRoleForm(BaseForm):
+    """A role of the school. What may be ticked depends on who ticks; `revision` is that of the page."""
+
+    name = StringField(_l("Name"), [DataRequired(_l("Say what the role is called.")), Length(max=60), person_name])
+    description = StringField(_l("What it is for"), [Length(max=200)])
+    capabilities = SelectMultipleField(_l("What it may do"), choices=[])
+    revision = HiddenField()
+
+    def revision_number(self) -> int:
+        """The revision that the page was drawn from; 0 when it makes no sense."""
+        text = self.revision.data or ""
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+
+
+class RoleRemovalForm(BaseForm):
+    """Which role the holders of a role get when it goes."""
+
+    move_to = SelectField(_l("Its people get the role"), choices=[], validate_choice=False)

@@ -1,11 +1,11 @@
 """What the office does with people: change roles, suspend, sign out, send links. Every act is in the audit log."""
 
-from app.accounts import queries, sessions, users
+from app.accounts import custom_roles, queries, sessions, users
 from app.accounts.events import PasswordResetAsked
 from app.accounts.models import SignedIn, User
-from app.accounts.roles import ROLES, covers
+from app.accounts.roles import covers, may_give
 from app.core import audit, db, events
-from app.core.errors import Forbidden, Invalid, NotFound
+from app.core.errors import Forbidden, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 
@@ -30,12 +30,14 @@ async def add(email: str, name: str) -> tuple[User, bool]:
 async def change_role(person_id: str, role: str, *, by: SignedIn) -> User:
     """Give a person another role; they are signed out everywhere, so that it begins with a sign-in.
 
-    Raises Forbidden for one's own role: at least the owner who acts stays an owner.
+    Raises Forbidden for one's own role (only owners change owners, so the one who acts stays) and for a role that may do more than
+    whoever gives it; Invalid for a role that is not there.
     """
-    if role not in ROLES:
-        raise Invalid(_("Choose one of the list."), field="role")
     async with db.transaction():
-        person = await _locked(person_id, by)
+        capabilities = await custom_roles.shared(role)
+        person, actor = await _locked_both(person_id, by)
+        if not may_give(actor, role, capabilities):
+            raise Forbidden(_("You cannot give more than you may do yourself."))
         if person.role != role and await queries.change_role(person.id, person.role, role):
             await sessions.revoke_all(person.id)
             await audit.record(
@@ -87,7 +89,8 @@ async def sign_out(person_id: str, *, by: SignedIn) -> int:
     async with db.transaction():
         person = await _locked(person_id, by)
         ended = await sessions.revoke_all(person.id)
-        await audit.record("people.sign_out", "person", person.public_id, after={"sessions": ended})
+        if ended:
+            await audit.record("people.sign_out", "person", person.public_id, after={"sessions": ended})
         return ended
 
 
@@ -114,6 +117,10 @@ async def mail_reset(person_id: str) -> bool:
 
 async def _locked(person_id: str, by: SignedIn) -> User:
     """The person, locked together with who acts. Raises Forbidden when that one may not (any more)."""
+    return (await _locked_both(person_id, by))[0]
+
+
+async def _locked_both(person_id: str, by: SignedIn) -> tuple[User, User]:
     person = await find(person_id)
     if person.id == by.id:
         raise Forbidden(_("You cannot do this to yourself. Ask somebody else of the team."))
@@ -121,6 +128,6 @@ async def _locked(person_id: str, by: SignedIn) -> User:
     actor, subject = locked.get(by.id), locked.get(person.id)
     if subject is None:
         raise NotFound(_("There is no such person."))
-    if actor is None or actor.state != "active" or actor.role != by.role or not covers(actor.role, subject.role):
+    if actor is None or actor.state != "active" or actor.role != by.role or not covers(actor, subject):
         raise Forbidden(_("Your role does not allow this."))
-    return subject
+    return subject, actor

@@ -1,29 +1,100 @@
-"""Roles as sets of named capabilities, in one place. Guards and templates ask the same question: `user.can(...)`."""
+"""Roles as sets of named capabilities, in one place. Guards and templates ask the same question: `user.can(...)`.
+
+The built-in roles are below; owners make more (app/accounts/custom_roles.py, table `roles`). docs/permissions.md tells
+how a capability is added and asked for.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from babel.support import LazyProxy
 
 from app.core.i18n import lazy
 
-# Capability → what it allows, in the words of the back office.
-CAPABILITIES = {
-    "admin.enter": "See the back office",
-    "dashboard.view": "See revenue, orders and learners",
-    "courses.view": "See all courses, drafts too",
-    "courses.edit": "Edit the courses that one teaches",
-    "courses.edit_any": "Create and edit any course, its price too",
-    "courses.publish": "Publish and unpublish courses",
-    "orders.view": "See orders",
-    "orders.refund": "Refund orders",
-    "people.view": "See members and what they may use",
-    "people.edit": "Edit members, grant and close access",
-    "people.roles": "Change roles",
-    "jobs.view": "See jobs, mails and webhook deliveries",
-    "jobs.retry": "Retry and replay them",
-    "audit.view": "Read the audit log",
-    "settings.edit": "Change the school's settings",
-}
 
-_SUPPORT = {"admin.enter", "dashboard.view", "courses.view", "orders.view", "people.view", "jobs.view"}
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """Something that may be done, in the words of the back office. `needs`: others that it is no use without."""
+
+    name: str
+    label: LazyProxy
+    needs: tuple[str, ...] = ("admin.enter",)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Capabilities that stand together on the page of a role."""
+
+    key: str
+    label: LazyProxy
+    capabilities: tuple[Capability, ...]
+
+
+GROUPS = (
+    Group(
+        "office",
+        lazy("Back office"),
+        (
+            Capability("admin.enter", lazy("Enter the back office"), needs=()),
+            Capability("dashboard.view", lazy("See revenue, orders and learners in figures")),
+            Capability("settings.edit", lazy("Change the school's settings")),
+        ),
+    ),
+    Group(
+        "courses",
+        lazy("Courses"),
+        (
+            Capability("courses.view", lazy("See all courses, drafts too")),
+            Capability("courses.edit", lazy("Edit the courses that one teaches"), needs=("courses.view",)),
+            Capability("courses.edit_any", lazy("Create courses and edit anybody's"), needs=("courses.edit",)),
+            Capability("courses.publish", lazy("Publish, unpublish and archive courses"), needs=("courses.view",)),
+            Capability("courses.price", lazy("Set prices, start and stop the sale"), needs=("courses.view",)),
+        ),
+    ),
+    Group(
+        "orders",
+        lazy("Orders and money"),
+        (
+            Capability("orders.view", lazy("See orders, send receipts again")),
+            Capability("orders.refund", lazy("Refund orders"), needs=("orders.view",)),
+            Capability("orders.decide", lazy("Accept or reject orders that were flagged"), needs=("orders.view",)),
+            Capability("orders.export", lazy("Export orders as a file"), needs=("orders.view",)),
+        ),
+    ),
+    Group(
+        "people",
+        lazy("People"),
+        (
+            Capability("people.view", lazy("See members and what they may use")),
+            Capability("people.edit", lazy("Add people, send them links to enter"), needs=("people.view",)),
+            Capability("people.access", lazy("Grant and close access"), needs=("people.view",)),
+            Capability("people.suspend", lazy("Suspend people, sign them out"), needs=("people.view",)),
+            Capability("people.export", lazy("Export members as a file"), needs=("people.view",)),
+            Capability("people.roles", lazy("Give people roles"), needs=("people.view",)),
+            Capability("roles.edit", lazy("Make and change roles")),
+        ),
+    ),
+    Group(
+        "keep",
+        lazy("Keep"),
+        (
+            Capability("jobs.view", lazy("See jobs, mails and webhook deliveries")),
+            Capability("jobs.retry", lazy("Retry and replay them"), needs=("jobs.view",)),
+            Capability("audit.view", lazy("Read the audit log")),
+            Capability("audit.export", lazy("Export the audit log as a file"), needs=("audit.view",)),
+        ),
+    ),
+)
+# Name → capability, in the order of the page.
+CAPABILITIES = {capability.name: capability for group in GROUPS for capability in group.capabilities}
+
+_SUPPORT = {
+    "admin.enter", "dashboard.view", "courses.view", "orders.view", "orders.export", "people.view", "jobs.view",
+}  # fmt: skip
 _INSTRUCTOR = {"admin.enter", "courses.view", "courses.edit"}
-_ADMIN = set(CAPABILITIES) - {"people.roles"}
+# What an owner alone may do, or gives to somebody in a custom role.
+_ADMIN = set(CAPABILITIES) - {"people.roles", "roles.edit"}
 
 ROLES: dict[str, frozenset[str]] = {
     "owner": frozenset(CAPABILITIES),
@@ -33,6 +104,7 @@ ROLES: dict[str, frozenset[str]] = {
     "member": frozenset(),
 }
 
+# The built-in roles; those of the school come with `custom_roles.labels()`.
 LABELS = {
     "owner": lazy("Owner"),
     "admin": lazy("Administrator"),
@@ -41,7 +113,50 @@ LABELS = {
     "member": lazy("Member"),
 }
 
+DESCRIPTIONS = {
+    "owner": lazy("May do everything, also what comes with later versions."),
+    "admin": lazy("Everything but giving and changing roles."),
+    "instructor": lazy("Sees all courses, and edits those that they teach."),
+    "support": lazy("Looks things up for members: orders, access, mails."),
+    "member": lazy("Learns. Does not enter the back office."),
+}
 
-def covers(role: str, other: str) -> bool:
-    """Whether somebody of `role` may decide about somebody of `other`: nobody may touch who can do more."""
-    return ROLES[role] >= ROLES[other]
+
+def capabilities_of(role: str, granted: Sequence[str] | None = None) -> frozenset[str]:
+    """What a role holds. `granted` is what the database says of a custom one; a role that is gone holds nothing."""
+    built_in = ROLES.get(role)
+    return built_in if built_in is not None else frozenset(granted or ()) & CAPABILITIES.keys()
+
+
+def with_needed(names: Iterable[str]) -> frozenset[str]:
+    """These capabilities and those that they are no use without; unknown names are left out."""
+    found: set[str] = set()
+    left = [name for name in names if name in CAPABILITIES]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += CAPABILITIES[name].needs
+    return frozenset(found)
+
+
+class Holder(Protocol):
+    """Somebody with a role: a `User` or the `SignedIn` of a request."""
+
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def capabilities(self) -> frozenset[str]: ...
+
+
+def covers(actor: Holder, subject: Holder) -> bool:
+    """Whether `actor` may decide about `subject`: nobody may touch who can do more, and only owners touch owners."""
+    return may_give(actor, subject.role, subject.capabilities)
+
+
+def may_give(actor: Holder, role: str, capabilities: Iterable[str]) -> bool:
+    """Whether `actor` may give this role: nothing that they do not hold themselves, and only owners make owners."""
+    if actor.role == "owner":
+        return True
+    return role != "owner" and actor.capabilities >= frozenset(capabilities)

@@ -20,14 +20,14 @@ admin = Blueprint("catalogue_admin", __name__, url_prefix="/admin")
 
 
 @admin.get("/courses/<public_id>/price")
-@requires("courses.edit_any")
+@requires("courses.price")
 async def show_price(public_id: str) -> Response:
     """What the course costs, and what it has cost."""
     return await _price_page(await _course(public_id))
 
 
 @admin.post("/courses/<public_id>/price")
-@requires("courses.edit_any")
+@requires("courses.price")
 async def update_price(public_id: str) -> Response | BaseResponse:
     """Give the course a new price."""
     course = await _course(public_id)
@@ -48,7 +48,7 @@ async def update_price(public_id: str) -> Response | BaseResponse:
 
 
 @admin.post("/courses/<public_id>/sale")
-@requires("courses.edit_any")
+@requires("courses.price")
 async def create_sale(public_id: str) -> BaseResponse:
     """Put the course back on sale."""
     course = await _course(public_id)
@@ -58,7 +58,7 @@ async def create_sale(public_id: str) -> BaseResponse:
 
 
 @admin.post("/courses/<public_id>/sale/end")
-@requires("courses.edit_any")
+@requires("courses.price")
 async def end_sale(public_id: str) -> BaseResponse:
     """Take the course off sale."""
     course = await _course(public_id)

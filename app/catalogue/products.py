@@ -53,7 +53,7 @@ async def stop_selling(course_id: int) -> None:
     async with db.transaction():
         if not await queries.set_active(course_id, False, clock.now()):
             raise Conflict(_("This course is not for sale."))
-        await audit.record("product.stop", "course", course_id)
+        await _note("product.stop", course_id)
 
 
 async def start_selling(course_id: int) -> None:
@@ -61,7 +61,13 @@ async def start_selling(course_id: int) -> None:
     async with db.transaction():
         if not await queries.set_active(course_id, True, clock.now()):
             raise Conflict(_("This course is for sale already, or has no price."))
-        await audit.record("product.start", "course", course_id)
+        await _note("product.start", course_id)
+
+
+async def _note(action: str, course_id: int) -> None:
+    offer = await queries.offer_of_course(course_id)
+    if offer is not None:
+        await audit.record(action, "product", offer.slug, summary=offer.title)
 
 
 async def follow_course(course_id: int) -> None:

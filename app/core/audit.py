@@ -1,6 +1,10 @@
-"""The audit log: who did what to which thing, before and after, from where. Rows are only ever added."""
+"""The audit log: who (acting as whom) did what to which thing, before and after, from where and when.
 
-from collections.abc import Iterator, Mapping
+Rows are only ever added: the database refuses everything else but `shred`, which takes personal data away and leaves
+the trail. docs/permissions.md tells how to record.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -11,11 +15,20 @@ from app.core import clock, db
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts in this request or job. `user_id` is None for the system and for visitors."""
+    """Who acts in this request or job. `user_id` is None for the school itself (jobs, the command line) and for visitors.
+
+    While somebody acts as another person, `user_id` is who they really are and `acting_as` whom they act as.
+    """
 
     user_id: int | None = None
     address: str | None = None
     request_id: str | None = None
+    acting_as: int | None = None
+    user_agent: str | None = None
+
+    def known_as(self, user_id: int, *, acting_as: int | None = None) -> "Actor":
+        """The same request, by this person."""
+        return Actor(user_id, self.address, self.request_id, acting_as, self.user_agent)
 
 
 _actor: ContextVar[Actor] = ContextVar("actor", default=Actor())  # noqa: B039 (frozen)
@@ -58,13 +71,15 @@ async def record(
     before, after = _differences(before, after)
     await db.run(
         """
-        INSERT INTO audit_log (actor_id, address, request_id, action, subject_type, subject_id,
+        INSERT INTO audit_log (actor_id, acting_as_id, address, user_agent, request_id, action, subject_type, subject_id,
                                summary, before, after, created_at)
-        VALUES (:actor_id, :address, :request_id, :action, :subject_type, :subject_id,
+        VALUES (:actor_id, :acting_as_id, :address, :user_agent, :request_id, :action, :subject_type, :subject_id,
                 :summary, CAST(:before AS jsonb), CAST(:after AS jsonb), :now)
         """,
         actor_id=actor.user_id,
+        acting_as_id=actor.acting_as,
         address=actor.address,
+        user_agent=actor.user_agent,
         request_id=actor.request_id,
         action=action,
         subject_type=subject_type,
@@ -74,6 +89,24 @@ async def record(
         after=after,
         now=clock.now(),
     )
+
+
+async def shred(person_id: int, person_public_id: str, *, words: Sequence[str]) -> int:
+    """Take what is personal of one person out of the log, for good; how many rows changed.
+
+    Who did what to which thing and when stays; the act itself is noted as `audit.shred`. `words` are texts that name the
+    person (email addresses, the full name): any text that holds one is erased whole. Reads the whole log: for jobs.
+    """
+    actor = current_actor()
+    changed: int = await db.value(
+        "SELECT audit_shred(:id, :public_id, CAST(:words AS text[]), CAST(:actor_id AS bigint), :now)",
+        id=person_id,
+        public_id=person_public_id,
+        words=[word for word in words if word.strip()],
+        actor_id=actor.user_id,
+        now=clock.now(),
+    )
+    return changed
 
 
 def _differences(

@@ -85,7 +85,7 @@ async def run(config: Config, *, members: int, say: Callable[[str], None] | None
 async def _empty_half_done() -> None:
     """Take away what a killed seed left: the school's words without its members."""
     async with db.transaction():
-        for table in ("prices", "products", "lessons", "sections", "courses", "topics", "uploads", "users"):
+        for table in ("prices", "products", "lessons", "sections", "courses", "topics", "uploads", "users", "roles"):
             await db.run(f"DELETE FROM {table}")  # noqa: S608 (names of our own)
 
 

@@ -93,7 +93,21 @@ async def write_staff(school: DemoSchool, now: datetime) -> dict[str, int]:
             biography=biography,
             joined=now - timedelta(days=560),
         )
+    await _write_role(now - timedelta(days=200))
     return keys
+
+
+async def _write_role(at: datetime) -> None:
+    """A role of the school's own, for somebody who is to come."""
+    await db.run(
+        """
+        INSERT INTO roles (key, name, description, capabilities, created_at, updated_at)
+        VALUES ('bookkeeper', 'Bookkeeper', 'Sees orders, gives money back, changes nothing else.',
+                CAST(:capabilities AS text[]), :at, :at)
+        """,
+        capabilities=["admin.enter", "dashboard.view", "orders.view", "orders.refund", "orders.export"],
+        at=at,
+    )
 
 
 async def write_courses(

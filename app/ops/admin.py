@@ -1,16 +1,20 @@
 """Jobs, mails, webhook deliveries and the audit log of the back office."""
 
 import json
+from typing import Any
 
 from quart import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.accounts.devices import device_of
 from app.core import clock, queue
+from app.core.errors import NotFound
 from app.core.i18n import _
-from app.ops import backlog, previews, queries
+from app.ops import backlog, previews, queries, words
 from app.ops.models import changes, without_secrets
 from app.web import tables
 from app.web.flash import flash
+from app.web.forms import unreadable
 from app.web.guards import requires
 from app.web.render import page
 from app.web.request import safe_next, signed_in_user
@@ -177,17 +181,59 @@ async def replay_webhook(provider: str, event_id: str) -> BaseResponse:
 @requires("audit.view")
 async def list_audit() -> Response:
     """Who did what to which thing, before and after, from where."""
-    terms = await queries.audit_terms()
+    asked = request.args.get("actor", "")[:40]
+    terms = await queries.audit_terms("" if unreadable(asked) else asked)
+    team = dict(terms.team or [])
+    if terms.asked_for is not None:
+        team.setdefault(asked, terms.asked_for)
     choices = {
-        "actor": [Choice(public_id, name) for public_id, name in terms.team or []]
+        "actor": [Choice(public_id, name) for public_id, name in team.items()]
         + [
             Choice("members", _("Members"), "u.role = 'member'"),
             Choice("system", _("The school itself"), "l.actor_id IS NULL"),
         ],
-        "action": [Choice(action, action) for action in terms.actions or []],
-        "subject": [Choice(kind, kind) for kind in terms.kinds or []],
+        "action": [Choice(action, words.act_label(action)) for action in terms.actions or []],
+        "subject": [Choice(kind, words.kind_label(kind)) for kind in terms.kinds or []],
     }
-    return await tables.show(queries.AUDIT, "ops/audit.html", choices=choices, changes=changes)
+    return await tables.show(queries.AUDIT, "ops/audit.html", choices=choices, **_READING)
+
+
+@admin.get("/audit/<int:act_id>")
+@requires("audit.view")
+async def show_act(act_id: int) -> Response:
+    """One act, with all that is known of it."""
+    act = await queries.act(act_id) if act_id < 2**63 else None
+    if act is None:
+        raise NotFound(_("There is no such act."))
+    return await page("ops/act.html", act=act, trail=[(_("Audit log"), url_for(".list_audit"))], **_READING)
+
+
+@admin.get("/audit/<kind>/<subject_id>")
+@requires("audit.view")
+async def list_history(kind: str, subject_id: str) -> Response:
+    """What was done to one thing; a page, or the block `history` of the thing's own page."""
+    if unreadable(kind + subject_id):
+        raise NotFound()
+    binds = {"kinds": list(words.kinds_of(kind)), "subject_id": subject_id}
+    table = await tables.load(queries.HISTORY, request.path, request.args, binds=binds)
+    return await page(
+        "ops/history.html",
+        table=table,
+        kind=kind,
+        subject_id=subject_id,
+        trail=[(_("Audit log"), url_for(".list_audit"))],
+        **_READING,
+    )
+
+
+# How templates read a row of the log.
+_READING: dict[str, Any] = {
+    "changes": changes,
+    "act_label": words.act_label,
+    "kind_label": words.kind_label,
+    "thing_url": words.thing_url,
+    "device": lambda user_agent: device_of(user_agent).name,
+}
 
 
 def _may_retry() -> bool:

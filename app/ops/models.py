@@ -1,7 +1,10 @@
 """Plain data of operations, and what is hidden before it is shown."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
+
+from app.core.i18n import _
 
 HIDDEN = "•••"
 _SECRET = ("secret", "token", "password", "authorization", "api_key")
@@ -28,14 +31,27 @@ class Change:
     after: str
 
 
-def changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[Change]:
-    """What an audit row says was changed, field by field."""
+def changes(before: dict[str, Any] | None, after: dict[str, Any] | None, longest: int = 160) -> list[Change]:
+    """What an audit row says was changed, field by field; of two lists only what went and what came."""
     before, after = without_secrets(before or {}), without_secrets(after or {})
-    return [Change(name, _word(before.get(name)), _word(after.get(name))) for name in {**before, **after}]
+    found = []
+    for name in {**before, **after}:
+        old, new = before.get(name), after.get(name)
+        if isinstance(old, list) and isinstance(new, list):
+            old, new = [one for one in old if one not in new], [one for one in new if one not in old]
+        found.append(Change(name.replace("_", " "), _word(old, longest), _word(new, longest)))
+    return found
 
 
-def _word(value: Any) -> str:
-    if value is None or value == "":
+def _word(value: Any, longest: int) -> str:
+    if value is None or value == "" or value == []:
         return ""
-    text = value if isinstance(value, str) else str(value)
-    return text if len(text) <= 160 else f"{text[:157]}…"
+    if isinstance(value, bool):
+        text = _("yes") if value else _("no")
+    elif isinstance(value, list) and all(isinstance(one, str) for one in value):
+        text = ", ".join(value)
+    elif isinstance(value, list | dict):
+        text = json.dumps(value, ensure_ascii=False)
+    else:
+        text = str(value)
+    return text if len(text) <= longest else f"{text[: longest - 3]}…"

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core import db
 from app.core.i18n import lazy
-from app.web.tables import Choice, Column, Dates, Empty, Listing, Search, Select
+from app.web.tables import Choice, Column, Dates, Empty, Listing, Search, Select, Toggle
 
 JOBS = Listing(
     name="jobs",
@@ -98,7 +98,7 @@ MAILS = Listing(
         Column("sent", lazy("Sent"), priority="wide"),
     ],
     filters=[
-        Search("q", lazy("Address or subject"), words="m.recipient || ' ' || coalesce(m.subject, '')"),
+        Search("q", lazy("Address or subject"), words="m.words"),
         Select(
             "state",
             lazy("Any state"),
@@ -148,7 +148,7 @@ WEBHOOKS = Listing(
         Column("received", lazy("Received"), sort="w.received_at", descending_first=True),
     ],
     filters=[
-        Search("q", lazy("Kind or id of an event"), words="w.type || ' ' || w.event_id"),
+        Search("q", lazy("Kind or id of an event"), words="w.words"),
         Select(
             "state",
             lazy("Any state"),
@@ -169,13 +169,19 @@ WEBHOOKS = Listing(
     ),
 )
 
+_ACT = """
+        l.id, l.created_at AS at, l.action, l.subject_type, l.subject_id, l.summary, l.before, l.after, l.address,
+        l.user_agent, l.request_id, l.actor_id, coalesce(nullif(u.name, ''), u.email, '') AS actor,
+        u.public_id AS actor_public_id, u.email AS actor_email, l.acting_as_id,
+        (SELECT coalesce(nullif(a.name, ''), a.email) FROM users a WHERE a.id = l.acting_as_id) AS acting_as,
+        (SELECT a.public_id FROM users a WHERE a.id = l.acting_as_id) AS acting_as_public_id
+    """
+_ACTS = "audit_log l LEFT JOIN users u ON u.id = l.actor_id"
+
 AUDIT = Listing(
     name="audit",
-    select="""
-        l.created_at AS at, l.action, l.subject_type, l.subject_id, l.summary, l.before, l.after, l.address, l.request_id,
-        l.actor_id, coalesce(nullif(u.name, ''), u.email, '') AS actor, u.public_id AS actor_public_id, u.email AS actor_email
-    """,
-    source="audit_log l LEFT JOIN users u ON u.id = l.actor_id",
+    select=f"{_ACT}, '/admin/audit/' || l.id AS url",
+    source=_ACTS,
     key="l.id",
     columns=[
         Column("at", lazy("When"), sort="l.created_at", descending_first=True),
@@ -188,23 +194,26 @@ AUDIT = Listing(
         Search(
             "q",
             lazy("Id or words"),
-            words="l.subject_id || ' ' || l.subject_type || ' ' || l.action || ' ' || l.summary",
-            words_of="audit_log l",
+            words="l.words",
         ),
         Select("actor", lazy("Anyone"), where="l.actor_id = (SELECT x.id FROM users x WHERE x.public_id = :value)"),
         Select("action", lazy("Any act"), "l.action"),
         Select("subject", lazy("Any kind of thing"), "l.subject_type"),
+        Search("address", lazy("Address"), words="coalesce(l.address, '')", words_of="audit_log l"),
         Dates("at", lazy("When"), "l.created_at"),
+        Toggle("as", lazy("While acting as another"), "l.acting_as_id IS NOT NULL"),
     ],
     sort="-at",
     empty=Empty(
         lazy("Nothing was changed yet"),
         lazy("Every change in the back office is kept here, and cannot be undone here."),
     ),
+    export_needs="audit.export",
     export=[
         (lazy("When"), "at"),
         (lazy("Who"), "actor"),
         (lazy("Email"), "actor_email"),
+        (lazy("Acting as"), "acting_as"),
         (lazy("What"), "action"),
         (lazy("On"), "subject_type"),
         (lazy("Id"), "subject_id"),
@@ -212,17 +221,36 @@ AUDIT = Listing(
         (lazy("Before"), lambda row: _compact(row.before)),
         (lazy("After"), lambda row: _compact(row.after)),
         (lazy("Address"), "address"),
+        (lazy("Browser"), "user_agent"),
         (lazy("Request"), "request_id"),
     ],
 )
+
+HISTORY = Listing(
+    name="history",
+    select=_ACT,
+    source=_ACTS,
+    key="l.id",
+    columns=[Column("at", lazy("When"), sort="l.created_at", descending_first=True)],
+    where="l.subject_type = ANY(CAST(:kinds AS text[])) AND l.subject_id = :subject_id",
+    sort="-at",
+    page_size=10,
+)
+
+
+async def act(act_id: int) -> Any | None:
+    """One row of the audit log."""
+    return await db.one(db.Row, f"SELECT {_ACT} FROM {_ACTS} WHERE l.id = :id", id=act_id)  # noqa: S608
 
 
 def _compact(value: Any) -> str:
     return "; ".join(f"{name}: {item}" for name, item in value.items()) if value else ""
 
 
-async def audit_terms() -> Any:
-    """The acts, kinds of things and people of the team that the audit log can be filtered by, in one round trip."""
+async def audit_terms(person_id: str) -> Any:
+    """The acts, kinds of things and people that the audit log can be filtered by, in one round trip: those of the team,
+    and whoever was asked for.
+    """
     return await db.one(
         db.Row,
         """
@@ -241,8 +269,10 @@ async def audit_terms() -> Any:
         SELECT (SELECT array_agg(action) FROM acts WHERE action IS NOT NULL) AS actions,
                (SELECT array_agg(kind) FROM kinds WHERE kind IS NOT NULL) AS kinds,
                (SELECT jsonb_agg(jsonb_build_array(public_id, coalesce(nullif(name, ''), email)) ORDER BY lower(name), id)
-                FROM users WHERE role <> 'member') AS team
+                FROM users WHERE role <> 'member') AS team,
+               (SELECT coalesce(nullif(name, ''), email) FROM users WHERE public_id = :person) AS asked_for
         """,
+        person=person_id,
     )
 
 

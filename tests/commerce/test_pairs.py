@@ -263,7 +263,8 @@ async def order_is_sound(order: Order, course_id: int) -> None:
                (SELECT count(*) FROM entitlements WHERE source_ref LIKE 'order:' || o.public_id || ':%'
                   AND closed_at IS NULL) AS open,
                (SELECT count(*) FROM order_events e WHERE e.order_id = o.id AND kind IN ('paid', 'accepted')) AS paid,
-               (SELECT coalesce(sum(amount_minor), 0) FROM refunds r WHERE r.order_id = o.id AND state = 'succeeded') AS back
+               (SELECT coalesce(sum(amount_minor), 0) FROM refunds r WHERE r.order_id = o.id AND state = 'succeeded'
+                      AND payment_id IS NULL) AS back
         FROM orders o WHERE o.id = :id
         """,
         id=order.id,

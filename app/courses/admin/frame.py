@@ -34,7 +34,7 @@ def around(course: Course, tab: str) -> dict[str, Any]:
         "can_edit": can_edit,
         "can_publish": viewer.can("courses.publish"),
         "missing": missing_to_publish(course) if course.state == "draft" else [],
-        "price_url": _price_url(course) if viewer.can("courses.edit_any") else None,
+        "price_url": _price_url(course) if viewer.can("courses.price") else None,
     }
 
 

@@ -13,7 +13,7 @@
             Column("state", lazy("State")),
         ],
         filters=[
-            Search("q", lazy("Email or number"), words="o.email || ' ' || CAST(o.number AS text)"),  # has an index
+            Search("q", lazy("Email or number"), words="o.words"),  # made by search_words(…)
             Select("state", lazy("Any state"), "o.state", [Choice("paid", lazy("Paid")), Choice("failed", lazy("Failed"))]),
             Dates("placed", lazy("Placed"), "o.created_at"),
             Toggle("free", lazy("Free of charge"), "o.total_minor = 0"),
@@ -26,7 +26,7 @@
     return await tables.show(queries.ORDERS, "commerce/admin/orders.html")     # the template gets `table`
 
 Only fragments of the declaration reach the SQL; what comes from the address is compared with the declared names or
-travels as a bind. Sorting an expression that may be NULL needs `nullable=True` (such rows come last, either way).
+travels as a bind (a day, once it is read as one, is written out). Sorting an expression that may be NULL needs `nullable=True` (such rows come last, either way).
 """
 
 from collections.abc import Mapping
@@ -36,8 +36,11 @@ from zoneinfo import ZoneInfo
 from quart import Response, request
 
 from app.core import db
+from app.core.errors import Forbidden
+from app.core.i18n import _
 from app.core.settings import school
 from app.web import render
+from app.web.request import user
 from app.web.tables.declaration import (
     AnyFilter,
     Choice,
@@ -82,9 +85,15 @@ async def show(
     **context: Any,
 ) -> Response:
     """The page of a list at the address asked for, or with `?format=csv` all its rows as a file (audited)."""
+    person = user() if listing.export_needs else None
+    may_export = not listing.export_needs or (person is not None and person.can(listing.export_needs))
     if request.args.get("format") == "csv":
+        if not may_export:
+            raise Forbidden(_("Your role does not allow this."))
         return await export(listing, binds=binds, choices=choices)
     table = await load(listing, request.path, request.args, binds=binds, choices=choices)
+    if not may_export:
+        table.export_url = None
     return await render.page(template, table=table, **context)
 
 

@@ -2,11 +2,12 @@
 
 from typing import cast
 
-from quart import Blueprint, current_app, redirect, request, url_for
+from quart import current_app, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from app.accounts import people, queries, sessions
+from app.accounts import custom_roles, people, queries, sessions
+from app.accounts.admin import admin
 from app.accounts.devices import device_of
 from app.accounts.forms import PersonForm, RoleForm
 from app.accounts.models import SignedIn, User
@@ -19,8 +20,6 @@ from app.web.guards import requires
 from app.web.render import page
 from app.web.request import signed_in_user
 
-admin = Blueprint("accounts_admin", __name__, url_prefix="/admin")
-
 # Parts of a person's page that other domains draw, at an address below it.
 PANELS = ("access", "orders", "learning")
 
@@ -29,7 +28,9 @@ PANELS = ("access", "orders", "learning")
 @requires("people.view")
 async def list_people() -> ResponseReturnValue:
     """Everybody with an account."""
-    return await tables.show(queries.PEOPLE, "accounts/admin/people.html", roles=LABELS)
+    roles = await custom_roles.labels()
+    choices = {"role": [*(tables.Choice(key, label) for key, label in roles.items()), queries.TEAM]}
+    return await tables.show(queries.PEOPLE, "accounts/admin/people.html", choices=choices, roles=roles)
 
 
 @admin.get("/people/new")
@@ -66,38 +67,40 @@ async def show_person(public_id: str) -> ResponseReturnValue:
 async def update_role(public_id: str) -> ResponseReturnValue:
     """Give the person another role."""
     form = await submitted(RoleForm)
+    form.role.choices = custom_roles.to_give(me(), await custom_roles.every())
     if not form.validate():
         return await _person_page(await people.find(public_id), role_form=form, status=422)
-    person = await people.change_role(public_id, form.role.data, by=_me())
+    person = await people.change_role(public_id, form.role.data, by=me())
     if person.role != form.role.data:
         flash(_("The role of %(name)s is changed; it begins with the next sign-in.", name=person.name))
     return _to(public_id)
 
 
 @admin.post("/people/<public_id>/suspension")
-@requires("people.edit")
+@requires("people.suspend")
 async def create_suspension(public_id: str) -> ResponseReturnValue:
     """Keep the person out."""
-    if await people.suspend(public_id, by=_me()):
+    if await people.suspend(public_id, by=me()):
         flash(_("Suspended and signed out."), undo_url=url_for(".delete_suspension", public_id=public_id))
     return _to(public_id)
 
 
 @admin.post("/people/<public_id>/suspension/removal")
-@requires("people.edit")
+@requires("people.suspend")
 async def delete_suspension(public_id: str) -> ResponseReturnValue:
     """Let the person in again."""
-    if await people.unsuspend(public_id, by=_me()):
+    if await people.unsuspend(public_id, by=me()):
         flash(_("The person can sign in again."))
     return _to(public_id)
 
 
 @admin.post("/people/<public_id>/sessions/removal")
-@requires("people.edit", once=True)
+@requires("people.suspend")
 async def delete_sessions(public_id: str) -> ResponseReturnValue:
     """Sign the person out everywhere."""
-    ended = await people.sign_out(public_id, by=_me())
-    flash(ngettext("Signed out of %(num)s device.", "Signed out of %(num)s devices.", ended))
+    ended = await people.sign_out(public_id, by=me())
+    if ended:  # the second of two clicks finds none, and leaves what the first said
+        flash(ngettext("Signed out of %(num)s device.", "Signed out of %(num)s devices.", ended))
     return _to(public_id)
 
 
@@ -124,18 +127,21 @@ async def create_reset_mail(public_id: str) -> ResponseReturnValue:
 
 
 async def _person_page(person: User, *, role_form: RoleForm | None = None, status: int = 200) -> ResponseReturnValue:
-    me, places = _me(), await sessions.of(person.id)
-    may_act = person.id != me.id and covers(me.role, person.role)
+    viewer, places = me(), await sessions.of(person.id)
+    roles = await custom_roles.every()
+    may_act = person.id != viewer.id and covers(viewer, person)
+    role_form = role_form or RoleForm(data={"role": person.role})
+    role_form.role.choices = custom_roles.to_give(viewer, roles)
     return await page(
         "accounts/admin/person.html",
         status=status,
         person=person,
-        roles=LABELS,
+        role_name={**LABELS, **{role.key: role.name for role in roles}}.get(person.role, person.role),
         places=[(place, device_of(place.user_agent)) for place in places],
-        may_edit=me.can("people.edit"),
-        may_decide=me.can("people.edit") and may_act,
-        may_change_role=me.can("people.roles") and may_act,
-        role_form=role_form or RoleForm(data={"role": person.role}),
+        may_edit=viewer.can("people.edit"),
+        may_decide=viewer.can("people.suspend") and may_act,
+        may_change_role=viewer.can("people.roles") and may_act,
+        role_form=role_form,
         panels=[(name, f"{request.path}/{name}") for name in PANELS if _is_served(f"{request.path}/{name}")],
     )
 
@@ -149,7 +155,8 @@ def _is_served(path: str) -> bool:
     return True
 
 
-def _me() -> SignedIn:
+def me() -> SignedIn:
+    """Who asks."""
     return cast(SignedIn, signed_in_user())
 
 

@@ -1,0 +1,109 @@
+"""How the audit log calls acts and things, and where those things are shown. What is not listed goes by its own name."""
+
+from urllib.parse import quote
+
+from app.core.i18n import lazy
+
+ACTS = {
+    "access.close": lazy("Closed access"),
+    "access.grant": lazy("Granted access"),
+    "audit.export": lazy("Exported the audit log"),
+    "audit.shred": lazy("Erased personal data from the audit log"),
+    "course.archive": lazy("Archived a course"),
+    "course.arrange": lazy("Rearranged a course"),
+    "course.create": lazy("Made a course"),
+    "course.edit": lazy("Edited a course"),
+    "course.picture": lazy("Changed a course's picture"),
+    "course.publish": lazy("Published a course"),
+    "course.restore": lazy("Took a course out of the archive"),
+    "course.unpublish": lazy("Unpublished a course"),
+    "courses.export": lazy("Exported the courses"),
+    "job.discard": lazy("Discarded a job"),
+    "job.restore": lazy("Took a job back"),
+    "job.retry": lazy("Retried a job"),
+    "learners.export": lazy("Exported the learners"),
+    "lesson.create": lazy("Made a lesson"),
+    "lesson.edit": lazy("Edited a lesson"),
+    "lesson.publish": lazy("Published a lesson"),
+    "lesson.remove": lazy("Removed a lesson"),
+    "lesson.unpublish": lazy("Unpublished a lesson"),
+    "mail.retry": lazy("Sent a mail again"),
+    "mails.export": lazy("Exported the mails"),
+    "order.accept": lazy("Accepted a flagged order"),
+    "order.refund": lazy("Refunded an order"),
+    "order.reject": lazy("Rejected a flagged order"),
+    "orders.export": lazy("Exported the orders"),
+    "password.change": lazy("Changed their password"),
+    "password.reset": lazy("Reset their password"),
+    "people.add": lazy("Added a person"),
+    "people.export": lazy("Exported the people"),
+    "people.reset_mail": lazy("Sent a link for the password"),
+    "people.role": lazy("Changed a person's role"),
+    "people.sign_out": lazy("Signed a person out everywhere"),
+    "people.suspend": lazy("Suspended a person"),
+    "people.unsuspend": lazy("Let a person in again"),
+    "people.verification_mail": lazy("Asked a person to confirm the address"),
+    "product.price": lazy("Set a price"),
+    "product.start": lazy("Put on sale"),
+    "product.stop": lazy("Took off sale"),
+    "role.change": lazy("Changed a role"),
+    "role.create": lazy("Made a role"),
+    "role.delete": lazy("Removed a role"),
+    "section.create": lazy("Made a section"),
+    "section.remove": lazy("Removed a section"),
+    "section.rename": lazy("Renamed a section"),
+    "settings.change": lazy("Changed the settings"),
+    "upload.create": lazy("Uploaded a file"),
+    "webhook.replay": lazy("Replayed a delivery"),
+}
+
+KINDS = {
+    "course": lazy("Course"),
+    "job": lazy("Job"),
+    "lesson": lazy("Lesson"),
+    "list": lazy("List"),
+    "mail": lazy("Mail"),
+    "order": lazy("Order"),
+    "person": lazy("Person"),
+    "product": lazy("Product"),
+    "role": lazy("Role"),
+    "section": lazy("Section"),
+    "settings": lazy("Settings"),
+    "upload": lazy("File"),
+    "user": lazy("Person"),
+    "webhook": lazy("Delivery"),
+}
+
+# The same thing under two names: what was written stays as it was.
+SAME = {"person": ("person", "user"), "user": ("person", "user")}
+
+_PAGES = {
+    "course": "/admin/courses/",
+    "job": "/admin/jobs/",
+    "order": "/admin/orders/",
+    "person": "/admin/people/",
+    "role": "/admin/roles/",
+    "user": "/admin/people/",
+}
+
+
+def act_label(action: str) -> str:
+    """What was done, in words."""
+    return str(ACTS.get(action, action))
+
+
+def kind_label(kind: str) -> str:
+    """What kind of thing it was done to."""
+    return str(KINDS.get(kind, kind))
+
+
+def kinds_of(kind: str) -> tuple[str, ...]:
+    """The names under which things of this kind stand in the log."""
+    return SAME.get(kind, (kind,))
+
+
+def thing_url(kind: str, subject_id: str) -> str | None:
+    """The page of the thing, where the log's id is enough to find it; it may be gone."""
+    if kind == "settings":
+        return "/admin/settings"
+    return f"{_PAGES[kind]}{quote(subject_id, safe='')}" if kind in _PAGES else None
