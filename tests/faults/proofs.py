@@ -146,6 +146,9 @@ async def kills(stack: Stack, figures: Figures, full: bool) -> None:
         "SELECT count(*) FROM (SELECT 1 FROM pgqueuer_log WHERE status = 'picked' GROUP BY job_id HAVING count(*) > 1) t"
     )
     figures.say(f"{times} kills, {len(told.paid)} sales, {taken_up} jobs were taken up by the next worker")
+    held = await db.value("SELECT count(*) FROM pgqueuer WHERE status = 'failed'")
+    waiting = await db.value("SELECT count(*) FROM pgqueuer WHERE status <> 'failed'")
+    figures.say(f"{held} jobs are held, {waiting} wait")
     figures.hold(taken_up >= times / 20, "jobs were under way when their worker was killed")
     figures.hold(float(again) <= 60, f"a job was taken up again after {float(again):.1f} s at most (promised: 60)")
     wrong = await invariants.every(await run.books(stack), invariants.Post(stack.mail.taken, may_repeat=True), told)
