@@ -95,12 +95,6 @@ def share(some: list[Answer], part: float) -> float:
     return taken[min(len(taken) - 1, int(len(taken) * part))] * 1000 if taken else 0.0
 
 
-def window(some: list[Answer]) -> float:
-    """Seconds from the first to the last failure."""
-    bad = [one.at for one in failed(some)]
-    return max(bad) - min(bad) if bad else 0.0
-
-
 async def deliveries(port: int, count: int, rate: float, make: Callable[[int], tuple[bytes, str]]) -> list[Answer]:
     """`count` webhooks at a steady `rate` a second over 24 connections, by hand: httpx's pool is too slow for it.
 

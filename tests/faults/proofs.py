@@ -20,12 +20,12 @@ from pathlib import Path
 
 import stripe
 
-from app.core import db
+from app.core import db, reach
 from tests.faults import counting, invariants, run
-from tests.faults.load import Load, deliveries, failed, kinds, share, window
+from tests.faults.load import Load, deliveries, failed, kinds, share
 from tests.faults.people import Crowd, Told
 from tests.faults.stack import Stack
-from tests.faults.visits import a_client, deeds, entry, pages, signed_in
+from tests.faults.visits import a_client, deeds, entry, pages, signed_in, signs_of_life
 
 WEBHOOK_SECRET = "whsec_faults0000000000000000000000"
 # Seconds that a slow Stripe takes for an answer.
@@ -146,6 +146,9 @@ async def kills(stack: Stack, figures: Figures, full: bool) -> None:
         "SELECT count(*) FROM (SELECT 1 FROM pgqueuer_log WHERE status = 'picked' GROUP BY job_id HAVING count(*) > 1) t"
     )
     figures.say(f"{times} kills, {len(told.paid)} sales, {taken_up} jobs were taken up by the next worker")
+    held = await db.value("SELECT count(*) FROM pgqueuer WHERE status = 'failed'")
+    waiting = await db.value("SELECT count(*) FROM pgqueuer WHERE status <> 'failed'")
+    figures.say(f"{held} jobs are held, {waiting} wait")
     figures.hold(taken_up >= times / 20, "jobs were under way when their worker was killed")
     figures.hold(float(again) <= 60, f"a job was taken up again after {float(again):.1f} s at most (promised: 60)")
     wrong = await invariants.every(await run.books(stack), invariants.Post(stack.mail.taken, may_repeat=True), told)
@@ -173,7 +176,8 @@ async def postgres(stack: Stack, figures: Figures, full: bool) -> None:
                 await asyncio.sleep(1.5)
                 began = time.monotonic()
                 await asyncio.to_thread(stack.restart_postgres, sign)
-                down = time.monotonic() - began
+                ended = time.monotonic()
+                down = ended - began
                 await asyncio.sleep(3)
             await crowd.finish()
             bad = failed(load.answers)
@@ -181,7 +185,14 @@ async def postgres(stack: Stack, figures: Figures, full: bool) -> None:
             figures.say(
                 f"{name}: down for {down:.2f} s, {len(load.answers)} pages asked for, the slowest {slowest:.2f} s"
             )
-            figures.hold(not bad, f"{name}: {len(bad)} pages failed ({kinds(bad)})")
+            if down < reach.PATIENCE - 0.5:
+                figures.hold(not bad, f"{name}: {len(bad)} pages failed ({kinds(bad)})")
+            else:  # pages do not wait for so long
+                in_time = [one for one in bad if one.status == 503 and one.at + one.seconds < ended + 1]
+                figures.hold(
+                    len(in_time) == len(bad),
+                    f"{name}: {len(bad)} pages failed ({kinds(bad)}), a second after it was back at most",
+                )
             await run.settle(stack, hasten=False)
             post = invariants.Post(stack.mail.taken, may_repeat=True)
             wrong = await invariants.every(await run.books(stack), post, told)
@@ -192,7 +203,7 @@ async def postgres_silent(stack: Stack, figures: Figures, full: bool) -> None:
     """PostgreSQL neither answers nor refuses for 30 seconds."""
     seconds = 30 if full else 8
     async with signed_in(stack, 1) as client:
-        async with Load(client, pages, 10) as load:
+        async with Load(client, pages, 10) as load, Load(client, signs_of_life, 5) as lives:
             await asyncio.sleep(1)
             stack.database.be("blackhole")
             began = time.monotonic()
@@ -206,9 +217,14 @@ async def postgres_silent(stack: Stack, figures: Figures, full: bool) -> None:
             await asyncio.sleep(6)
         during = load.between(began, ended - 0.5)
         slow = max(one.seconds for one in during)
+        # What a machine that is busy with others adds to anything.
+        busy = max(one.seconds for one in lives.between(began, ended))
         figures.say(f"silent for {seconds} s, {len(during)} pages asked for: {kinds(during)}")
         figures.hold(all(one.status in (200, 503) for one in during), "whoever could not be served was told so (503)")
-        figures.hold(slow <= 5, f"the slowest answer took {slow:.2f} s (promised: 5)")
+        figures.hold(
+            slow - busy <= 5,
+            f"the slowest answer took {slow:.2f} s, one without the database {busy:.2f} s (promised: 5 more)",
+        )
         figures.hold(
             page.status_code == 503 and "</html>" in page.text, f"/learn says {page.status_code} with a whole page"
         )
@@ -264,8 +280,8 @@ async def _mend_redis(stack: Stack, name: str) -> None:
 
 
 async def reload(stack: Stack, figures: Figures, full: bool) -> None:
-    """The web processes are replaced one by one (SIGHUP) under 50 requests a second."""
-    await replaced(stack, figures, lambda: os.kill(stack.web.pid, signal.SIGHUP), times=3 if full else 1)
+    """Web processes that take six seconds to start are replaced one by one (SIGHUP) under 50 requests a second."""
+    await replaced(stack, figures, lambda: os.kill(stack.web.pid, signal.SIGHUP), times=2 if full else 1)
 
 
 async def replaced(stack: Stack, figures: Figures, replace: Callable[[], None], *, times: int) -> None:
@@ -276,7 +292,7 @@ async def replaced(stack: Stack, figures: Figures, replace: Callable[[], None], 
             before = set(stack.web.children())
             began = time.monotonic()
             replace()
-            await until(lambda: not before & set(stack.web.children()), 30)  # noqa: B023 - asked at once
+            await until(lambda: not before & set(stack.web.children()), 120)  # noqa: B023 - asked at once
             figures.say(f"{len(before)} processes were replaced in {time.monotonic() - began:.1f} s")
             figures.hold(not before & set(stack.web.children()), "no old process is left")
         await asyncio.sleep(2)
@@ -344,11 +360,10 @@ async def kill_web(stack: Stack, figures: Figures, full: bool) -> None:
             took = time.monotonic() - began
             await asyncio.sleep(3)
         bad = failed(load.answers)
-        figures.say(
-            f"{len(bad)} of {len(load.answers)} requests failed ({kinds(bad)}), within {window(load.answers):.2f} s"
-        )
+        figures.say(f"{len(bad)} of {len(load.answers)} requests failed ({kinds(bad)})")
         figures.hold(took <= 5, f"another process stood after {took:.1f} s (promised: 5)")
-        figures.hold(window(load.answers) <= 1, "only what it held was lost")
+        after = failed(load.between(began + 1, time.monotonic()))
+        figures.hold(not after, f"{len(after)} that were sent a second after or later were lost ({kinds(after)})")
 
 
 async def until(question: Callable[[], bool], seconds: float) -> None:

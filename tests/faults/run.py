@@ -145,9 +145,7 @@ async def settle(stack: Stack, *, hasten: bool) -> float:
     while time.monotonic() - began < DRAINED_WITHIN and quiet < 3:
         if hasten:
             await db.run("UPDATE pgqueuer SET execute_after = now() WHERE status = 'queued' AND execute_after > now()")
-        waiting = await db.value(
-            "SELECT count(*) FROM pgqueuer WHERE status <> 'failed' AND coalesce(dedupe_key, '') NOT LIKE '%:schedule'"
-        )
+        waiting = await db.value(f"SELECT count(*) FROM pgqueuer WHERE status <> 'failed' AND {invariants.TO_BE_DONE}")
         async with httpx.AsyncClient(trust_env=False) as http:
             if hasten:
                 await http.post(f"{stack.stripe_url}/_sandbox/deliveries/release")

@@ -191,6 +191,14 @@ async def test_a_school_with_free_starts_and_a_rejected_payment_passes_and_each_
     assert any("0 went back" in one for one in await invariants.every(books, post, told_odd))
 
 
+async def test_a_job_for_tomorrow_is_not_stuck_and_one_that_is_tried_again_late_is(shop: Shop, told: Told) -> None:
+    put_off = "INSERT INTO pgqueuer (priority, status, entrypoint, attempts, execute_after)"
+    await db.run(put_off + " VALUES (0, 'queued', 'x', 0, now() + interval '1 day')")
+    assert await invariants.nothing_is_stuck() == []
+    await db.run(put_off + " VALUES (0, 'queued', 'x', 1, now() + interval '1 day')")
+    assert len(await invariants.nothing_is_stuck()) == 1
+
+
 async def test_a_refund_that_the_school_missed_is_found(shop: Shop, told: Told) -> None:
     order = await shop.order()
     await shop.stripe.post("/v1/refunds", payment_intent=order.stripe_payment_intent_id, amount="100")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -93,6 +94,27 @@ def new_processes(patch: Patch) -> None:
     patch(program, "server_command", mortal)
 
 
+def time_to_start(patch: Patch) -> None:
+    """Old web processes do not wait for new ones for longer than granian does by itself."""
+    from app import __main__ as program
+
+    command = program.server_command
+
+    def hasty(target: str, **place: Any) -> list[str]:
+        words = command(target, **place)
+        words[words.index("--respawn-interval") + 1] = "3.5"
+        return words
+
+    patch(program, "server_command", hasty)
+
+
+def nothing(patch: Patch) -> None:
+    """All stays as it is."""
+
+
+# Seconds that web processes need to start in these schools, as on a machine that is small and busy.
+SLOW_STARTS = {"slow-start": 6.0, "time-to-start": 6.0}
+
 PROTECTIONS: dict[str, Callable[[Patch], None]] = {
     "lock": the_lock_of_the_queue,
     "repeats": repeats,
@@ -100,6 +122,8 @@ PROTECTIONS: dict[str, Callable[[Patch], None]] = {
     "memory-of-redis": memory_of_redis,
     "inbox": the_inbox,
     "new-processes": new_processes,
+    "slow-start": nothing,
+    "time-to-start": time_to_start,
 }
 
 
@@ -108,6 +132,11 @@ def take_away() -> None:
     name = os.environ.get(VARIABLE)
     if name:
         PROTECTIONS[name](setattr)
+
+
+def take_time() -> None:
+    """Start as slowly as the environment says."""
+    time.sleep(SLOW_STARTS.get(os.environ.get(VARIABLE, ""), 0.0))
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from tests.faults import unguarded
 
 unguarded.take_away()
+unguarded.take_time()
 
 from app.asgi import app  # noqa: E402 - what it does without is settled first
 

@@ -37,6 +37,11 @@ def pages(client: httpx.AsyncClient, number: int) -> httpx.Request:
     return client.build_request("GET", paths[number % 4])
 
 
+def signs_of_life(client: httpx.AsyncClient, number: int) -> httpx.Request:
+    """A question that no database is asked."""
+    return client.build_request("GET", "/health/live")
+
+
 def deeds(client: httpx.AsyncClient, number: int) -> httpx.Request:
     """Pages, a position, a cart, and now and then a sign-in, each from an address of its own."""
     headers = an_address(number)
