@@ -1,5 +1,6 @@
 """The whole product put together: lists the domains, wires them, opens and closes the connections."""
 
+import gc
 import importlib
 import importlib.util
 from contextlib import suppress
@@ -38,7 +39,7 @@ class Lectern(Quart):
     """Quart with one database connection held over the queries of each request, behind the cache of public pages."""
 
     pages: PageCache
-    session_interface = NoSessions()
+    session_interface: Any = NoSessions()
 
     # Its answer for a function never changes, and a request asks a dozen times (15 µs).
     ensure_async = lru_cache(maxsize=1024)(Quart.ensure_async)
@@ -98,6 +99,10 @@ def create_app(config: Config | None = None) -> Lectern:
             app.pages.listener.start()
         with suppress(Exception):  # so that a page about a database that went away can be drawn in the school's name
             await school()
+        # What is loaded by now stays: the collector need not walk over it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 50)
 
     @app.after_serving
     async def close_connections() -> None:
