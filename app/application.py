@@ -1,5 +1,6 @@
 """The whole product put together: lists the domains, wires them, opens and closes the connections."""
 
+import gc
 import importlib
 import importlib.util
 from contextlib import suppress
@@ -9,6 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from quart import Blueprint, Quart, g, request
+from quart.sessions import NullSession, SessionInterface, SessionMixin
+from quart.wrappers.base import BaseRequestWebsocket
 
 from app.config import Config
 from app.core import cache, db, log, mail, reach, tokens
@@ -36,10 +39,21 @@ DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "l
 ROOMS = ("jobs", "routes", "admin")
 
 
+class NoSessions(SessionInterface):
+    """Sessions are rows (app.accounts.sessions): the framework's own, in a signed cookie, are never asked for."""
+
+    _none = NullSession()
+
+    async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> SessionMixin:
+        """The same nothing for everybody; it refuses to be written to."""
+        return self._none
+
+
 class Lectern(Quart):
     """Quart with one database connection held over the queries of each request, behind the cache of public pages."""
 
     pages: PageCache
+    session_interface: Any = NoSessions()
 
     # Its answer for a function never changes, and a request asks a dozen times (15 µs).
     ensure_async = lru_cache(maxsize=1024)(Quart.ensure_async)
@@ -99,6 +113,10 @@ def create_app(config: Config | None = None) -> Lectern:
             app.pages.listener.start()
         with suppress(Exception):  # so that a page about a database that went away can be drawn in the school's name
             await school()
+        # What is loaded by now stays: the collector need not walk over it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 50)
 
     @app.after_serving
     async def close_connections() -> None:

@@ -54,7 +54,14 @@ _PLACES = {
     "key": "SELECT key FROM roles LIMIT 1",
     "entitlement_id": "SELECT public_id FROM entitlements LIMIT 1",
 }
-_FIXED = {"domain": "accounts", "name": "welcome", "token": "nothing", "file_name": "x", "role": "video", "kind": "order"}
+_FIXED = {
+    "domain": "accounts",
+    "name": "welcome",
+    "token": "nothing",
+    "file_name": "x",
+    "role": "video",
+    "kind": "order",
+}
 
 
 def beside(work: Any) -> Any:

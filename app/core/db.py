@@ -1,8 +1,8 @@
 """The database: plain SQL with named binds over one pool.
 
-The only importer of `databases`, which gives the pool, the connections and the transactions. Statements
-themselves go straight to asyncpg (`databases` compiles each through SQLAlchemy, which costs more than
-the query): `:name` becomes `$n` once per statement text. Write `CAST(:x AS jsonb)`; `::` is left alone.
+The only importer of `databases`, which gives the pool. Connections are taken from it and statements sent through
+asyncpg itself (`databases` compiles each through SQLAlchemy, which costs more than the query): `:name` becomes `$n`
+once per statement text. Write `CAST(:x AS jsonb)`; `::` is left alone.
 
 A request or job holds one connection over its queries (`hold`), taken at its first query and given back
 by `release` before it renders or calls outside.
@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 import asyncpg
 import databases
 import orjson
-from databases.core import Connection
 
 from app.core import reach
 from app.core.errors import Invalid, Unavailable
@@ -44,10 +43,11 @@ class Row:
 class Hold:
     """The connection that one request or job keeps, how many statements it sent, and what it need not ask again."""
 
-    __slots__ = ("connection", "depth", "known", "queries", "watch")
+    __slots__ = ("connection", "depth", "known", "pool", "queries", "watch")
 
     def __init__(self) -> None:
-        self.connection: Connection | None = None
+        self.connection: Any = None  # of asyncpg's pool
+        self.pool: Any = None  # that it is of
         self.watch: reach.Watch | None = None
         self.depth = 0
         self.queries = 0
@@ -156,36 +156,40 @@ async def _give_back(kept: Hold) -> None:
         kept.watch.stop()
         kept.watch = None
     if connection is not None:
-        await connection.__aexit__()
+        await kept.pool.release(connection)
 
 
-async def _held(kept: Hold) -> Connection:
+async def _held(kept: Hold) -> Any:
     if kept.connection is None:
         if _database is None:
             raise RuntimeError("the database is not connected")
-        kept.connection = await _acquired(_database)
-        kept.watch = reach.Watch(kept.connection.raw_connection)
+        kept.pool = _pool_of(_database)
+        kept.connection = await _acquired(kept.pool)
+        kept.watch = reach.Watch(kept.connection)
     return kept.connection
 
 
-async def _acquired(database: databases.Database) -> Connection:
+def _pool_of(database: databases.Database) -> Any:
+    return database._backend._pool
+
+
+async def _acquired(pool: Any) -> Any:
     """A connection. A server that is just starting is waited for. Raises Unavailable when patience ends."""
     if reach.is_away():
         raise reach.Away()
-    connection, loop = database.connection(), asyncio.get_running_loop()
+    loop = asyncio.get_running_loop()
     until = loop.time() + reach.PATIENCE
     stood_still = False
     while True:
         try:
             async with asyncio.timeout_at(until):
-                await connection.__aenter__()
+                connection = await pool.acquire()
             reach.note_back()
             return connection
         except TimeoutError as error:
             if loop.time() > until + reach.LATE and not stood_still:
                 stood_still, until = True, loop.time() + reach.PATIENCE
                 continue
-            pool = database._backend._pool
             if pool.get_idle_size() or pool.get_size() < pool.get_max_size():  # it was not for want of a free one
                 reach.note_away()
                 raise reach.Away() from error
@@ -204,9 +208,9 @@ async def _raw() -> AsyncIterator[asyncpg.Connection]:
     kept = _hold.get()
     if kept is None:
         async with hold() as own:
-            yield (await _held(own)).raw_connection
+            yield await _held(own)
     else:
-        yield (await _held(kept)).raw_connection
+        yield await _held(kept)
 
 
 @asynccontextmanager
@@ -241,7 +245,7 @@ async def transaction(isolation: str | None = None) -> AsyncIterator[None]:
 async def _begun(kept: Hold, isolation: str | None) -> Any:
     """A transaction that has begun. A connection that turns out to be broken is let go, and another taken."""
     for left in reversed(range(_BROKEN)):
-        transaction = (await _held(kept)).raw_connection.transaction(isolation=isolation)
+        transaction = (await _held(kept)).transaction(isolation=isolation)
         try:
             await transaction.start()
             return transaction
@@ -354,8 +358,7 @@ async def stream(into: type[T], sql: str, *, batch: int = 500, **binds: Any) -> 
     _note(statement, arguments)
     if _database is None:
         raise RuntimeError("the database is not connected")
-    pool = _database._backend._pool
-    async with pool.acquire() as connection, connection.transaction(readonly=True):
+    async with _pool_of(_database).acquire() as connection, connection.transaction(readonly=True):
         cursor = await connection.cursor(statement, *arguments)
         while records := await cursor.fetch(batch):
             for row in _build(into, records):
@@ -407,10 +410,10 @@ async def _ask(way: str, statement: str, arguments: list[Any], *, is_read: bool)
             kept = _hold.get()
             if kept is None:
                 async with hold() as own:
-                    connection = (await _held(own)).raw_connection
-                    return await getattr(connection, way)(statement, *arguments)
-            held = kept.connection or await _held(kept)
-            return await getattr(held.raw_connection, way)(statement, *arguments)
+                    return await getattr(await _held(own), way)(statement, *arguments)
+            return await getattr(await _held(kept) if kept.connection is None else kept.connection, way)(
+                statement, *arguments
+            )
         except asyncpg.CharacterNotInRepertoireError as error:
             raise _unreadable() from error
         except Exception as error:
@@ -429,7 +432,7 @@ async def _let_go_of_lost(error: BaseException) -> bool:
         return False
     if kept is not None:
         if kept.connection is not None:
-            reach.end(kept.connection.raw_connection)
+            reach.end(kept.connection)
         await _give_back(kept)
     return not isinstance(error, reach.Away)
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_encode
 
 _secret_key = ""
 
@@ -36,9 +37,16 @@ def keyed(text: str) -> bytes:
     return hmac.new(_secret_key.encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
 
 
+class _Serializer(URLSafeTimedSerializer):
+    """Writes values as they are: to compress them takes longer than all the rest, and seldom makes them shorter."""
+
+    def dump_payload(self, obj: Any) -> bytes:
+        return base64_encode(self.serializer.dumps(obj, **self.serializer_kwargs).encode())
+
+
 @lru_cache(maxsize=32)
 def _serializer(secret_key: str, purpose: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(secret_key, salt=purpose)
+    return _Serializer(secret_key, salt=purpose)
 
 
 def sign(value: Any, purpose: str) -> str:

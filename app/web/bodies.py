@@ -244,7 +244,7 @@ class PatientConnection(ASGIHTTPConnection):
 
     async def _send_response(self, send: Any, response: Any) -> None:
         body = response.response
-        if not isinstance(body, DataBody):
+        if type(body) is not DataBody:
             await super()._send_response(send, response)
             return
         headers = encode_headers(response.headers)

@@ -20,7 +20,7 @@ def install(app: Quart) -> None:
 
     @app.after_request
     async def compress(response: Response) -> Response:
-        if not isinstance(response.response, DataBody) or response.mimetype not in _KINDS:
+        if type(response.response) is not DataBody or response.mimetype not in _KINDS:
             return response
         vary = response.headers.get("Vary")
         if vary is None or "accept-encoding" not in vary.lower():

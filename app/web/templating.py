@@ -69,7 +69,7 @@ class KeptMacro:
             self._within = (school, language)
             self._drawn = {}
         # Equal is not alike: 1 == True, and markup equals the text that has yet to be escaped.
-        key = (args, *map(type, args), *kwargs, *kwargs.values(), *map(type, kwargs.values()))
+        key = (args, *map(_kind, args), *kwargs, *kwargs.values(), *map(_kind, kwargs.values()))
         try:
             found = self._drawn.get(key)
         except TypeError:  # a list or mapping among the arguments
@@ -79,6 +79,11 @@ class KeptMacro:
                 self._drawn.clear()
             found = self._drawn[key] = self._macro(*args, **kwargs)
         return found
+
+
+def _kind(argument: Any) -> Any:
+    kind = type(argument)
+    return tuple(map(_kind, argument)) if kind is tuple else kind
 
 
 class QuickContext(Context):

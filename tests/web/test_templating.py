@@ -62,3 +62,11 @@ def test_what_is_kept_is_bounded(kept: KeptMacro) -> None:
     for number in range(kept._MOST * 2):
         kept(number)
     assert len(kept._drawn) <= kept._MOST
+
+
+def test_markup_inside_a_list_of_texts_is_not_taken_for_text() -> None:
+    environment = Environment(autoescape=True)
+    source = "{% macro show(facts) %}{% for fact in facts %}<i>{{ fact }}</i>{% endfor %}{% endmacro %}"
+    kept = KeptMacro(environment.from_string(source).module.show, lambda: SCHOOLS[-1])  # type: ignore[attr-defined]
+    assert kept((Markup("<b>"),)) == "<i><b></i>"
+    assert kept(("<b>",)) == "<i>&lt;b&gt;</i>"
