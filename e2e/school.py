@@ -32,9 +32,9 @@ class SmallSchool(School):
         (found,) = [person for person in demo_people(self.data) if person.role == role]
         return found.email, found.password
 
-    def _command(self, name: str) -> None:
+    def _command(self, name: str, *arguments: str) -> None:
         words = ["--members", str(MEMBERS)] if name == "seed" else []
-        child = self._child(name, ["app", name, *words])
+        child = self._child(name, ["app", name, *words, *arguments])
         child.start()
         assert child.wait(self.watch) == 0, f"{name} failed: {child.last_words()}"
 

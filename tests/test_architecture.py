@@ -32,7 +32,17 @@ FLOOR = {"config", "core", "gateways", "web", "sandbox", "demo"}
 
 TABLES = {
     "core": {"settings", "mails", "audit_log", "webhook_events", "schema_migrations", "pgqueuer", "pgqueuer_log"},
-    "accounts": {"users", "sessions", "one_time_tokens", "roles"},
+    "accounts": {
+        "users",
+        "sessions",
+        "one_time_tokens",
+        "pending_sign_ins",
+        "mfa_secrets",
+        "recovery_codes",
+        "passkeys",
+        "identities",
+        "roles",
+    },
     "media": {"uploads"},
     "courses": {"topics", "courses", "sections", "lessons"},
     "catalogue": {"products", "prices"},

@@ -16,9 +16,9 @@ from werkzeug.datastructures import FileStorage
 
 from app import Lectern
 from app.access import entitlements
-from app.accounts import hashing
+from app.accounts import hashing, totp
 from app.accounts.forms import opened_stamp
-from app.core import db, limits, settings, submissions, tokens
+from app.core import clock, db, limits, settings, submissions, tokens
 from app.core.ids import public_id
 from tests import everywhere, stripe
 from tests.cast import PASSWORD, Cast, Person
@@ -103,6 +103,29 @@ async def a_password(world: World) -> None:
     await db.run("UPDATE users SET password_hash = :h", h=await hashing.hashed(PASSWORD))
 
 
+async def an_offered_key(world: World) -> Form:
+    offered = await totp.offer(world.pat.id, world.pat.email)
+    secret = totp.opened_offer(world.pat.id, offered.sealed)
+    assert secret is not None
+    return {"offer": offered.sealed, "code": totp.code_at(secret, int(clock.now().timestamp()) // totp.SECONDS)}
+
+
+async def an_app(world: World) -> None:
+    assert (await world.pat.browser.post("/account/security/totp", form=await an_offered_key(world))).status_code == 200
+
+
+async def half_a_sign_in(world: World) -> Form:
+    await a_password(world)
+    secret = b"12345678901234567890"
+    await db.run(
+        "INSERT INTO mfa_secrets (user_id, sealed_secret, created_at, last_step) VALUES (:id, :kept, now(), 0)",
+        id=world.pat.id,
+        kept=totp.kept(secret),
+    )
+    await world.pat.browser.post("/login", form={"email": world.pat.email, "password": PASSWORD})
+    return {"code": totp.code_at(secret, int(clock.now().timestamp()) // totp.SECONDS)}
+
+
 async def another_session(world: World) -> None:
     await Cast(world.app).sign_in(world.pat)
     world.places["public_id"] = await db.value(
@@ -125,7 +148,7 @@ async def an_empty_section(world: World) -> None:
 
 
 async def a_removed_section(world: World) -> None:
-    world.path = f"?kept={tokens.sign([world.course_id, 'Gone', 1], 'removed-section')}"
+    world.path = f"?kept={tokens.sign([world.course_id, public_id(), 'Gone', 1], 'removed-section')}"
 
 
 async def lessons_backwards(world: World) -> Form:
@@ -176,6 +199,10 @@ async def a_picture_that_was_taken_away(world: World) -> None:
     world.path = f"?earlier={tokens.sign([world.course_id, 'picture', plate], 'earlier-file')}"
 
 
+async def a_logo(world: World) -> None:
+    await settings.save_school(logo_url="/files/logo.png")
+
+
 async def a_discarded_job(world: World) -> None:
     world.places["token"] = tokens.sign([4711, "core.deliver_mail", "{}"], "discarded job")
 
@@ -200,6 +227,10 @@ async def an_open_cause(world: World) -> Form:
 
 
 FLAGGED = "UPDATE orders SET state = 'pending', paid_at = NULL, flag = '1 EUR came', stripe_payment_intent_id = 'pi_1'"
+STRANDED = """
+    INSERT INTO refunds (public_id, order_id, amount_minor, state, payment_id, currency, created_at)
+    SELECT 'stranded', max(id), 100, 'failed', 'pi_odd', 'EUR', now() FROM orders
+"""
 LOGO = of_file(samples.picture(), "a.png", "logo")
 MOVES = "each press moves it one place; two presses are two places"
 REPLACES = "the second film replaces the first like any later one, which is dropped after a day"
@@ -215,6 +246,8 @@ CASES: dict[str, Case] = {
     "/checkout": Case(by="pat", prepare=a_guest_with_a_cart),
     "/checkout/confirmations/<token>": Case(by="guest", prepare=a_free_order),
     "/login": Case({"email": "pat@example.org", "password": PASSWORD}, by="guest", prepare=a_password, free=SIGNS_IN),
+    "/login/second-step": Case(by="pat", prepare=half_a_sign_in),
+    "/login/second-step/removal": Case(by="pat", prepare=half_a_sign_in),
     "/logout": Case(by="pat"),
     "/password/forgot": Case({"email": "pat@example.org"}, by="guest"),
     "/password/reset/<token>": Case(
@@ -230,6 +263,11 @@ CASES: dict[str, Case] = {
     ),
     "/account/password/link": Case(by="pat"),
     "/account/profile": Case({"name": "Patricia", "time_zone": ""}, by="pat", acts=False),
+    "/account/security/recovery-codes": Case(
+        by="pat", prepare=an_app, free="each makes ten codes anew; the last ten are good"
+    ),
+    "/account/security/totp": Case(by="pat", prepare=an_offered_key),
+    "/account/security/totp/removal": Case(by="pat", prepare=an_app),
     "/account/sessions/<public_id>/removal": Case(by="pat", prepare=another_session),
     "/account/sessions/removal": Case(by="pat", prepare=another_session),
     "/account/verification": Case(by="pat", sql="UPDATE users SET email_verified_at = NULL WHERE role = 'member'"),
@@ -296,6 +334,7 @@ CASES: dict[str, Case] = {
     "/admin/orders/<public_id>/receipts": Case(),
     "/admin/orders/<public_id>/refunds": Case(prepare=a_paid_order),
     "/admin/orders/<public_id>/rejection": Case(sql=FLAGGED),
+    "/admin/orders/<public_id>/returns": Case({"refund": "stranded", "how": "by-hand"}, sql=STRANDED),
     "/admin/people": Case({"name": "Nia", "email": "nia@example.org"}),
     "/admin/people/<public_id>/access": Case(prepare=a_grant),
     "/admin/people/<public_id>/access/<entitlement_id>/closure": Case(prepare=an_open_cause),
@@ -316,7 +355,7 @@ CASES: dict[str, Case] = {
         {"name": "M", "currency": "EUR", "tax_percent": "19", "tax_label": "VAT", "time_zone": "UTC", "hue": "20"},
     ),
     "/admin/settings/logo": Case(prepare=LOGO, free=REPLACES),
-    "/admin/settings/logo/removal": Case(),
+    "/admin/settings/logo/removal": Case(prepare=a_logo),
     "/admin/webhooks/<provider>/<event_id>/replays": Case(),
 }
 
@@ -455,8 +494,8 @@ async def test_without_the_guard_a_double_click_would_do_it_twice(
 ) -> None:
     """The negative control."""
 
-    async def always(key: bytes) -> bool:
-        return True
+    async def always(key: bytes) -> submissions.Claim:
+        return submissions.Claim(key, clock.now())
 
     monkeypatch.setattr(submissions, "claim", always)
     for rule in ("/admin/courses", "/admin/courses/<public_id>/sections", "/admin/orders/<public_id>/receipts"):

@@ -47,6 +47,9 @@ GET  /health/live                                                     +  +  +  +
 GET  /health/ready                                                    +  +  +  +  +  +  +
 GET  /login                                                           +  +  +  +  +  +  +
 POST /login                                                           +  +  +  +  +  +  +
+GET  /login/second-step                                               +  +  +  +  +  +  +
+POST /login/second-step                                               +  +  +  +  +  +  +
+POST /login/second-step/removal                                       +  +  +  +  +  +  +
 POST /logout                                                          +  +  +  +  +  +  +
 GET  /media/<public_id>/<file_name>                                   +  +  +  +  +  +  +
 GET  /password/forgot                                                 +  +  +  +  +  +  +
@@ -74,6 +77,11 @@ GET  /account/orders/<public_id>                                      -  +  +  +
 POST /account/password                                                -  +  +  +  +  +  +
 POST /account/password/link                                           -  +  +  +  +  +  +
 POST /account/profile                                                 -  +  +  +  +  +  +
+GET  /account/security                                                -  +  +  +  +  +  +
+POST /account/security/recovery-codes                                 -  +  +  +  +  +  +
+GET  /account/security/totp                                           -  +  +  +  +  +  +
+POST /account/security/totp                                           -  +  +  +  +  +  +
+POST /account/security/totp/removal                                   -  +  +  +  +  +  +
 GET  /account/sessions                                                -  +  +  +  +  +  +
 POST /account/sessions/<public_id>/removal                            -  +  +  +  +  +  +
 POST /account/sessions/removal                                        -  +  +  +  +  +  +
@@ -164,6 +172,7 @@ POST /admin/jobs/restorations/<token>                                 -  -  -  -
 POST /admin/mails/<public_id>/retries                                 -  -  -  -  +  +  -
 POST /admin/orders/<public_id>/acceptance                             -  -  -  -  +  +  -
 POST /admin/orders/<public_id>/rejection                              -  -  -  -  +  +  -
+POST /admin/orders/<public_id>/returns                                -  -  -  -  +  +  -
 POST /admin/orders/<public_id>/refunds                                -  -  -  -  +  +  +
 POST /admin/people                                                    -  -  -  -  +  +  -
 POST /admin/people/<public_id>/access                                 -  -  -  -  +  +  -

@@ -114,8 +114,8 @@ async def test_no_page_reads_a_big_table_from_end_to_end(visited: dict[str, Any]
 
 
 async def test_a_list_without_its_index_would_be_noticed(visited: dict[str, Any]) -> None:
-    made_by = await db.value("SELECT pg_get_indexdef(CAST('users_words' AS regclass))")
-    await db.script("DROP INDEX users_words")
+    made_by = await db.value("SELECT pg_get_indexdef(CAST('users_by_word' AS regclass))")
+    await db.script("DROP INDEX users_by_word")
     try:
         assert await offenders(visited["olga"], "/admin/people?q=ann")
     finally:

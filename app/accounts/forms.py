@@ -68,6 +68,18 @@ class ConfirmForm(BaseForm):
     next = HiddenField(validators=[Length(max=NEXT)])
 
 
+class SecondStepForm(BaseForm):
+    """Six digits of the app, or a recovery code."""
+
+    code = StringField(_l("Code"), [InputRequired(_l("Type the code.")), Length(max=40)])
+
+
+class TotpForm(SecondStepForm):
+    """The first code of a new key, which travels along sealed."""
+
+    offer = HiddenField(validators=[Length(max=500)])
+
+
 class RegisterForm(BaseForm):
     """A new account, with two traps: a field that people do not see, and the time that the form was open."""
 

@@ -3,6 +3,7 @@
 from app.accounts import links, queries, sessions
 from app.accounts.events import AccountMade, PasswordResetAsked, RegisteredAgain
 from app.accounts.models import User
+from app.accounts.queries import second_factors
 from app.core import clock, db, events, mail, queue
 
 
@@ -43,7 +44,8 @@ async def mail_already_registered(event: RegisteredAgain) -> None:
 @queue.every("23 * * * *")
 @queue.job()
 async def clear_expired() -> None:
-    """Delete sessions that nobody can use any more, and links that were used or expired a month ago."""
+    """Delete sessions and half-done sign-ins that nobody can use any more, and links of a month ago."""
     now = clock.now()
     await queries.delete_dead_sessions(now, now - sessions.IDLE)
+    await second_factors.delete_dead_pending(now)
     await queries.delete_dead_links(now - links.KEPT)

@@ -66,6 +66,35 @@ class Session:
     expires_at: datetime
     address: str | None
     user_agent: str
+    method: str
+    second_factor_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What a person can show beside the first proof; `recovery_codes`: how many are left."""
+
+    has_totp: bool
+    passkeys: int
+    recovery_codes: int
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a sign-in asks for a second step."""
+        return self.has_totp or self.passkeys > 0
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSignIn:
+    """A sign-in that waits for its second step. `keep` None: the session goes on as long as the one before."""
+
+    id: int
+    user_id: int
+    email: str
+    name: str
+    method: str
+    keep: bool | None
+    onward: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +133,10 @@ class SignedIn:
     last_seen_at: datetime
     expires_at: datetime
     granted: list[str] | None
+    method: str
+    second_factor_at: datetime | None
+    # The school asks this role for a second factor, and none was shown in this session: its rights sleep.
+    is_held_back: bool = False
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -112,7 +145,7 @@ class SignedIn:
 
     def can(self, capability: str) -> bool:
         """Whether this person's role holds the capability."""
-        return capability in self.capabilities
+        return not self.is_held_back and capability in self.capabilities
 
     @property
     def office_url(self) -> str | None:

@@ -1,9 +1,8 @@
 """Passwords: sign in with one, confirm it, change it, reset it by mail."""
 
-import hashlib
-
-from app.accounts import familiar, hashing, links, queries, sessions, strength, users
+from app.accounts import familiar, hashing, links, queries, sessions, sign_ins, strength, users
 from app.accounts.events import PasswordResetAsked
+from app.accounts.familiar import account_key
 from app.accounts.models import Credentials, Link, SignedIn
 from app.core import audit, clock, db, events, limits, mail
 from app.core.errors import Invalid
@@ -18,10 +17,10 @@ TRIES_ANYWHERE = Limit(100, 60 * 60)
 RESETS = Limit(5, 60 * 60)
 
 
-async def sign_in(email: str, password: str, *, address: str, keep: bool) -> Credentials:
-    """Check address and password and start a session. Raises Invalid with one sentence, whatever was wrong.
+async def sign_in(email: str, password: str, *, address: str, keep: bool, onward: str = "") -> tuple[Credentials, bool]:
+    """Check address and password and sign in; False beside the account when its second step comes first.
 
-    An unknown address costs as much time as a known one.
+    Raises Invalid with one sentence, whatever was wrong. An unknown address costs as much time as a known one.
     """
     account = account_key(email)
     counts = _counts(account, address)
@@ -35,9 +34,10 @@ async def sign_in(email: str, password: str, *, address: str, keep: bool) -> Cre
     for key, limit in counts:
         await limits.forget("sign-in", key, limit)
     current = await _renewed(found, password)
-    await sessions.start(found.id, keep=keep, password_hash=current)
-    familiar.remember(account)
-    return found
+    is_in = await sign_ins.go_on(
+        found.id, found.email, method="password", keep=keep, onward=onward, password_hash=current
+    )
+    return found, is_in
 
 
 def _counts(account: str, address: str) -> list[tuple[str, Limit]]:
@@ -56,15 +56,15 @@ async def _renewed(found: Credentials, password: str) -> str | None:
     return fresh if replaced else found.password_hash
 
 
-def account_key(email: str) -> str:
-    """An address as the name of a count: no address is kept in Redis."""
-    return hashlib.sha256(email.strip().lower().encode("utf-8", "surrogatepass")).hexdigest()[:32]
+async def confirm(person: SignedIn, password: str, *, address: str, onward: str) -> bool:
+    """The signed-in person shows the password again: the session is fresh from here on (and rotated).
 
-
-async def confirm(person: SignedIn, password: str, *, address: str) -> None:
-    """The signed-in person shows the password again: the session is fresh from here on (and rotated)."""
-    await _show(person, password, address=address, field="password")
-    await sessions.start(person.id)
+    False when the second step comes first.
+    """
+    shown = await _show(person, password, address=address, field="password")
+    return await sign_ins.go_on(
+        person.id, person.email, method=person.method, onward=onward, password_hash=shown.password_hash
+    )
 
 
 async def _show(person: SignedIn, password: str, *, address: str, field: str) -> Credentials:
@@ -117,25 +117,25 @@ async def find_link(token: str) -> Link | None:
     return await links.find(token, *links.PASSWORD)
 
 
-async def reset(token: str, new_password: str) -> bool:
-    """Set a password through a mailed link and sign in; all other sessions end. False when the link does not work.
+async def reset(token: str, new_password: str) -> str:
+    """Set a password through a mailed link and sign in; all other sessions end. Says how it went:
 
-    Raises Invalid for a weak password; the link stays open then.
+    "in"; "half" when the second step comes first, for a mail is one proof; "out" for somebody suspended; "" when the
+    link does not work. Raises Invalid for a weak password; the link stays open then.
     """
     link = await find_link(token)
     person = await users.find(link.user_id) if link is not None else None
     if link is None or person is None or link.state(clock.now()) != "open":
-        return False
+        return ""
     await strength.check(new_password, email=person.email, name=person.name, field="new_password")
     new_hash = await hashing.hashed(new_password)
     async with db.transaction():
         if await links.use(token, *links.PASSWORD) is None:
-            return False
+            return ""
         await queries.set_password(person.id, new_hash)
         await users.prove_address(person.id, link.email)
         with audit.acting(audit.current_actor().known_as(person.id)):
             await _after_change(person.id, person.email, person.name, action="password.reset", subject=person.public_id)
-        if person.state == "active":
-            await sessions.start(person.id)
-            familiar.remember(account_key(person.email))
-    return True
+        if person.state != "active":
+            return "out"
+        return "in" if await sign_ins.go_on(person.id, person.email, method="link") else "half"

@@ -89,7 +89,8 @@ async def sign_out(person_id: str, *, by: SignedIn) -> int:
     async with db.transaction():
         person = await _locked(person_id, by)
         ended = await sessions.revoke_all(person.id)
-        await audit.record("people.sign_out", "person", person.public_id, after={"sessions": ended})
+        if ended:
+            await audit.record("people.sign_out", "person", person.public_id, after={"sessions": ended})
         return ended
 
 

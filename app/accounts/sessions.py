@@ -1,5 +1,6 @@
 """Signed-in sessions: rows with a hashed token, listed, revocable, rotated at sign-in."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from quart import Quart, Response, current_app, g, request
@@ -10,6 +11,7 @@ from app.core import audit, clock, tokens
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
+from app.core.settings import school
 from app.web import cookies
 from app.web.guards import guard_of
 from app.web.request import client_address
@@ -67,17 +69,29 @@ async def find(token: str, now: datetime) -> SignedIn | None:
     )
     if found is not None and now - found.last_seen_at > _TOUCH:
         await queries.touch_session(found.session_id, now)
+    if found is not None and found.role != "member" and found.second_factor_at is None:
+        found = replace(found, is_held_back=found.role in (await school()).second_factor_roles)
     return found
 
 
-async def start(user_id: int, *, keep: bool | None = None, password_hash: str | None = None) -> None:
+async def start(
+    user_id: int,
+    *,
+    keep: bool | None = None,
+    password_hash: str | None = None,
+    method: str = "",
+    second_factor: bool | None = None,
+) -> None:
     """Sign a person in: a new session (any session of this browser ends), its cookie set on the answer.
 
-    Without `keep` it ends with the browser; None keeps it as long as the session before. `password_hash` is the one that was checked. Raises Invalid when the
-    account was suspended or its password changed meanwhile.
+    Without `keep` it ends with the browser. `password_hash` is the one that was checked. `second_factor`: one was shown
+    just now. What is not given is as in the session before. Raises Invalid when the account was suspended or its
+    password changed meanwhile. Whoever has a second factor comes here through `sign_ins.go_on`.
     """
     now = clock.now()
     current: SignedIn | None = g.get("user")
+    before = current if current is not None and current.id == user_id else None
+    shown_at = now if second_factor else before.second_factor_at if before is not None else None
     if keep is None:
         keep = current is None or current.expires_at - now > BRIEF
     if current is not None:
@@ -92,6 +106,8 @@ async def start(user_id: int, *, keep: bool | None = None, password_hash: str | 
         address=client_address(),
         user_agent=request.headers.get("User-Agent", "")[:300],
         password_hash=password_hash,
+        method=method or (before.method if before is not None else "password"),
+        second_factor_at=shown_at,
     )
     if not made:
         raise Invalid(_("This account has just changed. Please try again."))

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,7 +31,7 @@ class Today:
 
     title: str
     period: Period
-    measures: list[Measure]
+    measures: tuple[Measure, ...]
     totals: Totals
     orders: list[Any]
     steps: list[Step]
@@ -47,14 +48,25 @@ async def today(name: str, first: str, last: str, *, can_see_orders: bool, has_p
     return Today(
         title=i18n.format_day(now.astimezone(settings.zone), "EEEE, d MMMM"),
         period=period,
-        measures=_measures(days, totals, period, settings),
+        measures=_measures(
+            tuple(days),
+            (totals.learners, totals.learners_before),
+            period,
+            settings.currency,
+            now.astimezone(settings.zone).date(),
+            i18n.locale(),
+        ),
         totals=totals,
         orders=orders,
         steps=[] if totals.has_sale else _steps(settings, totals, has_payments=has_payments),
     )
 
 
-def _measures(days: Sequence[Day], totals: Totals, period: Period, settings: School) -> list[Measure]:
+# The same days give the same figures, and most visits find them as the one before did: 1 ms.
+@lru_cache(maxsize=32)
+def _measures(
+    days: tuple[Day, ...], learners: tuple[int, int], period: Period, currency: str, on_date: date, locale: str
+) -> tuple[Measure, ...]:
     before = [day for day in days if day.on_date < period.first]
     now = [day for day in days if day.on_date >= period.first]
     paid: _RowsLink = ("/admin/orders", {"state": "sold"})
@@ -62,7 +74,7 @@ def _measures(days: Sequence[Day], totals: Totals, period: Period, settings: Sch
     active: _RowsLink = ("/admin/learners", {})
 
     def whole_money(value: float) -> str:
-        return _whole_money(value, settings.currency)
+        return _whole_money(value, currency)
 
     def measure(
         key: str, label: str, get: Callable[[Day], int], link: _RowsLink, show: plots.Show, note: str, exact: Any = None
@@ -87,7 +99,7 @@ def _measures(days: Sequence[Day], totals: Totals, period: Period, settings: Sch
                 before=earlier,
                 show=show,
                 heads=(_("Day") if len(now) <= _DAILY else _("Week from"), label, _("The period before")),
-                last_label=_("today") if now and len(now) <= _DAILY and _is_today(now[-1], settings) else None,
+                last_label=_("today") if now and len(now) <= _DAILY and now[-1].on_date == on_date else None,
             ),
             says=_(
                 "%(label)s: %(now)s; in the period before: %(before)s.", label=label, now=say(current), before=say(past)
@@ -96,10 +108,9 @@ def _measures(days: Sequence[Day], totals: Totals, period: Period, settings: Sch
         )
 
     def money(minor: float) -> str:
-        return format_money(int(minor), settings.currency, i18n.locale())
+        return format_money(int(minor), currency, locale)
 
-    learners = (totals.learners, totals.learners_before)
-    return [
+    return (
         measure("revenue", _("Revenue"), lambda day: day.revenue, paid, whole_money, _("less refunds")),
         measure("orders", _("Orders paid"), lambda day: day.orders, paid, _number, ""),
         measure("members", _("New members"), lambda day: day.members, joined, _number, ""),
@@ -112,7 +123,7 @@ def _measures(days: Sequence[Day], totals: Totals, period: Period, settings: Sch
             _("the line counts people a day"),
             learners,
         ),
-    ]
+    )
 
 
 def _points(days: Sequence[Day], get: Callable[[Day], int], *, average: bool) -> tuple[list[float], list[str]]:
@@ -125,10 +136,6 @@ def _points(days: Sequence[Day], get: Callable[[Day], int], *, average: bool) ->
         points.append(round(total / len(part), 1) if average else float(total))
         labels.append(i18n.format_day(part[0].on_date, "d MMM"))
     return points, labels
-
-
-def _is_today(day: Day, settings: School) -> bool:
-    return day.on_date == clock.now().astimezone(settings.zone).date()
 
 
 def _link(link: _RowsLink, first: date, last: date) -> str:

@@ -1,13 +1,15 @@
 """The form of the school's settings."""
 
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from email.utils import parseaddr
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from wtforms import FileField, Form, IntegerField, SelectField, StringField, TextAreaField
+from wtforms import FileField, Form, IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange, ValidationError
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from app.core.i18n import _, lazy
 from app.core.money import CURRENCIES
@@ -58,10 +60,14 @@ class SettingsForm(BaseForm):
     mail_sender = StringField(lazy("Sender of mails"), [Length(max=200), _sender])
     legal_line = StringField(lazy("Legal line"), [Length(max=300)])
     disclaimer = TextAreaField(lazy("Disclaimer"), [Length(max=1000)])
+    second_factor_roles = SelectMultipleField(
+        lazy("Who must use a second step at sign-in"), widget=ListWidget(), option_widget=CheckboxInput()
+    )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, roles: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.time_zone.choices = time_zones()
+        self.second_factor_roles.choices = [(key, str(label)) for key, label in roles.items() if key != "member"]
 
     def changes(self) -> dict[str, Any]:
         """The settings as they are kept."""

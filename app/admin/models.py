@@ -1,9 +1,11 @@
 """What the dashboard shows, as plain data, and the pure rules of its periods."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from app.core import clock
 
 LAST_DAYS = (7, 30, 90, 365)
 DEFAULT = "30"
@@ -43,7 +45,7 @@ class Period:
     def bounds(self, zone: ZoneInfo) -> tuple[datetime, datetime, datetime]:
         """The moments at which the period before, the period and what comes after it begin."""
         days = (self.before_first, self.first, self.last + timedelta(days=1))
-        start, middle, end = (datetime.combine(day, time(), zone).astimezone(UTC) for day in days)
+        start, middle, end = (clock.day_start(day, zone) for day in days)
         return start, middle, end
 
 
@@ -108,9 +110,9 @@ class Totals:
     has_sale: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Measure:
-    """A line of the figures with its plot."""
+    """A line of the figures with its plot. Told apart by identity: comparing plots would take longer than drawing."""
 
     key: str
     label: str

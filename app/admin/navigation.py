@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from babel.support import LazyProxy
@@ -9,13 +10,13 @@ from quart import Quart, current_app, g, request
 
 from app.admin import queries
 from app.admin.models import Waiting
-from app.core import clock
+from app.core import clock, i18n
 from app.core.i18n import lazy
 from app.web import render
 from app.web.request import fragment, path_for, user
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
     """A page of the back office. `counts` names the fields of Waiting that are added up beside it."""
 
@@ -59,8 +60,10 @@ def install(app: Quart) -> None:
 
     @app.before_request
     async def count_waiting() -> None:
+        if not _in_office():
+            return
         person = user()
-        if _in_office() and request.method == "GET" and fragment() is None and person and person.can("dashboard.view"):
+        if request.method == "GET" and fragment() is None and person and person.can("dashboard.view"):
             g.waiting = await queries.waiting(clock.now())
 
     render.add_context(_context)
@@ -77,13 +80,20 @@ def links() -> tuple[Link, ...]:
     person = user()
     if person is None:
         return ()
-    found = []
-    for entry in ENTRIES:
-        if person.can(entry.capability) and entry.endpoint in current_app.view_functions:
-            url = path_for(entry.endpoint)
-            count = sum(getattr(waiting(), name) for name in entry.counts)
-            found.append(Link(str(entry.group), str(entry.label), entry.icon, url, _is_current(url), count))
-    return tuple(found)
+    views, counted = current_app.view_functions, waiting()
+    may_open = tuple(entry for entry in ENTRIES if person.can(entry.capability) and entry.endpoint in views)
+    counts = tuple(sum(getattr(counted, name) for name in entry.counts) for entry in may_open)
+    return _drawn_links(may_open, counts, request.path, i18n.locale())
+
+
+@lru_cache(maxsize=256)
+def _drawn_links(entries: tuple[Entry, ...], counts: tuple[int, ...], path: str, locale: str) -> tuple[Link, ...]:
+    links = []
+    for entry, count in zip(entries, counts, strict=True):
+        url = path_for(entry.endpoint)
+        current = path == url or (url != "/admin" and path.startswith(f"{url}/"))
+        links.append(Link(str(entry.group), str(entry.label), entry.icon, url, current, count))
+    return tuple(links)
 
 
 def _context() -> Mapping[str, Any]:
@@ -91,8 +101,5 @@ def _context() -> Mapping[str, Any]:
 
 
 def _in_office() -> bool:
-    return request.path == "/admin" or request.path.startswith("/admin/")
-
-
-def _is_current(url: str) -> bool:
-    return request.path == url or (url != "/admin" and request.path.startswith(f"{url}/"))
+    path = request.path
+    return path == "/admin" or path.startswith("/admin/")

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from app.admin.models import Day, Totals, Waiting
-from app.core import db
+from app.core import clock, db
 from app.core.i18n import lazy
 from app.web.tables import Column, Dates, Empty, Listing, Search, begin_words
 
@@ -24,7 +25,7 @@ LEARNERS = Listing(
         Column("last_on", lazy("Last"), sort="l.last_on", descending_first=True),
     ],
     filters=[
-        Search("q", lazy("Name or email"), words="u.name || ' ' || u.email", words_of="users u", words_key="u.id"),
+        Search("q", lazy("Name or email"), words="u.words", words_of="users u"),
         Dates(
             "learned",
             lazy("Learned"),
@@ -57,7 +58,8 @@ async def waiting(now: datetime) -> Waiting:
                (SELECT count(*) FROM refunds r
                 WHERE (r.state = 'failed' AND r.created_at > :month_ago
                        OR r.state = 'pending' AND r.created_at < :day_ago)
-                  AND NOT EXISTS (SELECT 1 FROM refunds n WHERE n.order_id = r.order_id AND n.id > r.id)) AS refunds,
+                  AND NOT EXISTS (SELECT 1 FROM refunds n WHERE n.order_id = r.order_id AND n.id > r.id
+                                    AND n.payment_id IS NOT DISTINCT FROM r.payment_id)) AS refunds,
                (SELECT count(*) FROM orders WHERE flag <> '') AS flagged
         """,
         ten_minutes_ago=now - timedelta(minutes=10),
@@ -67,11 +69,10 @@ async def waiting(now: datetime) -> Waiting:
     return found or Waiting()
 
 
-# One day from the rows themselves; `d` has its `on_date` and the moments `since` and `until`.
+# Days from the rows themselves; `d` has their `on_date` and the moments `since` and `until`.
 _ADDED_UP = """
     SELECT d.on_date, sold.revenue, sold.orders, joined.members, learned.learners
-    FROM (SELECT days.on_date, CAST(days.on_date AS timestamp) AT TIME ZONE :zone AS since,
-                 CAST(days.on_date + 1 AS timestamp) AT TIME ZONE :zone AS until FROM days) d
+    FROM days d
     CROSS JOIN LATERAL (
         SELECT count(*) AS orders, CAST(coalesce(sum(o.total_minor - o.refunded_minor)
                                                  FILTER (WHERE o.currency = :currency), 0) AS bigint) AS revenue
@@ -81,46 +82,83 @@ _ADDED_UP = """
         WHERE u.created_at >= d.since AND u.created_at < d.until AND u.role = 'member') joined
     CROSS JOIN LATERAL (SELECT count(*) AS learners FROM learner_days l WHERE l.on_date = d.on_date) learned
 """
+_EACH = "unnest(CAST(:dates AS date[]), CAST(:sinces AS timestamptz[]), CAST(:untils AS timestamptz[]))"
+
+
+def _moments(dates: Sequence[date], zone: str) -> dict[str, Any]:
+    """The days as binds of `_EACH`: each with the moment it begins and the moment the next one does."""
+    where = ZoneInfo(zone)
+    nexts = [day + timedelta(days=1) for day in dates]
+    starts = {day: clock.day_start(day, where) for day in {*dates, *nexts}}
+    return {"dates": list(dates), "sinces": [starts[day] for day in dates], "untils": [starts[day] for day in nexts]}
 
 
 async def days(first: date, last: date, zone: str, currency: str) -> list[Day]:
     """The figures of each day of the school from `first` to `last`: written down, or added up from the rows."""
+    asked = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     return await db.many(
         Day,
         f"""
         WITH known AS (
             SELECT on_date, revenue, orders, members, learners FROM day_figures
-            WHERE time_zone = :zone AND currency = :currency AND on_date BETWEEN :first AND :last
+            WHERE time_zone = :zone AND currency = :currency AND on_date BETWEEN :first AND :last AND draft IS NULL
         ), days AS MATERIALIZED (
-            SELECT CAST(moment AS date) AS on_date
-            FROM generate_series(CAST(CAST(:first AS date) AS timestamp), CAST(:last AS date), interval '1 day') AS moment
-            EXCEPT SELECT on_date FROM known
+            SELECT * FROM {_EACH} AS asked (on_date, since, until)
+            WHERE NOT EXISTS (SELECT 1 FROM known WHERE known.on_date = asked.on_date)
         )
         SELECT * FROM known UNION ALL {_ADDED_UP} ORDER BY on_date
-        """,  # noqa: S608 (a constant)
+        """,  # noqa: S608 (constants)
         first=first,
         last=last,
         zone=zone,
         currency=currency,
+        **_moments(asked, zone),
     )
 
 
-async def write_days(first: date, last: date, zone: str, currency: str) -> int:
-    """Write down the days from `first` to `last` that are not; how many. Only while no sum is being changed."""
-    return await db.run(
+async def add_up(dates: Sequence[date], zone: str, currency: str) -> list[Day]:
+    """The figures of these days, from the rows."""
+    return await db.many(
+        Day,
+        f"WITH days AS MATERIALIZED (SELECT * FROM {_EACH} AS asked (on_date, since, until)) {_ADDED_UP}",  # noqa: S608 (constants)
+        currency=currency,
+        **_moments(dates, zone),
+    )
+
+
+async def hold_days(dates: Sequence[date], zone: str, currency: str, draft: str) -> None:
+    """Hold a place for the figures of these days, under the name `draft`; a place that somebody else held is ours."""
+    await db.run(
         f"""
-        WITH days AS MATERIALIZED (
-            SELECT CAST(moment AS date) AS on_date
-            FROM generate_series(CAST(CAST(:first AS date) AS timestamp), CAST(:last AS date), interval '1 day') AS moment
-            EXCEPT SELECT on_date FROM day_figures WHERE time_zone = :zone AND currency = :currency
-        )
-        INSERT INTO day_figures (on_date, revenue, orders, members, learners, time_zone, currency)
-        SELECT added.*, :zone, :currency FROM ({_ADDED_UP}) added
+        INSERT INTO day_figures (on_date, since, until, revenue, orders, members, learners, time_zone, currency, draft)
+        SELECT asked.*, 0, 0, 0, 0, :zone, :currency, :draft FROM {_EACH} AS asked (on_date, since, until)
+        ON CONFLICT (time_zone, currency, on_date) DO UPDATE SET draft = excluded.draft WHERE day_figures.draft IS NOT NULL
         """,  # noqa: S608 (a constant)
-        first=first,
-        last=last,
         zone=zone,
         currency=currency,
+        draft=draft,
+        **_moments(dates, zone),
+    )
+
+
+async def write_days(added: Sequence[Day], draft: str) -> int:
+    """Write figures into the places that are still held for them; how many. A day that changed meanwhile has lost its
+    place.
+    """
+    return await db.run(
+        """
+        UPDATE day_figures f SET revenue = a.revenue, orders = a.orders, members = a.members, learners = a.learners,
+                                 draft = NULL
+        FROM unnest(CAST(:dates AS date[]), CAST(:revenues AS bigint[]), CAST(:orders AS int[]), CAST(:members AS int[]),
+                    CAST(:learners AS int[])) AS a (on_date, revenue, orders, members, learners)
+        WHERE f.draft = :draft AND f.on_date = a.on_date
+        """,
+        draft=draft,
+        dates=[day.on_date for day in added],
+        revenues=[day.revenue for day in added],
+        orders=[day.orders for day in added],
+        members=[day.members for day in added],
+        learners=[day.learners for day in added],
     )
 
 
@@ -131,7 +169,7 @@ async def missing_days(first: date, last: date, zone: str, currency: str) -> lis
         """
         SELECT CAST(moment AS date) AS on_date
         FROM generate_series(CAST(CAST(:first AS date) AS timestamp), CAST(:last AS date), interval '1 day') AS moment
-        EXCEPT SELECT on_date FROM day_figures WHERE time_zone = :zone AND currency = :currency
+        EXCEPT SELECT on_date FROM day_figures WHERE time_zone = :zone AND currency = :currency AND draft IS NULL
         ORDER BY on_date DESC
         """,
         first=first,
@@ -142,18 +180,44 @@ async def missing_days(first: date, last: date, zone: str, currency: str) -> lis
     return [row.on_date for row in rows]
 
 
-async def write_learner_count(first: date, last: date) -> None:
-    """Write down how many people learned on these days, unless it is. Only while no sum is being changed."""
-    await db.run(
-        """
-        INSERT INTO learner_counts (first_on, last_on, learners)
-        SELECT CAST(:first AS date), CAST(:last AS date), count(DISTINCT user_id) FROM learner_days
-        WHERE on_date BETWEEN :first AND :last
-          AND NOT EXISTS (SELECT 1 FROM learner_counts WHERE first_on = :first AND last_on = :last)
-        HAVING NOT EXISTS (SELECT 1 FROM learner_counts WHERE first_on = :first AND last_on = :last)
-        """,
+async def hold_learner_count(first: date, last: date, draft: str) -> bool:
+    """Hold a place for how many people learned on these days; False when that is written down."""
+    return bool(
+        await db.run(
+            """
+            INSERT INTO learner_counts AS known (first_on, last_on, learners, draft) VALUES (:first, :last, 0, :draft)
+            ON CONFLICT (first_on, last_on) DO UPDATE SET draft = excluded.draft WHERE known.draft IS NOT NULL
+            """,
+            first=first,
+            last=last,
+            draft=draft,
+        )
+    )
+
+
+async def count_learners(first: date, last: date) -> int:
+    """How many people learned on these days, from the rows."""
+    found: int = await db.value(
+        "SELECT count(DISTINCT user_id) FROM learner_days WHERE on_date BETWEEN :first AND :last",
         first=first,
         last=last,
+    )
+    return found
+
+
+async def write_learner_count(first: date, last: date, learners: int, draft: str) -> bool:
+    """Write the count into its place; False when the place is lost, because one of the days changed meanwhile."""
+    return bool(
+        await db.run(
+            """
+            UPDATE learner_counts SET learners = :learners, draft = NULL
+            WHERE first_on = :first AND last_on = :last AND draft = :draft
+            """,
+            first=first,
+            last=last,
+            learners=learners,
+            draft=draft,
+        )
     )
 
 
@@ -186,7 +250,8 @@ async def forget_learner_counts(kept: Sequence[tuple[date, date]]) -> None:
 # Each person once. Whoever learned last within the days counts without a look at the days themselves, which for days
 # that reach up to today is nearly everybody.
 _LEARNERS = """
-    coalesce((SELECT c.learners FROM learner_counts c WHERE c.first_on = {first} AND c.last_on = {last}),
+    coalesce((SELECT c.learners FROM learner_counts c WHERE c.first_on = {first} AND c.last_on = {last}
+                AND c.draft IS NULL),
              CASE WHEN {last} >= (SELECT max(last_on) FROM learners)
                   THEN (SELECT count(*) FROM learners WHERE last_on >= {first})
                   ELSE (SELECT count(DISTINCT user_id) FROM learner_days WHERE on_date BETWEEN {first} AND {last})
@@ -265,13 +330,13 @@ async def found(text: str, *, orders: bool, people: bool, courses: bool, limit: 
         """
         (SELECT 'order' AS kind, CAST(o.number AS text) AS label, o.email AS note, o.public_id AS ref
          FROM (SELECT * FROM orders
-               WHERE :orders AND search_words(name || ' ' || email || ' ' || CAST(number AS text)) @@ CAST(:words AS tsquery)
+               WHERE :orders AND words @@ CAST(:words AS tsquery)
                LIMIT 500) o
          ORDER BY o.number = :number DESC, o.created_at DESC, o.id DESC LIMIT :limit)
         UNION ALL
         (SELECT 'person', coalesce(nullif(u.name, ''), u.email), u.email, u.public_id
          FROM (SELECT * FROM users
-               WHERE :people AND search_words(name || ' ' || email) @@ CAST(:words AS tsquery) LIMIT 500) u
+               WHERE :people AND words @@ CAST(:words AS tsquery) LIMIT 500) u
          ORDER BY lower(u.email) LIKE :begin DESC, lower(u.name) LIKE :begin DESC, lower(u.name), u.id LIMIT :limit)
         UNION ALL
         (SELECT 'course', c.title, c.state, c.public_id

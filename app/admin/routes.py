@@ -3,6 +3,7 @@
 from quart import Blueprint, Response, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.accounts import custom_roles
 from app.admin import connections, dashboard, navigation, queries, search
 from app.admin.forms import LogoForm, SettingsForm
 from app.core import clock
@@ -67,14 +68,14 @@ async def show_search() -> Response:
 @requires("settings.edit")
 async def show_settings() -> Response:
     """The school's settings, as they are."""
-    return await _settings_page(SettingsForm(obj=await school()))
+    return await _settings_page(await _form_of_school())
 
 
 @admin.post("/settings")
-@requires("settings.edit", once=True)
+@requires("settings.edit")
 async def update_settings() -> Response | BaseResponse:
     """Keep the settings; they hold from the next request on."""
-    form = await submitted(SettingsForm)
+    form = await submitted(SettingsForm, roles=await custom_roles.labels())
     if not form.validate():
         return await _settings_page(form, status=422)
     await save_school(**form.changes())
@@ -97,19 +98,23 @@ async def create_logo() -> Response | BaseResponse:
         )
     except (Invalid, TooLarge) as error:
         form.refuse(Invalid(error.message, field="logo"))
-        return await _settings_page(SettingsForm(obj=await school()), logo_form=form, status=422)
+        return await _settings_page(await _form_of_school(), logo_form=form, status=422)
     await save_school(logo_url=uploads.address(upload))
     flash(_("The logo is in place."))
     return redirect(url_for(".show_settings"), 303)
 
 
 @admin.post("/settings/logo/removal")
-@requires("settings.edit", once=True)
+@requires("settings.edit")
 async def delete_logo() -> BaseResponse:
     """Show the drawn mark again. The file stays: mails that were sent still show it."""
     await save_school(logo_url="")
     flash(_("The logo is gone. The name stands alone again."))
     return redirect(url_for(".show_settings"), 303)
+
+
+async def _form_of_school() -> SettingsForm:
+    return SettingsForm(obj=await school(), roles=await custom_roles.labels())
 
 
 async def _settings_page(form: SettingsForm, *, logo_form: LogoForm | None = None, status: int = 200) -> Response:

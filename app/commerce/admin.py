@@ -1,6 +1,6 @@
 """The back office of orders: the list, one order with its timeline, refunds, and the panel of a person."""
 
-from quart import Blueprint, Response, redirect, url_for
+from quart import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts import users
@@ -122,9 +122,27 @@ async def create_acceptance(public_id: str) -> BaseResponse:
 async def create_rejection(public_id: str) -> BaseResponse:
     """Give the payment of a flagged order back and end the order."""
     order = await _order(public_id)
-    await orders.reject(order)
-    flash(_("Order %(number)s is not accepted. Its payment goes back.", number=order.number))
+    if await orders.reject(order):
+        flash(_("Order %(number)s is not accepted. Its payment goes back.", number=order.number))
+    else:
+        flash(_("Order %(number)s has ended. No payment came for it, so none goes back.", number=order.number))
     return redirect(url_for(".show_order", public_id=public_id), 303)
+
+
+@admin.post("/orders/<public_id>/returns")
+@requires("orders.refund", fresh=True)
+async def create_return(public_id: str) -> BaseResponse:
+    """Deal with a payment that paid nothing and could not be given back: send it again, or note that it went by hand."""
+    order = await _order(public_id)
+    sent = await request.form
+    ref, back = sent.get("refund", "")[:40], redirect(url_for(".show_order", public_id=public_id), 303)
+    if sent.get("how") == "by-hand":
+        await refunds.settle_by_hand(order, ref, requested_by=signed_in_user().id)
+        flash(_("It is written down that the payment went back by hand."))
+        return back
+    begun = await refunds.send_again(order, ref, requested_by=signed_in_user().id)
+    await _perform(begun.id, format_money(begun.amount_minor, begun.currency or order.currency))
+    return back
 
 
 @admin.get("/people/<public_id>/orders")
@@ -164,6 +182,8 @@ async def _order_page(public_id: str, *, form: RefundForm | None = None, status:
         order=order,
         lines=await orders.items_of(order),
         story=await timeline.of(order),
+        to_give_back=await orders.to_give_back(order) if order.flag else [],
+        stranded=await refunds.stranded(order) if order.has_stranded else [],
         form=form,
         may_refund=signed_in_user().can("orders.refund"),
         may_decide=signed_in_user().can("orders.decide"),

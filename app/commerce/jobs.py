@@ -9,7 +9,7 @@ from app.commerce.events import OrderFailed, OrderFlagged, OrderPaid, OrderRefun
 from app.commerce.queries import carts as cart_queries
 from app.commerce.queries import orders as order_queries
 from app.commerce.queries import refunds as refund_queries
-from app.core import clock, events, queue, webhooks
+from app.core import clock, db, events, queue, webhooks
 from app.gateways import payments
 
 log = structlog.get_logger()
@@ -18,6 +18,7 @@ log = structlog.get_logger()
 REFUNDS_AT_ONCE = 100
 # Stripe tries for three days by itself; and keeps its news for thirty.
 UNDELIVERED_SINCE = timedelta(days=7)
+SWEEP_PAUSE = timedelta(seconds=20)
 
 
 @webhooks.handles("stripe")
@@ -92,18 +93,6 @@ async def perform_refund(refund_id: int) -> None:
     await refunds.perform(refund_id)
 
 
-@queue.job(attempts=8)
-async def give_back_second_payment(order_id: int, payment_id: str, amount_minor: int) -> None:
-    """Give back a payment for an order that another payment had paid; safe to repeat."""
-    await refunds.give_back_second(order_id, payment_id, amount_minor)
-
-
-@queue.job(attempts=8)
-async def give_back_rejected(order_id: int, payment_id: str) -> None:
-    """Give back a payment that did not fit its order; safe to repeat."""
-    await refunds.give_back_rejected(order_id, payment_id)
-
-
 @queue.job(attempts=5)
 async def close_replaced(order_id: int) -> None:
     """Close the payment pages of earlier orders from the same cart."""
@@ -136,12 +125,27 @@ async def reconcile() -> None:
 @queue.every("7 * * * *")
 @queue.job(attempts=1)
 async def fetch_lost_events() -> None:
-    """Take in what Stripe could not deliver (we were away, the endpoint was off); what is known already stays once."""
+    """Take in what Stripe could not deliver (we were away, the endpoint was off); what is known already stays once.
+
+    Stripe gives the newest first, so after a long outage one run does not reach the oldest: it remembers how far it
+    came, and the next one goes on there.
+    """
     if not payments.is_configured():
         return
-    for event in await payments.gateway().list_undelivered(stripe_events.KINDS, clock.now() - UNDELIVERED_SINCE):
+    mark = await webhooks.sweep_mark("stripe")
+    since = mark.since if mark is not None else clock.now() - UNDELIVERED_SINCE
+    try:
+        found = await payments.gateway().list_undelivered(stripe_events.KINDS, since, mark.before if mark else "")
+    except payments.Refused:
+        await webhooks.set_sweep_mark("stripe", None)  # where we were is forgotten there: from the top again
+        raise
+    for event in found.events:
         if await webhooks.store("stripe", event.id, event.kind, event.payload):
             log.warning("lost event fetched", provider="stripe", kind=event.kind, event_id=event.id)
+    async with db.transaction():
+        await webhooks.set_sweep_mark("stripe", webhooks.SweepMark(found.before, since) if found.before else None)
+        if found.before:
+            await queue.enqueue_named([("commerce.fetch_lost_events", {})], after=SWEEP_PAUSE)
 
 
 @queue.every("30 3 * * *")

@@ -7,6 +7,7 @@ from app.commerce import timeline
 from app.commerce.models import Order, Refund
 from app.commerce.queries import orders as order_queries
 from app.commerce.queries import refunds as refund_queries
+from app.commerce.queries import timeline as timeline_queries
 from app.core import db, mail
 from app.core.errors import Conflict
 from app.core.i18n import _
@@ -54,7 +55,7 @@ async def tell_owner_of_order(order_id: int) -> None:
     context = await _facts(order)
     context["twice"] = [
         title
-        for event in await order_queries.events(order.id)
+        for event in await timeline_queries.of_order(order.id)
         if event.kind == "bought_twice"
         for title in event.titles
     ]
@@ -66,7 +67,8 @@ async def tell_owner_of_flag(order_id: int) -> None:
     order = await order_queries.order(order_id)
     if order is not None and order.flag and _owner:
         context = {**await _facts(order), "flag": order.flag}
-        await mail.send(_owner, "commerce/owner_flagged_order", context, fact=f"order:{order.id}:flag:{order.flag}")
+        fact = f"order:{order.id}:flag:{order.flag}:{order.stripe_payment_intent_id or ''}"
+        await mail.send(_owner, "commerce/owner_flagged_order", context, fact=fact)
 
 
 async def tell_of_failure(order_id: int) -> None:
@@ -97,10 +99,11 @@ async def tell_owner_of_failed_refund(refund_id: int) -> None:
         return
     context = {
         **await _facts(order),
-        "amount": format_money(refund.amount_minor, order.currency),
+        "amount": format_money(refund.amount_minor, refund.currency or order.currency),
         "error": refund.error,
+        "odd": not refund.is_booked,
         # Only a full refund had closed anything.
-        "open": any(event.kind == "access_opened" for event in await order_queries.events(order.id)),
+        "open": any(event.kind == "access_opened" for event in await timeline_queries.of_order(order.id)),
     }
     await mail.send(_owner, "commerce/owner_refund_failed", context, fact=f"refund:{refund.id}:failed")
 

@@ -185,6 +185,8 @@ class OrderFile(Order):
     refunded_orders: int
     # Given back or on its way: what is left of the order can still be refunded.
     promised_minor: int
+    # A payment that paid nothing could not be given back, once at least.
+    has_stranded: bool
 
     @property
     def left_minor(self) -> int:
@@ -255,6 +257,14 @@ class Refund:
     requested_by_name: str | None
     created_at: datetime
     finished_at: datetime | None
+    # Of a payment that did not pay the order (one that does not fit, a second one), which goes back whole.
+    payment_id: str | None = None
+    currency: str | None = None
+
+    @property
+    def is_booked(self) -> bool:
+        """Whether it takes something away from what was paid for the order."""
+        return self.payment_id is None
 
     @property
     def idempotency_key(self) -> str:

@@ -15,8 +15,10 @@ from app.commerce.events import OrderFailed, OrderFlagged, OrderPaid
 from app.commerce.models import OPEN_STATES, Buyer, Order, OrderFile, OrderItem, Quote, Received, mismatch
 from app.commerce.queries import carts as cart_queries
 from app.commerce.queries import orders as queries
+from app.commerce.queries import refunds as refund_queries
+from app.commerce.queries import timeline as timeline_queries
 from app.commerce.refunds import request as refund
-from app.core import audit, clock, db, events, queue
+from app.core import audit, clock, db, events
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
@@ -40,6 +42,7 @@ __all__ = [
     "place",
     "refund",
     "reject",
+    "to_give_back",
 ]
 
 log = structlog.get_logger()
@@ -153,26 +156,18 @@ async def _place(quote: Quote, buyer: Buyer, cart_id: int | None) -> Order:
 async def mark_paid(order_id: int, received: Received) -> bool:
     """Book a payment: the order is paid, its buyer has an account, every line is open, the cart is lighter.
 
-    One transaction, and only the first call does it: False afterwards, and a second payment goes back. A payment of another amount or currency pays
-    nothing: the order is flagged for a person. What the buyer had for good already (two tabs, both paid) is not
-    granted again: its price goes back by itself. Publishes OrderPaid, or OrderFlagged.
+    One transaction, and only the first call does it: False afterwards, and a second payment goes back. One that does
+    not fit pays nothing: the order is flagged for a person. Publishes OrderPaid, or OrderFlagged.
     """
     async with db.transaction():
         order = await _locked(order_id)
         if order.is_paid:
-            if await _of_another(order, received):
-                # Rightly another's: neither a second payment of this order nor to be given back.
-                log.error("a paid order was told the payment of another", order=order.public_id)
-                return False
-            if order.stripe_payment_intent_id and received.payment_id not in ("", order.stripe_payment_intent_id):
-                await _give_back_second(order, received)
-                return False
-            await queries.note_payment(order_id, session_id=received.session_id, payment_id=received.payment_id)
+            await _paid_again(order, received)
             return False
-        wrong = mismatch(order, received) or await _of_another(order, received)
+        anothers = await _of_another(order, received)
+        wrong = anothers or mismatch(order, received)
         if wrong:
-            if not await queries.was_rejected(order_id, received.payment_id):
-                await _flag(order, wrong, received)
+            await _flag(order, wrong, received, is_anothers=bool(anothers))
             return False
         await timeline.note(order_id, "paid", amount=received.amount_minor, told_by=received.told_by)
         await _fulfil(order, session_id=received.session_id, payment_id=received.payment_id)
@@ -186,12 +181,20 @@ async def _of_another(order: Order, received: Received) -> str:
     return f"the payment is that of order {other.number}" if other is not None else ""
 
 
-async def _give_back_second(order: Order, received: Received) -> None:
-    """Two payment pages of one order were open and both were paid: the later payment goes back."""
-    if not await timeline.note_once(order.id, "paid_again", told_by=received.payment_id, amount=received.amount_minor):
+async def _paid_again(order: Order, received: Received) -> None:
+    """More news of a payment for a paid order. If two of its payment pages were paid, the later payment goes back."""
+    if await _of_another(order, received):
+        # Rightly another's: neither a second payment of this order nor to be given back.
+        log.error("a paid order was told the payment of another", order=order.public_id)
         return
-    arguments = {"order_id": order.id, "payment_id": received.payment_id, "amount_minor": received.amount_minor}
-    await queue.enqueue_named([("commerce.give_back_second_payment", arguments)])
+    if order.stripe_payment_intent_id in (None, received.payment_id) or not received.payment_id:
+        await queries.note_payment(order.id, session_id=received.session_id, payment_id=received.payment_id)
+        return
+    amount, currency = received.amount_minor, received.currency
+    if await timeline_queries.odd_payment(order.id, received.payment_id) is not None or amount <= 0:
+        return
+    await timeline.note_once(order.id, "paid_again", told_by=received.payment_id, amount=amount, currency=currency)
+    await refunds.give_back_whole(order, received.payment_id, amount, currency, reason=refunds.PAID_AGAIN)
     log.error("order paid a second time", order=order.public_id, payment=received.payment_id)
 
 
@@ -201,47 +204,50 @@ async def accept(order: Order) -> None:
     Raises Conflict without a flag, and when the money went back meanwhile.
     """
     async with db.transaction():
-        locked = await _locked(order.id)
-        if not locked.flag or locked.is_paid:
-            raise Conflict(_("This order needs no decision."))
-        if await queries.has_event(order.id, "rejected_given_back"):
+        locked = await _decided(order, "accept")
+        if await refund_queries.goes_back(order.id):
             raise Conflict(_("The payment of this order went back. There is nothing left to accept."))
         await timeline.note(order.id, "accepted")
-        await audit.record(
-            "order.accept",
-            "order",
-            order.public_id,
-            before={"flag": locked.flag},
-            after={"flag": ""},
-            summary=str(order.number),
-        )
         await _fulfil(locked, session_id="", payment_id="")
 
 
-async def reject(order: Order) -> None:
-    """Give back the payment of a flagged order, whole, and end the order, because a person decided so. Audited.
+async def reject(order: Order) -> int:
+    """End a flagged order, and give back, whole, each payment that came for it; how many. Audited.
 
-    The money goes by a job that is safe to repeat. Raises Conflict without a flag.
+    What is another order's payment stays there. The money goes by jobs that are safe to repeat. Raises Conflict
+    without a flag.
     """
     async with db.transaction():
-        locked = await _locked(order.id)
-        if not locked.flag or locked.is_paid:
-            raise Conflict(_("This order needs no decision."))
-        payment_id = locked.stripe_payment_intent_id or ""
+        locked = await _decided(order, "reject")
+        came = await to_give_back(order)
         await queries.set_rejected(order.id, now=clock.now())
-        await timeline.note(order.id, "rejected", payment=payment_id)
-        await audit.record(
-            "order.reject",
-            "order",
-            order.public_id,
-            before={"flag": locked.flag},
-            after={"flag": ""},
-            summary=str(order.number),
-        )
-        if payment_id:
-            await queue.enqueue_named(
-                [("commerce.give_back_rejected", {"order_id": order.id, "payment_id": payment_id})]
+        await timeline.note(order.id, "rejected", payment=", ".join(payment.payment_id for payment in came))
+        for payment in came:
+            await refunds.give_back_whole(
+                locked, payment.payment_id, payment.amount_minor, payment.currency, reason=refunds.REJECTED
             )
+        return len(came)
+
+
+async def to_give_back(order: Order) -> list[db.Row]:
+    """What would go back if this flagged order were rejected: `payment_id, amount_minor, currency` of each payment."""
+    return await timeline_queries.flagged_payments(order.id)
+
+
+async def _decided(order: Order, act: str) -> Order:
+    """The flagged order, locked, with a line in the audit log of what a person decided about it."""
+    locked = await _locked(order.id)
+    if not locked.flag or locked.is_paid:
+        raise Conflict(_("This order needs no decision."))
+    await audit.record(
+        f"order.{act}",
+        "order",
+        order.public_id,
+        before={"flag": locked.flag},
+        after={"flag": ""},
+        summary=str(order.number),
+    )
+    return locked
 
 
 async def _fulfil(order: Order, *, session_id: str, payment_id: str) -> None:
@@ -301,14 +307,18 @@ async def check_free(order: Order, user_id: int) -> None:
         raise Conflict(_("Your access to %(title)s was closed. Write to us if that is wrong.", title=", ".join(closed)))
 
 
-async def _flag(order: Order, wrong: str, received: Received) -> None:
-    # What is another order's stays with that.
-    taken = await queries.order_with(received.session_id, received.payment_id, but=order.id) is not None
-    session_id, payment_id = ("", "") if taken else (received.session_id, received.payment_id)
-    if await queries.set_flag(order.id, wrong, session_id=session_id, payment_id=payment_id):
-        await timeline.note(order.id, "flagged", why=wrong, payment=received.payment_id, told_by=received.told_by)
-        await events.publish(OrderFlagged(order.id))
-        log.error("payment does not fit its order", order=order.public_id, why=wrong)
+async def _flag(order: Order, wrong: str, received: Received, *, is_anothers: bool) -> None:
+    """Show a payment that does not fit to a person, once. What is another order's stays with that."""
+    if await timeline_queries.was_flagged(order.id, received.payment_id, wrong):
+        return
+    session_id, payment_id = ("", "") if is_anothers else (received.session_id, received.payment_id)
+    # A payment that really came for this order matters more than one that belongs elsewhere.
+    shown = order.flag if is_anothers and order.flag else wrong
+    await queries.set_flag(order.id, shown, session_id=session_id, payment_id=payment_id)
+    came = {} if is_anothers else {"came": received.amount_minor, "currency": received.currency}
+    await timeline.note(order.id, "flagged", why=wrong, payment=received.payment_id, told_by=received.told_by, **came)
+    await events.publish(OrderFlagged(order.id))
+    log.error("payment does not fit its order", order=order.public_id, why=wrong)
 
 
 async def mark_processing(order_id: int, received: Received) -> bool:

@@ -1,5 +1,6 @@
 """Money given back: asked for in a transaction, sent outside of one, recorded when it is known how it went."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -10,6 +11,7 @@ from app.commerce.events import OrderRefunded
 from app.commerce.models import Order, Refund, state_after_refunds
 from app.commerce.queries import orders as order_queries
 from app.commerce.queries import refunds as queries
+from app.commerce.queries import timeline as timeline_queries
 from app.core import audit, clock, db, events, queue
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.i18n import _
@@ -19,8 +21,10 @@ from app.gateways import payments
 
 log = structlog.get_logger()
 
-# The reason that the shop itself gives; a person's reason is free text.
+# The reasons that the shop itself gives; a person's reason is free text.
 BOUGHT_TWICE = "bought twice"
+PAID_AGAIN = "paid again"
+REJECTED = "rejected"
 # A refund that was begun is given this long before a scheduled job looks after it.
 PATIENCE = timedelta(minutes=2)
 
@@ -63,43 +67,95 @@ async def give_back_later(order: Order, amount_minor: int, *, reason: str) -> No
         await _insert(order, amount_minor, reason=reason, ref=public_id(), requested_by=None)
 
 
-async def give_back_second(order_id: int, payment_id: str, amount_minor: int) -> None:
-    """Give back a second payment for a paid order, whole; the order and what it opened stay as they are."""
-    await payments.gateway().refund(
-        payment_id, amount_minor, reference="second", reason="duplicate", idempotency_key=f"second:{payment_id}"
+async def give_back_whole(
+    order: Order, payment_id: str, amount_minor: int, currency: str, *, reason: str, requested_by: int | None = None
+) -> None:
+    """Begin to give back all of a payment that did not pay this order, in the caller's transaction. What the order
+    says of its own payment stays as it is.
+    """
+    await _insert(
+        order,
+        amount_minor,
+        reason=reason,
+        ref=public_id(),
+        requested_by=requested_by,
+        payment_id=payment_id,
+        currency=currency,
     )
-    await timeline.note_once(order_id, "second_given_back", told_by=payment_id, amount=amount_minor)
 
 
-async def give_back_rejected(order_id: int, payment_id: str) -> None:
-    """Give back all of a payment that did not fit its order; safe to repeat. What went back by hand is enough."""
-    try:
-        told = await payments.gateway().refund(
-            payment_id,
-            None,
-            reference="rejected",
-            reason="requested_by_customer",
-            idempotency_key=f"rejected:{payment_id}",
+async def stranded(order: Order) -> list[Refund]:
+    """Payments that did not pay this order and could not be given back: a person must do something."""
+    return await queries.stranded(order.id)
+
+
+async def send_again(order: Order, ref: str, *, requested_by: int) -> Refund:
+    """Try once more to give a stranded payment back; `ref` is the try that failed. Audited.
+
+    Raises Conflict when somebody dealt with it already.
+    """
+    async with db.transaction():
+        failed = await _stranded(order, ref)
+        begun = await _insert(
+            order,
+            failed.amount_minor,
+            reason=failed.reason,
+            ref=public_id(),
+            requested_by=requested_by,
+            payment_id=failed.payment_id,
+            currency=failed.currency,
         )
-    except payments.Refused as error:
-        if error.code != "charge_already_refunded":
-            raise
-        return
-    await note_unbooked(order_id, told)
+        await _audit_stranded(order, failed, "again")
+        return begun
 
 
-async def note_unbooked(order_id: int, told: payments.Refund) -> bool:
-    """Write down that money of a payment went back that never paid its order; the books do not change."""
-    if told.state != "succeeded":
-        if told.state == "failed":
-            log.error("a payment that does not fit could not be given back", order_id=order_id, refund=told.refund_id)
-        return False
-    return await timeline.note_once(
-        order_id, "rejected_given_back", told_by=told.refund_id, given_back=told.amount_minor, currency=told.currency
-    )
+async def settle_by_hand(order: Order, ref: str, *, requested_by: int) -> None:
+    """Write down that a person gave a stranded payment back in another way. Audited.
+
+    Raises Conflict when somebody dealt with it already.
+    """
+    async with db.transaction():
+        failed = await _stranded(order, ref)
+        refund_id = await queries.insert(
+            public_id=public_id(),
+            order_id=order.id,
+            amount_minor=failed.amount_minor,
+            reason=failed.reason,
+            requested_by=requested_by,
+            stripe_refund_id=None,
+            now=clock.now(),
+            payment_id=failed.payment_id,
+            currency=failed.currency,
+        )
+        assert refund_id is not None
+        await queries.set_state(refund_id, "succeeded", error="", now=clock.now())
+        await timeline.note(order.id, "given_back_by_hand", amount=failed.amount_minor, currency=failed.currency)
+        await _audit_stranded(order, failed, "by hand")
 
 
-async def _insert(order: Order, amount_minor: int, *, reason: str, ref: str, requested_by: int | None) -> Refund:
+async def _stranded(order: Order, ref: str) -> Refund:
+    await order_queries.lock_order(order.id)
+    for failed in await queries.stranded(order.id):
+        if failed.public_id == ref:
+            return failed
+    raise Conflict(_("Somebody dealt with this payment already."))
+
+
+async def _audit_stranded(order: Order, failed: Refund, how: str) -> None:
+    after = {"amount_minor": failed.amount_minor, "currency": failed.currency, "payment": failed.payment_id, "how": how}
+    await audit.record("order.refund", "order", order.public_id, after=after, summary=str(order.number))
+
+
+async def _insert(
+    order: Order,
+    amount_minor: int,
+    *,
+    reason: str,
+    ref: str,
+    requested_by: int | None,
+    payment_id: str | None = None,
+    currency: str | None = None,
+) -> Refund:
     refund_id = await queries.insert(
         public_id=ref,
         order_id=order.id,
@@ -108,18 +164,21 @@ async def _insert(order: Order, amount_minor: int, *, reason: str, ref: str, req
         requested_by=requested_by,
         stripe_refund_id=None,
         now=clock.now(),
+        payment_id=payment_id,
+        currency=currency,
     )
     if refund_id is None:
         raise Conflict(_("This refund was made already."))
-    await timeline.note(order.id, "refund_begun", amount=amount_minor, reason=reason)
+    if payment_id is None:
+        await timeline.note(order.id, "refund_begun", amount=amount_minor, reason=reason)
+    elif requested_by is not None:
+        await timeline.note(order.id, "give_back_begun", amount=amount_minor, currency=currency)
     # A person sees the result at once, because the request performs it too; both ways use one idempotency key.
     await queue.enqueue_named(
         [("commerce.perform_refund", {"refund_id": refund_id})],
         after=timedelta(seconds=30) if requested_by is not None else None,
     )
-    begun = await queries.refund(refund_id)
-    assert begun is not None
-    return begun
+    return await _again(refund_id)
 
 
 async def perform(refund_id: int) -> Refund:
@@ -130,33 +189,37 @@ async def perform(refund_id: int) -> Refund:
     refund, order = await _both(refund_id)
     if refund.state != "pending":
         return refund
-    if order.is_paid_elsewhere:
+    if refund.is_booked and order.is_paid_elsewhere:
         await _book(refund, order)
         return await _again(refund_id)
-    payment_id = order.stripe_payment_intent_id
+    payment_id = refund.payment_id or order.stripe_payment_intent_id
     if payment_id is None:
         await _fail(refund, order, _("The payment of this order is not known."))
         return await _again(refund_id)
-    gateway = payments.gateway()
     try:
-        answer = await _sent_before(refund, payment_id)
-        if answer is None:
-            answer = await gateway.refund(
-                payment_id,
-                refund.amount_minor,
-                reference=refund.public_id,
-                reason="duplicate" if refund.reason == BOUGHT_TWICE else "requested_by_customer",
-                idempotency_key=refund.idempotency_key,
-            )
+        answer = await _sent_before(refund, payment_id) or await _send(refund, payment_id)
     except payments.Unavailable as error:
         if error.answered:  # Stripe would repeat this answer for the same key
             await queries.raise_attempt(refund.id, refund.attempt)
         raise
     except (payments.Refused, payments.Declined) as error:
+        if not refund.is_booked and getattr(error, "code", "") == "charge_already_refunded":
+            await queries.delete_pending(refund.id)  # it went back in Stripe's dashboard: that has its own row
+            return replace(refund, state="succeeded")
         await _fail(refund, order, str(error))
     else:
         await record(order.id, answer)
     return await _again(refund_id)
+
+
+async def _send(refund: Refund, payment_id: str) -> payments.Refund:
+    return await payments.gateway().refund(
+        payment_id,
+        refund.amount_minor if refund.is_booked else None,
+        reference=refund.public_id,
+        reason="duplicate" if refund.reason in (BOUGHT_TWICE, PAID_AGAIN) else "requested_by_customer",
+        idempotency_key=refund.idempotency_key,
+    )
 
 
 async def _sent_before(refund: Refund, payment_id: str) -> payments.Refund | None:
@@ -177,30 +240,48 @@ async def record(order_id: int, told: payments.Refund) -> bool:
     """Write down what is known of a refund, ours or made in Stripe's dashboard; False when it was known before.
 
     A full refund closes what the order opened; a partial one keeps it. Publishes OrderRefunded when money went.
-    Of a payment that did not fit its order it is only noted. Raises NotPaidYet when the payment has not been booked.
+    Of a payment that never paid the order only that is written down; of one that nobody knows, nothing.
+    Raises NotPaidYet when the payment has not been booked.
     """
     async with db.transaction():
         order = await order_queries.lock_order(order_id)
         if order is None:
             raise NotFound()
-        if not order.is_paid:
-            payment_id = order.stripe_payment_intent_id or ""
-            if order.flag or await order_queries.was_rejected(order_id, payment_id):
-                return await note_unbooked(order_id, told)
+        payment_id = told.payment_id or order.stripe_payment_intent_id or ""
+        is_booked = order.is_paid and payment_id == (order.stripe_payment_intent_id or payment_id)
+        if not is_booked and await timeline_queries.odd_payment(order.id, payment_id) is None:
+            if order.is_paid:
+                return False
             raise NotPaidYet(order.public_id)
-        refund = await _row_of(order, told)
+        refund = await _row_of(order, told, None if is_booked else payment_id)
         if not await queries.set_state(refund.id, told.state, error=told.failure, now=clock.now()):
             return False
-        await _recount(order)
-        if told.state == "succeeded":
+        if refund.is_booked:
+            await _recount(order)
+        if told.state != "succeeded":
+            await _tell_failure(order, refund, told.failure)
+        elif refund.is_booked:
             await timeline.note(order.id, "refunded", amount=told.amount_minor, refund=told.refund_id)
             await events.publish(OrderRefunded(order.id, refund.id))
         else:
-            await _tell_failure(order, refund, told.failure)
+            await _note_given_back(order, refund, told)
         return True
 
 
-async def _row_of(order: Order, told: payments.Refund) -> Refund:
+async def _note_given_back(order: Order, refund: Refund, told: payments.Refund) -> None:
+    """All, or what was left, of a payment that never paid the order is on its way back."""
+    await queries.set_amount(refund.id, told.amount_minor)
+    was = await timeline_queries.odd_payment(order.id, refund.payment_id or "")
+    await timeline.note(
+        order.id,
+        "second_given_back" if was == "paid_again" else "rejected_given_back",
+        amount=told.amount_minor,
+        currency=told.currency,
+        refund=told.refund_id,
+    )
+
+
+async def _row_of(order: Order, told: payments.Refund, odd_payment_id: str | None) -> Refund:
     """The refund's row: by Stripe's id, by ours, or a new one when it was made elsewhere."""
     known = await queries.refund_by_stripe_id(told.refund_id)
     if known is None and told.reference:
@@ -215,6 +296,8 @@ async def _row_of(order: Order, told: payments.Refund) -> Refund:
             requested_by=None,
             stripe_refund_id=told.refund_id,
             now=clock.now(),
+            payment_id=odd_payment_id,
+            currency=told.currency if odd_payment_id else None,
         )
         assert refund_id is not None  # the order is locked, so nobody else writes its refunds
         return await _again(refund_id)
@@ -257,7 +340,8 @@ async def _fail(refund: Refund, order: Order, error: str) -> None:
 
 
 async def _tell_failure(order: Order, refund: Refund, error: str) -> None:
-    await timeline.note(order.id, "refund_failed", amount=refund.amount_minor, error=error)
+    kind = "refund_failed" if refund.is_booked else "give_back_failed"
+    await timeline.note(order.id, kind, amount=refund.amount_minor, currency=refund.currency, error=error)
     await queue.enqueue_named([("commerce.alert_refund_failed", {"refund_id": refund.id})])
 
 

@@ -18,7 +18,6 @@ Handler = Callable[[dict[str, Any], str], Awaitable[str]]
 HANDLED = ""
 UNKNOWN_KIND = "This kind of event is not used."
 UNKNOWN_ORDER = "No order of this school belongs to it."
-OTHER_PAYMENT = "It is about a second payment, not the one that paid the order."
 
 
 async def handle(kind: str, payload: dict[str, Any]) -> str:
@@ -76,8 +75,6 @@ async def _charge_refunded(found: dict[str, Any], event_id: str) -> str:
     order = await _order_of(found, payment_id=payment_id)
     if order is None:
         return UNKNOWN_ORDER
-    if _is_of_another_payment(order, payment_id):
-        return OTHER_PAYMENT
     listed = (found.get("refunds") or {}).get("data")
     told = (
         [payments.as_refund(item) for item in listed] if listed else await payments.gateway().list_refunds(payment_id)
@@ -93,16 +90,8 @@ async def _refund(found: dict[str, Any], event_id: str) -> str:
     order = await _order_of(found, payment_id=payment_id)
     if order is None:
         return UNKNOWN_ORDER
-    if _is_of_another_payment(order, payment_id):
-        return OTHER_PAYMENT
     await refunds.record(order.id, payments.as_refund(found))
     return HANDLED
-
-
-def _is_of_another_payment(order: Order, payment_id: str) -> bool:
-    """Money that went back from a second payment takes nothing away from the first."""
-    ours = order.stripe_payment_intent_id
-    return order.is_paid and ours is not None and payment_id not in ("", ours)
 
 
 _HANDLERS: dict[str, Handler] = {
@@ -127,5 +116,5 @@ async def _order_of(found: dict[str, Any], *, session_id: str = "", payment_id: 
     if order is None and session_id:
         order = await queries.order_by_session(session_id)
     if order is None and payment_id:
-        order = await queries.order_by_payment(payment_id)
+        order = await queries.order_by_payment(payment_id) or await queries.order_giving_back(payment_id)
     return order

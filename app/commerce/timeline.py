@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from app.commerce.models import Order, OrderEvent
-from app.commerce.queries import orders as queries
+from app.commerce.queries import timeline as queries
 from app.core import audit, clock
 from app.core.i18n import _
 from app.core.money import format_money
@@ -28,18 +28,18 @@ class Told:
 async def note(order_id: int, kind: str, **detail: Any) -> None:
     """Write one line; who acts now is written with it."""
     kept = {key: value for key, value in detail.items() if value not in ("", None)}
-    await queries.insert_event(order_id, kind, kept, actor_id=audit.current_actor().user_id, now=clock.now())
+    await queries.insert(order_id, kind, kept, actor_id=audit.current_actor().user_id, now=clock.now())
 
 
 async def note_once(order_id: int, kind: str, *, told_by: str, **detail: Any) -> bool:
     """Write one line for what this event told, unless it is written already."""
     kept = {key: value for key, value in detail.items() if value not in ("", None)}
-    return await queries.insert_event_once(order_id, kind, {**kept, "told_by": told_by}, now=clock.now())
+    return await queries.insert_once(order_id, kind, {**kept, "told_by": told_by}, now=clock.now())
 
 
 async def of(order: Order) -> list[Told]:
     """What happened to an order, in words, newest first."""
-    return [_told(event, order) for event in await queries.events(order.id)]
+    return [_told(event, order) for event in await queries.of_order(order.id)]
 
 
 def _told(event: OrderEvent, order: Order) -> Told:
@@ -55,7 +55,7 @@ def _told(event: OrderEvent, order: Order) -> Told:
 
 def _what(event: OrderEvent, order: Order) -> str:
     detail = event.detail
-    amount = format_money(int(detail["amount"]), order.currency) if "amount" in detail else ""
+    amount = _amount(detail, order)
     words = {
         "placed": _("Went to payment as a guest") if detail.get("guest") else _("Went to payment"),
         "checkout_opened": _("Payment page opened"),
@@ -71,8 +71,13 @@ def _what(event: OrderEvent, order: Order) -> str:
         "bought_twice": _("Already owned: %(titles)s. The price goes back", titles=", ".join(event.titles)),
         "stays_closed": _("Stays closed, as it was closed before: %(titles)s", titles=", ".join(event.titles)),
         "access_opened": _("What had been closed is open again"),
-        "rejected": _("Not accepted. The payment goes back"),
-        "rejected_given_back": _("The payment that does not fit went back: %(amount)s", amount=_given_back(detail)),
+        "rejected": _("Not accepted. The payment goes back")
+        if detail.get("payment")
+        else _("Not accepted. No payment came for this order, so none goes back"),
+        "rejected_given_back": _("The payment that does not fit went back: %(amount)s", amount=amount),
+        "give_back_begun": _("The payment of %(amount)s is sent back once more", amount=amount),
+        "give_back_failed": _("The payment of %(amount)s, which paid nothing, could not be given back", amount=amount),
+        "given_back_by_hand": _("The payment of %(amount)s was given back by hand", amount=amount),
         "flagged": _("Payment does not fit: %(why)s", why=detail.get("why", "")),
         "accepted": _("Accepted all the same, and what it opens is open"),
         "failed": _("Payment failed"),
@@ -87,9 +92,10 @@ def _what(event: OrderEvent, order: Order) -> str:
     return words.get(event.kind, event.kind)
 
 
-def _given_back(detail: dict[str, Any]) -> str:
-    """The amount of a payment that never paid the order, in its own currency."""
-    return format_money(int(detail["given_back"]), str(detail["currency"])) if "given_back" in detail else ""
+def _amount(detail: dict[str, Any], order: Order) -> str:
+    """The amount of a line; that of a payment which never paid the order is in its own currency."""
+    minor = detail.get("amount", detail.get("given_back"))
+    return format_money(int(minor), str(detail.get("currency") or order.currency)) if minor is not None else ""
 
 
 def _note(event: OrderEvent, told_by: str) -> str:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 _offset = timedelta(0)
 
@@ -21,3 +22,10 @@ def shifted(by: timedelta) -> Iterator[None]:
         yield
     finally:
         _offset = before
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The moment, in UTC, at which a day begins somewhere. A day lasts until the next one begins, so that each moment is
+    in one day, also where clocks are put back over midnight (it begins at the first of two midnights) or forward over it.
+    """
+    return datetime.combine(day, time(), zone).astimezone(UTC)

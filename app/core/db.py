@@ -11,7 +11,7 @@ by `release` before it renders or calls outside.
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
@@ -174,6 +174,7 @@ async def _acquired(database: databases.Database) -> Connection:
         raise reach.Away()
     connection, loop = database.connection(), asyncio.get_running_loop()
     until = loop.time() + reach.PATIENCE
+    stood_still = False
     while True:
         try:
             async with asyncio.timeout_at(until):
@@ -181,6 +182,9 @@ async def _acquired(database: databases.Database) -> Connection:
             reach.note_back()
             return connection
         except TimeoutError as error:
+            if loop.time() > until + reach.LATE and not stood_still:
+                stood_still, until = True, loop.time() + reach.PATIENCE
+                continue
             pool = database._backend._pool
             if pool.get_idle_size() or pool.get_size() < pool.get_max_size():  # it was not for want of a free one
                 reach.note_away()
@@ -188,6 +192,8 @@ async def _acquired(database: databases.Database) -> Connection:
             raise Unavailable() from error
         except reach.NOT_THERE as error:
             if loop.time() + 0.1 > until:
+                if reach.is_crowded(error):
+                    raise Unavailable() from error
                 reach.note_away()
                 raise reach.Away() from error
             await asyncio.sleep(0.1)
@@ -227,6 +233,9 @@ async def transaction(isolation: str | None = None) -> AsyncIterator[None]:
     except Exception as error:
         await _let_go_of_lost(error)
         raise
+    except BaseException:
+        _break_off(kept)
+        raise
 
 
 async def _begun(kept: Hold, isolation: str | None) -> Any:
@@ -239,16 +248,44 @@ async def _begun(kept: Hold, isolation: str | None) -> Any:
         except Exception as error:
             if not await _let_go_of_lost(error) or not left:
                 raise
+        except BaseException:
+            _break_off(kept)
+            raise
     raise reach.Away()
+
+
+def _break_off(kept: Hold) -> None:
+    """End a connection whose BEGIN or COMMIT was cancelled: whether it came through, nobody knows, so it is not kept.
+
+    Inside another transaction that one is undone, and this with it.
+    """
+    if not kept.depth and kept.connection is not None:
+        reach.end(kept.connection.raw_connection)
 
 
 async def _roll_back(begun: Any, error: BaseException) -> None:
     """Undo; what the caller is to hear is why, not that a broken connection cannot be told so."""
     try:
-        await begun.rollback()
+        await _undisturbed(begun.rollback())
     except Exception as broken:
         if not (reach.is_lost(broken) or reach.is_lost(error)):
             raise
+
+
+async def _undisturbed(work: Coroutine[Any, Any, None]) -> None:
+    """Do something to its end. Who is cancelled meanwhile hears of it afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # seen
+        raise cancelled
+    task.result()
 
 
 async def one(into: type[T], sql: str, **binds: Any) -> T | None:
@@ -275,6 +312,12 @@ async def run(sql: str, **binds: Any) -> int:
     status: str = await _ask("execute", statement, arguments, is_read=False)
     tail = status.rsplit(" ", 1)[-1]
     return int(tail) if tail.isdigit() else 0
+
+
+async def send(statement: str, *arguments: Any) -> list[asyncpg.Record]:
+    """Send a statement that somebody else wrote, with `$n` for its arguments; for the queue's own."""
+    note_table("?")
+    return list(await _ask("fetch", statement, list(arguments), is_read=False))
 
 
 async def run_in_batches(sql: str, *, batch: int = 5_000, **binds: Any) -> int:
@@ -344,7 +387,13 @@ _READ = re.compile(r"\s*(SELECT|WITH)\b(?!.*\b(INSERT|UPDATE|DELETE|FOR UPDATE)\
 async def _fetch(sql: str, binds: dict[str, Any]) -> list[asyncpg.Record]:
     statement, arguments = bind(sql, binds)
     _note(statement, arguments)
-    return list(await _ask("fetch", statement, arguments, is_read=_READ.match(sql) is not None))
+    records: list[asyncpg.Record] = await _ask("fetch", statement, arguments, is_read=_is_read(sql))
+    return records
+
+
+@lru_cache(maxsize=2048)
+def _is_read(sql: str) -> bool:
+    return _READ.match(sql) is not None
 
 
 # After a restart of the server all connections of the pool may be broken.
@@ -355,8 +404,13 @@ async def _ask(way: str, statement: str, arguments: list[Any], *, is_read: bool)
     """Send a statement; once more on another connection when this one is broken and nothing can be done twice."""
     for left in reversed(range(_BROKEN)):
         try:
-            async with _raw() as connection:
-                return await getattr(connection, way)(statement, *arguments)
+            kept = _hold.get()
+            if kept is None:
+                async with hold() as own:
+                    connection = (await _held(own)).raw_connection
+                    return await getattr(connection, way)(statement, *arguments)
+            held = kept.connection or await _held(kept)
+            return await getattr(held.raw_connection, way)(statement, *arguments)
         except asyncpg.CharacterNotInRepertoireError as error:
             raise _unreadable() from error
         except Exception as error:
@@ -408,7 +462,7 @@ _BIND = re.compile(r"'(?:[^']|'')*'|--[^\n]*|::\w+|:([a-zA-Z_]\w*)")
 
 
 @lru_cache(maxsize=2048)
-def _positional(sql: str) -> tuple[str, tuple[str, ...]]:
+def _positional(sql: str) -> tuple[str, dict[str, int]]:
     names: dict[str, int] = {}
 
     def number(match: re.Match[str]) -> str:
@@ -417,13 +471,13 @@ def _positional(sql: str) -> tuple[str, tuple[str, ...]]:
             return match.group(0)
         return f"${names.setdefault(sys.intern(name), len(names) + 1)}"
 
-    return _BIND.sub(number, sql), tuple(names)
+    return _BIND.sub(number, sql), names
 
 
 def bind(sql: str, binds: dict[str, Any]) -> tuple[str, list[Any]]:
     """The statement with `$n` and its arguments in order. Raises TypeError on a missing or unknown name."""
     statement, names = _positional(sql)
-    if len(names) != len(binds) or any(name not in binds for name in names):
+    if binds.keys() != names.keys():
         raise TypeError(f"binds {sorted(binds)} do not match {sorted(names)} in: {sql.strip()[:120]}")
     return statement, [binds[name] for name in names]
 

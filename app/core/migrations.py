@@ -5,17 +5,23 @@ CONCURRENTLY); each must say IF NOT EXISTS, since a run that was killed begins a
 half built is taken away first. A merged file is never edited: its checksum is kept, and a changed one stops the boot.
 """
 
+import asyncio
 import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from app.core import db
+
+log = structlog.get_logger()
 
 FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 # Any constant: it only has to be ours alone in this database.
 _LOCK = 5_230_114
+_PAUSE = 0.25  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ async def apply(folder: Path = FOLDER) -> list[str]:
     migrations = load(folder)
     ran: list[str] = []
     async with db.hold():
-        await db.value("SELECT pg_advisory_lock(:key)", key=_LOCK)
+        await _lock()
         try:
             await db.script(
                 "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
@@ -70,6 +76,18 @@ async def apply(folder: Path = FOLDER) -> list[str]:
         finally:
             await db.value("SELECT pg_advisory_unlock(:key)", key=_LOCK)
     return ran
+
+
+async def _lock() -> None:
+    """Wait until nobody else migrates. Asking again holds no snapshot in between: CREATE INDEX CONCURRENTLY of the one
+    that has the lock waits for all snapshots, so it and a `pg_advisory_lock` would wait for each other.
+    """
+    has_said = False
+    while not await db.value("SELECT pg_try_advisory_lock(:key)", key=_LOCK):
+        if not has_said:
+            log.info("somebody else migrates; this waits")
+            has_said = True
+        await asyncio.sleep(_PAUSE)
 
 
 async def pending(folder: Path = FOLDER) -> list[str]:

@@ -116,16 +116,15 @@ async def enqueue_named(
     if not jobs:
         return
     # PgQueuer's own statement. Its `enqueue` would hand JSON as text to our connections, whose codec writes objects.
-    async with db.raw() as connection:
-        await connection.fetch(
-            _ENQUEUE,
-            [0] * len(jobs),
-            [name for name, _ in jobs],
-            [orjson.dumps(arguments) for _, arguments in jobs],
-            [after or timedelta(0)] * len(jobs),
-            [f"{name}:{once}" if once else None for name, _ in jobs],
-            [None] * len(jobs),
-        )
+    await db.send(
+        _ENQUEUE,
+        [0] * len(jobs),
+        [name for name, _ in jobs],
+        [orjson.dumps(arguments) for _, arguments in jobs],
+        [after or timedelta(0)] * len(jobs),
+        [f"{name}:{once}" if once else None for name, _ in jobs],
+        [None] * len(jobs),
+    )
 
 
 async def perform(pg_job: Job) -> None:
@@ -144,12 +143,13 @@ async def perform(pg_job: Job) -> None:
             why = f"{type(error).__name__}: {error}"
             if reach.is_lost(error) and pg_job.attempts < kind.attempts + _LOST_TRIES:
                 log.warning("job lost its database", error=type(error).__name__)
-                raise RetryRequested(_LOST_DELAY, why) from error
-            last = pg_job.attempts + 1 >= kind.attempts
+                raise DatabaseLost(_LOST_DELAY, why) from error
+            failures = await _failures(pg_job)
+            last = failures + 1 >= kind.attempts
             log.warning("job failed", error=type(error).__name__, final=last, exc_info=last)
             if last:
                 raise
-            delay = min(kind.first_delay * 2 ** min(pg_job.attempts, 20), LONGEST_DELAY)
+            delay = min(kind.first_delay * 2 ** min(failures, 20), LONGEST_DELAY)
             raise RetryRequested(delay, why) from error
 
 
@@ -160,6 +160,32 @@ LONGEST_DELAY = timedelta(minutes=15)
 # A job that was begun so often and whose worker died each time is not begun once more.
 _DEATHS = 5
 _YOUNG = timedelta(seconds=15)
+
+
+class DatabaseLost(RetryRequested):
+    """The job is to be tried again, and this try does not count. The queue's log keeps the name of this class."""
+
+
+async def _failures(pg_job: Job) -> int:
+    """How often the job itself failed before this try."""
+    if not pg_job.attempts:
+        return 0
+    try:
+        async with db.hold():
+            lost = await db.value(
+                """
+                SELECT count(*) FROM pgqueuer_log WHERE job_id = :id AND status = 'queued'
+                AND traceback ->> 'exception_type' = :lost AND created > coalesce(
+                    (SELECT max(created) FROM pgqueuer_log WHERE job_id = :id AND status = 'failed'), '-infinity')
+                """,
+                id=pg_job.id,
+                lost=DatabaseLost.__name__,
+            )
+    except Exception as error:
+        if reach.is_lost(error) and pg_job.attempts < registry[pg_job.entrypoint].attempts + _LOST_TRIES:
+            raise DatabaseLost(_LOST_DELAY, f"{type(error).__name__}: {error}") from error
+        raise
+    return int(pg_job.attempts - lost)
 
 
 class Killer(Exception):

@@ -20,6 +20,8 @@ log = structlog.get_logger()
 
 # Seconds. A request waits so long for a connection, then says 503.
 PATIENCE = 4.0
+# A timer that is so late was set in a process that stood still (a long computation, no processor for it).
+LATE = 0.15
 # A connection that is held for so long is looked after, and the server has so long to answer a fresh one.
 SILENCE = 2.0
 PROBE = 1.5
@@ -59,6 +61,11 @@ def configure(url: str) -> None:
 def is_lost(error: BaseException) -> bool:
     """Whether an error says that the connection broke, not that the statement was wrong."""
     return isinstance(error, (*_LOST, Away)) or was_never_sent(error)
+
+
+def is_crowded(error: BaseException) -> bool:
+    """Whether an error says that the server has no room for another connection; it is there, then."""
+    return isinstance(error, asyncpg.TooManyConnectionsError)
 
 
 def was_never_sent(error: BaseException) -> bool:
@@ -123,7 +130,11 @@ class Watch:
         task.add_done_callback(_looking.discard)
 
     async def _end_if_silent(self) -> None:
-        answered = await answers()
+        try:
+            answered = await answers()
+        except Exception:  # whatever it is, a later look may succeed
+            log.exception("the database could not be looked after")
+            answered = True
         if self._connection is None:
             return
         if answered:
@@ -142,15 +153,39 @@ async def answers() -> bool:
 
 
 async def _ask() -> bool:
-    try:
-        async with asyncio.timeout(PROBE):
-            connection = await asyncpg.connect(_url)
-            try:
-                await connection.execute("SELECT 1")
-            finally:
-                connection.terminate()
-    except asyncpg.TooManyConnectionsError:
-        return True
-    except (*_LOST, asyncpg.InterfaceError, OSError):
+    """Whether a fresh connection is let in. It asks nothing: behind a full pooler it would wait for its turn."""
+    knocking = asyncio.create_task(_knock())
+    if not await _done_within(knocking, PROBE):
+        knocking.cancel()
+        await asyncio.wait((knocking,), timeout=PROBE)
         return False
+    return knocking.result()
+
+
+async def _knock() -> bool:
+    try:
+        connection = await asyncpg.connect(_url)
+    except (asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError):
+        return False
+    except asyncpg.PostgresError as error:
+        # A refusal is an answer: the server's own words have a severity, a lost connection that asyncpg reports has none.
+        return getattr(error, "severity", None) is not None or not isinstance(error, _LOST)
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+        return False
+    connection.terminate()
     return True
+
+
+_TICK = 0.05
+
+
+async def _done_within(task: "asyncio.Task[Any]", seconds: float) -> bool:
+    """Wait for a task so long, not counting the time in which this process itself stood still."""
+    loop, left = asyncio.get_running_loop(), seconds
+    while left > 0:
+        began = loop.time()
+        await asyncio.wait((task,), timeout=min(_TICK, left))
+        if task.done():
+            return True
+        left -= min(loop.time() - began, 2 * _TICK)
+    return False

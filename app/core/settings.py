@@ -1,5 +1,6 @@
 """The school's own settings: one row, edited in the back office, read on every request from a hot copy."""
 
+import time
 from dataclasses import asdict, dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
@@ -23,6 +24,8 @@ class School:
     tax_percent: str = "0"
     tax_label: str = "VAT"
     legal_line: str = ""
+    # Roles whose rights sleep until the session has seen a second factor.
+    second_factor_roles: list[str] = field(default_factory=list)
     disclaimer: str = ""
     # The front page, in the owner's words. A drawing of static/art may open it.
     home_title: str = ""
@@ -47,8 +50,13 @@ class School:
         return Decimal(self.tax_percent)
 
 
+# Seconds. A process that is not told reads the row again after so long, whatever Redis says: its word may be lost.
+LONGEST = 30.0
+clock = time.monotonic
+
 _copy: School | None = None
 _copy_version: int | None = None
+_read_at = 0.0
 # Rises whenever the copy is dropped, so that what was read before is not kept after.
 _drops = 0
 # A process that hears of changes as they are committed (app.core.changes) need not ask Redis at each request.
@@ -58,8 +66,8 @@ _is_told = False
 async def school() -> School:
     """The current settings, from a copy that this process is told to drop.
 
-    A process that is not told asks Redis for their version once a request; a query follows after a change and while
-    Redis is away. While the database is away too, the last known ones serve.
+    A process that is not told asks Redis for their version once a request; a query follows after a change, while
+    Redis is away, and at the latest after `LONGEST`. While the database is away too, the last known ones serve.
     """
     db.note_table("settings")
     known = db.known()
@@ -69,16 +77,15 @@ async def school() -> School:
         found = _copy
     else:
         version = await cache.version("school")
-        found = (
-            _copy if _copy is not None and version is not None and version == _copy_version else await _read(version)
-        )
+        is_good = version is not None and version == _copy_version and clock() < _read_at + LONGEST
+        found = _copy if _copy is not None and is_good else await _read(version)
     known["school"] = found
     return found
 
 
 async def _read(version: int | None) -> School:
-    global _copy, _copy_version
-    drops = _drops
+    global _copy, _copy_version, _read_at
+    drops, now = _drops, clock()
     try:
         stored = await db.value("SELECT value FROM settings WHERE name = 'school'") or {}
     except Exception as error:
@@ -90,7 +97,7 @@ async def _read(version: int | None) -> School:
     found = School(**{name: value for name, value in stored.items() if name in names})
     if drops == _drops:
         # Redis counts from 1: 0 stands for "as long as nobody says otherwise".
-        _copy, _copy_version = found, 0 if version is None and _is_told else version
+        _copy, _copy_version, _read_at = found, 0 if version is None and _is_told else version, now
     return found
 
 
@@ -114,6 +121,8 @@ async def save_school(**changes: Any) -> School:
         stored = await db.value("SELECT value FROM settings WHERE name = 'school' FOR UPDATE") or {}
         before = School(**stored)
         after = replace(before, **changes)
+        if stored and after == before:
+            return after
         await db.run(
             """
             INSERT INTO settings (name, value) VALUES ('school', CAST(:value AS jsonb))

@@ -1,10 +1,15 @@
-"""Secrets that travel: random tokens (kept only as a hash) and signed values (kept nowhere)."""
+"""Secrets that travel or lie: random tokens (kept only as a hash), signed values (kept nowhere), sealed ones."""
 
 import hashlib
 import hmac
 import secrets
+from functools import lru_cache
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 _secret_key = ""
@@ -31,9 +36,14 @@ def keyed(text: str) -> bytes:
     return hmac.new(_secret_key.encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
 
 
+@lru_cache(maxsize=32)
+def _serializer(secret_key: str, purpose: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(secret_key, salt=purpose)
+
+
 def sign(value: Any, purpose: str) -> str:
     """`value` (JSON) signed for one `purpose`; readable by its bearer, not changeable."""
-    return URLSafeTimedSerializer(_secret_key, salt=purpose).dumps(value)
+    return _serializer(_secret_key, purpose).dumps(value)
 
 
 def unsign(signed: str, purpose: str, max_age: int | None = None) -> Any | None:
@@ -41,6 +51,25 @@ def unsign(signed: str, purpose: str, max_age: int | None = None) -> Any | None:
     if not signed:
         return None  # most often there is no cookie at all
     try:
-        return URLSafeTimedSerializer(_secret_key, salt=purpose).loads(signed, max_age=max_age)
+        return _serializer(_secret_key, purpose).loads(signed, max_age=max_age)
     except (BadSignature, UnicodeError):
         return None
+
+
+def seal(secret: bytes, purpose: str) -> bytes:
+    """`secret` encrypted for one `purpose` (AES-256-GCM under a key derived from ours), to be kept in the database."""
+    nonce = secrets.token_bytes(12)
+    return nonce + AESGCM(_sealing_key(_secret_key)).encrypt(nonce, secret, purpose.encode())
+
+
+def unseal(sealed: bytes, purpose: str) -> bytes | None:
+    """What `seal` sealed, or None when it was changed, is of another purpose or was sealed under another SECRET_KEY."""
+    try:
+        return AESGCM(_sealing_key(_secret_key)).decrypt(sealed[:12], sealed[12:], purpose.encode())
+    except (InvalidTag, ValueError):
+        return None
+
+
+@lru_cache(maxsize=4)
+def _sealing_key(secret_key: str) -> bytes:
+    return HKDF(SHA256(), length=32, salt=None, info=b"lectern sealing").derive(secret_key.encode())

@@ -1,7 +1,8 @@
 """Inbound webhooks: stored once, answered at once, handled by a job, readable and replayable ever after."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.core import clock, db, queue
@@ -78,11 +79,41 @@ async def replay(webhook_id: int) -> bool:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class SweepMark:
+    """How far a search for lost deliveries came that has not reached the oldest: it goes on before this event."""
+
+    before: str
+    since: datetime
+
+
+async def sweep_mark(provider: str) -> SweepMark | None:
+    """Where the last search for lost deliveries of this provider stopped; None when it reached its end."""
+    kept = await db.value("SELECT value FROM settings WHERE name = :name", name=f"webhooks.{provider}")
+    return SweepMark(kept["before"], datetime.fromisoformat(kept["since"])) if kept else None
+
+
+async def set_sweep_mark(provider: str, mark: SweepMark | None) -> None:
+    """Remember where to go on, or (None) that there is nothing left."""
+    if mark is None:
+        await db.run("DELETE FROM settings WHERE name = :name", name=f"webhooks.{provider}")
+        return
+    await db.run(
+        """
+        INSERT INTO settings (name, value) VALUES (:name, CAST(:value AS jsonb))
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value
+        """,
+        name=f"webhooks.{provider}",
+        value={"before": mark.before, "since": mark.since.isoformat()},
+    )
+
+
 async def prune() -> int:
     """Forget deliveries that were dealt with and are old; how many. What failed, or waits, stays for a person."""
+    # The condition stands outside too: one that is replayed meanwhile is looked at again, and stays.
     return await db.run_in_batches(
         """
-        DELETE FROM webhook_events WHERE id IN (
+        DELETE FROM webhook_events WHERE state IN ('handled', 'ignored') AND received_at < :before AND id IN (
             SELECT id FROM webhook_events WHERE state IN ('handled', 'ignored') AND received_at < :before
             ORDER BY received_at LIMIT :batch)
         """,

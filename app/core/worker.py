@@ -20,12 +20,15 @@ from pgqueuer.domain.models import Schedule as DueSchedule
 from pgqueuer.ports.driver import NotifyCallback
 
 from app.core import db, queue, reach
+from app.core.errors import Unavailable
 
 log = structlog.get_logger()
 
 ABANDONED = timedelta(seconds=20)
 # A statement of the queue that takes longer is asked again on another connection.
 _LONGEST = 10.0
+# Seconds between two tries to put a schedule's job into the queue while the database is away.
+_SCHEDULE_PAUSE = 0.5
 # Once it was asked to stop, the worker waits so long for a database that is away.
 _FAREWELL = 5.0
 
@@ -52,7 +55,7 @@ async def _work(database_url: str, concurrency: int, stopping: asyncio.Event) ->
         for kind in queue.registry.values():
             pgq.entrypoint(kind.name, concurrency_limit=kind.concurrency, on_failure="hold")(queue.perform)
         for schedule in queue.schedules:
-            pgq.schedule(f"every:{schedule.job}", schedule.cron)(_enqueuer(schedule.job))
+            pgq.schedule(f"every:{schedule.job}", schedule.cron)(_enqueuer(schedule.job, stopping))
         told = asyncio.create_task(_pass_on(stopping, pgq.shutdown))
         log.info("worker ready", jobs=len(queue.registry), schedules=len(queue.schedules))
         try:
@@ -133,9 +136,17 @@ class PatientDriver(AsyncpgPoolDriver):
         return now > self._give_up_at
 
 
-def _enqueuer(name: str) -> Callable[[DueSchedule], Coroutine[Any, Any, None]]:
+def _enqueuer(name: str, stopping: asyncio.Event) -> Callable[[DueSchedule], Coroutine[Any, Any, None]]:
     async def enqueue(schedule: DueSchedule) -> None:
-        async with db.hold():
-            await queue.enqueue_named([(name, {})], once="schedule")
+        # PgQueuer has moved on to the next hour, so this one would be left out. While it waits it is not added twice.
+        while True:
+            try:
+                async with db.hold():
+                    await queue.enqueue_named([(name, {})], once="schedule")
+                return
+            except Exception as error:
+                if (not isinstance(error, Unavailable) and not reach.is_lost(error)) or stopping.is_set():
+                    raise
+            await asyncio.sleep(_SCHEDULE_PAUSE)
 
     return enqueue

@@ -120,6 +120,8 @@ async def set_picture(course_id: int, address: str, *, by: Visitor | None) -> No
     """Show an uploaded picture (its lasting address) instead of the plate; '' goes back to the plate."""
     async with db.transaction():
         course = await locked(course_id, by)
+        if course.plate == address:
+            return
         await queries.set_plate(course_id, address, clock.now())
         await changed(course, "course.picture", before={"plate": course.plate}, after={"plate": address})
         if course.picture_url and course.picture_url != address:

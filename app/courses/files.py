@@ -28,6 +28,8 @@ async def attach(lesson_id: int, role: str, upload: Upload | None, *, by: Visito
         if role == "video" and upload is None and lesson.kind == "video" and lesson.state == "published":
             raise Invalid(_("Learners are watching this film. Upload another one, or make the lesson a draft first."))
         before: int | None = getattr(lesson, f"{role}_id")
+        if before == (upload.id if upload else None):
+            return None
         await _write(lesson, role, upload, cues)
         await changed(
             course,
@@ -37,7 +39,7 @@ async def attach(lesson_id: int, role: str, upload: Upload | None, *, by: Visito
             after={role: upload.id if upload else None},
             summary=lesson.title,
         )
-        if before is not None and (upload is None or upload.id != before):
+        if before is not None:
             await queue.enqueue(jobs.drop_unused_upload, after=jobs.KEPT, upload_id=before)
     return before
 
@@ -67,6 +69,8 @@ async def set_length(lesson_id: int, seconds: int, *, by: Visitor | None) -> Non
         course, lesson = await locked_lesson(lesson_id, by)
         if lesson.video_id is None:
             raise NotFound
+        if lesson.duration_seconds == seconds:
+            return
         await queries.set_video(lesson_id, lesson.video_id, seconds, clock.now())
         await changed(
             course,

@@ -77,8 +77,10 @@ class DetailsForm(BaseForm):
     not_for = TextAreaField(lazy("Who it is not for"), [Length(max=4000)])
     included = TextAreaField(lazy("What is included"), [Length(max=4000)])
     faq = FieldList(FormField(QuestionForm), max_entries=30)
-    plate = SelectField(lazy("Plate"), validators=[Optional()], default="")
-    plate_ground = SelectField(lazy("Ground"), choices=list(GROUND_LABELS.items()), validators=[Optional()], default="")
+    plate = SelectField(lazy("Drawing"), validators=[Optional()], default="")
+    plate_ground = SelectField(
+        lazy("Ground of the drawing"), choices=list(GROUND_LABELS.items()), validators=[Optional()], default=""
+    )
     revision = IntegerField(validators=[InputRequired()], widget=HiddenInput())
 
     def offer(self, course: Course, topics: list[Any], teachers: list[Any]) -> None:

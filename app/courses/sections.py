@@ -17,31 +17,34 @@ class Removed:
     """What it takes to make an empty section again."""
 
     course_id: int
+    public_id: str
     title: str
     position: int
 
 
 async def create(course_id: int, title: str, *, by: Visitor | None) -> str:
     """A new last section; its public id."""
-    return await _insert(course_id, title, None, by)
-
-
-async def restore(removed: Removed, *, by: Visitor | None) -> str:
-    """Make an empty section that was removed again, in its old place; its public id."""
-    return await _insert(removed.course_id, removed.title, removed.position, by)
-
-
-async def _insert(course_id: int, title: str, position: int | None, by: Visitor | None) -> str:
-    _check_title(title)
     new_id = public_id()
+    await _insert(new_id, course_id, title, None, by)
+    return new_id
+
+
+async def restore(removed: Removed, *, by: Visitor | None) -> None:
+    """Make an empty section that was removed again, in its old place and under its old id. Twice is once."""
+    await _insert(removed.public_id, removed.course_id, removed.title, removed.position, by)
+
+
+async def _insert(new_id: str, course_id: int, title: str, position: int | None, by: Visitor | None) -> None:
+    _check_title(title)
     async with db.transaction():
         course = await locked(course_id, by)
         section_id = await queries.insert_section(new_id, course_id, title)
+        if section_id is None:
+            return
         if position is not None:
             others = [row.id for row in await queries.sections_of(course_id) if row.id != section_id]
             await queries.place_sections([*others[: position - 1], section_id, *others[position - 1 :]])
         await changed(course, "section.create", subject=("section", new_id), after={"title": title}, summary=title)
-    return new_id
 
 
 async def rename(section_public_id: str, title: str, *, by: Visitor | None) -> None:
@@ -49,6 +52,8 @@ async def rename(section_public_id: str, title: str, *, by: Visitor | None) -> N
     _check_title(title)
     async with db.transaction():
         course, section = await locked_section(section_public_id, by)
+        if section.title == title:
+            return
         await queries.rename_section(section.id, title)
         await changed(
             course,
@@ -101,7 +106,7 @@ async def remove(section_public_id: str, *, confirmation: str = "", by: Visitor 
         await changed(
             course, "section.remove", subject=("section", section_public_id), before=before, summary=section.title
         )
-    return None if section.lesson_count else Removed(course.id, section.title, section.position)
+    return None if section.lesson_count else Removed(course.id, section_public_id, section.title, section.position)
 
 
 async def find(section_public_id: str) -> db.Row:

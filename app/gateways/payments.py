@@ -24,6 +24,9 @@ log = structlog.get_logger()
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 RETRIES = 2
 TOLERANCE = 300
+# Of news that was not delivered, in one go.
+EVENTS_A_PAGE = 100
+PAGES_OF_EVENTS = 10
 
 
 class PaymentError(Exception):
@@ -112,6 +115,7 @@ class Refund:
     currency: str
     reference: str = ""
     failure: str = ""
+    payment_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,16 @@ class Event:
     payload: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """News that no endpoint has taken, oldest first. `before` names the event before which there is more; Stripe
+    gives the newest first.
+    """
+
+    events: list[Event]
+    before: str
+
+
 class Payments(Protocol):
     """Whoever takes the money."""
 
@@ -149,7 +163,7 @@ class Payments(Protocol):
 
     async def list_refunds(self, payment_id: str) -> list[Refund]: ...
 
-    async def list_undelivered(self, kinds: Sequence[str], since: datetime) -> list[Event]: ...
+    async def list_undelivered(self, kinds: Sequence[str], since: datetime, after: str = "") -> Undelivered: ...
 
 
 class StripePayments:
@@ -220,8 +234,8 @@ class StripePayments:
         found = await self._call(self._client.v1.refunds.list_async, params)
         return [as_refund(item) for item in found["data"]]
 
-    async def list_undelivered(self, kinds: Sequence[str], since: datetime) -> list[Event]:
-        """The news of these kinds since then that no endpoint has taken, oldest first; a thousand at most.
+    async def list_undelivered(self, kinds: Sequence[str], since: datetime, after: str = "") -> Undelivered:
+        """The news of these kinds since then that no endpoint has taken: a thousand at most, those before `after`.
 
         https://docs.stripe.com/webhooks/process-undelivered-events
         """
@@ -230,15 +244,17 @@ class StripePayments:
             "types": list(kinds),
             "created": {"gte": int(since.timestamp())},
             "delivery_success": False,
-            "limit": 100,
+            "limit": EVENTS_A_PAGE,
         }
-        for _page in range(10):
+        for _page in range(PAGES_OF_EVENTS):
+            if after:
+                params = {**params, "starting_after": after}
             answer = await self._call(self._client.v1.events.list_async, params)
             found += [Event(item["id"], item["type"], item) for item in answer["data"]]
-            if not answer["has_more"]:
+            after = found[-1].id if answer["has_more"] else ""
+            if not after:
                 break
-            params = {**params, "starting_after": answer["data"][-1]["id"]}
-        return found[::-1]
+        return Undelivered(found[::-1], after)
 
     async def _call(self, method: Any, *arguments: Any) -> dict[str, Any]:
         await db.release()
@@ -285,7 +301,7 @@ class NoPayments:
     async def list_refunds(self, payment_id: str) -> list[Refund]:
         return await self._refuse()  # type: ignore[no-any-return]
 
-    async def list_undelivered(self, kinds: Sequence[str], since: datetime) -> list[Event]:
+    async def list_undelivered(self, kinds: Sequence[str], since: datetime, after: str = "") -> Undelivered:
         return await self._refuse()  # type: ignore[no-any-return]
 
 
@@ -360,6 +376,7 @@ def as_refund(found: dict[str, Any]) -> Refund:
         currency=found["currency"].upper(),
         reference=(found.get("metadata") or {}).get("refund", ""),
         failure=found.get("failure_reason") or "",
+        payment_id=id_of(found.get("payment_intent")),
     )
 
 

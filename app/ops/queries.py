@@ -98,7 +98,7 @@ MAILS = Listing(
         Column("sent", lazy("Sent"), priority="wide"),
     ],
     filters=[
-        Search("q", lazy("Address or subject"), words="m.recipient || ' ' || coalesce(m.subject, '')"),
+        Search("q", lazy("Address or subject"), words="m.words"),
         Select(
             "state",
             lazy("Any state"),
@@ -148,7 +148,7 @@ WEBHOOKS = Listing(
         Column("received", lazy("Received"), sort="w.received_at", descending_first=True),
     ],
     filters=[
-        Search("q", lazy("Kind or id of an event"), words="w.type || ' ' || w.event_id"),
+        Search("q", lazy("Kind or id of an event"), words="w.words"),
         Select(
             "state",
             lazy("Any state"),
@@ -194,8 +194,7 @@ AUDIT = Listing(
         Search(
             "q",
             lazy("Id or words"),
-            words="l.subject_id || ' ' || l.subject_type || ' ' || l.action || ' ' || l.summary",
-            words_of="audit_log l",
+            words="l.words",
         ),
         Select("actor", lazy("Anyone"), where="l.actor_id = (SELECT x.id FROM users x WHERE x.public_id = :value)"),
         Select("action", lazy("Any act"), "l.action"),

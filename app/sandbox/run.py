@@ -27,6 +27,8 @@ from app.sandbox.redis import Redis
 from app.sandbox.state import State, demo_people, read_env_file
 
 ROOT = Path(__file__).resolve().parents[2]
+# Who owns a school that began without the demo school, unless ADMIN_EMAIL says otherwise.
+OWNER = "owner@school.example"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -104,7 +106,11 @@ class School:
         if not self.production and state.wants_demo_school():
             print("Making the demo school (once) …", flush=True)
             self._command("seed")
+        if not self.production and state.is_empty():
+            self._default("ADMIN_EMAIL", OWNER)
         self._start_app()
+        if not self.production and state.wants_owner():
+            self._make_owner()
 
     def stop(self) -> None:
         """Stop everything, last started first."""
@@ -179,6 +185,11 @@ class School:
         # After the others, which somebody is waiting for: two processors are busy with them.
         self.watch.start_child(self._child("worker", ["app", "worker"], patience=20))
 
+    def _make_owner(self) -> None:
+        """Let somebody in: a school without the demo has nobody who could sign in. The link waits in the mailbox."""
+        self._command("owner", self.env["ADMIN_EMAIL"])
+        State.load(self.data, empty=True).remember_owner(self.env["ADMIN_EMAIL"])
+
     def _child(self, name: str, module: list[str], *, patience: float = 10) -> Child:
         command = [sys.executable, "-m", *module]
         return Child(name, command, env=self.env, cwd=ROOT, log=self.data / "log" / f"{name}.log", patience=patience)
@@ -199,9 +210,9 @@ class School:
         if not self.production:
             state.remember_migrated(wanted)
 
-    def _command(self, name: str) -> None:
+    def _command(self, name: str, *arguments: str) -> None:
         """Run one `python -m app …` to its end. Raises ServerError with its last words when it fails."""
-        child = self._child(name, ["app", name])
+        child = self._child(name, ["app", name, *arguments])
         child.start()
         code = child.wait(self.watch)
         if code != 0:
@@ -226,6 +237,9 @@ def say_welcome(school: School, seconds: float) -> None:
     if people:
         lines += ["", "  Sign in as"]
         lines += [f"    {who.role:<12}{who.email:<32}{who.password}" for who in people]
+    owner = State.load(school.data, empty=school.options.empty).owner
+    if owner and not school.production:
+        lines += ["", f"  Owner         {owner}   the first mail in the mailbox holds the link to choose a password"]
     lines += ["", f"  Logs in {_short(school.data / 'log')}. Stop with Ctrl-C.", ""]
     print("\n".join(lines), flush=True)
 

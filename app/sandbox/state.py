@@ -26,6 +26,8 @@ class State:
     stripe_webhook_secret: str
     # What the embedded database was brought up to, by `digest_of`.
     migrated: str
+    # Whom an empty school was given to, once.
+    owner: str
 
     @classmethod
     def load(cls, data: Path, *, empty: bool) -> State:
@@ -38,6 +40,7 @@ class State:
             "stripe_publishable_key": f"pk_test_{secrets.token_hex(24)}",
             "stripe_webhook_secret": f"whsec_{secrets.token_hex(32)}",
             "migrated": "",
+            "owner": "",
         }
         state = cls(data=data, **{name: str(kept.get(name, value)) for name, value in fresh.items()})
         if set(fresh) - set(kept):
@@ -47,6 +50,18 @@ class State:
     def wants_demo_school(self) -> bool:
         """Tell whether the demo school is still to be made; `seed` writes `demo.json` when it is done."""
         return self.school == "demo" and not (self.data / DEMO).exists()
+
+    def is_empty(self) -> bool:
+        """Tell whether the school began without the demo school."""
+        return self.school == "empty"
+
+    def wants_owner(self) -> bool:
+        """Tell whether nobody was made the owner of an empty school yet."""
+        return self.is_empty() and not self.owner
+
+    def remember_owner(self, email: str) -> None:
+        """Keep that this address owns the school."""
+        replace(self, owner=email)._write()
 
     def remember_migrated(self, digest: str) -> None:
         """Keep that the embedded database has every migration of this digest."""

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from quart import Quart, request
 from quart.asgi import ASGIHTTPConnection
@@ -20,15 +21,20 @@ from quart.utils import encode_headers
 from quart.wrappers import Request
 from quart.wrappers.request import Body
 from quart.wrappers.response import DataBody
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 MEGABYTE = 1024 * 1024
 _BUFFER = 256 * 1024
+# With these nobody asked for an effect.
+_LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
 # What is still taken in, and thrown away, of a body that is too large: so much, for so long.
 _DRAIN, _DRAIN_SECONDS = 8 * MEGABYTE, 5.0
 # A film over a slow line takes its time; a signed-in person is behind it.
 _UPLOAD_SECONDS = 6 * 3600
+# Seconds after which a request without a body is cancelled when its visitor goes away; most are answered before.
+_WATCHED_AFTER = 0.25
 
 
 def brings(size: int) -> Callable[[F], F]:
@@ -51,6 +57,7 @@ class PatientBody(Body):
         self._received = 0
         self._wanted_whole = False
         self.is_refused = False
+        self.is_expected = True
         self.ended = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -97,15 +104,37 @@ class PatientBody(Body):
         return super().__await__()
 
 
+class CheckedHeaders(Headers):
+    """Headers that were checked before, by the server or one by one. To ask for a missing one costs 0.5 µs, not 4."""
+
+    def __init__(self, checked: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self._list = checked
+
+    def get(self, key: str, default: Any = None, type: Any = None) -> Any:  # type: ignore[override]
+        wanted = key.lower()
+        for name, text in self._list:
+            if name.lower() == wanted:
+                return text if type is None else super().get(key, default, type)
+        return default
+
+
 class PatientRequest(Request):
     """A request with such a body."""
 
     body_class = PatientBody
 
+    @property
+    def blueprints(self) -> list[str]:
+        """The blueprint of the route; ours are not nested."""
+        name = self.blueprint
+        return [name] if name is not None else []
+
 
 class PatientConnection(ASGIHTTPConnection):
     """Receives only while the body has room, and sends a whole answer as one: Quart makes a stream of each.
 
+    Who hangs up while a page is drawn stops it; a form that was sent whole has its effect, as its sender may think.
     A body that breaks off, or has a broken piece, is the client's fault.
     """
 
@@ -124,16 +153,75 @@ class PatientConnection(ASGIHTTPConnection):
             await send(message)
 
         if self.scope["path"]:  # CONNECT has none, and Quart reads its first letter
-            await super().__call__(receive, watched)
+            if _brings_body(self.scope):
+                await super().__call__(receive, watched)
+            else:
+                await self._answer(receive, watched)
         if not has_begun:  # the server would say 500
             await send({"type": "http.response.start", "status": 400, "headers": [(b"content-length", b"0")]})
             await send({"type": "http.response.body", "body": b""})
+
+    async def _answer(self, receive: Any, send: Any) -> None:
+        """Answer without receiving: Quart's two tasks for it would cost 60 µs. What takes long is watched."""
+        request = self._create_request_from_scope(send)
+        body = request.body
+        assert isinstance(body, PatientBody)
+        body.is_expected = False
+        body.set_complete()
+        handler = asyncio.current_task()
+        watching: asyncio.Task[None] | None = None
+        has_left = False
+
+        async def watch() -> None:
+            nonlocal has_left
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            has_left = True
+            assert handler is not None
+            handler.cancel()
+
+        def begin_to_watch() -> None:
+            nonlocal watching
+            watching = asyncio.create_task(watch())
+
+        timer = asyncio.get_running_loop().call_later(_WATCHED_AFTER, begin_to_watch)
+        try:
+            await self.handle_request(request, send)
+        except asyncio.CancelledError:
+            if not has_left:
+                raise
+            assert handler is not None
+            handler.uncancel()
+        finally:
+            timer.cancel()
+            if watching is not None:
+                watching.cancel()
+
+    def _create_request_from_scope(self, send: Any) -> Request:
+        # As Quart does, without checking each header once more.
+        scope: Any = self.scope
+        headers = [("Remote-Addr", (scope.get("client") or ["<local>"])[0])]
+        headers += [(name.decode("latin1").title(), text.decode("latin1")) for name, text in scope["headers"]]
+        path = scope["path"]
+        return PatientRequest(
+            scope["method"],
+            scope["scheme"],
+            path if path[0] == "/" else urlsplit(path).path,
+            scope["query_string"],
+            CheckedHeaders(headers),
+            "",
+            scope["http_version"],
+            max_content_length=self.app.config["MAX_CONTENT_LENGTH"],
+            body_timeout=self.app.config["BODY_TIMEOUT"],
+            send_push_promise=_push_nothing,
+            scope=scope,
+        )
 
     async def handle_messages(self, request: Request, receive: Any) -> None:
         body = request.body
         assert isinstance(body, PatientBody)
         self._body = body
-        dropped = 0
+        dropped, is_whole = 0, False
         while True:
             await body.room()
             message = await receive()
@@ -142,6 +230,7 @@ class PatientConnection(ASGIHTTPConnection):
                 body.append(data)
                 dropped += len(data) if body.is_refused else 0
                 if not message.get("more_body", False):
+                    is_whole = True
                     body.set_complete()
                     body.ended.set()
                 elif dropped > _DRAIN:
@@ -149,6 +238,8 @@ class PatientConnection(ASGIHTTPConnection):
                     await asyncio.Event().wait()  # until this is cancelled with the request
             elif message["type"] == "http.disconnect":
                 body.ended.set()
+                if is_whole and not body.is_refused and request.method not in _LOOKS:
+                    await asyncio.Event().wait()  # a form that came whole is carried out to its end
                 return
 
     async def _send_response(self, send: Any, response: Any) -> None:
@@ -161,6 +252,19 @@ class PatientConnection(ASGIHTTPConnection):
         await send({"type": "http.response.body", "body": body.data[body.begin : body.end], "more_body": False})
 
 
+async def _push_nothing(path: str, headers: Headers) -> None:
+    """Servers and browsers have given up pushing."""
+
+
+def _brings_body(scope: Any) -> bool:
+    if scope["method"] not in ("GET", "HEAD"):
+        return True
+    for name, text in scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and text != b"0"):
+            return True
+    return False
+
+
 def install(app: Quart) -> None:
     """Take bodies patiently, and set the limit of each route before its handler."""
     app.request_class = PatientRequest
@@ -170,11 +274,13 @@ def install(app: Quart) -> None:
 
     @app.before_request
     async def set_limit() -> None:
-        limit = getattr(app.view_functions.get(request.endpoint or ""), "body_limit", None)
-        if request.mimetype != "multipart/form-data":
+        current = request._get_current_object()  # type: ignore[attr-defined]
+        if not current.body.is_expected:
+            return
+        limit = getattr(app.view_functions.get(current.endpoint or ""), "body_limit", None)
+        if current.mimetype != "multipart/form-data":
             limit = None  # only files go to disk as they come; anything else is held whole
         if limit is not None:
-            request.max_content_length = limit
-            request.body_timeout = _UPLOAD_SECONDS
-        if isinstance(request.body, PatientBody):
-            request.body.allow(limit or app.config["MAX_CONTENT_LENGTH"])
+            current.max_content_length = limit
+            current.body_timeout = _UPLOAD_SECONDS
+        current.body.allow(limit or app.config["MAX_CONTENT_LENGTH"])

@@ -28,7 +28,8 @@ def install(app: Quart) -> None:
         if response.status_code in (204, 206, 304) or "Content-Encoding" in response.headers:
             return response
         encoding = _encoding(request.headers.get("Accept-Encoding", ""))
-        body = await response.get_data(as_text=False)
+        whole = response.response
+        body = whole.data[whole.begin : whole.end]
         if encoding is None or len(body) < _SMALLEST:
             return response
         packed = brotli.compress(body, quality=3) if encoding == "br" else gzip.compress(body, 5, mtime=0)

@@ -26,22 +26,24 @@ def install(app: Quart) -> None:
 async def _show_refusal(error: Exception) -> Response:
     assert isinstance(error, Refused)
     if isinstance(error, SignInNeeded):
-        return await _to_sign_in(fresh=error.field == "fresh")
+        return await _to_sign_in(fresh=error.field == "fresh", second_factor=error.field == "second_factor")
     response = await _page(error.status, error.message)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
-async def _to_sign_in(*, fresh: bool) -> Response:
+async def _to_sign_in(*, fresh: bool, second_factor: bool) -> Response:
     came_from = request.full_path.rstrip("?") if request.method == "GET" else request.headers.get("Referer", "")
     if came_from.startswith(request.host_url):
         came_from = "/" + came_from.removeprefix(request.host_url)
     onward = safe_next(came_from, "/")
     if fresh and request.method == "POST":
         await typed.keep(onward)
-    # The sign-in page belongs to accounts; its address is part of the public contract.
+    # These pages belong to accounts; their addresses are part of the public contract.
     address = url_for("accounts.show_login", next=onward, fresh="1" if fresh else None)
+    if second_factor:
+        address = url_for("accounts.show_security", asked="1")
     if is_htmx():
         return Response("", status=200, headers={"HX-Redirect": address})
     return Response("", status=303, headers={"Location": address})

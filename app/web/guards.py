@@ -78,9 +78,10 @@ def install(app: Quart, is_fresh: Callable[[], bool]) -> None:
 
     @app.before_request
     async def check_guard() -> Response | None:
-        if request.endpoint is None:
+        endpoint = request.endpoint
+        if endpoint is None:
             return None
-        guard = guard_of(app.view_functions.get(request.endpoint))
+        guard = guard_of(app.view_functions.get(endpoint))
         if guard is None:
             raise Forbidden(_("This address is not open to anyone."))
         person = user()
@@ -93,6 +94,8 @@ def install(app: Quart, is_fresh: Callable[[], bool]) -> None:
 def _check_person(guard: Guard, person: Visitor | None, is_fresh: Callable[[], bool]) -> None:
     if person is None:
         raise SignInNeeded(_("Please sign in first."))
+    if guard.capability is not None and person.is_held_back:
+        raise SignInNeeded(_("Your role asks for a second step at sign-in."), field="second_factor")
     if guard.capability is not None and not person.can(guard.capability):
         raise Forbidden(_("Your role does not allow this."))
     if guard.fresh and not is_fresh():

@@ -1,33 +1,44 @@
-"""Routes that make something, asked twice at once by a double click: the second is led to what the first one made."""
+"""Routes that make something, asked twice at once by a double click: the second is led to what the first one made.
 
+Only for those: what sets a value may be done twice, and must be when somebody goes back and forth within seconds.
+"""
+
+import structlog
 from quart import Response, g, request
 
-from app.core import submissions, tokens
+from app.core import reach, submissions, tokens
 from app.core.errors import Conflict
 from app.core.i18n import _
 from app.web.request import client_address, user
 
+log = structlog.get_logger()
+
 
 async def take_on() -> Response | None:
     """Claim the form of this request, or answer with where the same form led a moment ago. Raises Conflict."""
-    key = await _key()
-    if await submissions.claim(key):
-        g.submission = key
+    found = await submissions.claim_or_outcome(await _key())
+    if isinstance(found, submissions.Claim):
+        g.submission = found
         return None
-    location = await submissions.outcome(key)
-    if location is None:
+    if found is None:
         raise Conflict(_("This form was sent a moment ago. Look at what came of it before you send it again."))
-    return Response("", 303, headers={"Location": location})
+    return Response("", 303, headers={"Location": found})
 
 
 async def conclude(response: Response) -> Response:
     """After the handler: remember where it led, or let the form be sent again."""
-    key = g.pop("submission", None)
-    if key is not None:
+    claim = g.pop("submission", None)
+    if claim is None:
+        return response
+    try:
         if response.status_code == 303:
-            await submissions.finish(key, response.headers["Location"])
+            await submissions.finish(claim, response.headers["Location"])
         else:
-            await submissions.forget(key)
+            await submissions.forget(claim)
+    except Exception as error:
+        if not reach.is_lost(error):
+            raise
+        log.warning("a form is not noted as done", error=type(error).__name__)  # what it did is done
     return response
 
 

@@ -102,6 +102,8 @@ _KEPT = frozenset(
         "cart_tool",
         "colophon",
         "cover",
+        "figure_plots",
+        "figure_rows",
         "icon",
         "initials",
         "kbd",

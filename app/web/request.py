@@ -17,6 +17,7 @@ class Visitor(Protocol):
     name: str
     role: str
     time_zone: str | None
+    is_held_back: bool
 
     def can(self, capability: str) -> bool: ...
 

@@ -4,11 +4,12 @@ import secrets
 from urllib.parse import urlsplit
 
 import structlog
-from quart import Quart, Response, g, request
+from quart import Quart, Request, Response, g, request
 
 from app.core import audit
 from app.core.errors import Forbidden
 from app.core.i18n import _
+from app.web.bodies import CheckedHeaders
 from app.web.guards import SAFE_METHODS, guard_of
 from app.web.request import client_address
 
@@ -57,11 +58,14 @@ def install(app: Quart, *, policy: str, app_url: str) -> None:
 
     @app.before_request
     async def name_request() -> None:
-        g.request_id = secrets.token_hex(8)
+        current = request._get_current_object()  # type: ignore[attr-defined]
+        request_id = g.request_id = secrets.token_hex(8)
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=g.request_id, method=request.method, path=_loggable_path())
-        agent = request.headers.get("User-Agent", "")
-        audit.set_actor(audit.Actor(None, client_address(), g.request_id, user_agent=agent[:300]))
+        structlog.contextvars.bind_contextvars(
+            request_id=request_id, method=current.method, path=_loggable_path(current)
+        )
+        agent = current.headers.get("User-Agent", "")
+        audit.set_actor(audit.Actor(None, client_address(), request_id, user_agent=agent[:300]))
 
     @app.before_request
     async def refuse_cross_site_writes() -> None:
@@ -75,20 +79,18 @@ def install(app: Quart, *, policy: str, app_url: str) -> None:
 
     @app.after_request
     async def set_headers(response: Response) -> Response:
-        headers = response.headers
-        # Looking into a set: a header that is not there costs 4 µs to ask for.
-        present = {name.lower() for name, _text in headers}
-        for name, text in defaults:
-            if name.lower() not in present:
-                headers.add(name, text)
-        headers["X-Request-Id"] = g.get("request_id", "")
+        # Looking into a set: a header that is not there costs 4 µs to ask for; each that is added is checked, 2 µs.
+        present = {name.lower() for name, _text in response.headers}
+        given = [*response.headers, *(each for each in defaults if each[0].lower() not in present)]
+        given.append(("X-Request-Id", g.get("request_id", "")))
+        response.headers = CheckedHeaders(given)
         return response
 
 
-def _loggable_path() -> str:
+def _loggable_path(current: Request) -> str:
     """The path, without the secret that some links carry."""
-    rule = request.url_rule.rule if request.url_rule is not None else ""
-    return rule if "<token>" in rule else request.path
+    rule = current.url_rule.rule if current.url_rule is not None else ""
+    return rule if "<token>" in rule else current.path
 
 
 def _is_same_site(own_origin: str) -> bool:

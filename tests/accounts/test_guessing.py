@@ -206,14 +206,14 @@ async def test_an_invented_mark_is_worth_nothing(app: Lectern, ann: int, counted
 
 async def test_the_mark_of_one_account_does_not_count_for_another(app: Lectern) -> None:
     async with app.test_request_context("/", headers={"Cookie": f"device={mark_of('ann@example.org')}"}):
-        assert familiar.known(passwords.account_key("ANN@example.org ")) == "browser-1"
-        assert familiar.known(passwords.account_key("bob@example.org")) == ""
+        assert familiar.known(familiar.account_key("ANN@example.org ")) == "browser-1"
+        assert familiar.known(familiar.account_key("bob@example.org")) == ""
 
 
 def mark_of(email: str) -> str:
     from app.core import tokens
 
-    return tokens.sign([passwords.account_key(email), "browser-1"], "device")
+    return tokens.sign([familiar.account_key(email), "browser-1"], "device")
 
 
 # --- who has an account ---

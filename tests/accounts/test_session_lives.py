@@ -197,6 +197,7 @@ async def test_every_cookie_of_every_address_is_for_this_host_over_tls_only(
         "__Host-device",
         "__Host-flash",
         "__Host-session",
+        "__Host-sign_in",
     }
     for line in lines:
         marks = {part.strip().lower() for part in line.split(";")[1:]}

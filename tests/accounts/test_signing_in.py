@@ -223,6 +223,8 @@ async def test_a_password_changed_during_the_sign_in_is_not_enough(app: Lectern,
         address="",
         user_agent="",
         password_hash=old,
+        method="password",
+        second_factor_at=None,
     )
     assert made is False
     assert await count("sessions") == 0

@@ -2,8 +2,10 @@
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import asyncpg
 import pytest
 
 from app import Lectern
@@ -177,7 +179,10 @@ async def test_people_who_learned_count_once_however_they_are_found(cast: Cast) 
     assert live == (1, 2)
     assert await counts(week_before, first, today() - timedelta(days=2)) == (1, 2)
     async with db.transaction():
-        await queries.write_learner_count(week_before, first - timedelta(days=1))
+        await queries.hold_learner_count(week_before, first - timedelta(days=1), "d")
+    assert await counts(week_before, first, today()) == live  # a place that is held says nothing
+    found = await queries.count_learners(week_before, first - timedelta(days=1))
+    assert await queries.write_learner_count(week_before, first - timedelta(days=1), found, "d")
     assert await counts(week_before, first, today()) == live
     await db.run("DELETE FROM learner_days WHERE user_id = :id", id=bob.id)
     assert await counts(week_before, first, today()) == (1, 1)
@@ -195,3 +200,102 @@ async def test_learners_are_listed_with_their_days_and_their_last_one(cast: Cast
     kept = await db.one(db.Row, "SELECT last_on, days FROM learners")
     assert kept is not None
     assert (kept.last_on, kept.days) == (today() - timedelta(days=7), 2)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        ("America/Havana", date(2026, 11, 1)),  # 1:00 is midnight again
+        ("Atlantic/Azores", date(2026, 10, 25)),
+        ("America/Havana", date(2026, 3, 8)),  # there is no midnight
+        ("Africa/Cairo", date(2026, 4, 24)),
+        ("Africa/Cairo", date(2026, 10, 30)),  # midnight is 23:00 again
+        ("Pacific/Auckland", date(2026, 9, 27)),
+    ],
+)
+async def test_where_clocks_change_at_midnight_each_order_is_in_one_day(zone: str, day: date) -> None:
+    await save_school(time_zone=zone, currency="USD")
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC) - timedelta(days=2)
+    moments = [noon + timedelta(minutes=30 * step) for step in range(4 * 48)]
+    for number, moment in enumerate(moments):
+        await an_order(total=1 << (number % 30), currency="USD", at=moment)
+    first, last = day - timedelta(days=3), day + timedelta(days=3)
+
+    async def shown() -> dict[date, tuple[int, int]]:
+        found = await queries.days(first, last, zone, "USD")
+        return {one.on_date: (one.orders, one.revenue) for one in found}
+
+    by_clock: dict[date, list[int]] = {first + timedelta(days=n): [0, 0] for n in range(7)}
+    for number, moment in enumerate(moments):
+        sums = by_clock[moment.astimezone(ZoneInfo(zone)).date()]
+        sums[0], sums[1] = sums[0] + 1, sums[1] + (1 << (number % 30))
+    expected = {on_date: (sums[0], sums[1]) for on_date, sums in by_clock.items()}
+    assert await shown() == expected
+    with clock.shifted(datetime(2027, 1, 1, tzinfo=UTC) - clock.now()):
+        await figures.write_down()
+        assert await shown() == expected
+        # Whatever changes at any half hour takes away the figures of its day, and of no other.
+        for moment in moments[40:120]:
+            await db.run("UPDATE orders SET refunded_minor = 1 WHERE paid_at = :at", at=moment)
+            gone = await queries.missing_days(first, last, zone, "USD")
+            assert gone == [moment.astimezone(ZoneInfo(zone)).date()], moment
+            await figures.write_down()
+
+
+async def test_a_payment_does_not_wait_while_people_are_counted(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    await a_busy_month(cast)
+    count, add_up, paid = queries.count_learners, queries.add_up, []
+
+    async def pay() -> None:
+        async with db.hold(), db.transaction():
+            await db.run("SET LOCAL lock_timeout = '300ms'")
+            await db.run("UPDATE orders SET refunded_minor = refunded_minor + 1 WHERE total_minor = 1012")
+            await db.run("INSERT INTO learner_days SELECT current_date - 33, id FROM users ON CONFLICT DO NOTHING")
+            paid.append(1)
+
+    async def slow_count(first: date, last: date) -> int:
+        found = await count(first, last)
+        if first <= today() - timedelta(days=35) and not paid:
+            await asyncio.create_task(pay())
+        return found
+
+    async def slow_sum(*arguments: Any) -> list[Day]:
+        found = await add_up(*arguments)
+        await asyncio.create_task(pay())
+        return found
+
+    monkeypatch.setattr(queries, "count_learners", slow_count)
+    await figures.write_down()
+    assert paid
+    assert await drift() == []
+    async with db.transaction():
+        await db.script("DELETE FROM day_figures")
+    monkeypatch.setattr(queries, "add_up", slow_sum)
+    # What changed while it was added up is not written down.
+    assert 0 < await figures.write_down() < figures.KEPT_DAYS
+    assert await drift() == []
+
+
+async def test_with_the_lock_held_over_the_count_a_payment_would_wait(cast: Cast) -> None:
+    await a_busy_month(cast)
+
+    async def pay() -> None:
+        async with db.hold(), db.transaction():
+            await db.run("SET LOCAL lock_timeout = '300ms'")
+            await db.run("UPDATE orders SET refunded_minor = refunded_minor + 1 WHERE total_minor = 1012")
+
+    async with db.hold(), db.transaction():
+        assert await queries.alone_with_figures()
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await asyncio.create_task(pay())
+
+
+async def test_a_place_that_somebody_else_holds_now_is_not_written_to(cast: Cast) -> None:
+    day = [today() - timedelta(days=3)]
+    await queries.hold_days(day, ZONE, "USD", "first")
+    added = await queries.add_up(day, ZONE, "USD")
+    await queries.hold_days(day, ZONE, "USD", "second")
+    assert await queries.write_days(added, "first") == 0
+    assert await queries.missing_days(day[0], day[0], ZONE, "USD") == day
+    assert await queries.write_days(added, "second") == 1
+    assert await queries.missing_days(day[0], day[0], ZONE, "USD") == []

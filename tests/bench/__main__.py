@@ -9,20 +9,26 @@ import os
 import platform
 import signal
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import choice, lighthouse, load, pages, people, recording, special, stack, table
+from tests.bench import choice, lighthouse, load, pages, people, recording, scale, special, stack, table
 from tests.bench.measuring import QUICK, Bench, Measure, middle
 from tests.bench.servers import LOOPS, SERVERS, Serving
+
+# Members of the two schools of --scale.
+SIZES = (200, 100_000)
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is stopped and thrown away
     serving = Serving(options.workers, options.server, options.loop, tuple(options.server_options.split()))
+    if options.scale:
+        return compare_sizes(serving, options)
     worker = not (options.servers or options.lighthouse)
     with stack.running(serving, members=options.members, worker=worker) as running:
         if options.lighthouse:
@@ -41,6 +47,20 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if any(row["failed"] for row in report["pages"]) else 0
 
 
+def compare_sizes(serving: Serving, options: argparse.Namespace) -> int:
+    """The addresses that a large school answers too slowly; 1 when there are any."""
+    one = replace(serving, workers=1)
+    small, large = SIZES if options.members is None else (SIZES[0], options.members)
+    with (
+        stack.running(one, members=small, worker=False) as first,
+        stack.running(one, members=large, worker=False) as second,
+    ):
+        measured, row = scale.compare(first, second, options.only, say)
+        print(scale.drawn(measured, row))
+        print(f"\n{datetime.now(UTC).isoformat(timespec='seconds')}; {machine()}; {small:,} and {large:,} members.")
+        return 1 if any(scale.ratio(address, row) > scale.LIMIT for address in measured) else 0
+
+
 def compare_servers(running: stack.Stack, options: argparse.Namespace) -> int:
     """The table by which the server was chosen."""
     found = asyncio.run(people.gather(running))
@@ -55,7 +75,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bin/bench", description=__doc__)
     names = ", ".join(page.name for page in pages.PAGES)
     parser.add_argument("--pages", default="", metavar="NAME,…", help=f"only these: {names}")
-    parser.add_argument("--members", type=int, default=1000, metavar="N", help="members of the seeded school (1000)")
+    parser.add_argument("--members", type=int, metavar="N", help="members of the seeded school (1000)")
     parser.add_argument("--quick", action="store_true", help="one short pass: a couple of minutes, noisy")
     parser.add_argument("--passes", type=int, metavar="N", help="how many passes the median is of (3)")
     parser.add_argument("--seconds", type=float, metavar="S", help="length of one measurement (4)")
@@ -63,6 +83,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--server", choices=SERVERS, default="granian", help="serve with another server to compare")
     parser.add_argument("--loop", choices=LOOPS, default="uvloop", help="serve with another event loop to compare")
     parser.add_argument("--servers", action="store_true", help="compare all servers that are installed, and end")
+    parser.add_argument("--scale", action="store_true", help="compare 200 with 100,000 (or N) members, and end")
+    parser.add_argument("--only", default="", metavar="REGEX", help="with --scale: only addresses in which it is found")
     parser.add_argument(
         "--lighthouse", action="store_true", help="Lighthouse's marks (needs npm's lighthouse), and end"
     )
@@ -77,6 +99,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         options.pages = pages.chosen(options.pages)
     except ValueError as error:
         parser.error(str(error))
+    if options.members is None and not options.scale:
+        options.members = 1000
     return options
 
 

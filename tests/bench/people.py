@@ -62,7 +62,7 @@ async def _gather(connection: asyncpg.Connection, webhook_secret: str) -> People
         owner,
         _SIGNERS,
     )
-    sessions = await _open_sessions(connection, [owner, *(row["user_id"] for row in learners)])
+    sessions = await open_sessions(connection, [owner, *(row["user_id"] for row in learners)])
     free = await connection.fetchrow(
         """
         SELECT c.slug AS course, l.slug AS lesson FROM lessons l JOIN courses c ON c.id = l.course_id
@@ -102,7 +102,7 @@ _LEARNERS = """
 """
 
 
-async def _open_sessions(connection: asyncpg.Connection, user_ids: list[int]) -> dict[int, str]:
+async def open_sessions(connection: asyncpg.Connection, user_ids: list[int]) -> dict[int, str]:
     made = {user_id: tokens.random_token() for user_id in user_ids}
     await connection.executemany(
         """

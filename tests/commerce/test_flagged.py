@@ -13,7 +13,7 @@ from tests.commerce.test_orders import an_order, kinds
 from tests.school import MadeCourse, a_course
 
 
-async def a_flagged_order(shop: Shop, person: Person) -> tuple[Order, MadeCourse]:
+async def a_flagged_order(shop: Shop, person: Person, card: str = "pm_card_visa") -> tuple[Order, MadeCourse]:
     """Two hundred euros were really paid for an order of 249."""
     course = await a_course()
     order, _page = await an_order(shop, person)
@@ -23,7 +23,7 @@ async def a_flagged_order(shop: Shop, person: Person) -> tuple[Order, MadeCourse
             "amount": 20000,
             "currency": "eur",
             "confirm": "true",
-            "payment_method": "pm_card_visa",
+            "payment_method": card,
             "metadata[order]": order.public_id,
         },
     )

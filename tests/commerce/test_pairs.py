@@ -12,6 +12,7 @@ from app.access import entitlements
 from app.catalogue import products
 from app.commerce import orders, refunds
 from app.commerce.models import Buyer, Order, Received
+from app.commerce.queries import carts as cart_queries
 from app.commerce.quotes import make
 from app.core import db, limits, queue
 from app.core.ids import public_id
@@ -145,8 +146,6 @@ async def test_two_sessions_act_on_one_cart(shop: Shop, cast: Cast, one: str, ot
 
 async def test_a_guest_pays_while_signing_in_elsewhere_and_is_told_to_look_again(shop: Shop, cast: Cast) -> None:
     """The order that is placed in a cart just as it is merged away: placed in the one or the other, or refused, no fault."""
-    from app.commerce.queries import carts as cart_queries
-
     ann, quote = await a_cart(shop, cast)
     moved, merged = asyncio.Event(), cart_queries.move_items
 
@@ -264,7 +263,8 @@ async def order_is_sound(order: Order, course_id: int) -> None:
                (SELECT count(*) FROM entitlements WHERE source_ref LIKE 'order:' || o.public_id || ':%'
                   AND closed_at IS NULL) AS open,
                (SELECT count(*) FROM order_events e WHERE e.order_id = o.id AND kind IN ('paid', 'accepted')) AS paid,
-               (SELECT coalesce(sum(amount_minor), 0) FROM refunds r WHERE r.order_id = o.id AND state = 'succeeded') AS back
+               (SELECT coalesce(sum(amount_minor), 0) FROM refunds r WHERE r.order_id = o.id AND state = 'succeeded'
+                      AND payment_id IS NULL) AS back
         FROM orders o WHERE o.id = :id
         """,
         id=order.id,

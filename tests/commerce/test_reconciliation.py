@@ -1,11 +1,13 @@
 """Webhooks that never came."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from app.access import entitlements
-from app.commerce import checkouts
+from app.commerce import checkouts, stripe_events
 from app.commerce.jobs import fetch_lost_events, reconcile
 from app.core import clock, db, queue
 from app.gateways import payments
@@ -139,3 +141,57 @@ async def test_without_a_payment_service_nothing_is_fetched() -> None:
         await fetch_lost_events()
     finally:
         payments.use(before)
+
+
+async def test_after_a_long_outage_the_oldest_news_is_fetched_too_a_part_in_each_run(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than a thousand: the first run does not reach the oldest, the next ones go on where it stopped."""
+    lost = 1_030
+    monkeypatch.setattr(stripe_events, "KINDS", ("customer.created",))
+    for name, small in (("EVENTS_A_PAGE", 40), ("PAGES_OF_EVENTS", 10)):
+        monkeypatch.setattr(payments, name, small, raising=False)
+    endpoint = await shop.stripe.post(
+        "/v1/webhook_endpoints", **{"url": "http://127.0.0.1:9/webhooks/stripe", "enabled_events[]": "*"}
+    )
+    await shop.stripe.switch(delivery_paused=True)
+    try:
+        made: list[str] = []
+        for _part in range(lost // 103):
+            answers = await asyncio.gather(
+                *(shop.stripe.post("/v1/customers", description="of a long outage") for _ in range(103))
+            )
+            made += [answer["id"] for answer in answers]
+        asked = len(shop.stripe.requests)
+        await fetch_lost_events()
+        assert len(shop.stripe.requests) - asked <= 10
+        first = await db.value("SELECT count(*) FROM webhook_events")
+        assert 0 < first <= 400
+        # What is new meanwhile does not hold the old up, and is fetched by the next search.
+        made.append((await shop.stripe.post("/v1/customers"))["id"])
+        for _run in range(5):
+            await fetch_lost_events()
+        kept = await db.many(db.Row, "SELECT payload -> 'data' -> 'object' ->> 'id' AS id FROM webhook_events")
+        assert set(made) <= {row.id for row in kept}
+        assert len(kept) == len({row.id for row in kept})
+    finally:
+        await shop.stripe.http.delete(
+            f"/v1/webhook_endpoints/{endpoint['id']}", headers={"Authorization": f"Bearer {SECRET_KEY}"}
+        )
+
+
+async def test_a_search_for_lost_news_goes_on_by_itself_and_ends(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = {"": "evt_2", "evt_2": "evt_1", "evt_1": ""}
+    asked: list[str] = []
+
+    class Away(payments.NoPayments):
+        async def list_undelivered(self, kinds: Any, since: Any, after: str = "") -> payments.Undelivered:
+            asked.append(after)
+            return payments.Undelivered([], pages[after])
+
+    monkeypatch.setattr(payments, "is_configured", lambda: True)
+    payments.use(Away())
+    await fetch_lost_events()
+    await queue.drain(ignore_delays=True)
+    assert asked == ["", "evt_2", "evt_1"]
+    assert not await db.value("SELECT count(*) FROM settings WHERE name LIKE 'webhooks.%'")

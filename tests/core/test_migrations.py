@@ -1,6 +1,86 @@
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
 from app import Lectern
+from app.config import Config
 from app.core import db, migrations
 from app.web.tables import begin_words
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+async def fresh(app: Lectern, config: Config) -> AsyncIterator[str]:
+    """The address of an empty database."""
+    await db.script("CREATE DATABASE migrated_twice TEMPLATE template0")
+    try:
+        yield urlsplit(config.database_url.reveal())._replace(path="/migrated_twice").geturl()
+    finally:
+        await db.script("DROP DATABASE migrated_twice WITH (FORCE)")
+
+
+async def migrate(url: str) -> asyncio.subprocess.Process:
+    environment = {"PATH": os.environ["PATH"], "LECTERN_ENV": "test", "DATABASE_URL": url}
+    command = (sys.executable, "-m", "app", "migrate")
+    return await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+
+
+async def said(process: asyncio.subprocess.Process) -> list[str]:
+    """What it applied, once it has ended well."""
+    output, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, errors.decode()
+    return output.decode().split("\n")[:-1]
+
+
+INVALID = "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisvalid"
+
+
+async def test_two_that_migrate_at_once_do_not_stand_in_each_others_way(fresh: str) -> None:
+    """One waits for the other without a snapshot, for which an index that is built aside would wait in turn."""
+    both = [await migrate(fresh), await migrate(fresh)]
+    applied = await asyncio.gather(*(said(process) for process in both))
+    everything = [f"applied {migration.name}" for migration in migrations.load()]
+    assert sorted(applied) == [[], everything]
+
+
+async def test_an_index_that_a_killed_run_left_half_built_is_built_again(fresh: str) -> None:
+    await said(await migrate(fresh))
+    connection, other = await asyncpg.connect(fresh), await asyncpg.connect(fresh)
+    try:
+        indexes = await connection.fetch("SELECT indexname FROM pg_indexes WHERE tablename = 'users' ORDER BY 1")
+        await connection.execute("DROP INDEX users_words; DELETE FROM schema_migrations WHERE version = 13")
+        begun = other.transaction()
+        await begun.start()
+        await other.execute("UPDATE users SET name = name")  # the build waits for whoever writes
+        killed = await migrate(fresh)
+        for _look in range(200):
+            if await connection.fetch(INVALID):
+                break
+            await asyncio.sleep(0.05)
+        killed.kill()
+        await killed.wait()
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONC%'"
+        )
+        await begun.rollback()
+        assert [row["relname"] for row in await connection.fetch(INVALID)] == ["users_words"]
+        assert await said(await migrate(fresh)) == ["applied 0013_scale_indexes"]
+        assert await connection.fetch(INVALID) == []
+        assert (
+            await connection.fetch("SELECT indexname FROM pg_indexes WHERE tablename = 'users' ORDER BY 1") == indexes
+        )
+    finally:
+        await other.close()
+        await connection.close()
 
 
 def test_a_bare_file_is_run_statement_by_statement() -> None:

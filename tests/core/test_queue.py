@@ -153,3 +153,62 @@ def test_waiting_times_grow_to_a_quarter_of_an_hour_and_mail_outlasts_a_server_t
     waits = [min(kind.first_delay * 2**n, queue.LONGEST_DELAY) for n in range(kind.attempts - 1)]
     assert max(waits) == timedelta(minutes=15)
     assert sum(waits, timedelta()) > timedelta(hours=2)
+
+
+async def test_tries_that_lost_the_database_are_not_counted_as_the_jobs_own(
+    app: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost, failed, lost, failed …: it fails as often as it says, however often it lost its database in between."""
+    story = ["lost", "lost", "lost", "failed", "lost", "failed", "done"]
+    told: list[str] = []
+
+    async def unlucky(number: int) -> None:
+        told.append(story[len(told)])
+        if told[-1] == "lost":
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+        if told[-1] == "failed":
+            raise ValueError("an unlucky number")
+        seen.append(number)
+
+    kind = queue.registry[queue.job_name(note)]
+    monkeypatch.setitem(queue.registry, kind.name, replace(kind, function=unlucky))
+    await queue.enqueue(note, number=4)
+    await queue.drain(ignore_delays=True)
+    assert told == story
+    assert seen == [4]
+
+
+async def test_the_waiting_time_does_not_grow_with_tries_that_lost_the_database(
+    app: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = iter(["lost"] * 5 + ["failed"])
+
+    async def unlucky(number: int) -> None:
+        if next(story) == "lost":
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+        raise ValueError("an unlucky number")
+
+    kind = queue.registry[queue.job_name(note)]
+    monkeypatch.setitem(queue.registry, kind.name, replace(kind, function=unlucky))
+    await queue.enqueue(note, number=4)
+    await queue.drain(ignore_delays=True, limit=6)
+    wait = await db.value("SELECT execute_after - updated FROM pgqueuer")
+    assert wait == kind.first_delay
+
+
+async def test_a_requeued_job_begins_with_all_its_tries(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it lost before it failed for good does not buy it more tries afterwards."""
+    story: list[str] = ["lost"] * 2 + ["failed"] * 6
+
+    async def unlucky(number: int) -> None:
+        seen.append(number)
+        if story.pop(0) == "lost":
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+        raise ValueError("an unlucky number")
+
+    kind = queue.registry[queue.job_name(note)]
+    monkeypatch.setitem(queue.registry, kind.name, replace(kind, function=unlucky))
+    await queue.enqueue(note, number=4)
+    assert await queue.drain(ignore_delays=True) == 2 + kind.attempts
+    assert await queue.requeue(await db.value("SELECT id FROM pgqueuer"))
+    assert await queue.drain(ignore_delays=True) == kind.attempts

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from pgqueuer.domain.models import Schedule
 
 from app import Lectern
 from app.config import Config
-from app.core import db, reach
+from app.core import clock, db, queue, reach, worker
 from app.core.errors import Unavailable
 from tests.faults.proxy import Proxy
 from tests.servers import Servers
@@ -28,6 +29,60 @@ async def line(app: Lectern, config: Config, running: Servers) -> AsyncIterator[
         proxy.be()
         await db.disconnect()
         proxy.stop()
+        await db.connect(config.database_url.reveal(), max_size=config.database_pool_size)
+
+
+class Speaker:
+    """A server that greets in PostgreSQL's language and then says what it is told to, or nothing."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> str:
+        self._server = await asyncio.start_server(self._speak, "127.0.0.1", 0)
+        return f"postgresql://lectern@127.0.0.1:{self._server.sockets[0].getsockname()[1]}/lectern?sslmode=disable"
+
+    async def __aexit__(self, *_error: object) -> None:
+        assert self._server is not None
+        self._server.close()
+
+    async def _speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if (await reader.read(1000))[4:8] == (80877103).to_bytes(4, "big"):  # would like to speak TLS
+            writer.write(b"N")
+            await reader.read(1000)
+        writer.write(self.answer)
+        while await reader.read(1000):
+            pass
+        writer.close()
+
+
+def message(kind: bytes, body: bytes) -> bytes:
+    return kind + (len(body) + 4).to_bytes(4, "big") + body
+
+
+def refusal(code: str, text: str) -> bytes:
+    fields = (("S", "FATAL"), ("V", "FATAL"), ("C", code), ("M", text))
+    return message(b"E", b"".join(f"{name}{said}\0".encode() for name, said in fields) + b"\0")
+
+
+WELCOME = (
+    message(b"R", bytes(4))
+    + message(b"S", b"server_version\x0017.0\0")
+    + message(b"S", b"client_encoding\0UTF8\0")
+    + message(b"K", bytes(8))
+    + message(b"Z", b"I")
+)
+
+
+@pytest.fixture
+async def elsewhere(app: Lectern, config: Config) -> AsyncIterator[None]:
+    """The pool may be led astray for the time of a test."""
+    await db.disconnect()
+    try:
+        yield
+    finally:
+        await db.disconnect()
         await db.connect(config.database_url.reveal(), max_size=config.database_pool_size)
 
 
@@ -118,3 +173,154 @@ async def _in_transaction() -> int:
     async with db.hold(), db.transaction():
         found: int = await db.value("SELECT 1")
         return found
+
+
+DUE = Schedule(
+    id=1,
+    expression="* * * * *",
+    entrypoint="rest",
+    heartbeat=clock.now(),
+    created=clock.now(),
+    updated=clock.now(),
+    next_run=clock.now(),
+    status="picked",
+)
+
+
+@queue.job()
+async def rest() -> None:
+    """Nothing."""
+
+
+async def test_a_job_is_enqueued_though_its_connection_broke_while_it_was_idle(line: Proxy) -> None:
+    async with db.hold():
+        assert await db.value("SELECT 1") == 1
+        line.reset_all()
+        await asyncio.sleep(0.1)
+        await queue.enqueue(rest)
+    assert await db.value("SELECT count(*) FROM pgqueuer") == 1
+
+
+@pytest.mark.parametrize("trouble", ["refuse", "cut"])
+async def test_a_schedule_whose_hour_strikes_while_the_database_is_away_runs_when_it_is_back(
+    line: Proxy, hurried: None, trouble: str
+) -> None:
+    """Once: PgQueuer has moved on to the next hour."""
+    assert await db.value("SELECT 1") == 1
+    if trouble == "refuse":
+        line.be("refuse")
+        line.reset_all()
+        asyncio.get_running_loop().call_later(1.5, line.be)
+    else:
+        line.reset_all()
+    await worker._enqueuer(queue.job_name(rest), asyncio.Event())(DUE)
+    assert await db.value("SELECT count(*) FROM pgqueuer") == 1
+
+
+async def test_a_schedule_does_not_hold_up_a_worker_that_is_asked_to_stop(line: Proxy, hurried: None) -> None:
+    line.be("refuse")
+    stopping = asyncio.Event()
+    enqueuing = asyncio.create_task(worker._enqueuer(queue.job_name(rest), stopping)(DUE))
+    await asyncio.sleep(0.3)
+    assert not enqueuing.done()
+    stopping.set()
+    with pytest.raises(reach.Away):
+        await asyncio.wait_for(enqueuing, 3)
+
+
+# --- what is no silence ---
+
+
+async def test_a_process_that_was_busy_itself_does_not_take_the_server_for_silent(line: Proxy, hurried: None) -> None:
+    """The loop stands still for far longer than the server has to answer, again and again."""
+
+    async def think() -> None:
+        for _time in range(6):
+            time.sleep(0.3)  # noqa: ASYNC251 - this is the point
+            await asyncio.sleep(0.01)
+
+    thinking: asyncio.Task[None] | None = None
+
+    async def begin() -> None:
+        nonlocal thinking
+        await asyncio.sleep(0.19)
+        thinking = asyncio.create_task(think())
+
+    beginning = asyncio.create_task(begin())
+    assert await db.value("SELECT 7 FROM pg_sleep(2.5)") == 7
+    assert not reach.is_away()
+    await beginning
+    assert thinking is not None
+    await thinking
+
+
+async def test_a_process_that_stood_still_while_it_took_a_connection_tries_again(line: Proxy, hurried: None) -> None:
+    async def think() -> None:
+        time.sleep(0.8)  # noqa: ASYNC251 - this is the point
+
+    thinking = asyncio.create_task(think())
+    assert await db.value("SELECT 1") == 1
+    await thinking
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(WELCOME, id="a full pooler lets one in and then lets one wait"),
+        pytest.param(refusal("08P01", "no more connections allowed (max_client_conn)"), id="a full pooler"),
+        pytest.param(refusal("53300", "sorry, too many clients already"), id="a full server"),
+        pytest.param(refusal("28P01", "password authentication failed"), id="another password"),
+        pytest.param(refusal("3D000", "database does not exist"), id="no such database"),
+    ],
+)
+async def test_a_server_that_says_anything_is_not_silent(app: Lectern, hurried: None, answer: bytes) -> None:
+    before = reach._url
+    try:
+        async with Speaker(answer) as url:
+            reach.configure(url)
+            assert await reach.answers()
+    finally:
+        reach.configure(before)
+
+
+@pytest.mark.parametrize("answer", [b"", refusal("57P03", "the database system is starting up")])
+async def test_one_that_says_nothing_or_is_just_starting_is(app: Lectern, hurried: None, answer: bytes) -> None:
+    before = reach._url
+    try:
+        async with Speaker(answer) as url:
+            reach.configure(url)
+            assert not await reach.answers()
+    finally:
+        reach.configure(before)
+
+
+async def test_a_full_server_is_not_an_away_one(elsewhere: None, hurried: None) -> None:
+    async with Speaker(refusal("53300", "sorry, too many clients already")) as url:
+        await db.connect(url, min_size=0, max_size=2)
+        with pytest.raises(Unavailable) as full:
+            await db.value("SELECT 1")
+        assert not isinstance(full.value, reach.Away)
+        assert not reach.is_away()
+
+
+async def test_whatever_the_look_meets_the_next_one_finds_a_silent_server(
+    line: Proxy, hurried: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, looks = asyncpg.connect, 0
+
+    async def strange(*args: object, **options: object) -> object:
+        nonlocal looks
+        looks += 1
+        if looks < 3:
+            raise (ValueError("something of ours"), asyncpg.UndefinedTableError("something of theirs"))[looks - 1]
+        return await connect(*args, **options)
+
+    monkeypatch.setattr(reach.asyncpg, "connect", strange)
+    assert await db.value("SELECT 1") == 1
+    began = time.monotonic()
+    asyncio.get_running_loop().call_later(0.3, line.be, "blackhole")
+    with pytest.raises(Exception) as lost:  # noqa: PT011 - several kinds
+        await db.run("SELECT pg_sleep(20)")
+    assert reach.is_lost(lost.value)
+    assert looks >= 3
+    assert time.monotonic() - began < 3

@@ -13,6 +13,7 @@ import asyncpg
 
 from app.config import Config
 from app.core import db, queue, worker
+from tests.faults import unguarded
 from tests.faults.stack import Process, Stack
 
 
@@ -53,6 +54,7 @@ async def outcome(jobs: int) -> tuple[int, int]:
 
 
 async def main() -> None:
+    unguarded.take_away()
     config = Config.from_env()
     await db.connect(config.database_url.reveal())
     try:

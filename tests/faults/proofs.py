@@ -1,6 +1,8 @@
-"""Promises that are measured rather than tested: each starts a school, breaks one thing and gives its figures.
+"""Promises that are measured rather than tested: each breaks one thing in a school and gives its figures.
 
 bin/faults --prove webhooks,jobs,kills,postgres,postgres-silent,redis,reload,stop,kill-web [--full]
+
+controls.py starts the schools, and runs them without their protections too.
 """
 
 from __future__ import annotations
@@ -14,17 +16,22 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
-import httpx
 import stripe
 
 from app.core import db
 from tests.faults import counting, invariants, run
 from tests.faults.load import Load, deliveries, failed, kinds, share, window
 from tests.faults.people import Crowd, Told
-from tests.faults.stack import PASSWORD, Stack, a_folder
+from tests.faults.stack import Stack
+from tests.faults.visits import a_client, deeds, entry, pages, signed_in
 
 WEBHOOK_SECRET = "whsec_faults0000000000000000000000"
+# Seconds that a slow Stripe takes for an answer.
+SLOW = 1.5
+# A figure in milliseconds says nothing about us while others use more of the machine than this.
+QUIET = 0.15
 
 
 @dataclass
@@ -51,13 +58,8 @@ async def webhooks(stack: Stack, figures: Figures, full: bool) -> None:
     """200 signed deliveries a second are stored and acknowledged."""
     seconds = 60 if full else 10
 
-    def make(number: int) -> tuple[bytes, str]:
-        event = {"id": f"evt_load_{number}", "object": "event", "type": "product.updated", "data": {"object": {}}}
-        body = json.dumps(event, indent=2)
-        header = stripe.WebhookSignature.generate_signature_header(body, WEBHOOK_SECRET, timestamp=int(time.time()))
-        return body.encode(), header
-
-    taken = await deliveries(stack.web_port, 200 * seconds, 200, make)
+    others = await busy_with_others()
+    taken = await deliveries(stack.web_port, 200 * seconds, 200, a_product_event)
     refused = [one for one in taken if one.status != 200]
     stored = await db.value("SELECT count(*) FROM webhook_events WHERE event_id LIKE 'evt_load_%'")
     figures.say(
@@ -65,9 +67,48 @@ async def webhooks(stack: Stack, figures: Figures, full: bool) -> None:
     )
     figures.hold(not refused, f"{len(refused)} were not answered 200 ({kinds(refused)})")
     figures.hold(stored == len(taken), f"{stored} of {len(taken)} are stored")
-    figures.hold(share(taken, 0.99) <= 50, f"p99 is {share(taken, 0.99):.1f} ms (promised: 50)")
+    if others < QUIET:
+        figures.hold(share(taken, 0.99) <= 50, f"p99 is {share(taken, 0.99):.1f} ms (promised: 50)")
+    else:
+        figures.say(f"not judged: p99 (promised: 50 ms), for others keep {others:.0%} of the machine busy")
     settled = await run.settle(stack, hasten=False)
     figures.say(f"all were handled {settled:.1f} s after the last")
+    await _webhooks_while_stripe_is_slow(stack, figures)
+
+
+def a_product_event(number: int) -> tuple[bytes, str]:
+    """A delivery of a kind that the school does not use, and its signature."""
+    return _delivery({"id": f"evt_load_{number}", "type": "product.updated", "data": {"object": {}}})
+
+
+def _delivery(event: dict[str, object]) -> tuple[bytes, str]:
+    body = json.dumps({"object": "event", **event}, indent=2)
+    header = stripe.WebhookSignature.generate_signature_header(body, WEBHOOK_SECRET, timestamp=int(time.time()))
+    return body.encode(), header
+
+
+async def _webhooks_while_stripe_is_slow(stack: Stack, figures: Figures) -> None:
+    """News about which Stripe must be asked, while Stripe takes its time."""
+    await db.run(
+        """
+        INSERT INTO orders (public_id, email, state, currency, subtotal_minor, tax_minor, total_minor, quote_key,
+                            created_at, paid_at, stripe_payment_intent_id)
+        VALUES ('slow', 'ann@example.org', 'paid', 'EUR', 4900, 0, 4900, 'slow', now(), now(), 'pi_slow')
+        """
+    )
+
+    def make(number: int) -> tuple[bytes, str]:
+        charge = {"id": "ch_slow", "object": "charge", "payment_intent": "pi_slow"}
+        return _delivery({"id": f"evt_slow_{number}", "type": "charge.refunded", "data": {"object": charge}})
+
+    await stack.switch(api_fault="slow", api_fault_times=1000, api_fault_seconds=SLOW, api_fault_path="/v1/refunds")
+    taken = await deliveries(stack.web_port, 20, 10, make)
+    await stack.switch_back()
+    figures.hold(
+        share(taken, 0.5) < SLOW * 1000,
+        f"Stripe answers after {SLOW} s, news about which it must be asked are acknowledged after"
+        f" {share(taken, 0.5):.1f} ms (p50)",
+    )
 
 
 async def jobs(stack: Stack, figures: Figures, full: bool) -> None:
@@ -87,7 +128,9 @@ async def kills(stack: Stack, figures: Figures, full: bool) -> None:
     crowd = Crowd(stack, told, random.Random(14))
     crowd.start(buyers=3, learners=1)
     for _kill in range(times):
-        await asyncio.sleep(0.8 + 1.5 * dice.random())
+        # A worker that has not begun to work has nothing to lose.
+        await _until_a_job_is_taken()
+        await asyncio.sleep(1.5 * dice.random())
         await asyncio.to_thread(stack.workers[0].kill)
         stack.workers[0].start()
     await crowd.finish()
@@ -103,9 +146,20 @@ async def kills(stack: Stack, figures: Figures, full: bool) -> None:
         "SELECT count(*) FROM (SELECT 1 FROM pgqueuer_log WHERE status = 'picked' GROUP BY job_id HAVING count(*) > 1) t"
     )
     figures.say(f"{times} kills, {len(told.paid)} sales, {taken_up} jobs were taken up by the next worker")
+    figures.hold(taken_up >= times / 20, "jobs were under way when their worker was killed")
     figures.hold(float(again) <= 60, f"a job was taken up again after {float(again):.1f} s at most (promised: 60)")
     wrong = await invariants.every(await run.books(stack), invariants.Post(stack.mail.taken, may_repeat=True), told)
     figures.hold(not wrong, f"{len(wrong)} invariants are broken {wrong[:3]}")
+
+
+async def _until_a_job_is_taken() -> None:
+    """Wait until some worker takes a job from now on; returns after a minute in any case."""
+    newest = "SELECT coalesce(max(id), 0) FROM pgqueuer_log WHERE status = 'picked'"
+    before = await db.value(newest)
+    for _look in range(1200):
+        if await db.value(newest) > before:
+            return
+        await asyncio.sleep(0.05)
 
 
 async def postgres(stack: Stack, figures: Figures, full: bool) -> None:
@@ -171,6 +225,7 @@ async def postgres_silent(stack: Stack, figures: Figures, full: bool) -> None:
 async def redis(stack: Stack, figures: Figures, full: bool) -> None:
     """Redis is away in each way: people browse, sign in and learn, and do not wait for it."""
     seconds = 10 if full else 4
+    halves: dict[str, float] = {}
     async with signed_in(stack, 2) as client:
         for name in ("there", "stopped", "silent", "flushed"):
             await _spoil_redis(stack, name)
@@ -182,6 +237,13 @@ async def redis(stack: Stack, figures: Figures, full: bool) -> None:
             p50, p99 = share(load.answers, 0.5), share(load.answers, 0.99)
             figures.say(f"{name}: {len(load.answers)} requests, p50 {p50:.1f} ms, p99 {p99:.1f} ms, {slow} over 400 ms")
             figures.hold(not bad, f"{name}: {len(bad)} failed ({kinds(bad)})")
+            # A form is counted in Redis, whose silence lasts half a second for whoever waits for it.
+            forms = [one for one in load.answers if one.path.endswith("/position")]
+            halves[name] = share(forms, 0.5)
+            figures.hold(
+                halves[name] < halves["there"] + 400,
+                f"{name}: half of the forms were answered within {halves[name]:.0f} ms (promised: 400 more than before)",
+            )
 
 
 async def _spoil_redis(stack: Stack, name: str) -> None:
@@ -203,12 +265,17 @@ async def _mend_redis(stack: Stack, name: str) -> None:
 
 async def reload(stack: Stack, figures: Figures, full: bool) -> None:
     """The web processes are replaced one by one (SIGHUP) under 50 requests a second."""
+    await replaced(stack, figures, lambda: os.kill(stack.web.pid, signal.SIGHUP), times=3 if full else 1)
+
+
+async def replaced(stack: Stack, figures: Figures, replace: Callable[[], None], *, times: int) -> None:
+    """Replace the web processes in some way, and count what fails meanwhile."""
     async with signed_in(stack, 3) as client, Load(client, pages, 50) as load:
-        for _time in range(3 if full else 1):
+        for _time in range(times):
             await asyncio.sleep(1)
             before = set(stack.web.children())
             began = time.monotonic()
-            os.kill(stack.web.pid, signal.SIGHUP)
+            replace()
             await until(lambda: not before & set(stack.web.children()), 30)  # noqa: B023 - asked at once
             figures.say(f"{len(before)} processes were replaced in {time.monotonic() - began:.1f} s")
             figures.hold(not before & set(stack.web.children()), "no old process is left")
@@ -219,18 +286,49 @@ async def reload(stack: Stack, figures: Figures, full: bool) -> None:
 
 async def stop(stack: Stack, figures: Figures, full: bool) -> None:
     """The school is asked to stop (SIGTERM) under 50 requests a second: what it took, it answers."""
-    async with signed_in(stack, 4) as client, Load(client, pages, 50) as load:
-        await asyncio.sleep(2)
+    await stopped(stack, figures, lambda: stack.web.process.send_signal(signal.SIGTERM))  # type: ignore[union-attr]
+
+
+async def stopped(stack: Stack, figures: Figures, end: Callable[[], None]) -> None:
+    """End the web processes in some way while they are busy with people who sign in."""
+    async with signed_in(stack, 4) as client, a_client(stack) as others, Load(client, pages, 50) as load:
+        await asyncio.sleep(1)
+        entries = [entry(others, number) for number in range(24)]
+        entering = [asyncio.create_task(load.one(others, request)) for request in entries]
+        addresses: set[str] = set()
+        while len(addresses) < 4 and not all(task.done() for task in entering):
+            addresses = await _signing_in_from(stack)
         began = time.monotonic()
-        stack.web.process.send_signal(signal.SIGTERM)  # type: ignore[union-attr]
+        end()
         await asyncio.to_thread(stack.web.process.wait, 30)  # type: ignore[union-attr]
         took = time.monotonic() - began
+        answers = await asyncio.gather(*entering)
         await asyncio.sleep(0.5)
-    broken = [one for one in failed(load.answers) if one.why != "ConnectError"]
     figures.hold(took <= 10, f"it ended after {took:.1f} s (promised: 10)")
-    figures.hold(not broken, f"{len(broken)} requests that it had taken were broken ({kinds(broken)})")
+    taken = [
+        answer
+        for request, answer in zip(entries, answers, strict=True)
+        if request.headers["X-Forwarded-For"] in addresses
+    ]
+    broken = [one for one in taken if one.status != 303]
+    figures.hold(not broken, f"{len(broken)} of {len(taken)} sign-ins that it was at were broken ({kinds(broken)})")
+    # Nobody had begun with what was asked on a connection that was just being closed, and a browser asks again.
+    late = [one for one in failed(load.answers) if one.why != "ConnectError" and one not in broken]
+    figures.say(f"{len(late)} of {len(load.answers)} requests met a connection that was being closed ({kinds(late)})")
     worker = await asyncio.to_thread(stack.workers[0].stop)
     figures.hold(worker <= 10, f"the worker ended after {worker:.1f} s (promised: 10)")
+
+
+async def _signing_in_from(stack: Stack) -> set[str]:
+    """The addresses of sign-ins that a web process has begun with: counted in Redis until they turn out well."""
+    import redis
+
+    client = redis.Redis(unix_socket_path=str(stack.redis.socket))
+    try:
+        keys = await asyncio.to_thread(lambda: list(client.scan_iter("limit:sign-in:*:10.8.*", count=1000)))
+    finally:
+        client.close()
+    return {key.decode().rpartition(":")[2] for key in keys}
 
 
 async def kill_web(stack: Stack, figures: Figures, full: bool) -> None:
@@ -261,48 +359,16 @@ async def until(question: Callable[[], bool], seconds: float) -> None:
         await asyncio.sleep(0.05)
 
 
-def a_client(stack: Stack, *, address: str = "10.9.0.1") -> httpx.AsyncClient:
-    headers = {"X-Forwarded-For": address, "Sec-Fetch-Site": "same-origin"}
-    limits = httpx.Limits(max_connections=200, max_keepalive_connections=32)
-    return httpx.AsyncClient(base_url=stack.url, timeout=20, trust_env=False, headers=headers, limits=limits)
+async def busy_with_others() -> float:
+    """The share of the machine that is in use while we do nothing."""
 
+    def ticks() -> tuple[int, int]:
+        numbers = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return sum(numbers), numbers[3] + numbers[4]
 
-class signed_in:
-    """A member's browser."""
-
-    def __init__(self, stack: Stack, number: int) -> None:
-        self.stack = stack
-        self.email = stack.members[number].email
-        self.client = a_client(stack, address=f"10.9.1.{number + 1}")
-
-    async def __aenter__(self) -> httpx.AsyncClient:
-        form = {"email": self.email, "password": PASSWORD, "next": "", "keep": "y"}
-        answer = await self.client.post("/login", data=form)
-        assert answer.status_code == 303, answer.status_code
-        return self.client
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.client.aclose()
-
-
-def pages(client: httpx.AsyncClient, number: int) -> httpx.Request:
-    """The catalogue, a course, the shelf, a lesson (which also notes the visit), in turn."""
-    paths = ("/courses", "/courses/course-1", "/learn", f"/learn/course-0/lesson-{number % 8 + 1}")
-    return client.build_request("GET", paths[number % 4])
-
-
-def deeds(client: httpx.AsyncClient, number: int) -> httpx.Request:
-    """Pages, a position, a cart, and now and then a sign-in, each from an address of its own."""
-    headers = {"X-Forwarded-For": f"10.8.{number // 250 % 250}.{number % 250 + 1}"}
-    if number % 40 == 0:
-        form = {"email": f"member-{number % 6}@example.org", "password": PASSWORD, "next": "", "keep": "y"}
-        return client.build_request("POST", "/login", data=form, headers={**headers, "Cookie": ""})
-    if number % 10 == 5:
-        position = {"position": str(number % 300)}
-        return client.build_request("POST", "/learn/course-0/lesson-1/position", data=position, headers=headers)
-    if number % 10 == 7:
-        return client.build_request("GET", "/cart", headers=headers)
-    return pages(client, number)
+    (all_before, idle_before), _nothing = ticks(), await asyncio.sleep(2)
+    all_after, idle_after = ticks()
+    return 1 - (idle_after - idle_before) / max(1, all_after - all_before)
 
 
 PROOFS: dict[str, Proof] = {
@@ -320,22 +386,3 @@ PROOFS: dict[str, Proof] = {
 
 # What measures speed.
 DIRECT = ("webhooks", "jobs", "postgres", "reload", "stop", "kill-web")
-
-
-async def prove(names: list[str], *, full: bool, keep: bool) -> int:
-    """Prove these promises, each on a school of its own; the exit status."""
-    broken = []
-    for name in names:
-        stack, figures = Stack(a_folder(), direct=name in DIRECT), Figures()
-        run.say(f"\n{name}: {(PROOFS[name].__doc__ or '').strip()}")
-        try:
-            await stack.start()
-            await PROOFS[name](stack, figures, full)
-        finally:
-            await stack.stop()
-            run.say(f"  logs: {stack.folder}") if keep else stack.forget()
-        for line in figures.lines:
-            run.say(f"  {line}")
-        broken += [f"{name}: {text}" for text in figures.wrong]
-    run.say("\nevery promise is kept" if not broken else f"\n{len(broken)} promises are broken")
-    return 1 if broken else 0

@@ -48,16 +48,26 @@ def main(arguments: list[str] | None = None) -> int:
         "--short", action="store_true", help="the form that bin/test runs: one round of the quick faults"
     )
     parser.add_argument("--keep", action="store_true", help="leave the folder with the logs and the database")
-    parser.add_argument("--prove", default="", metavar="NAMES", help="measure promises instead: all, or a choice")
+    parser.add_argument(
+        "--prove", default="", metavar="NAMES", help="measure promises instead: all, controls, or a choice"
+    )
+    parser.add_argument("--repeat", type=int, default=0, metavar="N", help="N times in a row: the tests, or --prove")
     parser.add_argument("--full", action="store_true", help="with --prove: in the full measure (minutes)")
     options = parser.parse_args(arguments)
-    if options.prove:
-        from tests.faults import proofs
+    from tests.faults import controls, repeats
 
-        names = list(proofs.PROOFS) if options.prove == "all" else options.prove.split(",")
-        if unknown := sorted(set(names) - set(proofs.PROOFS)):
-            parser.error(f"there is no promise called {', '.join(unknown)}; there are {', '.join(proofs.PROOFS)}")
-        return asyncio.run(proofs.prove(names, full=options.full, keep=options.keep))
+    if options.prove:
+        names = controls.named(options.prove)
+        known = (*controls.PROOFS, *controls.CONTROLS)
+        if unknown := sorted(set(names) - set(known)):
+            parser.error(f"there is no promise called {', '.join(unknown)}; there are {', '.join(known)}")
+        return repeats.repeat(
+            options.repeat or 1,
+            lambda: asyncio.run(controls.prove(names, full=options.full, keep=options.keep)),
+            say if options.repeat else lambda _line: None,
+        )
+    if options.repeat:
+        return repeats.repeat(options.repeat, repeats.tests, say)
     chosen = [name for name in options.only.split(",") if name]
     unknown = sorted(set(chosen) - set(KINDS))
     if unknown:

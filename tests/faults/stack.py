@@ -26,6 +26,7 @@ from app.sandbox import processes
 from app.sandbox.postgres import Postgres
 from app.sandbox.redis import Redis
 from tests import servers
+from tests.faults import unguarded
 from tests.faults.proxy import Proxy
 from tests.faults.smtp import MailServer
 from tests.sandbox.stripe.running import free_port
@@ -101,6 +102,8 @@ class Stack:
     job_workers: int = 1
     # Without the proxies, whose Python costs time, before PostgreSQL and Redis.
     direct: bool = False
+    # A protection that is taken away (unguarded.py), for a negative control.
+    without: str = ""
     postgres: Postgres = field(init=False)
     redis: Redis = field(init=False)
     database: Proxy = field(init=False)
@@ -143,9 +146,10 @@ class Stack:
         self.sandbox = Process(
             "sandbox", ["app.sandbox.server", *place, str(self.sandbox_port)], sandbox_env, self.folder
         )
-        web = ["app", "web", *place, str(self.web_port), "--workers", str(self.web_workers)]
+        program = "tests.faults.unguarded" if self.without else "app"
+        web = [program, "web", *place, str(self.web_port), "--workers", str(self.web_workers)]
         self.web = Process("web", web, env, self.folder)
-        self.workers = [Process(f"worker-{n}", ["app", "worker"], env, self.folder) for n in range(self.job_workers)]
+        self.workers = [Process(f"worker-{n}", [program, "worker"], env, self.folder) for n in range(self.job_workers)]
         for process in (self.sandbox, self.web, *self.workers):
             process.start()
         await self.until_ready(60)
@@ -219,6 +223,7 @@ class Stack:
             "STRIPE_API_BASE": f"http://127.0.0.1:{self.payments.port}",
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.mail.port),
+            **({unguarded.VARIABLE: self.without} if self.without else {}),
         }
 
     def _socket_folder(self) -> Path:

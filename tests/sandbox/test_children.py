@@ -118,6 +118,16 @@ def test_the_demo_school_is_made_once(tmp_path: Path) -> None:
     assert (owner.role, owner.email, owner.password) == ("owner", "olga@meridian.example", "tide")
 
 
+def test_an_empty_school_is_given_to_somebody_once(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    assert not State.load(tmp_path / "demo", empty=False).wants_owner()
+    first = State.load(tmp_path, empty=True)
+    assert first.wants_owner()
+    first.remember_owner("olga@school.example")
+    later = State.load(tmp_path, empty=True)
+    assert (later.wants_owner(), later.owner, later.secret_key) == (False, "olga@school.example", first.secret_key)
+
+
 def test_a_changed_migration_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "0001_first.sql").write_text("SELECT 1")
     first = State.digest_of(tmp_path)

@@ -127,3 +127,31 @@ async def send_in_pieces(
 def test_requests_are_patient(small: Quart) -> None:
     assert issubclass(small.request_class, Request)
     assert small.request_class.body_class is bodies.PatientBody
+
+
+@pytest.mark.parametrize(
+    ("method", "is_whole", "is_done"), [("POST", True, True), ("POST", False, False), ("GET", True, False)]
+)
+async def test_a_form_that_came_whole_is_carried_out_though_its_sender_hangs_up(
+    small: Quart, method: str, is_whole: bool, is_done: bool
+) -> None:
+    """A page that is only looked at is not drawn for nobody, and half a form is none."""
+    done, begun = asyncio.Event(), asyncio.Event()
+
+    @small.route("/deed", methods=["GET", "POST"])
+    async def deed() -> str:
+        begun.set()
+        await request.get_data()
+        await asyncio.sleep(0.2)
+        done.set()
+        return "done"
+
+    connection = small.test_client().request("/deed", method=method)
+    async with connection:
+        await connection.send(b"a=b")
+        if is_whole:
+            await connection.send_complete()
+        await begun.wait()
+        await asyncio.sleep(0.02)
+        await connection.disconnect()
+    assert done.is_set() is is_done

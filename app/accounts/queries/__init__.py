@@ -174,7 +174,7 @@ PEOPLE = tables.Listing(
         ),
     ],
     filters=[
-        tables.Search("q", lazy("Name or email"), words="u.name || ' ' || u.email"),
+        tables.Search("q", lazy("Name or email"), words="u.words"),
         tables.Select(
             "role",
             lazy("Any role"),
@@ -225,7 +225,7 @@ async def session_by_token(
         """
         SELECT u.id, u.public_id, u.email, u.name, u.role, u.state, u.email_verified_at, u.time_zone,
                s.id AS session_id, s.public_id AS session_public_id, s.fresh_at, s.last_seen_at, s.expires_at,
-               r.capabilities AS granted
+               r.capabilities AS granted, s.method, s.second_factor_at
         FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN roles r ON r.key = u.role
         WHERE s.token_hash = :token_hash AND s.expires_at > :now AND u.state = 'active'
           AND s.last_seen_at > CASE WHEN u.role = 'member' THEN CAST(:seen_after AS timestamptz)
@@ -261,6 +261,8 @@ async def insert_session(
     address: str,
     user_agent: str,
     password_hash: str | None,
+    method: str,
+    second_factor_at: datetime | None,
 ) -> bool:
     """False when the person was suspended, or the password that was checked has been changed, a moment ago.
 
@@ -276,9 +278,9 @@ async def insert_session(
                   AND (CAST(:password_hash AS text) IS NULL OR password_hash = :password_hash)
                 RETURNING id)
             INSERT INTO sessions (public_id, token_hash, user_id, created_at, fresh_at, last_seen_at, expires_at,
-                                  address, user_agent)
+                                  address, user_agent, method, second_factor_at)
             SELECT :public_id, :token_hash, id, :now, :now, :now, CAST(:expires_at AS timestamptz),
-                   :address, :user_agent
+                   :address, :user_agent, :method, CAST(:second_factor_at AS timestamptz)
             FROM seen
             """,
             public_id=public_id,
@@ -289,6 +291,8 @@ async def insert_session(
             address=address,
             user_agent=user_agent,
             password_hash=password_hash,
+            method=method,
+            second_factor_at=second_factor_at,
         )
     )
 
@@ -308,8 +312,12 @@ async def delete_session_of(user_id: int, public_id: str) -> bool:
 
 
 async def delete_sessions_of(user_id: int, *, but: int | None = None) -> int:
+    """Half-done sign-ins end with them."""
     return await db.run(
-        "DELETE FROM sessions WHERE user_id = :user_id AND id IS DISTINCT FROM CAST(:but AS bigint)",
+        """
+        WITH half_done AS (DELETE FROM pending_sign_ins WHERE user_id = :user_id)
+        DELETE FROM sessions WHERE user_id = :user_id AND id IS DISTINCT FROM CAST(:but AS bigint)
+        """,
         user_id=user_id,
         but=but,
     )
@@ -319,7 +327,8 @@ async def sessions_of(user_id: int, now: datetime, seen_after: datetime) -> list
     return await db.many(
         Session,
         """
-        SELECT id, public_id, created_at, fresh_at, last_seen_at, expires_at, address, user_agent
+        SELECT id, public_id, created_at, fresh_at, last_seen_at, expires_at, address, user_agent,
+               method, second_factor_at
         FROM sessions
         WHERE user_id = :user_id AND expires_at > :now AND last_seen_at > :seen_after
         ORDER BY last_seen_at DESC, id DESC LIMIT 100

@@ -7,7 +7,7 @@ from app.accounts import passwords
 from app.accounts.forms import ForgotForm, ResetForm
 from app.accounts.routes import routes
 from app.accounts.routes.registration import SECRET_ADDRESS
-from app.accounts.routes.signing_in import to_login
+from app.accounts.routes.signing_in import to_login, to_second_step
 from app.core import clock, limits
 from app.core.errors import Invalid
 from app.core.i18n import _
@@ -61,9 +61,10 @@ async def create_password(token: str) -> ResponseReturnValue:
     form = await submitted(ResetForm)
     if form.validate():
         try:
-            if await passwords.reset(token, form.new_password.data):
+            if done := await passwords.reset(token, form.new_password.data):
                 flash(_("Your password is set. Other devices are signed out."))
-                return to_login()  # which sends a signed-in person on
+                # The sign-in page sends a signed-in person on.
+                return to_second_step() if done == "half" else to_login()
         except Invalid as refused:
             form.refuse(refused)
     return await _reset_page(token, form, 422)

@@ -5,7 +5,7 @@ from typing import cast
 from quart import redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import links, passwords, users
+from app.accounts import familiar, links, users
 from app.accounts.forms import RegisterForm, opened_stamp
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
@@ -47,7 +47,7 @@ async def create_registration() -> ResponseReturnValue:
         return _sent(form)
     if form.validate():
         await limits.check("register", client_address(), REGISTRATIONS_HERE)
-        await limits.check("register", passwords.account_key(form.email.data), REGISTRATIONS)
+        await limits.check("register", familiar.account_key(form.email.data), REGISTRATIONS)
         try:
             await users.register(name=form.name.data, email=form.email.data, password=form.password.data)
             return _sent(form)

@@ -36,10 +36,14 @@ async def create_session() -> ResponseReturnValue:
     form = await submitted(SignInForm)
     if form.validate():
         try:
-            found = await passwords.sign_in(
-                form.email.data, form.password.data, address=client_address(), keep=form.keep.data
+            found, is_in = await passwords.sign_in(
+                form.email.data,
+                form.password.data,
+                address=client_address(),
+                keep=form.keep.data,
+                onward=form.next.data or "",
             )
-            return _onward(form.next.data, found.office_url)
+            return _onward(form.next.data, found.office_url) if is_in else to_second_step()
         except Invalid as refused:
             form.refuse(refused)
     return await page("accounts/login.html", status=422, form=form)
@@ -52,8 +56,10 @@ async def create_confirmation() -> ResponseReturnValue:
     form, person = await submitted(ConfirmForm), cast(SignedIn, user())
     if form.validate():
         try:
-            await passwords.confirm(person, form.password.data, address=client_address())
-            return _onward(form.next.data, person.office_url)
+            is_in = await passwords.confirm(
+                person, form.password.data, address=client_address(), onward=form.next.data or ""
+            )
+            return _onward(form.next.data, person.office_url) if is_in else to_second_step()
         except Invalid as refused:
             form.refuse(refused)
     return await page("accounts/confirm.html", status=422, form=form)
@@ -82,6 +88,11 @@ async def show_corner() -> ResponseReturnValue:
 def to_login(onward: str | None = None) -> ResponseReturnValue:
     """On to the sign-in page."""
     return redirect(url_for("accounts.show_login", next=onward or None), 303)
+
+
+def to_second_step() -> ResponseReturnValue:
+    """On to the page that asks for the second factor."""
+    return redirect(url_for("accounts.show_second_step"), 303)
 
 
 def _onward(address: str | None, office_url: str | None) -> ResponseReturnValue:

@@ -177,10 +177,11 @@ async def delete_cart(cart_id: int) -> int:
 
 
 async def delete_stale(before: datetime) -> int:
-    """Forget guests' carts that nobody has touched for long and that no order came from."""
+    """Forget guests' carts that nobody has touched for long and that no open order came from."""
+    # The condition stands outside too: a cart that is touched meanwhile is looked at again, and stays.
     return await db.run_in_batches(
         """
-        DELETE FROM carts WHERE id IN (
+        DELETE FROM carts WHERE user_id IS NULL AND updated_at < :before AND id IN (
             SELECT c.id FROM carts c WHERE c.user_id IS NULL AND c.updated_at < :before
               AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.cart_id = c.id AND o.state IN ('pending', 'processing'))
             LIMIT :batch)

@@ -1,10 +1,9 @@
-"""SQL of orders, their lines and their timeline."""
+"""SQL of orders and their lines."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from app.commerce.models import Order, OrderEvent, OrderFile, OrderItem, Quote
+from app.commerce.models import Order, OrderFile, OrderItem, Quote
 from app.core import db
 
 _COLUMNS = """
@@ -31,7 +30,9 @@ async def order_file(public_id: str) -> OrderFile | None:
                u.public_id AS customer_id, u.name AS customer_name, u.email AS customer_email,
                u.created_at AS customer_since, f.orders, f.spent_minor, f.currencies, f.refunded_orders,
                (SELECT coalesce(sum(amount_minor), 0)::bigint FROM refunds r
-                WHERE r.order_id = o.id AND r.state <> 'failed') AS promised_minor
+                WHERE r.order_id = o.id AND r.state <> 'failed' AND r.payment_id IS NULL) AS promised_minor,
+               EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = o.id AND r.state = 'failed'
+                         AND r.payment_id IS NOT NULL) AS has_stranded
         FROM orders o
         LEFT JOIN users u ON u.id = o.user_id
         CROSS JOIN LATERAL (
@@ -52,6 +53,15 @@ async def order_by_session(session_id: str) -> Order | None:
 
 async def order_by_payment(payment_id: str) -> Order | None:
     return await db.one(Order, f"{_ORDER} WHERE stripe_payment_intent_id = :payment_id", payment_id=payment_id)
+
+
+async def order_giving_back(payment_id: str) -> Order | None:
+    """The order for which this payment goes back without having paid it."""
+    return await db.one(
+        Order,
+        f"{_ORDER} WHERE id = (SELECT max(order_id) FROM refunds WHERE payment_id = :payment_id)",  # noqa: S608 (a constant)
+        payment_id=payment_id,
+    )
 
 
 async def order_with(session_id: str, payment_id: str, *, but: int) -> Order | None:
@@ -286,14 +296,14 @@ async def set_closed(order_id: int, state: str, *, failure: str, states: Sequenc
 
 
 async def set_flag(order_id: int, flag: str, *, session_id: str, payment_id: str) -> bool:
-    """Mark an unpaid order for a person, with the payment that does not fit; False when it is marked so already."""
+    """Mark an unpaid order for a person, with the payment that does not fit; False when it is paid."""
     return bool(
         await db.run(
             """
             UPDATE orders SET flag = :flag,
                               stripe_session_id = coalesce(stripe_session_id, nullif(:session_id, '')),
                               stripe_payment_intent_id = coalesce(nullif(:payment_id, ''), stripe_payment_intent_id)
-            WHERE id = :id AND flag <> :flag AND paid_at IS NULL
+            WHERE id = :id AND paid_at IS NULL
             """,
             id=order_id,
             flag=flag,
@@ -310,29 +320,6 @@ async def set_rejected(order_id: int, *, now: datetime) -> None:
         id=order_id,
         now=now,
     )
-
-
-async def has_event(order_id: int, kind: str) -> bool:
-    """Whether this happened to an order."""
-    found: bool = await db.value(
-        "SELECT EXISTS (SELECT 1 FROM order_events WHERE order_id = :order_id AND kind = :kind)",
-        order_id=order_id,
-        kind=kind,
-    )
-    return found
-
-
-async def was_rejected(order_id: int, payment_id: str) -> bool:
-    """Whether a person decided that this payment, which does not fit, goes back."""
-    found: bool = await db.value(
-        """
-        SELECT EXISTS (SELECT 1 FROM order_events WHERE order_id = :order_id AND kind = 'rejected'
-                         AND coalesce(detail ->> 'payment', '') = :payment_id)
-        """,
-        order_id=order_id,
-        payment_id=payment_id,
-    )
-    return found
 
 
 async def set_refunded(order_id: int, state: str, refunded_minor: int) -> bool:
@@ -375,52 +362,6 @@ async def waiting(before: datetime, limit: int) -> list[Order]:
 async def note_look(order_id: int, now: datetime) -> None:
     """Remember that somebody asked how this order stands, so that others come first next time."""
     await db.run("UPDATE orders SET looked_at = :now WHERE id = :id", id=order_id, now=now)
-
-
-async def insert_event(
-    order_id: int, kind: str, detail: dict[str, Any], *, actor_id: int | None, now: datetime
-) -> None:
-    await db.run(
-        """
-        INSERT INTO order_events (order_id, kind, detail, actor_id, created_at)
-        VALUES (:order_id, :kind, CAST(:detail AS jsonb), :actor_id, :now)
-        """,
-        order_id=order_id,
-        kind=kind,
-        detail=detail,
-        actor_id=actor_id,
-        now=now,
-    )
-
-
-async def insert_event_once(order_id: int, kind: str, detail: dict[str, Any], *, now: datetime) -> bool:
-    """Write a line of the timeline unless the same event told it before."""
-    return bool(
-        await db.run(
-            """
-            INSERT INTO order_events (order_id, kind, detail, created_at)
-            SELECT :order_id, :kind, CAST(:detail AS jsonb), :now
-            WHERE NOT EXISTS (SELECT 1 FROM order_events WHERE order_id = :order_id AND kind = :kind
-                                AND detail ->> 'told_by' = CAST(:detail AS jsonb) ->> 'told_by')
-            """,
-            order_id=order_id,
-            kind=kind,
-            detail=detail,
-            now=now,
-        )
-    )
-
-
-async def events(order_id: int) -> list[OrderEvent]:
-    return await db.many(
-        OrderEvent,
-        """
-        SELECT e.kind, e.detail, u.name AS actor_name, e.created_at
-        FROM order_events e LEFT JOIN users u ON u.id = e.actor_id
-        WHERE e.order_id = :order_id ORDER BY e.id DESC
-        """,
-        order_id=order_id,
-    )
 
 
 async def lock_buyer(user_id: int) -> None:

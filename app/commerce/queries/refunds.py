@@ -7,7 +7,7 @@ from app.core import db
 
 _REFUND = """
     SELECT r.id, r.public_id, r.order_id, r.amount_minor, r.reason, r.state, r.attempt, r.stripe_refund_id, r.error, r.requested_by,
-           u.name AS requested_by_name, r.created_at, r.finished_at
+           u.name AS requested_by_name, r.created_at, r.finished_at, r.payment_id, r.currency
     FROM refunds r LEFT JOIN users u ON u.id = r.requested_by
 """
 
@@ -25,7 +25,44 @@ async def refund_by_stripe_id(stripe_refund_id: str) -> Refund | None:
 
 
 async def refunds_of(order_id: int) -> list[Refund]:
-    return await db.many(Refund, f"{_REFUND} WHERE r.order_id = :order_id ORDER BY r.id DESC", order_id=order_id)
+    """What went back of the payment of an order, or is about to."""
+    return await db.many(
+        Refund, f"{_REFUND} WHERE r.order_id = :order_id AND r.payment_id IS NULL ORDER BY r.id DESC", order_id=order_id
+    )
+
+
+async def stranded(order_id: int) -> list[Refund]:
+    """Payments that never paid the order and that could not be given back: of each the last try, when that failed."""
+    return await db.many(
+        Refund,
+        f"""
+        {_REFUND} WHERE r.order_id = :order_id AND r.payment_id IS NOT NULL AND r.state = 'failed'
+          AND NOT EXISTS (SELECT 1 FROM refunds n WHERE n.order_id = r.order_id AND n.payment_id = r.payment_id
+                            AND n.id > r.id)
+        ORDER BY r.id
+        """,  # noqa: S608 (a constant)
+        order_id=order_id,
+    )
+
+
+async def goes_back(order_id: int) -> bool:
+    """Whether anything of a payment that does not fit this order went back, or is about to."""
+    found: bool = await db.value(
+        """
+        SELECT EXISTS (SELECT 1 FROM refunds WHERE order_id = :order_id AND payment_id IS NOT NULL AND state <> 'failed')
+        """,
+        order_id=order_id,
+    )
+    return found
+
+
+async def delete_pending(refund_id: int) -> None:
+    """Forget a refund that there is no need for: the money is back already."""
+    await db.run("DELETE FROM refunds WHERE id = :id AND state = 'pending'", id=refund_id)
+
+
+async def set_amount(refund_id: int, amount_minor: int) -> None:
+    await db.run("UPDATE refunds SET amount_minor = :amount WHERE id = :id", id=refund_id, amount=amount_minor)
 
 
 async def pending(before: datetime, limit: int) -> list[Refund]:
@@ -55,12 +92,16 @@ async def insert(
     requested_by: int | None,
     stripe_refund_id: str | None,
     now: datetime,
+    payment_id: str | None = None,
+    currency: str | None = None,
 ) -> int | None:
     """A pending refund; None when one of this public id or this Stripe id is there already."""
     found: int | None = await db.value(
         """
-        INSERT INTO refunds (public_id, order_id, amount_minor, reason, state, stripe_refund_id, requested_by, created_at)
-        VALUES (:public_id, :order_id, :amount, :reason, 'pending', :stripe_refund_id, :requested_by, :now)
+        INSERT INTO refunds (public_id, order_id, amount_minor, reason, state, stripe_refund_id, requested_by, created_at,
+                             payment_id, currency)
+        VALUES (:public_id, :order_id, :amount, :reason, 'pending', :stripe_refund_id, :requested_by, :now,
+                :payment_id, :currency)
         ON CONFLICT DO NOTHING RETURNING id
         """,
         public_id=public_id,
@@ -70,6 +111,8 @@ async def insert(
         requested_by=requested_by,
         stripe_refund_id=stripe_refund_id,
         now=now,
+        payment_id=payment_id,
+        currency=currency,
     )
     return found
 
@@ -118,7 +161,7 @@ async def sums(order_id: int) -> db.Row:
         """
         SELECT coalesce(sum(amount_minor) FILTER (WHERE state = 'succeeded'), 0)::bigint AS done,
                coalesce(sum(amount_minor) FILTER (WHERE state <> 'failed'), 0)::bigint AS promised
-        FROM refunds WHERE order_id = :order_id
+        FROM refunds WHERE order_id = :order_id AND payment_id IS NULL
         """,
         order_id=order_id,
     )

@@ -82,7 +82,7 @@ async def _refused(course: Course, lesson: Lesson, forms: dict[str, BaseForm]) -
 
 
 @admin.post("/courses/<public_id>/lessons/<lesson_id>/files/<role>/removal")
-@requires("courses.edit", once=True)
+@requires("courses.edit")
 async def create_file_removal(public_id: str, lesson_id: str, role: str) -> Response | BaseResponse:
     """Take a file away from a lesson; it can be put back for a day."""
     course, lesson = await course_and_lesson(public_id, lesson_id)
@@ -100,7 +100,7 @@ async def create_file_removal(public_id: str, lesson_id: str, role: str) -> Resp
 
 
 @admin.post("/courses/<public_id>/lessons/<lesson_id>/files/<role>/restoration")
-@requires("courses.edit", once=True)
+@requires("courses.edit")
 async def create_file_restoration(public_id: str, lesson_id: str, role: str) -> BaseResponse:
     """Put back the file that a lesson had before."""
     course, lesson = await course_and_lesson(public_id, lesson_id)
@@ -125,7 +125,7 @@ def _say(text: str, course: Course, lesson: Lesson, role: str, earlier: int) -> 
 
 
 @admin.post("/courses/<public_id>/lessons/<lesson_id>/length")
-@requires("courses.edit", once=True)
+@requires("courses.edit")
 async def update_length(public_id: str, lesson_id: str) -> Response | BaseResponse:
     """Say how long a film is whose file does not."""
     course, lesson = await course_and_lesson(public_id, lesson_id)
@@ -173,7 +173,7 @@ async def show_course_picture(public_id: str) -> Response:
 
 
 @admin.post("/courses/<public_id>/picture/removal")
-@requires("courses.edit", once=True)
+@requires("courses.edit")
 async def create_course_picture_removal(public_id: str) -> BaseResponse:
     """Go back to the plate; the picture can be put back for a day."""
     course = await edited(public_id)
@@ -186,7 +186,7 @@ async def create_course_picture_removal(public_id: str) -> BaseResponse:
 
 
 @admin.post("/courses/<public_id>/picture/restoration")
-@requires("courses.edit", once=True)
+@requires("courses.edit")
 async def create_course_picture_restoration(public_id: str) -> BaseResponse:
     """Put back the picture that was taken away."""
     course = await edited(public_id)

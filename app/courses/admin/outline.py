@@ -1,6 +1,6 @@
 """The outline of a course: sections and lessons, added, moved, renamed, removed."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -51,7 +51,7 @@ async def create_section(public_id: str) -> Response | BaseResponse:
 
 
 @admin.post("/courses/<public_id>/section-order")
-@requires("courses.edit", once=True)
+@requires("courses.edit")
 async def update_section_order(public_id: str) -> BaseResponse:
     """Put the sections into the order that was dragged."""
     course = await edited(public_id)
@@ -81,7 +81,7 @@ async def _section_page(
 
 
 @admin.post("/courses/<public_id>/sections/<section_id>")
-@requires("courses.edit", once=True)
+@requires("courses.edit")
 async def update_section(public_id: str, section_id: str) -> Response | BaseResponse:
     """Give a section another title."""
     course, section = await _course_and_section(public_id, section_id)
@@ -122,12 +122,12 @@ async def create_section_removal(public_id: str, section_id: str) -> Response | 
 
 
 @admin.post("/courses/<public_id>/section-restorations")
-@requires("courses.edit", once=True)
+@requires("courses.edit")
 async def create_section_restoration(public_id: str) -> BaseResponse:
     """Put back an empty section that was removed a moment ago."""
     course = await edited(public_id)
     kept = tokens.unsign(request.args.get("kept", ""), _REMOVED, max_age=3600)
-    if kept is None or kept[0] != course.id:
+    if kept is None or len(kept) != len(fields(Removed)) or kept[0] != course.id:
         raise NotFound
     await sections.restore(Removed(*kept), by=signed_in_user())
     return _to_outline(public_id)
@@ -149,7 +149,7 @@ async def create_lesson(public_id: str, section_id: str) -> Response | BaseRespo
 
 
 @admin.post("/courses/<public_id>/sections/<section_id>/lesson-order")
-@requires("courses.edit", once=True)
+@requires("courses.edit")
 async def update_lesson_order(public_id: str, section_id: str) -> BaseResponse:
     """Put the lessons of a section into the order that was dragged; some may come from other sections."""
     await _course_and_section(public_id, section_id)

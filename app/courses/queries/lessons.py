@@ -73,13 +73,14 @@ async def sections_of(course_id: int) -> list[db.Row]:
     )
 
 
-async def insert_section(public_id: str, course_id: int, title: str) -> int:
-    """A new last section; its key."""
-    section_id: int = await db.value(
+async def insert_section(public_id: str, course_id: int, title: str) -> int | None:
+    """A new last section; its key, None when it is there already."""
+    section_id: int | None = await db.value(
         """
         INSERT INTO sections (public_id, course_id, title, position)
         VALUES (:public_id, :course_id, :title,
                 (SELECT coalesce(max(position), 0) + 1 FROM sections WHERE course_id = :course_id))
+        ON CONFLICT (public_id) DO NOTHING
         RETURNING id
         """,
         public_id=public_id,

@@ -13,7 +13,7 @@
             Column("state", lazy("State")),
         ],
         filters=[
-            Search("q", lazy("Email or number"), words="o.email || ' ' || CAST(o.number AS text)"),  # has an index
+            Search("q", lazy("Email or number"), words="o.words"),  # made by search_words(…)
             Select("state", lazy("Any state"), "o.state", [Choice("paid", lazy("Paid")), Choice("failed", lazy("Failed"))]),
             Dates("placed", lazy("Placed"), "o.created_at"),
             Toggle("free", lazy("Free of charge"), "o.total_minor = 0"),
@@ -26,7 +26,7 @@
     return await tables.show(queries.ORDERS, "commerce/admin/orders.html")     # the template gets `table`
 
 Only fragments of the declaration reach the SQL; what comes from the address is compared with the declared names or
-travels as a bind. Sorting an expression that may be NULL needs `nullable=True` (such rows come last, either way).
+travels as a bind (a day, once it is read as one, is written out). Sorting an expression that may be NULL needs `nullable=True` (such rows come last, either way).
 """
 
 from collections.abc import Mapping

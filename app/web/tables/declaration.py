@@ -27,10 +27,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Free text. With `words`, an SQL text that has an index on `search_words(…)` of exactly it, every word that is
-    typed must begin a word of that text: fast in any number of rows. `words_of` is the table of these words, with its
-    alias, when it is not the list's only one, and `words_key` its column that equals the list's key. With
-    `expressions`, for short lists only, every word must occur somewhere in one of them.
+    """Free text. With `words`, a column made by `search_words(…)` that has a GIN index, every word that is typed must
+    begin one of these: fast in any number of rows. `words_of` is the table of these words, with its alias as in the
+    list's source, when it is not the first one there. With `expressions`, for short lists only, every word must occur
+    somewhere in one of them.
     """
 
     name: str
@@ -38,16 +38,21 @@ class Search:
     expressions: Sequence[str] = ()
     words: str = ""
     words_of: str = ""
-    words_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One value of a Select. `where` replaces the comparison with the select's expression."""
+    """One value of a Select. `where` replaces the comparison with the select's expression.
+
+    `indexed`: an index finds its rows in the list's own order; see `Listing`. `rows`: a SELECT of the list's rows that it
+    stands for, by way of another table; when they are few they are taken from there.
+    """
 
     value: str
     label: Text
     where: str = ""
+    rows: str = ""
+    indexed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Toggle:
     name: str
     label: Text
     where: str
+    indexed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,9 @@ AnyFilter = Search | Select | Dates | Toggle
 @dataclass(frozen=True, slots=True)
 class Listing:
     """A list. `where` is a condition that always holds; its binds come with each `show` or `load`.
+
+    Its rows are counted up to a limit, among those that one indexed filter and the dates find: an index on the filter's
+    expression and the list's own order is what it takes. Choices and toggles that have none say `indexed=False`.
 
     `export` replaces the columns in the CSV: pairs of a label and a function from the row to the cell's value.
     `export_needs` is the capability that the CSV asks for, when seeing the list is not enough.

@@ -22,7 +22,7 @@ from app.web.tables.declaration import (
     choices_of,
     names,
 )
-from app.web.tables.query import COUNT_LIMIT, State, sign_cursor
+from app.web.tables.query import COUNT_LIMIT, State, cut_short, sign_cursor
 
 
 @dataclass(slots=True)
@@ -103,6 +103,9 @@ def draw(
     has_previous = has_more if backward else state.cursor is not None
     has_next = backward or has_more
     total = rows[0].list_total if rows else 0
+    # Counted among the first of very many, there may be fewer than stand here.
+    is_more = bool(rows) and rows[0].list_is_more
+    total = max(total, len(rows)) if is_more else total
     return Table(
         id="list",
         base_url=base_url,
@@ -113,7 +116,7 @@ def draw(
         chips=_chips(listing, state, address, choices),
         prev_url=address.at("before", sign_cursor(listing, state, rows[0])) if rows and has_previous else None,
         next_url=address.at("after", sign_cursor(listing, state, rows[-1])) if rows and has_next else None,
-        sentence=_sentence(rows, total, zone),
+        sentence=_sentence(rows, total, zone, is_more=is_more, is_cut=cut_short(listing, state, choices)),
         total=total,
         export_url=address.at("format", "csv") if rows else None,
         empty=listing.empty,
@@ -196,11 +199,13 @@ def _chip_text(item: AnyFilter, name: str, value: str, choices: Sequence[Choice]
     return _("“%(text)s”", text=value)
 
 
-def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo) -> str:
+def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo, *, is_more: bool, is_cut: bool) -> str:
     if not rows:
         return ""
     number = i18n.format_number(min(total, COUNT_LIMIT))
-    if total > COUNT_LIMIT:
+    if is_more and is_cut:
+        said = _("%(shown)s of the first %(total)s found", shown=len(rows), total=number)
+    elif is_more:
         said = _("%(shown)s of more than %(total)s", shown=len(rows), total=number)
     elif total == len(rows):
         said = ngettext("%(total)s in all", "%(total)s in all", total, total=number)

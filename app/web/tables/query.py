@@ -1,8 +1,8 @@
 """From the address to a statement: cleaned state, conditions, order, keyset place."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -49,6 +49,20 @@ class State:
     cursor: Cursor | None
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A part of the WHERE: whether it always holds for the list, is about its dates, has an index that finds its rows;
+    and of which table of the list it is, with its alias, and a SELECT of these rows, where finding them first is best.
+    """
+
+    sql: str
+    table: str = ""
+    rows: str = ""
+    always: bool = False
+    dates: bool = False
+    indexed: bool = False
+
+
 def read(listing: Listing, args: Mapping[str, str], choices: Choices | None = None) -> State:
     """The state that `args` ask for. Never raises for what a person or a robot may send: the senseless is ignored."""
     values: dict[str, str] = {}
@@ -89,7 +103,7 @@ def statement(
 ) -> tuple[str, dict[str, Any]]:
     """The SELECT and its binds, without those of `listing.where`; `limit` None is the whole list (the export)."""
     conditions, binds = _conditions(listing, state, zone, choices)
-    filtered = " AND ".join(conditions) or "true"
+    filtered = _all(condition.sql for condition in conditions)
     backward = limit is not None and state.cursor is not None and state.cursor.backward
     order = _order(listing, state, backward=backward)
     if limit is None:
@@ -99,34 +113,84 @@ def statement(
         place, place_binds = _place(listing, state, state.cursor)
         binds |= place_binds
         place = f" AND {place}"
-    search = next((i for i in listing.filters if isinstance(i, Search) and i.words and i.name in state.values), None)
-    if search is None:
-        return _page(listing, state, filtered, place, order, limit), binds
+    found = _found_first(listing, state, conditions)
+    if found is None:
+        # What an index finds is looked at, in the list's own order, for which its index is made, and at most so much.
+        first, rest = _split(conditions)
+        sql = f"""
+            WITH {_counted(rest, f"{listing.source} WHERE {first} ORDER BY {_own_order(listing)} LIMIT {COUNT_LIMIT + 1}")}
+            {_page(listing, state, filtered, place, order, limit)}
+        """
+        return sql, binds
     # With an order and a limit the planner likes to walk along the order until enough rows match, which for a rare word
-    # is all of them. So what the index finds decides: few rows are taken from it, many are met soon on the walk.
-    few = [f"{listing.key} IN (SELECT id FROM matched)" if c == _matches(search) else c for c in conditions]  # noqa: S608
-    taken = f"(SELECT count(*) FROM matched) <= {COUNT_LIMIT} AND {' AND '.join(few)}"  # noqa: S608
-    walked = f"(SELECT count(*) FROM matched) > {COUNT_LIMIT} AND {filtered}"  # noqa: S608
-    sql = f"""
-        WITH matched AS MATERIALIZED (
-            SELECT {search.words_key or listing.key} AS id FROM {search.words_of or listing.source}
-            WHERE {_matches(search)} LIMIT {COUNT_LIMIT + 1})
-        ({_page(listing, state, taken, place, order, limit)})
-        UNION ALL
-        ({_page(listing, state, walked, place, order, limit)})
-    """  # noqa: S608
-    return sql, binds
+    # is all of them. So what the index finds decides: few rows are taken from it, many are met soon on the walk. But
+    # a word has much to do with the order of names, where many may be met late: then the first that are found are sorted.
+    others = _all(condition.sql for condition in conditions if condition not in found)
+    few = replace(listing, source=listing.source.replace(found[0].table, f"matched {found[0].table.split()[1]}"))
+    counted = _counted(others, few.source, "matched")
+    if cut_short(listing, state, choices):
+        pages = _page(few, state, others, place, order, limit)
+    else:
+        from_few = _page(few, state, f"(SELECT NOT is_more FROM counted) AND {others}", place, order, limit)  # noqa: S608
+        on_walk = _page(listing, state, f"(SELECT is_more FROM counted) AND {filtered}", place, order, limit)  # noqa: S608
+        pages = f"({from_few}) UNION ALL ({on_walk})"
+    matched = f"{found[0].rows or _rows_of(found)} LIMIT {COUNT_LIMIT + 1}"
+    return f"WITH matched AS MATERIALIZED ({matched}), {counted} {pages}", binds
+
+
+def cut_short(listing: Listing, state: State, choices: Choices | None) -> bool:
+    """Whether only the first rows that are found are sorted, when very many are: in all orders but the list's own."""
+    if _is_own_order(listing, state):
+        return False
+    return any(
+        (isinstance(item, Search) and item.words and item.name in state.values)
+        or any(choice.rows and choice.value == state.values.get(item.name) for choice in choices_of(item, choices))
+        for item in listing.filters
+    )
+
+
+def _is_own_order(listing: Listing, state: State) -> bool:
+    own = listing.column(listing.sort.removeprefix("-"))
+    return own is not None and own.sort == state.sort.sort
+
+
+def _found_first(listing: Listing, state: State, conditions: Sequence[Condition]) -> list[Condition] | None:
+    """Conditions whose rows are found before all else: of a search or of another table; in another order of the dates."""
+    by_rows = next((condition for condition in conditions if condition.rows), None)
+    if by_rows is not None:
+        return [by_rows]
+    dates = [condition for condition in conditions if condition.dates and condition.table]
+    return None if not dates or _is_own_order(listing, state) else dates
+
+
+def _rows_of(dates: Sequence[Condition]) -> str:
+    alias = dates[0].table.split()[1]
+    return f"SELECT {alias}.* FROM {dates[0].table} WHERE {_all(one.sql for one in dates)}"  # noqa: S608
 
 
 def _matches(search: Search) -> str:
-    return f"search_words({search.words}) @@ CAST(:filter_{search.name} AS tsquery)"
+    return f"{search.words} @@ CAST(:filter_{search.name} AS tsquery)"
+
+
+def _split(conditions: Sequence[Condition]) -> tuple[str, str]:
+    """Those that one index can serve, and the others."""
+    chosen = next((condition for condition in conditions if condition.indexed and not condition.dates), None)
+    first = [condition for condition in conditions if condition is chosen or condition.dates or condition.always]
+    return _all(condition.sql for condition in first), _all(one.sql for one in conditions if one not in first)
+
+
+def _counted(rest: str, candidates: str, all_candidates: str = "candidates") -> str:
+    """How many of the candidates fit the rest of the conditions, and whether there are more than are looked at."""
+    return f"""candidates AS MATERIALIZED (SELECT ({rest}) AS fits FROM {candidates}),
+        counted AS MATERIALIZED (
+            SELECT (SELECT count(*) FROM candidates WHERE fits) AS total,
+                   (SELECT count(*) FROM {all_candidates}) > {COUNT_LIMIT} AS is_more)"""  # noqa: S608
 
 
 def _page(listing: Listing, state: State, filtered: str, place: str, order: str, limit: int) -> str:
     return f"""
         SELECT {listing.select}, {state.sort.sort} AS list_value, {listing.key} AS list_key,
-               (SELECT count(*) FROM (SELECT 1 FROM {listing.source} WHERE {filtered}
-                                      LIMIT {COUNT_LIMIT + 1}) AS counted) AS list_total
+               (SELECT total FROM counted) AS list_total, (SELECT is_more FROM counted) AS list_is_more
         FROM {listing.source}
         WHERE {filtered}{place}
         ORDER BY {order}
@@ -134,16 +198,21 @@ def _page(listing: Listing, state: State, filtered: str, place: str, order: str,
     """  # noqa: S608
 
 
+def _all(conditions: Iterable[str]) -> str:
+    return " AND ".join(conditions) or "true"
+
+
 def _conditions(
     listing: Listing, state: State, zone: ZoneInfo, choices: Choices | None
-) -> tuple[list[str], dict[str, Any]]:
-    found = [f"({listing.where})"] if listing.where else []
+) -> tuple[list[Condition], dict[str, Any]]:
+    found = [Condition(f"({listing.where})", always=True)] if listing.where else []
     binds: dict[str, Any] = {}
+    table = " ".join(listing.source.split()[:2])
     for item in listing.filters:
         if isinstance(item, Dates) and item.where:
             between = _between(item, state)
             if between:
-                found.append(f"({item.where})")
+                found.append(Condition(f"({item.where})", dates=True))
                 binds |= between
             continue
         for name in names(item):
@@ -152,29 +221,42 @@ def _conditions(
                 continue
             bind = f"filter_{name}"
             if isinstance(item, Search) and item.words:
-                found.append(_matches(item))
+                of = item.words_of or table
+                rows = f"SELECT {of.split()[1]}.* FROM {of} WHERE {_matches(item)}"  # noqa: S608
+                found.append(Condition(_matches(item), of, rows))
                 binds[bind] = begin_words(text)
             elif isinstance(item, Search):
                 for n, word in enumerate(text.split()[:6]):
-                    found.append("(" + " OR ".join(f"{e} ILIKE :{bind}_{n}" for e in item.expressions) + ")")
+                    ways = " OR ".join(f"{expression} ILIKE :{bind}_{n}" for expression in item.expressions)
+                    found.append(Condition(f"({ways})"))
                     binds[f"{bind}_{n}"] = f"%{_unwild(word)}%"
             elif isinstance(item, Select):
                 choice = next(choice for choice in choices_of(item, choices) if choice.value == text)
                 if choice.where:
-                    found.append(f"({choice.where})")
+                    found.append(Condition(f"({choice.where})", table, choice.rows, indexed=choice.indexed))
+                    continue
+                if choice in item.choices and not item.where:
+                    # A value of the declaration is written out, so that the planner knows how many rows have it and
+                    # which partial index they are in.
+                    found.append(Condition(f"{item.expression} = {_literal(choice.value)}", indexed=choice.indexed))
                     continue
                 compare = item.where.replace(":value", f":{bind}") if item.where else f"{item.expression} = :{bind}"
-                found.append(compare)
+                found.append(Condition(compare, indexed=choice.indexed))
                 binds[bind] = text
             elif isinstance(item, Toggle):
-                found.append(f"({item.where})")
-            elif name == item.from_name:
-                found.append(f"{item.expression} >= :{bind}")
-                binds[bind] = _midnight(date.fromisoformat(text), zone)
+                found.append(Condition(f"({item.where})", indexed=item.indexed))
             else:
-                found.append(f"{item.expression} < :{bind}")
-                binds[bind] = _midnight(date.fromisoformat(text) + timedelta(days=1), zone)
+                # Written out too: for any two moments the planner would think of a two-hundredth of the table.
+                day, sign = date.fromisoformat(text), ">="
+                if name == item.to_name:
+                    day, sign = day + timedelta(days=1), "<"
+                moment = _literal(_midnight(day, zone).isoformat())
+                found.append(Condition(f"{item.expression} {sign} TIMESTAMPTZ {moment}", table, dates=True))
     return found, binds
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _between(item: Dates, state: State) -> dict[str, Any]:
@@ -196,6 +278,11 @@ def _unwild(word: str) -> str:
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def _own_order(listing: Listing) -> str:
+    own = read(listing, {})
+    return _order(listing, own, backward=False)
 
 
 def _order(listing: Listing, state: State, *, backward: bool) -> str:

@@ -1,0 +1,126 @@
+"""What keeps a cart whole while two sessions act on it, and what would happen without: the controls of test_pairs.py."""
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import pytest
+from asyncpg import UniqueViolationError
+
+from app import Lectern
+from app.commerce import carts, orders
+from app.commerce.queries import carts as cart_queries
+from app.core import db, submissions
+from app.core.ids import public_id
+from tests.cast import Cast
+from tests.commerce.shop import Shop
+from tests.commerce.test_pairs import a_cart, check_out, post, sign_in, unlimited
+from tests.pairs import together
+from tests.school import a_course
+
+__all__ = ["unlimited"]
+
+
+async def a_guest_adds_while_the_cart_is_merged(
+    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch, *, patience: float
+) -> set[str]:
+    """Ann signs in in one tab, and puts one more thing into her guest's cart in another, for which the merging waits
+    so many seconds at most; what stands in any cart afterwards.
+    """
+    ann, quote = await a_cart(shop, cast)
+    moved, added, move = asyncio.Event(), asyncio.Event(), cart_queries.move_items
+
+    async def slow_move(source_id: int, target_id: int) -> int:
+        count = await move(source_id, target_id)
+        moved.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(added.wait(), patience)
+        return count
+
+    async def add_as_guest() -> int:
+        await moved.wait()
+        status = await post(shop.client, "/cart/items", product="free-trade")
+        added.set()
+        return status
+
+    monkeypatch.setattr(cart_queries, "move_items", slow_move)
+    assert await together(lambda: sign_in(shop, ann, quote), add_as_guest) == [200, 303]
+    rows = await db.many(db.Row, "SELECT p.slug FROM cart_items i JOIN products p ON p.id = i.product_id")
+    return {row.slug for row in rows}
+
+
+async def test_what_a_guest_adds_while_the_cart_is_merged_is_kept(
+    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "free-trade" in await a_guest_adds_while_the_cart_is_merged(shop, cast, monkeypatch, patience=0.2)
+
+
+async def test_without_the_lock_of_the_cart_it_would_be_lost(
+    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cart_queries, "lock_cart_of_token", cart_queries.cart_of_token)
+    assert "free-trade" not in await a_guest_adds_while_the_cart_is_merged(shop, cast, monkeypatch, patience=20)
+
+
+async def orders_of_two_checkouts(shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Two sessions go to payment with one cart, and the form is not known from a moment ago."""
+
+    claim = submissions.claim
+
+    async def as_if_new(_key: bytes) -> Any:
+        return await claim(public_id().encode())
+
+    ann, quote = await a_cart(shop, cast)
+    monkeypatch.setattr(submissions, "claim", as_if_new)
+    await together(*(partial(check_out, shop, ann, quote) for _session in range(2)))
+    return int(await db.value("SELECT count(*) FROM orders"))
+
+
+async def test_two_checkouts_of_one_cart_make_one_order(
+    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await orders_of_two_checkouts(shop, cast, monkeypatch) == 1
+
+
+async def test_without_the_key_of_a_quote_they_would_make_two(
+    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orders, "quote_key", lambda *_facts: public_id())
+    assert await orders_of_two_checkouts(shop, cast, monkeypatch) == 2
+
+
+async def two_first_things(cast: Cast) -> list[Any]:
+    """A member who never had a cart puts things in from two sessions at once; what came of it."""
+    for slug in ("reading-price", "risk"):
+        await a_course(slug, slug.title())
+    ann = await cast.ann()
+    whose = carts.Whose(user_id=ann.id)
+    return await together(
+        lambda: carts.add(whose, "reading-price"), lambda: carts.add(whose, "risk"), allowed=[UniqueViolationError]
+    )
+
+
+async def test_two_first_things_make_one_cart(app: Lectern, cast: Cast) -> None:
+    assert [one.outcome for one in await two_first_things(cast)] == ["added", "added"]
+    assert await db.value("SELECT count(*) FROM carts") == 1
+    assert await db.value("SELECT count(*) FROM cart_items") == 2
+
+
+async def test_a_cart_that_is_looked_for_before_it_is_made_would_break(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As against making and finding it in one statement."""
+
+    async def ensure(user_id: int, now: datetime) -> int:
+        found = await cart_queries.cart_of_user(user_id)
+        await asyncio.sleep(0.05)
+        if found is None:
+            insert = "INSERT INTO carts (user_id, created_at, updated_at) VALUES (:user, :now, :now) RETURNING id"
+            found = int(await db.value(insert, user=user_id, now=now))
+        return found
+
+    monkeypatch.setattr(cart_queries, "ensure_cart_of_user", ensure)
+    outcomes = await two_first_things(cast)
+    assert any(isinstance(one, UniqueViolationError) for one in outcomes)
