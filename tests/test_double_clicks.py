@@ -350,7 +350,7 @@ CASES: dict[str, Case] = {
     ),
     "/admin/roles": Case({"name": "Bookkeeper", "capabilities": "orders.view"}),
     "/admin/roles/<key>": Case({"name": "Assistant", "capabilities": "people.view", "revision": "1"}),
-    "/admin/roles/<key>/removal": Case(),
+    "/admin/roles/<key>/removal": Case({"confirmation": "Assistant"}),
     "/admin/settings": Case(
         {"name": "M", "currency": "EUR", "tax_percent": "19", "tax_label": "VAT", "time_zone": "UTC", "hue": "20"},
     ),

@@ -186,3 +186,4 @@ class RoleRemovalForm(BaseForm):
     """Which role the holders of a role get when it goes."""
 
     move_to = SelectField(_l("Its people get the role"), choices=[], validate_choice=False)
+    confirmation = StringField(_l("Name of the role"))

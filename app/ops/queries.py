@@ -199,7 +199,7 @@ AUDIT = Listing(
         Select("actor", lazy("Anyone"), where="l.actor_id = (SELECT x.id FROM users x WHERE x.public_id = :value)"),
         Select("action", lazy("Any act"), "l.action"),
         Select("subject", lazy("Any kind of thing"), "l.subject_type"),
-        Search("address", lazy("Address"), words="coalesce(l.address, '')", words_of="audit_log l"),
+        Search("address", lazy("Address"), words="search_words(coalesce(l.address, ''))"),
         Dates("at", lazy("When"), "l.created_at"),
         Toggle("as", lazy("While acting as another"), "l.acting_as_id IS NOT NULL"),
     ],

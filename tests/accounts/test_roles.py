@@ -177,15 +177,21 @@ async def test_a_role_that_nobody_holds_goes_and_one_that_is_held_needs_another(
     olga = await cast.olga()
     key, other = await make(olga), await make(olga, "Clerk")
     kim = await cast.person("Kim Kern", "kim@example.org", role=key)
-    for form in ({}, {"move_to": "nothing"}, {"move_to": key}):
+    name = {"confirmation": "bookkeeper"}
+    for form in (
+        name,
+        {**name, "move_to": "nothing"},
+        {**name, "move_to": key},
+        {"confirmation": "X", "move_to": other},
+    ):
         answer = await olga.browser.post(f"/admin/roles/{key}/removal", form=form)
         assert answer.status_code == 422, form
-    assert (await olga.browser.post(f"/admin/roles/{key}/removal", form={"move_to": other})).status_code == 303
+    assert (await olga.browser.post(f"/admin/roles/{key}/removal", form={**name, "move_to": other})).status_code == 303
     assert await db.value("SELECT role FROM users WHERE id = :id", id=kim.id) == other
     assert await count(f"sessions WHERE user_id = {kim.id}") == 0
     assert (await olga.browser.post(f"/admin/roles/{key}/removal")).status_code == 404
     await db.run("UPDATE users SET role = 'member' WHERE id = :id", id=kim.id)
-    assert (await olga.browser.post(f"/admin/roles/{other}/removal")).status_code == 303
+    assert (await olga.browser.post(f"/admin/roles/{other}/removal", form={"confirmation": "Clerk"})).status_code == 303
     assert await count("roles") == 0
     actions = await db.value(
         "SELECT string_agg(action, ' ' ORDER BY id) FROM audit_log WHERE action ~ '^(role|people)'"

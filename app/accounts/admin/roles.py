@@ -125,6 +125,8 @@ async def delete_role(key: str) -> ResponseReturnValue:
     role = await custom_roles.find(key)
     form = await submitted(RoleRemovalForm)
     try:
+        if (form.confirmation.data or "").casefold() != role.name.casefold():
+            raise Invalid(_("Type %(name)s to confirm.", name=role.name), field="confirmation")
         moved = await custom_roles.delete(key, move_to=form.move_to.data or "", by=me())
     except Invalid as error:
         form.refuse(error)
