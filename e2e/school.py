@@ -40,13 +40,13 @@ class SmallSchool(School):
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[SmallSchool]:
-    """Start PostgreSQL, Redis, web, worker and the local services; stop them at the end.
+def running(folder: Path, *, empty: bool = False) -> Iterator[SmallSchool]:
+    """Start PostgreSQL, Redis, web, worker and the local services; stop them at the end. `empty`: without the demo.
 
     E2E_RUNNING="8000 var" instead uses what `TRUSTED_PROXIES=1 ADMIN_EMAIL=… bin/run --port 8000 --data var` started
     (with its DATABASE_URL): to write a journey without waiting for a school each time.
     """
-    if already := os.environ.get("E2E_RUNNING"):
+    if (already := os.environ.get("E2E_RUNNING")) and not empty:
         port, _, data = already.partition(" ")
         env = {"DATABASE_URL": os.environ.get("DATABASE_URL", "")}
         yield SmallSchool(parse(["--port", port, "--data", data]), env)
@@ -61,7 +61,8 @@ def running(folder: Path) -> Iterator[SmallSchool]:
             # Each browser says where it comes from, so that limits meant for one visitor do not add up over all tests.
             "TRUSTED_PROXIES": "1",
         }
-        school = SmallSchool(parse(["--port", str(free_port()), "--data", str(folder), "--workers", "2"]), env)
+        begins = ["--empty", "--workers", "1"] if empty else ["--workers", "2"]
+        school = SmallSchool(parse(["--port", str(free_port()), "--data", str(folder), *begins]), env)
         try:
             school.start()
             yield school

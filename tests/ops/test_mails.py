@@ -18,7 +18,7 @@ async def test_the_list_shows_errors_and_no_secrets(cast: Cast) -> None:
     for path in ("/admin/mails", "/admin/mails?format=csv"):
         page = await seen(olga, path)
         assert "ConnectionRefusedError: mail server away" in page
-        assert "ann@example.org" in page
+        assert "ann@example.org" in page.replace("<wbr>", "")
         assert "a-secret-link" not in page
 
 

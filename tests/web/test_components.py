@@ -324,3 +324,12 @@ def test_each_behaviour_is_short_and_needs_no_eval() -> None:
         source = path.read_text()
         assert source.count("\n") < 100, path.name
         assert not re.search(r"\beval\(|new Function|innerHTML|outerHTML|document\.write", source), path.name
+
+
+def test_a_page_that_says_that_nothing_answers_asks_for_nothing_more(env: jinja2.Environment) -> None:
+    """Its holes would fail as well, and each would say so again above it."""
+    asked = {
+        status: "hx-get" in env.get_template("errors/error.html").render(status=status)
+        for status in (404, 500, 503, 507)
+    }
+    assert asked == {404: True, 500: False, 503: False, 507: False}
