@@ -115,7 +115,7 @@ def addresses() -> list[Address]:
 
 def of_list(path: str, listing: Listing) -> Iterator[Address]:
     sorts = [("sort", sign + column.key) for column in listing.columns if column.sort for sign in ("", "-")]
-    values = [("sort", [("sort", name) for _sort, name in sorts])]
+    values: list[tuple[str, list[tuple[str, ...]]]] = [("sort", [("sort", name) for _sort, name in sorts])]
     values += [(item.name, list(_values(path, item))) for item in listing.filters]
     singles = [""] + [_query(value) for _name, several in values for value in several]
     for query in singles:
@@ -214,7 +214,8 @@ def measure(
             continue  # no second page in so small a school
         _measure(schools, address, paths, FIRST)
         if ratio(address, row) > LIMIT - 0.2:
-            address.times[0].clear(), address.times[1].clear()
+            for times in address.times:
+                times.clear()
             _measure(schools, address, paths, AGAIN)
     return [address for address in measured if address.times[0]], row
 

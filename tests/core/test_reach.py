@@ -118,3 +118,21 @@ async def _in_transaction() -> int:
     async with db.hold(), db.transaction():
         found: int = await db.value("SELECT 1")
         return found
+
+
+@pytest.mark.parametrize("is_watched", [True, False])
+async def test_only_work_that_reckons_for_long_keeps_a_connection_whose_server_seems_silent(
+    app: Lectern, monkeypatch: pytest.MonkeyPatch, is_watched: bool
+) -> None:
+    async def silent() -> bool:
+        return False
+
+    monkeypatch.setattr(reach, "SILENCE", 0.5)
+    monkeypatch.setattr(reach, "answers", silent)
+    async with db.hold(is_watched=is_watched) as kept:
+        assert await db.value("SELECT 1") == 1
+        connection = kept.connection
+        await asyncio.sleep(1)
+        assert connection is not None
+        assert connection.raw_connection.is_closed() is is_watched
+    reach.note_back()
