@@ -24,6 +24,5 @@ DROP INDEX CONCURRENTLY IF EXISTS users_unverified;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS audit_log_action_newest ON audit_log (action, created_at DESC, id DESC);
 DROP INDEX CONCURRENTLY IF EXISTS audit_log_action;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS audit_log_subject_newest ON audit_log (subject_type, created_at DESC, id DESC);
-CREATE INDEX CONCURRENTLY IF NOT EXISTS users_role_newest ON users (role, created_at DESC, id DESC);
 CREATE INDEX CONCURRENTLY IF NOT EXISTS order_items_product_newest ON order_items (product_id, order_id DESC);
 DROP INDEX CONCURRENTLY IF EXISTS order_items_product;

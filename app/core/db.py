@@ -43,11 +43,12 @@ class Row:
 class Hold:
     """The connection that one request or job keeps, how many statements it sent, and what it need not ask again."""
 
-    __slots__ = ("connection", "depth", "known", "pool", "queries", "watch")
+    __slots__ = ("connection", "depth", "is_watched", "known", "pool", "queries", "watch")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_watched: bool = True) -> None:
         self.connection: Any = None  # of asyncpg's pool
         self.pool: Any = None  # that it is of
+        self.is_watched = is_watched
         self.watch: reach.Watch | None = None
         self.depth = 0
         self.queries = 0
@@ -117,9 +118,13 @@ async def _no_reset(connection: asyncpg.Connection) -> None:
 
 
 @asynccontextmanager
-async def hold() -> AsyncIterator[Hold]:
-    """Keep one connection for all queries of the block; it is taken at the first and may be `release`d early."""
-    kept = Hold()
+async def hold(*, is_watched: bool = True) -> AsyncIterator[Hold]:
+    """Keep one connection for all queries of the block; it is taken at the first and may be `release`d early.
+
+    It is ended when the server has fallen silent, unless `is_watched` is False: for work that reckons for seconds
+    between its statements, while nothing of this process hears whether the server answers.
+    """
+    kept = Hold(is_watched=is_watched)
     token = _hold.set(kept)
     try:
         yield kept
@@ -165,7 +170,8 @@ async def _held(kept: Hold) -> Any:
             raise RuntimeError("the database is not connected")
         kept.pool = _pool_of(_database)
         kept.connection = await _acquired(kept.pool)
-        kept.watch = reach.Watch(kept.connection)
+        if kept.is_watched:
+            kept.watch = reach.Watch(kept.connection)
     return kept.connection
 
 

@@ -46,7 +46,7 @@ async def run(config: Config, *, members: int, say: Callable[[str], None] | None
     All members come in one transaction: killed at any moment, it leaves nothing but the school's words, which the
     next run takes away. `say` is told how far it is. Writes the sign-ins to `demo.json` in the data folder last, so that a run that was killed is seen as unfinished.
     """
-    async with db.hold():
+    async with db.hold(is_watched=False):
         if await db.value("SELECT EXISTS (SELECT 1 FROM users WHERE role = 'member')"):
             return False
         school = load_school()

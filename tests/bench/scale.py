@@ -2,7 +2,8 @@
 
 Every list of the office is asked for plain, with each value of each filter, in each order both ways, with every two of
 these together, on its second page and as a file (up to its first bytes); beside them the other pages of office, members
-and visitors. A time is the lower quartile of several requests, which other work on the machine moves least.
+and visitors. What is compared is the time on a processor of the school's web process and its PostgreSQL, per request,
+the least of several turns: other work on the machine moves it little, and on a quiet machine it is the answer's time.
 
 A large school's list may show forty rows where the small one has two. What these rows cost to draw is no matter of
 scale, so it is taken from the small school's own list (plain against empty) and added to the small school's time.
@@ -13,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import http.client
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -36,8 +36,9 @@ from tests.bench.stack import Stack
 # How much slower a page of the large school may be.
 LIMIT = 1.5
 # Milliseconds: two times this near to each other are the same on a shared machine.
-NOISE = 0.5
-FIRST, AGAIN = 6, 30
+NOISE = 0.3
+# How often the schools take turns, and requests a turn.
+FIRST, AGAIN, TURN = 3, 10, 3
 
 LISTS: dict[str, Listing] = {
     "/admin/orders": ORDERS,
@@ -86,7 +87,9 @@ class School:
 
 @dataclass(slots=True)
 class Address:
-    """What is asked for, by whom, and what came of it: seconds, rows and statuses at the small and the large school."""
+    """What is asked for, by whom, and what came of it at the small and the large school: seconds on a processor of each
+    turn, rows, statuses.
+    """
 
     path: str
     who: str
@@ -106,13 +109,13 @@ def addresses() -> list[Address]:
     found += [Address(path, "member") for path in MEMBER]
     found += [Address(path, "owner") for path in OFFICE]
     for path, listing in LISTS.items():
-        found += list(_of_list(path, listing))
+        found += list(of_list(path, listing))
     return found
 
 
-def _of_list(path: str, listing: Listing) -> Iterator[Address]:
+def of_list(path: str, listing: Listing) -> Iterator[Address]:
     sorts = [("sort", sign + column.key) for column in listing.columns if column.sort for sign in ("", "-")]
-    values = [("sort", [("sort", name) for _sort, name in sorts])]
+    values: list[tuple[str, list[tuple[str, ...]]]] = [("sort", [("sort", name) for _sort, name in sorts])]
     values += [(item.name, list(_values(path, item))) for item in listing.filters]
     singles = [""] + [_query(value) for _name, several in values for value in several]
     for query in singles:
@@ -211,14 +214,15 @@ def measure(
             continue  # no second page in so small a school
         _measure(schools, address, paths, FIRST)
         if ratio(address, row) > LIMIT - 0.2:
-            address.times[0].clear(), address.times[1].clear()
+            for times in address.times:
+                times.clear()
             _measure(schools, address, paths, AGAIN)
     return [address for address in measured if address.times[0]], row
 
 
 def ratio(address: Address, row: dict[str, float]) -> float:
     """How much slower the large school is, rows that only it shows set aside."""
-    small, large = (_quartile(times) for times in address.times)
+    small, large = (min(times) for times in address.times)
     more = max(0, address.rows[1] - address.rows[0]) * row.get(address.path.partition("?")[0], 0.0)
     return large / (small + more + NOISE / 1000)
 
@@ -226,10 +230,9 @@ def ratio(address: Address, row: dict[str, float]) -> float:
 def _row(school: School, path: str) -> float:
     plain, empty = Address(path, "owner"), Address(f"{path}?from=1970-01-01&to=1970-01-01", "owner")
     for address in (plain, empty):
-        for _ in range(20):
-            _once(school, address, 0, address.path)
-    more = _quartile(plain.times[0]) - _quartile(empty.times[0])
-    return max(0.0, more / max(1, plain.rows[0]))
+        for _ in range(AGAIN):
+            _turn(school, address, 0, address.path)
+    return max(0.0, min(plain.times[0]) - min(empty.times[0])) / max(1, plain.rows[0] - empty.rows[0])
 
 
 def _found(school: School, address: Address) -> str:
@@ -242,18 +245,17 @@ def _found(school: School, address: Address) -> str:
     return link[1].replace("&amp;", "&") if link else ""
 
 
-def _measure(schools: tuple[School, School], address: Address, paths: list[str], times: int) -> None:
-    for number in range(times + 1):
+def _measure(schools: tuple[School, School], address: Address, paths: list[str], turns: int) -> None:
+    for _ in range(turns):
         for which, (school, path) in enumerate(zip(schools, paths, strict=True)):
-            _once(school, address, which, path)
-            if number < 1:
-                address.times[which].clear()
+            _turn(school, address, which, path)
 
 
-def _once(school: School, address: Address, which: int, path: str) -> None:
-    began = time.perf_counter()
-    status, body = _ask(school, path, address.who)
-    address.times[which].append(time.perf_counter() - began)
+def _turn(school: School, address: Address, which: int, path: str) -> None:
+    began = school.stack.processor_time()
+    for _ in range(TURN):
+        status, body = _ask(school, path, address.who)
+    address.times[which].append((school.stack.processor_time() - began) / TURN)
     rows, statuses = list(address.rows), list(address.statuses)
     rows[which], statuses[which] = body.count("<tr"), status
     address.rows, address.statuses = (rows[0], rows[1]), (statuses[0], statuses[1])
@@ -278,17 +280,13 @@ def _ask(school: School, path: str, who: str) -> tuple[int, str]:
     return answer.status, (brotli.decompress(body) if packed else body).decode()
 
 
-def _quartile(times: list[float]) -> float:
-    return sorted(times)[len(times) // 4]
-
-
 def drawn(measured: list[Address], row: dict[str, float]) -> str:
     """The addresses beyond the limit, worst first, and how all of them fared."""
     ordered = sorted(measured, key=lambda address: -ratio(address, row))
     beyond = [address for address in ordered if ratio(address, row) > LIMIT]
     lines = ["| address | small, ms | large, ms | rows | times slower |", "|---|---:|---:|---:|---:|"]
     for address in beyond or ordered[:10]:
-        small, large = (_quartile(times) * 1000 for times in address.times)
+        small, large = (min(times) * 1000 for times in address.times)
         rows = "/".join(str(number) for number in address.rows)
         lines.append(f"| {address.name} | {small:.2f} | {large:.2f} | {rows} | {ratio(address, row):.2f} |")
     failed = [address.name for address in measured if not all(200 <= status < 400 for status in address.statuses)]

@@ -37,6 +37,8 @@ class Stack:
     port: int
     reference_port: int
     children: dict[str, Child] = field(default_factory=dict)
+    # Process ids of PostgreSQL.
+    servers: list[int] = field(default_factory=list)
     # Seconds.
     seeding: float = 0.0
     starting: float = 0.0
@@ -86,6 +88,12 @@ class Stack:
         process = self.children["web"].process
         return sum(_pss(pid) for pid in _tree(process.pid)) if process is not None else 0
 
+    def processor_time(self) -> float:
+        """Seconds that web processes and PostgreSQL have spent on a processor; Linux alone tells."""
+        web = self.children["web"].process
+        roots = [web.pid if web is not None else 0, *self.servers]
+        return sum(_ran(pid) for root in roots for pid in _tree(root))
+
 
 @contextlib.contextmanager
 def running(serving: Serving, *, members: int, worker: bool = True) -> Iterator[Stack]:
@@ -100,6 +108,7 @@ def running(serving: Serving, *, members: int, worker: bool = True) -> Iterator[
         watch.start_server("Redis", redis)
         env = _settings(folder, postgres.url, redis.url, serving.workers)
         stack = Stack(folder, env, watch, serving, free_port(), free_port())
+        stack.servers = [postgres.process.pid] if postgres.process is not None else []
         stack.run_to_end("migrate")
         stack.seeding = stack.run_to_end("seed", "--members", str(members))
         if worker:
@@ -157,6 +166,15 @@ def _tree(root: int) -> list[int]:
     for pid in found:
         found += children.get(pid, [])
     return found
+
+
+def _ran(pid: int) -> float:
+    """Nanoseconds are what the kernel counts; /proc/PID/stat would round them to hundredths of a second."""
+    total = 0
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):
+            total += int(path.read_text().split()[0])
+    return total / 1e9
 
 
 def _pss(pid: int) -> int:

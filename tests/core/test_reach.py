@@ -324,3 +324,22 @@ async def test_whatever_the_look_meets_the_next_one_finds_a_silent_server(
     assert reach.is_lost(lost.value)
     assert looks >= 3
     assert time.monotonic() - began < 3
+
+
+async def test_work_that_reckons_for_long_keeps_its_connection_though_nobody_heard_the_server(
+    app: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def silent() -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    monkeypatch.setattr(reach, "SILENCE", 0.01)
+    monkeypatch.setattr(reach, "answers", silent)
+    async with db.hold(is_watched=False):
+        assert await db.value("SELECT 1") == 1
+        await asyncio.sleep(0.1)
+        assert await db.value("SELECT 2") == 2
+    assert asked == 0

@@ -43,9 +43,10 @@ ORDERS = Listing(
                 Choice(
                     "refunding",
                     _l("Refund not through"),
-                    """EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = o.id AND r.state IN ('pending', 'failed')
-                               AND NOT EXISTS (SELECT 1 FROM refunds n WHERE n.order_id = o.id AND n.id > r.id
-                                                 AND n.payment_id IS NOT DISTINCT FROM r.payment_id))""",
+                    """o.id = ANY (ARRAY(
+                        SELECT r.order_id FROM refunds r WHERE r.state IN ('pending', 'failed')
+                        AND NOT EXISTS (SELECT 1 FROM refunds n WHERE n.order_id = r.order_id AND n.id > r.id
+                                         AND n.payment_id IS NOT DISTINCT FROM r.payment_id)))""",
                 ),
             ],
         ),

@@ -1,0 +1,47 @@
+-- A school that is large enough to tell a bounded reading from a whole one; nothing in it is meant to be looked at.
+SET session_replication_role = replica;
+
+INSERT INTO users (public_id, email, name, role, state, email_verified_at, created_at, last_seen_at)
+SELECT 'u' || n, 'p' || n || '@example.org',
+       (ARRAY['Anna', 'Ben', 'Cleo', 'Dora', 'Emil', 'Finn', 'Greta', 'Hugo', 'Ida', 'Jon'])[1 + n % 10] || ' '
+       || (ARRAY['Abel', 'Berg', 'Cruz', 'Dahl', 'Eder', 'Falk', 'Gold', 'Haas', 'Iten', 'Jung', 'Kern'])[1 + n % 11]
+       || (n % 97), 'member', CASE WHEN n % 700 = 0 THEN 'suspended' ELSE 'active' END,
+       CASE WHEN abs(hashint4(n)) % 40 > 0 THEN now() END, now() - (12000 - n) * interval '53 minutes',
+       CASE WHEN n % 9 > 0 THEN now() - (n * 7919 % 12000) * interval '40 minutes' END
+FROM generate_series(1, 12000) n;
+
+INSERT INTO orders (public_id, user_id, email, name, state, currency, subtotal_minor, tax_minor, total_minor, quote_key,
+                    created_at, paid_at)
+SELECT 'o' || n.n, u.id, u.email, u.name,
+       (ARRAY['paid', 'paid', 'paid', 'paid', 'paid', 'paid', 'paid', 'paid', 'paid', 'paid', 'paid', 'paid', 'paid',
+              'paid', 'paid', 'paid', 'refunded', 'failed', 'expired', 'partially_refunded'])[1 + n.dice % 20], 'EUR',
+       1000 * (n.dice / 20 % 7), 0, 1000 * (n.dice / 20 % 7), 'q' || n.n, now() - (24000 - n.n) * interval '22 minutes',
+       CASE WHEN n.dice % 20 NOT IN (17, 18) THEN now() - (24000 - n.n) * interval '22 minutes' END
+FROM (SELECT n, abs(hashint4(n)) AS dice FROM generate_series(1, 24000) n) n
+JOIN users u ON u.public_id = 'u' || (1 + n.n * 31 % 12000);
+
+INSERT INTO order_items (order_id, product_id, title, amount_minor, tax_minor)
+SELECT o.id, p.id, p.title, o.total_minor, 0 FROM orders o, products p WHERE abs(hashint8(o.id)) % 6 = 0;
+
+INSERT INTO learners (user_id, last_on, days)
+SELECT id, CAST(now() AS date) - CAST(id * 31 % 400 AS int), 1 + id % 30 FROM users WHERE role = 'member';
+INSERT INTO learner_days (on_date, user_id) SELECT last_on, user_id FROM learners;
+
+INSERT INTO mails (public_id, fact, recipient, template, context, state, attempts, subject, created_at, sent_at)
+SELECT 'm' || o.id, 'f' || o.id, o.email, 'commerce/order_confirmation', '{}', 'sent', 1, 'Your order ' || o.number,
+       o.created_at, o.created_at
+FROM orders o;
+INSERT INTO webhook_events (provider, event_id, type, payload, state, attempts, received_at, handled_at)
+SELECT 'stripe', 'evt_' || o.id, (ARRAY['checkout.session.completed', 'charge.updated'])[1 + o.id % 2], '{}',
+       (ARRAY['handled', 'ignored', 'ignored'])[1 + o.id % 3], 1, o.created_at, o.created_at
+FROM orders o;
+INSERT INTO audit_log (actor_id, address, request_id, action, subject_type, subject_id, summary, after, created_at)
+SELECT CASE WHEN o.id % 2 = 0 THEN (SELECT id FROM users WHERE public_id = 'u1')
+            ELSE (SELECT id FROM users WHERE role = 'owner') END, '127.0.0.1', 'r', (ARRAY['order.receipt', 'access.grant'])[1 + o.id % 2],
+       (ARRAY['order', 'entitlement'])[1 + o.id / 2 % 2], o.public_id, 'x', '{}', o.created_at
+FROM orders o;
+INSERT INTO pgqueuer_log (created, job_id, status, priority, entrypoint, aggregated)
+SELECT o.created_at, o.id, 'successful', 0, 'core.deliver_mail', true FROM orders o;
+
+SET session_replication_role = DEFAULT;
+ANALYZE;
