@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,12 +36,17 @@ def module(*words: str) -> Callable[[list[str]], list[str]]:
 def pytest(folder: str, *words: str, split: bool = False) -> Callable[[list[str]], list[str]]:
     """Pytest over a folder, or over the paths that were given instead.
 
-    With `split` the whole folder runs in as many processes as there are cores, each with servers of its own.
+    With `split` the whole folder runs in as many processes as there are cores, each with servers of its own, file by
+    file in the order of tests/longest.py.
     """
 
     def command(extra: list[str]) -> list[str]:
         given = any((ROOT / word.partition("::")[0]).exists() for word in extra)
-        whole = [] if given else [folder, *(["--numprocesses=auto", "--dist=loadfile"] if split else [])]
+        whole = (
+            []
+            if given
+            else [folder, *(["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder"] if split else [])]
+        )
         return [sys.executable, "-m", "pytest", *whole, *words, *extra]
 
     return command
@@ -65,18 +71,72 @@ def main() -> int:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     if any(step.part == "e2e" for step in steps):
         env["CHROMIUM"] = find_chromium()
-    failed = [step.name for step in steps if not passes(step, extra, env)]
+    failed = run(steps, extra, env)
     print(f"\n{len(steps) - len(failed)} of {len(steps)} steps passed", flush=True)
     if failed:
         print(f"Failed: {', '.join(failed)}", flush=True)
     return 1 if failed else 0
 
 
+def run(steps: list[Step], extra: list[str], env: dict[str, str]) -> list[str]:
+    """Run the steps in their order and return the names of those that failed.
+
+    The steps of `lint` need one core, and `faults` mostly waits: when both are asked for, they run side by side, and
+    what `lint` says is kept until the faults are over.
+    """
+    beside = [step for step in steps if step.part == "lint"] if any(step.part == "faults" for step in steps) else []
+    failed: list[str] = []
+    for step in steps:
+        if step in beside:
+            continue
+        if step.part != "faults" or not beside:
+            failed += [] if passes(step, extra, env) else [step.name]
+            continue
+        with ThreadPoolExecutor(1) as pool:
+            others = [pool.submit(said, one, extra, env) for one in beside]
+            failed += [] if passes(step, extra, env) else [step.name]
+            failed += [one.name for one, other in zip(beside, others, strict=True) if not told(one, *other.result())]
+    return failed
+
+
 def passes(step: Step, extra: list[str], env: dict[str, str]) -> bool:
-    print(f"\n── {step.name} " + "─" * (60 - len(step.name)), flush=True)
+    """Run a step that speaks for itself as it goes."""
+    title(step)
     began = time.monotonic()
     code = subprocess.run(step.command(extra), cwd=ROOT, env=env, stdin=subprocess.DEVNULL, check=False).returncode
-    print(f"{step.name}: {'passed' if code == 0 else 'FAILED'} ({time.monotonic() - began:.1f} s)", flush=True)
+    return verdict(step, code, time.monotonic() - began)
+
+
+def said(step: Step, extra: list[str], env: dict[str, str]) -> tuple[int, str, float]:
+    """Run a step quietly, giving way to others; its exit code, what it said, and the seconds it took."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [*(["nice", "-n", "10"] if shutil.which("nice") else []), *step.command(extra)],
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return done.returncode, done.stdout, time.monotonic() - began
+
+
+def told(step: Step, code: int, text: str, seconds: float) -> bool:
+    """Show a step that ran quietly."""
+    title(step)
+    print(text, end="", flush=True)
+    return verdict(step, code, seconds)
+
+
+def title(step: Step) -> None:
+    print(f"\n── {step.name} " + "─" * (60 - len(step.name)), flush=True)
+
+
+def verdict(step: Step, code: int, seconds: float) -> bool:
+    print(f"{step.name}: {'passed' if code == 0 else 'FAILED'} ({seconds:.1f} s)", flush=True)
     return code == 0
 
 

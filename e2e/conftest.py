@@ -17,10 +17,15 @@ from e2e.audit import Auditor
 from e2e.people import Addresses, Mailbox, People, Person
 from e2e.school import SmallSchool
 from e2e.visitor import Visitor
+from tests.longest import longest_first
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 LINES = 25
 expect.set_options(timeout=15_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    longest_first(items)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,11 @@ from app.config import Config
 from app.core import cache, db, limits, migrations, settings, submissions
 from tests import servers
 from tests.cast import Cast
+from tests.longest import longest_first
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    longest_first(items)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,42 @@
+"""The order of a run in several processes: the files that take longest first, so that all processes end together."""
+
+from __future__ import annotations
+
+import pytest
+
+# Longest first; a file that takes more than a fiftieth of its folder's time belongs here.
+LONGEST = (
+    "tests/test_hostile_input.py",
+    "tests/outside/test_canaries.py",
+    "tests/test_other_sites.py",
+    "tests/test_stored_markup.py",
+    "tests/test_queries.py",
+    "tests/test_command_line.py",
+    "tests/accounts/test_signing_in.py",
+    "tests/demo/test_seed.py",
+    "tests/web/test_page_cache_edits.py",
+    "tests/outside/test_raw_requests.py",
+    "tests/test_double_clicks.py",
+    "tests/faults/test_killed_jobs.py",
+    "tests/faults/test_mail_away.py",
+    "tests/test_plans.py",
+    "tests/sandbox/test_servers.py",
+    "e2e/test_every_page.py",
+    "e2e/test_office_lists.py",
+    "e2e/test_catalogue.py",
+    "e2e/test_buy_signed_in.py",
+    "e2e/test_declined_card.py",
+    "e2e/test_learn.py",
+    "e2e/test_free_enrolment.py",
+    "e2e/test_buy_as_guest.py",
+    "e2e/test_other_hands.py",
+    "e2e/test_refund.py",
+    "e2e/test_reset_password.py",
+    "e2e/test_publish_course.py",
+)
+_PLACE = {name: place for place, name in enumerate(LONGEST)}
+
+
+def longest_first(items: list[pytest.Item]) -> None:
+    """Put the tests of long files first, in place; within a file, and among the others, the order stays."""
+    items.sort(key=lambda item: _PLACE.get(item.nodeid.partition("::")[0], len(LONGEST)))
