@@ -172,7 +172,7 @@ POST /admin/jobs/restorations/<token>                                 -  -  -  -
 POST /admin/mails/<public_id>/retries                                 -  -  -  -  +  +  -
 POST /admin/orders/<public_id>/acceptance                             -  -  -  -  +  +  -
 POST /admin/orders/<public_id>/rejection                              -  -  -  -  +  +  -
-POST /admin/orders/<public_id>/returns                                -  -  -  -  +  +  -
+POST /admin/orders/<public_id>/returns                                -  -  -  -  +  +  +
 POST /admin/orders/<public_id>/refunds                                -  -  -  -  +  +  +
 POST /admin/people                                                    -  -  -  -  +  +  -
 POST /admin/people/<public_id>/access                                 -  -  -  -  +  +  -

@@ -84,7 +84,7 @@ TABLE = """
 /admin/roles/<key>                                         -  -  4
 /admin/roles/new                                           -  -  2
 /admin/search                                              -  -  2
-/admin/settings                                            -  -  2
+/admin/settings                                            -  -  3
 /admin/webhooks                                            -  -  3
 /admin/webhooks/<provider>/<event_id>                      -  -  3
 """

@@ -52,15 +52,20 @@ async def test_two_that_migrate_at_once_do_not_stand_in_each_others_way(fresh: s
     assert sorted(applied) == [[], everything]
 
 
+_WRITE = """
+    INSERT INTO audit_log (action, subject_type, subject_id, created_at) VALUES ('a.test', 'test', '1', now())
+"""
+
+
 async def test_an_index_that_a_killed_run_left_half_built_is_built_again(fresh: str) -> None:
     await said(await migrate(fresh))
     connection, other = await asyncpg.connect(fresh), await asyncpg.connect(fresh)
     try:
-        indexes = await connection.fetch("SELECT indexname FROM pg_indexes WHERE tablename = 'users' ORDER BY 1")
-        await connection.execute("DROP INDEX users_words; DELETE FROM schema_migrations WHERE version = 13")
+        indexes = await connection.fetch("SELECT indexname FROM pg_indexes WHERE tablename = 'audit_log' ORDER BY 1")
+        await connection.execute("DROP INDEX audit_log_address; DELETE FROM schema_migrations WHERE version = 22")
         begun = other.transaction()
         await begun.start()
-        await other.execute("UPDATE users SET name = name")  # the build waits for whoever writes
+        await other.execute(_WRITE)  # the build waits for whoever writes
         killed = await migrate(fresh)
         for _look in range(200):
             if await connection.fetch(INVALID):
@@ -72,11 +77,12 @@ async def test_an_index_that_a_killed_run_left_half_built_is_built_again(fresh: 
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONC%'"
         )
         await begun.rollback()
-        assert [row["relname"] for row in await connection.fetch(INVALID)] == ["users_words"]
-        assert await said(await migrate(fresh)) == ["applied 0013_scale_indexes"]
+        assert [row["relname"] for row in await connection.fetch(INVALID)] == ["audit_log_address"]
+        assert await said(await migrate(fresh)) == ["applied 0022_audit_indexes"]
         assert await connection.fetch(INVALID) == []
         assert (
-            await connection.fetch("SELECT indexname FROM pg_indexes WHERE tablename = 'users' ORDER BY 1") == indexes
+            await connection.fetch("SELECT indexname FROM pg_indexes WHERE tablename = 'audit_log' ORDER BY 1")
+            == indexes
         )
     finally:
         await other.close()
