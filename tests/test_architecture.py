@@ -31,7 +31,16 @@ PRIVATE_ROOMS = {"queries", "routes", "admin", "forms", "jobs"}
 FLOOR = {"config", "core", "gateways", "web", "sandbox", "demo"}
 
 TABLES = {
-    "core": {"settings", "mails", "audit_log", "webhook_events", "schema_migrations", "pgqueuer", "pgqueuer_log"},
+    "core": {
+        "settings",
+        "mails",
+        "audit_log",
+        "webhook_events",
+        "schema_migrations",
+        "pgqueuer",
+        "pgqueuer_log",
+        "lone_runs",
+    },
     "accounts": {
         "users",
         "sessions",

@@ -270,7 +270,7 @@ def _break_off(kept: Hold) -> None:
     Inside another transaction that one is undone, and this with it.
     """
     if not kept.depth and kept.connection is not None:
-        reach.end(kept.connection.raw_connection)
+        reach.end(kept.connection)
 
 
 async def _roll_back(begun: Any, error: BaseException) -> None:

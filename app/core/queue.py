@@ -9,7 +9,9 @@ Jobs carry ids, re-read state and are safe to run twice: a worker killed half-wa
 another. A job that fails for good stays in the queue as `failed`, with its traceback in the log table.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -133,9 +135,8 @@ async def perform(pg_job: Job) -> None:
     arguments = orjson.loads(pg_job.payload or b"{}")
     with structlog.contextvars.bound_contextvars(job=kind.name, job_id=pg_job.id, attempt=pg_job.attempts + 1):
         try:
-            async with db.hold():
-                await _refuse_a_killer(pg_job)
-                await kind.function(**arguments)
+            async with _company.alone() if await _is_suspect(pg_job) else _company.together() as is_alone:
+                await _carry_out(pg_job, kind, arguments, is_alone=is_alone)
         except Killer:
             log.error("job held: its workers died of it")
             raise
@@ -157,8 +158,11 @@ async def perform(pg_job: Job) -> None:
 _LOST_TRIES = 20
 _LOST_DELAY = timedelta(seconds=2)
 LONGEST_DELAY = timedelta(minutes=15)
-# A job that was begun so often and whose worker died each time is not begun once more.
-_DEATHS = 5
+# Whose worker died so often while it had the job is a suspect: the job runs alone from then on, so that those which only
+# stood beside a killer (a worker takes several at once) are told from it.
+_SUSPECT_AFTER = 2
+# A job that was begun alone so often, and whose worker died each time, is not begun once more.
+_LONE_DEATHS = 3
 _YOUNG = timedelta(seconds=15)
 
 
@@ -192,20 +196,94 @@ class Killer(Exception):
     """Whoever ran this job died of it, several times."""
 
 
-async def _refuse_a_killer(pg_job: Job) -> None:
-    """Raise Killer for a job that ends the process it runs in (no memory, say), so that the others get their turn."""
+async def _is_suspect(pg_job: Job) -> bool:
+    """Whether workers that had this job died again and again."""
     if clock.now() - pg_job.created < _YOUNG:  # nobody can have been found dead over it
-        return
+        return False
+    async with db.hold():
+        begun = await db.value(
+            """
+            SELECT count(*) FROM pgqueuer_log WHERE job_id = :id AND status = 'picked' AND created > coalesce(
+                (SELECT max(created) FROM pgqueuer_log WHERE job_id = :id AND status = 'failed'), '-infinity')
+            """,
+            id=pg_job.id,
+        )
+    return bool(begun - pg_job.attempts - 1 >= _SUSPECT_AFTER)
+
+
+async def _carry_out(pg_job: Job, kind: JobKind, arguments: dict[str, Any], *, is_alone: bool) -> None:
+    """Run the job's function; alone, with a note that stays when the process dies of it."""
+    async with db.hold():
+        if not is_alone:
+            await kind.function(**arguments)
+            return
+        await _refuse_a_killer(pg_job.id)
+        try:
+            await kind.function(**arguments)
+        finally:
+            await _forget_lone_runs(pg_job.id)
+
+
+async def _refuse_a_killer(job_id: int) -> None:
+    """Raise Killer for a job that ends the process it runs in (no memory, say), so that the others get their turn."""
     begun = await db.value(
         """
-        SELECT count(*) FROM pgqueuer_log WHERE job_id = :id AND status = 'picked' AND created > coalesce(
-            (SELECT max(created) FROM pgqueuer_log WHERE job_id = :id AND status = 'failed'), '-infinity')
+        INSERT INTO lone_runs (job_id, begun) VALUES (:id, 1)
+        ON CONFLICT (job_id) DO UPDATE SET begun = lone_runs.begun + 1 RETURNING begun
         """,
-        id=pg_job.id,
+        id=job_id,
     )
-    deaths = begun - pg_job.attempts - 1
-    if deaths >= _DEATHS:
-        raise Killer(f"its worker died {deaths} times while it ran")
+    if begun > _LONE_DEATHS:
+        await _forget_lone_runs(job_id)
+        raise Killer(f"its worker died {_SUSPECT_AFTER + begun - 1} times while it ran")
+
+
+async def _forget_lone_runs(job_id: int) -> None:
+    await db.run("DELETE FROM lone_runs WHERE job_id = :id", id=job_id)
+
+
+class _Company:
+    """The jobs that run in this process: many together, or one alone."""
+
+    # So long a suspect waits for the others; then it runs beside them, and a death is not laid at its door.
+    PATIENCE = 60.0
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._lone: asyncio.Event | None = None  # set when the one that runs alone, or waits for it, is through
+        self._gone = asyncio.Event()  # set when the last of the others is through
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[bool]:
+        """Run beside the others, once nobody is alone or about to be."""
+        while self._lone is not None:
+            await self._lone.wait()
+        self._running += 1
+        try:
+            yield False
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._gone.set()
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[bool]:
+        """Run while no other job does; False when the others took too long."""
+        while self._lone is not None:
+            await self._lone.wait()
+        lone = self._lone = asyncio.Event()
+        try:
+            self._gone = asyncio.Event()
+            if self._running:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._gone.wait(), self.PATIENCE)
+            yield not self._running
+        finally:
+            self._lone = None
+            lone.set()
+
+
+_company = _Company()
 
 
 async def drain(*, ignore_delays: bool = False, limit: int = 10_000) -> int:

@@ -9,14 +9,13 @@ from quart.wrappers.response import DataBody
 from werkzeug.http import parse_accept_header
 
 _SMALLEST = 1024
+# Costs a list of 40 rows 0.1 ms; 4 would take 0.45 ms for 5 % less.
+QUALITY = 3
 _KINDS = ("text/html", "text/css", "image/svg+xml", "application/json", "text/plain")
 
 
 def install(app: Quart) -> None:
-    """Compress every whole text answer of a kilobyte or more.
-
-    Brotli's quality 3 costs a list of 40 rows 0.1 ms; quality 4 would take 0.45 ms for 5 % less.
-    """
+    """Compress every whole text answer of a kilobyte or more."""
 
     @app.after_request
     async def compress(response: Response) -> Response:
@@ -32,7 +31,7 @@ def install(app: Quart) -> None:
         body = whole.data[whole.begin : whole.end]
         if encoding is None or len(body) < _SMALLEST:
             return response
-        packed = brotli.compress(body, quality=3) if encoding == "br" else gzip.compress(body, 5, mtime=0)
+        packed = brotli.compress(body, quality=QUALITY) if encoding == "br" else gzip.compress(body, 5, mtime=0)
         response.set_data(packed)
         response.headers["Content-Encoding"] = encoding
         return response

@@ -20,6 +20,8 @@ import jinja2
 import orjson
 from quart import Quart, Response, render_template
 
+from app.web.compression import QUALITY
+
 ROWS = """
 {%- for rows in results %}<section>{% for row in rows %}<article>{% for cell in row %}<span>{{ cell }}</span>
 {%- endfor %}</article>{% endfor %}</section>{% endfor -%}
@@ -80,7 +82,7 @@ async def show_page(name: str) -> Response:
     queries, template = _pages[name]
     body = template.render(results=await _results(queries))
     headers = {"Content-Encoding": "br", "Content-Type": "text/html; charset=utf-8"}
-    return Response(brotli.compress(body.encode(), quality=4), headers=headers)
+    return Response(brotli.compress(body.encode(), quality=QUALITY), headers=headers)
 
 
 async def _results(queries: list[tuple[bool, str, tuple[Any, ...]]]) -> list[list[asyncpg.Record]]:

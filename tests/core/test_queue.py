@@ -1,3 +1,6 @@
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -103,7 +106,8 @@ async def test_a_poison_job_is_held_and_the_queue_moves_on(app: Lectern) -> None
 
 async def test_a_job_that_kills_its_workers_is_held_before_it_kills_another(app: Lectern) -> None:
     await queue.enqueue(note, number=6)
-    await _kill_workers_of_all(queue._DEATHS)
+    await _kill_workers_of_all(queue._SUSPECT_AFTER)
+    await _kill_lone_workers_of_all(queue._LONE_DEATHS)
     await queue.drain()
     assert seen == []
     assert await db.value("SELECT count(*) FROM pgqueuer WHERE status = 'failed'") == 1
@@ -113,11 +117,52 @@ async def test_a_job_that_kills_its_workers_is_held_before_it_kills_another(app:
     assert seen == [6]
 
 
+async def test_jobs_that_stood_beside_a_killer_are_done(app: Lectern) -> None:
+    """However often their worker died: nobody died while they ran alone."""
+    for number in range(3):
+        await queue.enqueue(note, number=number)
+    await _kill_workers_of_all(50)
+    await queue.drain()
+    assert sorted(seen) == [0, 1, 2]
+    assert await db.value("SELECT count(*) FROM lone_runs") == 0
+
+
+async def test_a_suspect_runs_while_no_other_job_does(app: Lectern) -> None:
+    company, order = queue._Company(), []
+
+    async def run(name: str, kind: Callable[[], AbstractAsyncContextManager[bool]]) -> None:
+        async with kind() as is_alone:
+            order.append(f"{name} {is_alone} begins")
+            await asyncio.sleep(0.02)
+            order.append(f"{name} ends")
+
+    await asyncio.gather(
+        run("a", company.together), run("suspect", company.alone), run("b", company.together), run("c", company.alone)
+    )
+    assert order[:4] == ["a False begins", "a ends", "suspect True begins", "suspect ends"]
+    assert {"b False begins", "c True begins"} <= set(order)
+    for name in ("b", "c"):
+        at = next(place for place, line in enumerate(order) if line.startswith(name))
+        assert order[at + 1] == f"{name} ends"
+
+
+async def test_a_suspect_does_not_wait_for_ever(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue._Company, "PATIENCE", 0.05)
+    company = queue._Company()
+    async with company.together(), company.alone() as is_alone:
+        assert not is_alone
+
+
 async def test_a_job_whose_worker_died_once_is_done_by_another(app: Lectern) -> None:
     await queue.enqueue(note, number=6)
     await _kill_workers_of_all(1)
     await queue.drain()
     assert seen == [6]
+
+
+async def _kill_lone_workers_of_all(times: int) -> None:
+    """Every waiting job has been begun alone so often, too."""
+    await db.run("INSERT INTO lone_runs (job_id, begun) SELECT id, :times FROM pgqueuer", times=times)
 
 
 async def _kill_workers_of_all(times: int) -> None:

@@ -73,7 +73,7 @@ async def one_job(step: int, monkeypatch: pytest.MonkeyPatch) -> bool:
 
 async def kill_at_every_step(monkeypatch: pytest.MonkeyPatch) -> int:
     """Run what waits, killing each job at its first step, then at its second …; the number of deaths."""
-    monkeypatch.setattr(queue, "_DEATHS", 10_000)
+    monkeypatch.setattr(queue, "_LONE_DEATHS", 10_000)
     deaths, step = 0, 1
     while await db.value("SELECT count(*) FROM pgqueuer WHERE status <> 'failed'"):
         if await one_job(step, monkeypatch):

@@ -142,7 +142,7 @@ async def test_a_form_that_came_whole_is_carried_out_though_its_sender_hangs_up(
     async def deed() -> str:
         begun.set()
         await request.get_data()
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.6)
         done.set()
         return "done"
 
