@@ -253,6 +253,7 @@ CASES: dict[str, Case] = {
     "/password/reset/<token>": Case(
         {"new_password": "a long walk by the river"}, by="guest", prepare=a_link("reset_password")
     ),
+    "/password/strength": Case({"password": PASSWORD}, by="guest", acts=False),
     "/register": Case({"name": "Nia", "email": "nia@example.org", "password": PASSWORD}, by="guest"),
     "/verify/<token>": Case(by="guest", prepare=a_link("verify_email")),
     "/verify/<token>/renewal": Case(by="guest", prepare=a_link("verify_email")),

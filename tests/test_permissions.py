@@ -56,6 +56,7 @@ GET  /password/forgot                                                 +  +  +  +
 POST /password/forgot                                                 +  +  +  +  +  +  +
 GET  /password/reset/<token>                                          +  +  +  +  +  +  +
 POST /password/reset/<token>                                          +  +  +  +  +  +  +
+POST /password/strength                                               +  +  +  +  +  +  +
 GET  /password/sent                                                   +  +  +  +  +  +  +
 GET  /plates/<slug>.svg                                               +  +  +  +  +  +  +
 GET  /register                                                        +  +  +  +  +  +  +

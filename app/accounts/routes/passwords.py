@@ -1,9 +1,9 @@
 """A forgotten password: ask for a link, set a new one."""
 
-from quart import redirect, url_for
+from quart import Response, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import passwords
+from app.accounts import meter, passwords
 from app.accounts.forms import ForgotForm, ResetForm
 from app.accounts.routes import routes
 from app.accounts.routes.registration import SECRET_ADDRESS
@@ -12,13 +12,16 @@ from app.core import clock, limits
 from app.core.errors import Invalid
 from app.core.i18n import _
 from app.core.limits import Limit
+from app.core.settings import school
 from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import public
-from app.web.render import page
-from app.web.request import client_address
+from app.web.render import block, page
+from app.web.request import client_address, user
 
 RESETS_HERE = Limit(30, 60 * 60)
+# Somebody who types and thinks again; each costs a few milliseconds.
+READINGS = Limit(60, 10)
 
 
 @routes.get("/password/forgot")
@@ -68,6 +71,22 @@ async def create_password(token: str) -> ResponseReturnValue:
         except Invalid as refused:
             form.refuse(refused)
     return await _reset_page(token, form, 422)
+
+
+@routes.post("/password/strength")
+@public(limit=READINGS)
+async def show_strength() -> ResponseReturnValue:
+    """The meter below a new password while it is typed. A `POST`, so that it stands in no address; nothing is kept."""
+    form, person = await request.form, user()
+    password = str(form.get("new_password") or form.get("password") or "")[:1000]
+    known = [person.email, person.name] if person else [str(form.get(key, ""))[:254] for key in ("email", "name")]
+    answer = Response("", content_type="text/html; charset=utf-8", headers={"Cache-Control": "no-store"})
+    if password:
+        known = [*known, *known[0].split("@"), (await school()).name]
+        answer.set_data(
+            await block("accounts/strength.html", "strength", reading=meter.read(password, known), full=meter.FULL)
+        )
+    return answer
 
 
 async def _reset_page(token: str, form: ResetForm, status: int) -> ResponseReturnValue:
