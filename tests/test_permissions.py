@@ -52,10 +52,14 @@ POST /login/second-step                                               +  +  +  +
 POST /login/second-step/removal                                       +  +  +  +  +  +  +
 POST /logout                                                          +  +  +  +  +  +  +
 GET  /media/<public_id>/<file_name>                                   +  +  +  +  +  +  +
+GET  /not-me/<token>                                                  +  +  +  +  +  +  +
+POST /not-me/<token>                                                  +  +  +  +  +  +  +
 GET  /password/forgot                                                 +  +  +  +  +  +  +
 POST /password/forgot                                                 +  +  +  +  +  +  +
 GET  /password/reset/<token>                                          +  +  +  +  +  +  +
 POST /password/reset/<token>                                          +  +  +  +  +  +  +
+GET  /password/required                                               +  +  +  +  +  +  +
+POST /password/required                                               +  +  +  +  +  +  +
 POST /password/strength                                               +  +  +  +  +  +  +
 GET  /password/sent                                                   +  +  +  +  +  +  +
 GET  /plates/<slug>.svg                                               +  +  +  +  +  +  +

@@ -38,7 +38,9 @@ TABLE = """
 /learn/<course_slug>/access                                -  3  3
 /login                                                     0  -  -
 /login/second-step                                         -  -  -
+/not-me/<token>                                            1  2  2
 /password/forgot                                           0  1  1
+/password/required                                         -  -  -
 /password/reset/<token>                                    1  2  2
 /password/sent                                             0  1  1
 /register                                                  0  -  -

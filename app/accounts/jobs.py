@@ -1,10 +1,15 @@
 """What accounts does in the background: mails with links, and clearing away what has expired."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from app.accounts import links, queries, sessions
-from app.accounts.events import AccountMade, PasswordResetAsked, RegisteredAgain
+from app.accounts.devices import device_of
+from app.accounts.events import AccountMade, NewDevice, PasswordResetAsked, RegisteredAgain
 from app.accounts.models import User
 from app.accounts.queries import second_factors
-from app.core import clock, db, events, mail, queue
+from app.core import clock, db, events, i18n, mail, queue
+from app.core.settings import school
 
 
 @events.on(AccountMade)
@@ -29,6 +34,31 @@ async def _mail_link(person: User, purpose: str, template: str, *, fact: str) ->
         _, token = await links.issue(person.id, person.email, purpose)
         # Run twice, the mail exists already; then the second link reaches nobody and expires unused.
         await mail.send(person.email, template, {"name": person.name, "path": f"/password/reset/{token}"}, fact=fact)
+
+
+@events.on(NewDevice)
+async def mail_new_device(event: NewDevice) -> None:
+    """Tell the person that a browser signed in which the account did not know, with a link for when it was not them."""
+    person = await queries.user_by_id(event.user_id)
+    if person is None:
+        return
+    async with db.transaction():
+        _, token = await links.issue(person.id, person.email, "not_me")
+        context = {
+            "name": person.name,
+            "device": device_of(event.user_agent).name,
+            "place": event.place,
+            "address": event.address,
+            "when": await _when(event.at, person),
+            "path": f"/not-me/{token}",
+        }
+        await mail.send(person.email, "accounts/new_device", context, fact=f"new_device:{event.session_id}")
+
+
+async def _when(at: str, person: User) -> str:
+    """A moment in the person's own time zone, which is named."""
+    zone = ZoneInfo(person.time_zone or (await school()).time_zone)
+    return f"{i18n.format_moment(datetime.fromisoformat(at).astimezone(zone))} ({zone.key})"
 
 
 @events.on(RegisteredAgain)

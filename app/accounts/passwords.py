@@ -5,7 +5,7 @@ from app.accounts.events import PasswordResetAsked
 from app.accounts.familiar import account_key
 from app.accounts.models import Credentials, Link, SignedIn
 from app.core import audit, clock, db, events, limits, mail
-from app.core.errors import Invalid
+from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.limits import Limit
@@ -91,8 +91,37 @@ async def change(person: SignedIn, current_password: str, new_password: str, *, 
         await sessions.start(person.id)
 
 
+async def require_change(user_id: int) -> bool:
+    """Make this person choose a new password when they next come with the one they have; in the current transaction.
+
+    They are signed out everywhere, since who knows the old password may be in. False when it was required already, or
+    there is no password to change. Who may ask for it, and the audit, are the caller's business.
+    """
+    if not await queries.require_password_change(user_id, clock.now()):
+        return False
+    await sessions.revoke_all(user_id)
+    return True
+
+
+async def change_required(person: SignedIn, new_password: str) -> None:
+    """The new password of somebody who has to choose one, and has just shown the old: others end, this one goes on."""
+    found = await queries.credentials_by_id(person.id)
+    if found is None or not person.must_choose_password:
+        raise Conflict(_("Your password was changed a moment ago, in another place."))
+    await strength.check(new_password, email=person.email, name=person.name, field="new_password")
+    if await hashing.matches(found.password_hash, new_password):
+        raise Invalid(_("This is the password you have now."), field="new_password")
+    new_hash = await hashing.hashed(new_password)
+    async with db.transaction():
+        if not await queries.replace_password(person.id, found.password_hash, new_hash):
+            raise Conflict(_("Your password was changed a moment ago, in another place."))
+        await _after_change(person.id, person.email, person.name, action="password.change", subject=person.public_id)
+        await sessions.start(person.id)
+
+
 async def _after_change(user_id: int, email: str, name: str, *, action: str, subject: str) -> None:
     await queries.delete_sessions_of(user_id)
+    await queries.forget_password_change(user_id)
     await links.use_up(user_id, *links.PASSWORD)
     await audit.record(action, "person", subject)
     await mail.send(

@@ -5,6 +5,7 @@ from urllib.parse import quote
 from app.core.i18n import lazy
 
 ACTS = {
+    "account.lock": lazy("Locked their account"),
     "access.close": lazy("Closed access"),
     "access.grant": lazy("Granted access"),
     "audit.export": lazy("Exported the audit log"),

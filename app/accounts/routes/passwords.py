@@ -1,10 +1,13 @@
 """A forgotten password: ask for a link, set a new one."""
 
+from typing import cast
+
 from quart import Response, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import meter, passwords
+from app.accounts import meter, passwords, sessions
 from app.accounts.forms import ForgotForm, ResetForm
+from app.accounts.models import SignedIn
 from app.accounts.routes import routes
 from app.accounts.routes.registration import SECRET_ADDRESS
 from app.accounts.routes.signing_in import to_login, to_second_step
@@ -71,6 +74,39 @@ async def create_password(token: str) -> ResponseReturnValue:
         except Invalid as refused:
             form.refuse(refused)
     return await _reset_page(token, form, 422)
+
+
+@routes.get("/password/required")
+@public()
+async def show_required_password() -> ResponseReturnValue:
+    """Choose a new password before going on, when the school asks for it."""
+    return await _required_page(ResetForm())
+
+
+@routes.post("/password/required")
+@public(limit=limits.SENSITIVE)
+async def create_required_password() -> ResponseReturnValue:
+    """Set it; then on to where the person was going."""
+    form, person = await submitted(ResetForm), cast("SignedIn | None", user())
+    if person is not None and person.must_choose_password and sessions.is_fresh() and form.validate():
+        try:
+            await passwords.change_required(person, form.new_password.data)
+            flash(_("Your password is changed. Your other devices are signed out."))
+            return to_login(request.args.get("next"))  # which sends a signed-in person on
+        except Invalid as refused:
+            form.refuse(refused)
+    return await _required_page(form, 422)
+
+
+async def _required_page(form: ResetForm, status: int = 200) -> ResponseReturnValue:
+    """Whoever need not choose one is sent on, and whoever showed the old one long ago shows it again."""
+    person, onward = cast("SignedIn | None", user()), request.args.get("next", "")
+    if person is None or not person.must_choose_password:
+        return to_login(onward)
+    if not sessions.is_fresh():
+        await sessions.end()
+        return to_login(onward)
+    return await page("accounts/required_password.html", status=status, form=form, onward=onward)
 
 
 @routes.post("/password/strength")
