@@ -48,6 +48,14 @@ class NewDevice:
 
 
 @dataclass(frozen=True, slots=True)
+class GuessingBegan:
+    """Very many passwords were tried on an address, on this day. `user_id` is None when it has no account."""
+
+    user_id: int | None
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
 class PasswordResetAsked:
     """Somebody asked for a new password. `user_id` is None when the address has no account: the work is the same."""
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from app.accounts import links, queries, sessions
 from app.accounts.devices import device_of
-from app.accounts.events import AccountMade, NewDevice, PasswordResetAsked, RegisteredAgain
+from app.accounts.events import AccountMade, GuessingBegan, NewDevice, PasswordResetAsked, RegisteredAgain
 from app.accounts.models import User
 from app.accounts.queries import second_factors
 from app.core import clock, db, events, i18n, mail, queue
@@ -59,6 +59,15 @@ async def _when(at: str, person: User) -> str:
     """A moment in the person's own time zone, which is named."""
     zone = ZoneInfo(person.time_zone or (await school()).time_zone)
     return f"{i18n.format_moment(datetime.fromisoformat(at).astimezone(zone))} ({zone.key})"
+
+
+@events.on(GuessingBegan)
+async def mail_guessing(event: GuessingBegan) -> None:
+    """Tell the owner that somebody guesses at the password; once a day."""
+    person = await queries.user_by_id(event.user_id) if event.user_id is not None else None
+    if person is not None and person.state == "active":
+        fact = f"guessing:{person.id}:{event.day}"
+        await mail.send(person.email, "accounts/guessing", {"name": person.name}, fact=fact)
 
 
 @events.on(RegisteredAgain)
