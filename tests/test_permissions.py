@@ -43,6 +43,10 @@ GET  /courses                                                         +  +  +  +
 GET  /courses/<slug>                                                  +  +  +  +  +  +  +
 GET  /courses/<slug>/offer                                            +  +  +  +  +  +  +
 GET  /courses/<slug>/preview/<lesson_slug>                            +  +  +  +  +  +  +
+GET  /email-changes/<token>                                           +  +  +  +  +  +  +
+POST /email-changes/<token>                                           +  +  +  +  +  +  +
+POST /email-changes/<token>/lock                                      +  +  +  +  +  +  +
+POST /email-changes/<token>/removal                                   +  +  +  +  +  +  +
 GET  /health/live                                                     +  +  +  +  +  +  +
 GET  /health/ready                                                    +  +  +  +  +  +  +
 GET  /login                                                           +  +  +  +  +  +  +
@@ -77,6 +81,9 @@ POST /verify/<token>/renewal                                          +  +  +  +
 POST /webhooks/stripe                                                 +  +  +  +  +  +  +
 
 GET  /account                                                         -  +  +  +  +  +  +
+GET  /account/email                                                   -  +  +  +  +  +  +
+POST /account/email                                                   -  +  +  +  +  +  +
+POST /account/email/removal                                           -  +  +  +  +  +  +
 GET  /account/orders                                                  -  +  +  +  +  +  +
 GET  /account/orders/<public_id>                                      -  +  +  +  +  +  +
 POST /account/password                                                -  +  +  +  +  +  +

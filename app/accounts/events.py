@@ -56,6 +56,13 @@ class GuessingBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class EmailChangeAsked:
+    """Somebody wants another address for their account."""
+
+    change_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class PasswordResetAsked:
     """Somebody asked for a new password. `user_id` is None when the address has no account: the work is the same."""
 

@@ -5,9 +5,16 @@ from zoneinfo import ZoneInfo
 
 from app.accounts import links, queries, sessions
 from app.accounts.devices import device_of
-from app.accounts.events import AccountMade, GuessingBegan, NewDevice, PasswordResetAsked, RegisteredAgain
+from app.accounts.events import (
+    AccountMade,
+    EmailChangeAsked,
+    GuessingBegan,
+    NewDevice,
+    PasswordResetAsked,
+    RegisteredAgain,
+)
 from app.accounts.models import User
-from app.accounts.queries import second_factors
+from app.accounts.queries import email_changes, second_factors
 from app.core import clock, db, events, i18n, mail, queue
 from app.core.settings import school
 
@@ -70,6 +77,24 @@ async def mail_guessing(event: GuessingBegan) -> None:
         await mail.send(person.email, "accounts/guessing", {"name": person.name}, fact=fact)
 
 
+@events.on(EmailChangeAsked)
+async def mail_email_change(event: EmailChangeAsked) -> None:
+    """Ask both mailboxes; the owner of an account that has the new address already is told so instead."""
+    change = await email_changes.by_id(event.change_id)
+    person = await queries.user_by_id(change.user_id) if change is not None and change.state == "open" else None
+    if change is None or person is None:
+        return
+    async with db.transaction():
+        for which, email, purpose in (("old", change.old_email, "keep_email"), ("new", change.new_email, "new_email")):
+            _, token = await links.issue(person.id, email, purpose)
+            is_known = which == "new" and await queries.user_by_email(email) is not None
+            template = "accounts/email_change_known" if is_known else f"accounts/email_change_{which}"
+            context = {"name": person.name, "new": change.new_email, "path": f"/email-changes/{token}"}
+            if is_known:
+                context = {"email": email}
+            await mail.send(email, template, context, fact=f"email_change:{change.id}:ask:{which}")
+
+
 @events.on(RegisteredAgain)
 async def mail_already_registered(event: RegisteredAgain) -> None:
     """Tell the owner of an address that it was registered again; the page did not."""
@@ -88,3 +113,4 @@ async def clear_expired() -> None:
     await queries.delete_dead_sessions(now, now - sessions.IDLE)
     await second_factors.delete_dead_pending(now)
     await queries.delete_dead_links(now - links.KEPT)
+    await email_changes.delete_dead(now - links.KEPT)

@@ -2,6 +2,7 @@
 
 from app.accounts import links, queries, sessions, users
 from app.accounts.models import Link
+from app.accounts.queries import email_changes
 from app.core import audit, clock, db
 
 
@@ -28,6 +29,7 @@ async def lock(user_id: int, email: str) -> str:
         return ""
     await sessions.revoke_all(user_id)
     await queries.forget_password(user_id)
+    await email_changes.end(user_id, "cancelled", clock.now())
     await links.use_up(user_id, *links.PASSWORD, *links.EMAIL_CHANGE, "not_me")
     with audit.acting(audit.current_actor().known_as(user_id)):
         await audit.record("account.lock", "person", person.public_id, after={"locked_at": clock.now().isoformat()})

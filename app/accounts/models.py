@@ -126,6 +126,20 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class EmailChange:
+    """A wish for another address. `state` is open, done, cancelled or taken."""
+
+    id: int
+    user_id: int
+    old_email: str
+    new_email: str
+    state: str
+    expires_at: datetime
+    old_confirmed_at: datetime | None
+    new_confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """The person of this request, with the session that vouches for them."""
 

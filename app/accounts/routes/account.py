@@ -7,7 +7,7 @@ from typing import Any, cast
 from quart import redirect, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import passwords, sessions, users
+from app.accounts import email_changes, passwords, sessions, users
 from app.accounts.devices import Device, device_of
 from app.accounts.forms import PasswordForm, ProfileForm
 from app.accounts.models import Session, SignedIn
@@ -146,6 +146,7 @@ async def _account_page(
         "accounts/account.html",
         status=status,
         person=person,
+        email_change=await email_changes.open_of(person.id),
         profile=profile or ProfileForm(data=filled),
         password=password or PasswordForm(),
     )
