@@ -3,7 +3,7 @@
 from app.accounts import links, queries, sessions
 from app.accounts.events import AccountMade, PasswordResetAsked, RegisteredAgain
 from app.accounts.models import User
-from app.accounts.queries import second_factors
+from app.accounts.queries import passkeys, second_factors
 from app.core import clock, db, events, mail, queue
 
 
@@ -44,8 +44,9 @@ async def mail_already_registered(event: RegisteredAgain) -> None:
 @queue.every("23 * * * *")
 @queue.job()
 async def clear_expired() -> None:
-    """Delete sessions and half-done sign-ins that nobody can use any more, and links of a month ago."""
+    """Delete sessions, half-done sign-ins and challenges that nobody can use any more, and links of a month ago."""
     now = clock.now()
     await queries.delete_dead_sessions(now, now - sessions.IDLE)
     await second_factors.delete_dead_pending(now)
+    await passkeys.delete_dead_challenges(now)
     await queries.delete_dead_links(now - links.KEPT)

@@ -1,4 +1,4 @@
-"""A second proof beside the first: codes of an app, recovery codes. Passkeys count as one too.
+"""A second proof beside the first: codes of an app, recovery codes. Passkeys (app.accounts.passkeys) count as one too.
 
 Whoever turns one on gets ten recovery codes, shown once. Every change is mailed to the person and audited.
 """
@@ -6,7 +6,9 @@ Whoever turns one on gets ten recovery codes, shown once. Every change is mailed
 import secrets
 
 from app.accounts import familiar, sessions, totp
+from app.accounts import queries as people
 from app.accounts.models import Factors, SignedIn
+from app.accounts.queries import passkeys
 from app.accounts.queries import second_factors as queries
 from app.core import audit, clock, db, limits, mail, tokens
 from app.core.errors import Conflict, Invalid
@@ -27,7 +29,8 @@ async def of(user_id: int) -> Factors:
 
 
 async def turn_on_totp(person: SignedIn, sealed: str, code: str) -> list[str]:
-    """Take over the offered key, since the app shows its code; returns the recovery codes, to be shown once.
+    """Take over the offered key, since the app shows its code; returns the recovery codes, to be shown once, when this
+    is the first second factor, else none: those of before stay good.
 
     Raises Invalid for a wrong code or an offer that is too old, Conflict when there is a key. This session counts as
     one with a second factor from here on, all others end.
@@ -40,23 +43,46 @@ async def turn_on_totp(person: SignedIn, sealed: str, code: str) -> list[str]:
     if step is None:
         raise Invalid(_("That is not the code of this moment. Look at the app again."), field="code")
     async with db.transaction():
+        await people.lock_users([person.id])
+        was_on = (await queries.factors_of(person.id)).is_on
         if not await queries.insert_secret(person.id, totp.kept(secret), step, clock.now()):
             raise Conflict(_("Your account has an authenticator app already."))
-        codes = await _make_recovery_codes(person.id)
         await _note(person, "second_factor.totp_on", "totp_on")
-        await sessions.revoke_others(person)
-        await sessions.start(person.id, second_factor=True)
+        if was_on:
+            await _stay_here_only(person)
+        codes = [] if was_on else await begin(person)
     await _forgive(person.id, person.email)
     return codes
+
+
+async def begin(person: SignedIn) -> list[str]:
+    """The first second factor was just turned on, in the current transaction: the recovery codes, to be shown once.
+
+    This session counts as one with a second factor from here on, all others end.
+    """
+    codes = await _make_recovery_codes(person.id)
+    await _stay_here_only(person)
+    return codes
+
+
+async def _stay_here_only(person: SignedIn) -> None:
+    await sessions.revoke_others(person)
+    await sessions.start(person.id, second_factor=True)
+
+
+async def end(user_id: int) -> None:
+    """The last second factor was just turned off, in the current transaction: nothing is left to stand in for."""
+    await queries.delete_recovery_codes(user_id)
 
 
 async def turn_off_totp(person: SignedIn) -> None:
     """Forget the app's key, and the recovery codes when nothing is left that they stand in for."""
     async with db.transaction():
+        await people.lock_users([person.id])
         if not await queries.delete_secret(person.id):
             raise Conflict(_("Your account has no authenticator app."))
         if not (await queries.factors_of(person.id)).is_on:
-            await queries.delete_recovery_codes(person.id)
+            await end(person.id)
         await _note(person, "second_factor.totp_off", "totp_off")
 
 
@@ -71,8 +97,11 @@ async def renew_recovery_codes(person: SignedIn) -> list[str]:
 
 
 async def turn_off_all(user_id: int, *, subject: str, email: str, name: str, action: str) -> None:
-    """Forget app and codes of somebody who lost both, in the current transaction: by an owner, or the command line."""
+    """Forget app, passkeys and codes of somebody who lost all, in the current transaction: by an owner, or the command
+    line. Whoever signed in with a passkey alone gets a link by mail.
+    """
     await queries.delete_secret(user_id)
+    await passkeys.delete_all_of(user_id)
     await queries.delete_recovery_codes(user_id)
     await audit.record(action, "person", subject)
     await _mail(email, name, "turned_off")
