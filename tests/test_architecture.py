@@ -49,6 +49,7 @@ TABLES = {
         "mfa_secrets",
         "recovery_codes",
         "passkeys",
+        "used_challenges",
         "identities",
         "email_changes",
         "roles",

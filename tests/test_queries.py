@@ -21,7 +21,9 @@ TABLE = """
 /account/email                                             -  1  1
 /account/orders                                            -  3  2
 /account/orders/<public_id>                                -  4  2
-/account/security                                          -  2  2
+/account/security                                          -  3  3
+/account/security/passkeys/<public_id>                     -  2  2
+/account/security/passkeys/new                             -  1  1
 /account/security/totp                                     -  2  2
 /account/sessions                                          -  2  2
 /cart                                                      0  5  2

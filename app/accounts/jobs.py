@@ -14,7 +14,7 @@ from app.accounts.events import (
     RegisteredAgain,
 )
 from app.accounts.models import User
-from app.accounts.queries import email_changes, second_factors
+from app.accounts.queries import email_changes, passkeys, second_factors
 from app.core import clock, db, events, i18n, mail, queue
 from app.core.settings import school
 
@@ -108,9 +108,10 @@ async def mail_already_registered(event: RegisteredAgain) -> None:
 @queue.every("23 * * * *")
 @queue.job()
 async def clear_expired() -> None:
-    """Delete sessions and half-done sign-ins that nobody can use any more, and links of a month ago."""
+    """Delete sessions, half-done sign-ins and challenges that nobody can use any more, and links of a month ago."""
     now = clock.now()
     await queries.delete_dead_sessions(now, now - sessions.IDLE)
     await second_factors.delete_dead_pending(now)
+    await passkeys.delete_dead_challenges(now)
     await queries.delete_dead_links(now - links.KEPT)
     await email_changes.delete_dead(now - links.KEPT)

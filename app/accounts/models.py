@@ -191,3 +191,34 @@ class Role:
     revision: int
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A key on a device of somebody's. `is_backed_up`: the device keeps a copy elsewhere, so losing it loses nothing."""
+
+    id: int
+    public_id: str
+    name: str
+    credential_id: bytes
+    transports: list[str]
+    is_backed_up: bool
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPasskey:
+    """What a signature is checked against, and whose it is."""
+
+    id: int
+    name: str
+    user_id: int
+    credential_id: bytes
+    public_key: bytes
+    user_handle: bytes
+    is_backup_eligible: bool
+    owner_public_id: str
+    owner_email: str
+    owner_name: str
+    owner_state: str
