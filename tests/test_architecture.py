@@ -50,6 +50,7 @@ TABLES = {
         "recovery_codes",
         "passkeys",
         "identities",
+        "sign_in_links",
         "roles",
     },
     "media": {"uploads"},

@@ -49,6 +49,8 @@ open POST /cart/items/<slug>/removal                                          ye
 
 key  GET  /checkout/confirmations/<token>                                     404 404 404 404 404
 key  POST /checkout/confirmations/<token>                                     404 404 404 404 404
+key  GET  /login/link/<token>                                                 404 404 404 404 404
+key  POST /login/link/<token>                                                 404 404 404 404 404
 key  GET  /password/reset/<token>                                             404 404 404 404 404
 key  POST /password/reset/<token>                                             404 404 404 404 404
 key  GET  /verify/<token>                                                     404 404 404 404 404

@@ -47,6 +47,13 @@ GET  /health/live                                                     +  +  +  +
 GET  /health/ready                                                    +  +  +  +  +  +  +
 GET  /login                                                           +  +  +  +  +  +  +
 POST /login                                                           +  +  +  +  +  +  +
+POST /login/google                                                    +  +  +  +  +  +  +
+GET  /login/google/callback                                           +  +  +  +  +  +  +
+GET  /login/link                                                      +  +  +  +  +  +  +
+POST /login/link                                                      +  +  +  +  +  +  +
+GET  /login/link/<token>                                              +  +  +  +  +  +  +
+POST /login/link/<token>                                              +  +  +  +  +  +  +
+GET  /login/link/sent                                                 +  +  +  +  +  +  +
 GET  /login/second-step                                               +  +  +  +  +  +  +
 POST /login/second-step                                               +  +  +  +  +  +  +
 POST /login/second-step/removal                                       +  +  +  +  +  +  +
@@ -78,6 +85,8 @@ POST /account/password                                                -  +  +  +
 POST /account/password/link                                           -  +  +  +  +  +  +
 POST /account/profile                                                 -  +  +  +  +  +  +
 GET  /account/security                                                -  +  +  +  +  +  +
+POST /account/security/google                                         -  +  +  +  +  +  +
+POST /account/security/google/removal                                 -  +  +  +  +  +  +
 POST /account/security/recovery-codes                                 -  +  +  +  +  +  +
 GET  /account/security/totp                                           -  +  +  +  +  +  +
 POST /account/security/totp                                           -  +  +  +  +  +  +
@@ -94,6 +103,7 @@ POST /learn/<course_slug>/<lesson_slug>/completion/removal            -  +  +  +
 POST /learn/<course_slug>/<lesson_slug>/position                      -  +  +  +  +  +  +
 GET  /learn/<course_slug>/access                                      -  +  +  +  +  +  +
 POST /login/confirmation                                              -  +  +  +  +  +  +
+POST /login/confirmation/link                                         -  +  +  +  +  +  +
 
 GET  /admin                                                           -  -  +  +  +  +  +
 GET  /admin/courses                                                   -  -  +  +  +  +  -

@@ -20,7 +20,7 @@ TABLE = """
 /account/corner                                            0  1  1
 /account/orders                                            -  3  2
 /account/orders/<public_id>                                -  4  2
-/account/security                                          -  2  2
+/account/security                                          -  3  3
 /account/security/totp                                     -  2  2
 /account/sessions                                          -  2  2
 /cart                                                      0  5  2
@@ -37,6 +37,10 @@ TABLE = """
 /learn/<course_slug>/<lesson_slug>                         -  3  3
 /learn/<course_slug>/access                                -  3  3
 /login                                                     0  -  -
+/login/google/callback                                     0  1  1
+/login/link                                                0  1  1
+/login/link/<token>                                        1  2  2
+/login/link/sent                                           0  1  1
 /login/second-step                                         -  -  -
 /password/forgot                                           0  1  1
 /password/reset/<token>                                    1  2  2

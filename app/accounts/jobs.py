@@ -1,7 +1,7 @@
 """What accounts does in the background: mails with links, and clearing away what has expired."""
 
-from app.accounts import links, queries, sessions
-from app.accounts.events import AccountMade, PasswordResetAsked, RegisteredAgain
+from app.accounts import links, magic_links, queries, sessions
+from app.accounts.events import AccountMade, PasswordResetAsked, RegisteredAgain, SignInLinkAsked
 from app.accounts.models import User
 from app.accounts.queries import second_factors
 from app.core import clock, db, events, mail, queue
@@ -31,6 +31,14 @@ async def _mail_link(person: User, purpose: str, template: str, *, fact: str) ->
         await mail.send(person.email, template, {"name": person.name, "path": f"/password/reset/{token}"}, fact=fact)
 
 
+@events.on(SignInLinkAsked)
+async def mail_sign_in_link(event: SignInLinkAsked) -> None:
+    """Mail the link that signs in, if there is an account."""
+    person = await queries.user_by_id(event.user_id) if event.user_id is not None else None
+    if person is not None and person.state == "active":
+        await magic_links.mail_link(person, event)
+
+
 @events.on(RegisteredAgain)
 async def mail_already_registered(event: RegisteredAgain) -> None:
     """Tell the owner of an address that it was registered again; the page did not."""
@@ -49,3 +57,4 @@ async def clear_expired() -> None:
     await queries.delete_dead_sessions(now, now - sessions.IDLE)
     await second_factors.delete_dead_pending(now)
     await queries.delete_dead_links(now - links.KEPT)
+    await magic_links.clear(now)

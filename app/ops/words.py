@@ -18,6 +18,8 @@ ACTS = {
     "course.restore": lazy("Took a course out of the archive"),
     "course.unpublish": lazy("Unpublished a course"),
     "courses.export": lazy("Exported the courses"),
+    "identity.connect": lazy("Connected an account elsewhere"),
+    "identity.disconnect": lazy("Disconnected an account elsewhere"),
     "job.discard": lazy("Discarded a job"),
     "job.restore": lazy("Took a job back"),
     "job.retry": lazy("Retried a job"),

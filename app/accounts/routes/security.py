@@ -5,7 +5,7 @@ from typing import cast
 from quart import Response, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import second_factors, totp
+from app.accounts import google, second_factors, totp
 from app.accounts.forms import TotpForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
@@ -29,6 +29,7 @@ async def show_security() -> ResponseReturnValue:
         "accounts/security.html",
         person=person,
         factors=await second_factors.of(person.id),
+        identity=await google.connected(person.id),
         is_asked_of_role=person.role in (await school()).second_factor_roles,
         asked="asked" in request.args,
     )
