@@ -52,6 +52,7 @@ TABLES = {
         "used_challenges",
         "identities",
         "email_changes",
+        "sign_in_links",
         "roles",
     },
     "media": {"uploads"},

@@ -99,6 +99,28 @@ def a_link(purpose: str) -> Prepare:
     return prepare
 
 
+async def a_sign_in_link(world: World) -> None:
+    world.places["token"] = tokens.random_token()
+    await db.run(
+        """
+        INSERT INTO sign_in_links (token_hash, user_id, email, browser_hash, user_agent, address, onward, created_at,
+                                   expires_at)
+        VALUES (:hash, :id, :email, '', '', '', '', now(), now() + interval '15 minutes')
+        """,
+        hash=tokens.hashed(world.places["token"]),
+        id=world.pat.id,
+        email=world.pat.email,
+    )
+
+
+async def a_google_account(world: World) -> None:
+    await a_password(world)
+    await db.run(
+        "INSERT INTO identities (user_id, provider, subject, email, created_at) VALUES (:id, 'google', '1', 'x', now())",
+        id=world.pat.id,
+    )
+
+
 async def a_password(world: World) -> None:
     await db.run("UPDATE users SET password_hash = :h", h=await hashing.hashed(PASSWORD))
 
@@ -308,6 +330,9 @@ CASES: dict[str, Case] = {
     "/login/passkey/challenges": Case(by="guest", acts=False),
     "/login/second-step/passkey": Case(by="pat", prepare=a_signature("/login/second-step/passkey")),
     "/login/second-step/passkey/challenges": Case(by="pat", prepare=half_a_sign_in, acts=False),
+    "/login/google": Case(by="guest", acts=False),
+    "/login/link": Case({"email": "pat@example.org"}, by="guest"),
+    "/login/link/<token>": Case({"elsewhere": "1"}, by="guest", prepare=a_sign_in_link),
     "/login/second-step": Case(by="pat", prepare=half_a_sign_in),
     "/login/second-step/removal": Case(by="pat", prepare=half_a_sign_in),
     "/logout": Case(by="pat"),
@@ -337,6 +362,8 @@ CASES: dict[str, Case] = {
     "/account/security/passkeys/<public_id>": Case({"name": "Old phone"}, by="pat", prepare=an_owned_passkey),
     "/account/security/passkeys/<public_id>/removal": Case(by="pat", prepare=a_passkey_and_a_password),
     "/account/security/passkeys/challenges": Case(by="pat", acts=False),
+    "/account/security/google": Case(by="pat", acts=False),
+    "/account/security/google/removal": Case(by="pat", prepare=a_google_account),
     "/account/security/recovery-codes": Case(
         by="pat", prepare=an_app, free="each makes ten codes anew; the last ten are good"
     ),
@@ -351,6 +378,7 @@ CASES: dict[str, Case] = {
     "/login/confirmation/passkey": Case(by="pat", prepare=a_signature("/login/confirmation/passkey")),
     "/login/confirmation/passkey/challenges": Case(by="pat", acts=False),
     "/login/confirmation": Case({"password": PASSWORD}, by="pat", prepare=a_password, acts=False, free=SIGNS_IN),
+    "/login/confirmation/link": Case(by="pat"),
     # --- courses ---
     "/admin/courses": Case({"title": "A New One", "promise": ""}),
     "/admin/courses/<public_id>/archival": Case(),

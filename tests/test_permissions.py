@@ -53,6 +53,13 @@ GET  /login                                                           +  +  +  +
 POST /login                                                           +  +  +  +  +  +  +
 POST /login/passkey                                                   +  +  +  +  +  +  +
 POST /login/passkey/challenges                                        +  +  +  +  +  +  +
+POST /login/google                                                    +  +  +  +  +  +  +
+GET  /login/google/callback                                           +  +  +  +  +  +  +
+GET  /login/link                                                      +  +  +  +  +  +  +
+POST /login/link                                                      +  +  +  +  +  +  +
+GET  /login/link/<token>                                              +  +  +  +  +  +  +
+POST /login/link/<token>                                              +  +  +  +  +  +  +
+GET  /login/link/sent                                                 +  +  +  +  +  +  +
 GET  /login/second-step                                               +  +  +  +  +  +  +
 POST /login/second-step                                               +  +  +  +  +  +  +
 POST /login/second-step/passkey                                       +  +  +  +  +  +  +
@@ -100,6 +107,8 @@ POST /account/security/passkeys/<public_id>                           -  +  +  +
 POST /account/security/passkeys/<public_id>/removal                   -  +  +  +  +  +  +
 POST /account/security/passkeys/challenges                            -  +  +  +  +  +  +
 GET  /account/security/passkeys/new                                   -  +  +  +  +  +  +
+POST /account/security/google                                         -  +  +  +  +  +  +
+POST /account/security/google/removal                                 -  +  +  +  +  +  +
 POST /account/security/recovery-codes                                 -  +  +  +  +  +  +
 GET  /account/security/totp                                           -  +  +  +  +  +  +
 POST /account/security/totp                                           -  +  +  +  +  +  +
@@ -118,6 +127,7 @@ GET  /learn/<course_slug>/access                                      -  +  +  +
 POST /login/confirmation/passkey                                      -  +  +  +  +  +  +
 POST /login/confirmation/passkey/challenges                           -  +  +  +  +  +  +
 POST /login/confirmation                                              -  +  +  +  +  +  +
+POST /login/confirmation/link                                         -  +  +  +  +  +  +
 
 GET  /admin                                                           -  -  +  +  +  +  +
 GET  /admin/courses                                                   -  -  +  +  +  +  -

@@ -41,6 +41,10 @@ TABLE = """
 /learn/<course_slug>/<lesson_slug>                         -  3  3
 /learn/<course_slug>/access                                -  3  3
 /login                                                     0  -  -
+/login/google/callback                                     0  1  1
+/login/link                                                0  1  1
+/login/link/<token>                                        1  2  2
+/login/link/sent                                           0  1  1
 /login/second-step                                         -  -  -
 /not-me/<token>                                            1  2  2
 /password/forgot                                           0  1  1

@@ -45,10 +45,14 @@ def _new_password() -> PasswordField:
     )
 
 
+def is_plain_name(text: str) -> bool:
+    """Whether a text is one line, and holds no address of a page."""
+    return not any(0 < ord(character) < 32 for character in text) and not _ADDRESS.search(text)
+
+
 def person_name(form: BaseForm, field: Any) -> None:
     """Validator: one line, and no address of a page, since a name stands in mails to whoever's address was typed."""
-    text = field.data or ""
-    if any(0 < ord(character) < 32 for character in text) or _ADDRESS.search(text):
+    if not is_plain_name(field.data or ""):
         raise ValidationError(_("A name is one line of words, without the address of a page."))
 
 
@@ -140,6 +144,13 @@ class ForgotForm(BaseForm):
     """Where to mail the link."""
 
     email = _email()
+
+
+class LinkForm(BaseForm):
+    """Where to mail the link that signs in."""
+
+    email = _email()
+    next = HiddenField(validators=[Length(max=NEXT)])
 
 
 class ResetForm(BaseForm):

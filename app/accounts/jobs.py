@@ -3,7 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from app.accounts import links, queries, sessions
+from app.accounts import links, magic_links, queries, sessions
 from app.accounts.devices import device_of
 from app.accounts.events import (
     AccountMade,
@@ -12,6 +12,7 @@ from app.accounts.events import (
     NewDevice,
     PasswordResetAsked,
     RegisteredAgain,
+    SignInLinkAsked,
 )
 from app.accounts.models import User
 from app.accounts.queries import email_changes, passkeys, second_factors
@@ -95,6 +96,14 @@ async def mail_email_change(event: EmailChangeAsked) -> None:
             await mail.send(email, template, context, fact=f"email_change:{change.id}:ask:{which}")
 
 
+@events.on(SignInLinkAsked)
+async def mail_sign_in_link(event: SignInLinkAsked) -> None:
+    """Mail the link that signs in, if there is an account."""
+    person = await queries.user_by_id(event.user_id) if event.user_id is not None else None
+    if person is not None and person.state == "active":
+        await magic_links.mail_link(person, event)
+
+
 @events.on(RegisteredAgain)
 async def mail_already_registered(event: RegisteredAgain) -> None:
     """Tell the owner of an address that it was registered again; the page did not."""
@@ -115,3 +124,4 @@ async def clear_expired() -> None:
     await passkeys.delete_dead_challenges(now)
     await queries.delete_dead_links(now - links.KEPT)
     await email_changes.delete_dead(now - links.KEPT)
+    await magic_links.clear(now)

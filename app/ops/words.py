@@ -22,6 +22,8 @@ ACTS = {
     "email.ask": lazy("Asked for another address"),
     "email.cancel": lazy("Kept the old address"),
     "email.change": lazy("Changed their address"),
+    "identity.connect": lazy("Connected an account elsewhere"),
+    "identity.disconnect": lazy("Disconnected an account elsewhere"),
     "job.discard": lazy("Discarded a job"),
     "job.restore": lazy("Took a job back"),
     "job.retry": lazy("Retried a job"),

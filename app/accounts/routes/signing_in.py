@@ -5,7 +5,7 @@ from typing import cast
 from quart import Response, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import passwords, second_factors, sessions
+from app.accounts import passwords, second_factors, sessions, users
 from app.accounts.forms import ConfirmForm, SignInForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
@@ -88,7 +88,14 @@ async def show_corner() -> ResponseReturnValue:
 async def confirmation_page(form: ConfirmForm, *, status: int = 200) -> ResponseReturnValue:
     """Ask a signed-in person who they are, by what they have."""
     person = cast(SignedIn, user())
-    return await page("accounts/confirm.html", status=status, form=form, factors=await second_factors.of(person.id))
+    found = await users.find(person.id)
+    return await page(
+        "accounts/confirm.html",
+        status=status,
+        form=form,
+        factors=await second_factors.of(person.id),
+        has_password=found is not None and found.has_password,
+    )
 
 
 def to_login(onward: str | None = None) -> ResponseReturnValue:
