@@ -1,6 +1,6 @@
 """People and how they prove who they are: users, sessions, passwords, roles.
 
-Owns `users`, `sessions`, `one_time_tokens`, `pending_sign_ins`, `mfa_secrets`, `recovery_codes`, `passkeys`, `identities`.
+Owns `users`, `sessions`, `access_tokens`, `one_time_tokens`, `pending_sign_ins`, `mfa_secrets`, `recovery_codes`, `passkeys`, `identities`.
 Puts the signed-in person into `g.user` for every request.
 """
 
@@ -9,8 +9,9 @@ from quart import Quart
 
 def install(app: Quart) -> None:
     """Load the signed-in person before every request."""
-    from app.accounts import familiar, sessions, sign_ins
+    from app.accounts import access_tokens, familiar, sessions, sign_ins
 
     sessions.install(app)
+    access_tokens.install(app)
     familiar.install(app)
     sign_ins.install(app)

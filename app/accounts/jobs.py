@@ -1,8 +1,9 @@
 """What accounts does in the background: mails with links, and clearing away what has expired."""
 
-from app.accounts import links, queries, sessions
+from app.accounts import access_tokens, links, queries, sessions
 from app.accounts.events import AccountMade, PasswordResetAsked, RegisteredAgain
 from app.accounts.models import User
+from app.accounts.queries import access_tokens as token_queries
 from app.accounts.queries import second_factors
 from app.core import clock, db, events, mail, queue
 
@@ -48,4 +49,5 @@ async def clear_expired() -> None:
     now = clock.now()
     await queries.delete_dead_sessions(now, now - sessions.IDLE)
     await second_factors.delete_dead_pending(now)
+    await token_queries.delete_dead_tokens(now - access_tokens.KEPT)
     await queries.delete_dead_links(now - links.KEPT)

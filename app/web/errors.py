@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 from app.core import reach
 from app.core.errors import NoRoom, Refused, SignInNeeded
 from app.core.i18n import _
-from app.web import render, typed
+from app.web import api, render, typed
 from app.web.request import is_htmx, safe_next, user
 
 log = structlog.get_logger()
@@ -25,6 +25,8 @@ def install(app: Quart) -> None:
 
 async def _show_refusal(error: Exception) -> Response:
     assert isinstance(error, Refused)
+    if api.is_api():
+        return api.refusal(error)
     if isinstance(error, SignInNeeded):
         return await _to_sign_in(fresh=error.field == "fresh", second_factor=error.field == "second_factor")
     response = await _page(error.status, error.message)
@@ -78,6 +80,8 @@ async def _show_fault(error: Exception) -> Response:
 
 
 async def _page(status: int, message: str) -> Response:
+    if api.is_api():
+        return api.problem(status, message)
     context = {"text": message, "request_id": g.get("request_id", ""), "world": _world()}
     try:
         if is_htmx():

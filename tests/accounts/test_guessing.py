@@ -11,6 +11,7 @@ from app import Lectern
 from app.accounts import familiar, hashing, passwords, queries
 from app.core import db, limits, queue
 from app.core.limits import Limit
+from app.web.clients import Proxies
 from tests.accounts.conftest import Browser, Mailbox, body
 from tests.cast import PASSWORD, Cast
 
@@ -115,7 +116,7 @@ async def test_inventing_addresses_does_not_help(app: Lectern, ann: int, counted
 async def test_behind_a_proxy_only_what_it_adds_is_believed(
     app: Lectern, ann: int, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
     answers = [guess(app.test_client(), n, **{"X-Forwarded-For": f"6.6.6.{n}, 9.9.9.9"}) for n in range(60)]
     await asyncio.gather(*answers)
     assert counted.tried.total() <= passwords.TRIES_HERE.count
@@ -124,14 +125,14 @@ async def test_behind_a_proxy_only_what_it_adds_is_believed(
 async def test_many_addresses_together_get_a_hundred_an_hour(
     app: Lectern, ann: int, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
     await guesses(app, 300, spoofing=True)
     assert counted.tried.total() == passwords.TRIES_ANYWHERE.count
 
 
 async def under_attack(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
     """From everywhere, and from the address that the tests come from."""
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
     await guesses(app, 150, spoofing=True)
     await asyncio.gather(*(guess(app.test_client(), n) for n in range(10)))
 

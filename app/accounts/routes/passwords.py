@@ -16,7 +16,7 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import public
 from app.web.render import page
-from app.web.request import client_address
+from app.web.request import client_network
 
 RESETS_HERE = Limit(30, 60 * 60)
 
@@ -35,7 +35,7 @@ async def create_reset_mail() -> ResponseReturnValue:
     form = await submitted(ForgotForm)
     if not form.validate():
         return await page("accounts/forgot.html", status=422, form=form)
-    await limits.check("reset", client_address(), RESETS_HERE)
+    await limits.check("reset", client_network(), RESETS_HERE)
     await passwords.ask_for_reset(form.email.data)
     return redirect(url_for("accounts.show_reset_sent"), 303)
 
