@@ -238,6 +238,9 @@ def _check_visitors(config: Config) -> None:
             "Set TRUSTED_PROXY_NETWORKS to the networks of the proxy that sets CLIENT_ADDRESS_HEADER: "
             "anybody else could send that header too."
         )
+    contact = config.security_contact
+    if (contact and not (contact.startswith("https://") or "@" in contact)) or not contact.isprintable():
+        raise ConfigError("Set SECURITY_CONTACT to a mail address, or to the https:// address of a page.")
     for part in config.trusted_proxy_networks.split(","):
         try:
             ipaddress.ip_network(part.strip() or "127.0.0.1")

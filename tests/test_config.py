@@ -113,6 +113,8 @@ def test_production_needs_some_way_to_send_mail() -> None:
         ("TRUSTED_PROXY_NETWORKS", "10.0.0.0/8, 10.0.0.1/8", "10.0.0.1/8"),
         ("ALLOWED_HOSTS", "https://www.school.example", "www.school.example"),
         ("ALLOWED_HOSTS", "www.school.example/", "www.school.example"),
+        ("SECURITY_CONTACT", "http://school.example", "https://"),
+        ("SECURITY_CONTACT", "a@school.example\nContact: b@evil.example", "mail address"),
         ("STRIPE_ALLOW_TEST", "maybe", "1 or 0"),
         ("SMTP_USERNAME", "ann", "SMTP_PASSWORD"),
         ("R2_BUCKET", "files", "R2_ENDPOINT"),

@@ -28,6 +28,8 @@ TABLE = """
                                                                       |  |  |  |  |  owner
                                                                       |  |  |  |  |  |  bookkeeper
 GET  /                                                                +  +  +  +  +  +  +
+GET  /.well-known/change-password                                     +  +  +  +  +  +  +
+GET  /.well-known/security.txt                                        +  +  +  +  +  +  +
 GET  /account/corner                                                  +  +  +  +  +  +  +
 GET  /cart                                                            +  +  +  +  +  +  +
 GET  /cart/count                                                      +  +  +  +  +  +  +

@@ -16,6 +16,8 @@ TABLE = """
                                                            |  member
                                                            |  |  owner
 /                                                          3  4  4
+/.well-known/change-password                               -  -  -
+/.well-known/security.txt                                  0  1  1
 /account                                                   -  2  2
 /account/corner                                            0  1  1
 /account/orders                                            -  3  2
