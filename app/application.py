@@ -18,8 +18,10 @@ from app.core import cache, db, log, mail, reach, tokens
 from app.core.settings import school
 from app.gateways import identity, mailer
 from app.web import (
+    api,
     assets,
     bodies,
+    clients,
     compression,
     errors,
     flash,
@@ -36,7 +38,7 @@ from app.web.page_cache import PageCache
 
 # From left to right: a domain imports only from those before it.
 DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "seo", "ops", "admin")
-ROOMS = ("jobs", "routes", "admin")
+ROOMS = ("jobs", "routes", "admin", "api")
 
 
 class NoSessions(SessionInterface):
@@ -82,9 +84,9 @@ def create_app(config: Config | None = None) -> Lectern:
     app.config.update(
         LECTERN=config,
         SECURE_COOKIES=config.app_url.startswith("https://"),
-        TRUSTED_PROXIES=config.trusted_proxies,
         COUNTRY_HEADER=config.country_header,
         GEOIP_DATABASE=config.geoip_database,
+        PROXIES=_proxies(config),
         MAX_CONTENT_LENGTH=bodies.MEGABYTE,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(0),
     )
@@ -96,12 +98,14 @@ def create_app(config: Config | None = None) -> Lectern:
     mail.configure(render=render.mail, mailer=mailer.choose(config), sender=_sender(config))
     bodies.install(app)
     policy = _policy(config)
-    security.install(app, policy=policy, app_url=config.app_url)
+    hosts = () if config.lectern_env == "development" else config.hosts
+    security.install(app, policy=policy, app_url=config.app_url, hosts=hosts)
     # Answers pass through these from the last to the first.
     compression.install(app)
     flash.install(app)
     typed.install(app)
     errors.install(app)
+    api.install(app)
     health.install(app)
     theme.install(app)
     plates.install(app)
@@ -171,6 +175,11 @@ async def stop() -> None:
     """Close them."""
     await cache.close()
     await db.disconnect()
+
+
+def _proxies(config: Config) -> clients.Proxies:
+    headers = tuple(name.strip() for name in config.client_address_header.split(",") if name.strip())
+    return clients.Proxies(config.trusted_proxies, headers, clients.parse_networks(config.trusted_proxy_networks))
 
 
 def _policy(config: Config) -> str:

@@ -213,6 +213,22 @@ async def another_session(world: World) -> None:
     )
 
 
+async def a_new_token(world: World) -> Form:
+    return {"ref": public_id(), "name": "Books", "scopes": "me", "lifetime": "7"}
+
+
+async def an_access_token(world: World) -> None:
+    await db.run(
+        """
+        INSERT INTO access_tokens (public_id, user_id, name, token_hash, ending, scopes, second_factor, created_at,
+                                   expires_at)
+        VALUES ('token', :id, 'Books', 'x', 'abcd', '{me}', false, now(), now() + interval '1 day')
+        """,
+        id=world.pat.id,
+    )
+    world.places["token_id"] = "token"
+
+
 async def the_details(world: World) -> Form:
     course = world.places["public_id"]
     return {**await details_of(world.olga.browser, f"/admin/courses/{course}/details"), "title": "Another Name"}
@@ -371,6 +387,8 @@ CASES: dict[str, Case] = {
     "/account/security/totp/removal": Case(by="pat", prepare=an_app),
     "/account/sessions/<public_id>/removal": Case(by="pat", prepare=another_session),
     "/account/sessions/removal": Case(by="pat", prepare=another_session),
+    "/account/tokens": Case(by="pat", prepare=a_new_token),
+    "/account/tokens/<public_id>/removal": Case(by="pat", prepare=an_access_token),
     "/account/verification": Case(by="pat", sql="UPDATE users SET email_verified_at = NULL WHERE role = 'member'"),
     "/learn/<course_slug>/<lesson_slug>/completion": Case(by="pat"),
     "/learn/<course_slug>/<lesson_slug>/completion/removal": Case(by="pat", acts=False),
@@ -449,6 +467,7 @@ CASES: dict[str, Case] = {
     "/admin/people/<public_id>/suspension/removal": Case(
         sql="UPDATE users SET state = 'suspended' WHERE role = 'member'"
     ),
+    "/admin/people/<public_id>/tokens/<token_id>/removal": Case(prepare=an_access_token),
     "/admin/people/<public_id>/verification": Case(
         sql="UPDATE users SET email_verified_at = NULL WHERE role = 'member'"
     ),
@@ -514,6 +533,10 @@ async def send(world: World, rule: str, case: Case, times: int) -> list[int]:
     path = everywhere.address(rule, world.places) + world.path
     if rule.startswith(("/account/sessions/<", f"{PASSKEYS}/<")):
         path = rule.replace("<public_id>", world.places["public_id"])
+    if rule.startswith("/account/sessions/<"):
+        path = f"/account/sessions/{world.places['public_id']}/removal"
+    if rule.startswith("/account/tokens/<"):
+        path = "/account/tokens/token/removal"
     await submissions_forgotten()
 
     async def once() -> int:

@@ -1,8 +1,9 @@
 """The forms of accounts: shape only; what is true or allowed is decided by the verbs."""
 
 import re
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from wtforms import (
     BooleanField,
@@ -14,10 +15,11 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
 
 from app.accounts.strength import LONGEST
 from app.core import clock, tokens
+from app.core.errors import Invalid
 from app.core.i18n import _
 from app.core.i18n import lazy as _l
 from app.web.forms import BaseForm, email_address
@@ -26,6 +28,8 @@ NEXT = 2000
 # Nobody fills a form in less; a program does. The page is good for a day.
 TOO_FAST_SECONDS = 1
 TOO_OLD_SECONDS = 24 * 3600
+# Days that an access token may be good for.
+LIFETIMES = (7, 30, 90, 365)
 
 
 _ADDRESS = re.compile(r"//|www\.|\w\.[a-z]{2,}/|https?:", re.IGNORECASE)
@@ -227,3 +231,28 @@ class RoleRemovalForm(BaseForm):
 
     move_to = SelectField(_l("Its people get the role"), choices=[], validate_choice=False)
     confirmation = StringField(_l("Name of the role"))
+
+
+class AccessTokenForm(BaseForm):
+    """A new access token. What may be ticked depends on the person; `ref` makes the same form make one token."""
+
+    ref = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9a-z]{12}$")])
+    name = StringField(_l("Name"), [DataRequired(_l("Say what it is for.")), Length(max=60), person_name])
+    scopes = SelectMultipleField(_l("What it may do"), choices=[])
+    lifetime = SelectField(_l("Good for"), choices=[])
+    until = StringField(_l("Last day"), [Length(max=10)])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        days = [(str(days), _("%(days)s days", days=days)) for days in LIFETIMES]
+        self.lifetime.choices = [*days, ("day", _("Until a day that I choose"))]
+
+    def moment(self, zone: ZoneInfo) -> datetime:
+        """When it ends. Raises Invalid when the day is none."""
+        if self.lifetime.data != "day":
+            return clock.now() + timedelta(days=int(self.lifetime.data))
+        try:
+            day = date.fromisoformat(self.until.data or "")
+            return clock.day_start(day + timedelta(days=1), zone) - timedelta(seconds=1)
+        except (ValueError, OverflowError):
+            raise Invalid(_("Choose a day within a year from now."), field="until") from None

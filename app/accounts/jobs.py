@@ -3,7 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from app.accounts import links, magic_links, queries, sessions
+from app.accounts import access_tokens, links, magic_links, queries, sessions
 from app.accounts.devices import device_of
 from app.accounts.events import (
     AccountMade,
@@ -15,6 +15,7 @@ from app.accounts.events import (
     SignInLinkAsked,
 )
 from app.accounts.models import User
+from app.accounts.queries import access_tokens as token_queries
 from app.accounts.queries import email_changes, passkeys, second_factors
 from app.core import clock, db, events, i18n, mail, queue
 from app.core.settings import school
@@ -122,6 +123,7 @@ async def clear_expired() -> None:
     await queries.delete_dead_sessions(now, now - sessions.IDLE)
     await second_factors.delete_dead_pending(now)
     await passkeys.delete_dead_challenges(now)
+    await token_queries.delete_dead_tokens(now - access_tokens.KEPT)
     await queries.delete_dead_links(now - links.KEPT)
     await email_changes.delete_dead(now - links.KEPT)
     await magic_links.clear(now)

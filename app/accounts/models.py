@@ -262,3 +262,53 @@ class KnownPasskey:
     owner_email: str
     owner_name: str
     owner_state: str
+
+
+class AccessToken:
+    """A key of somebody's programs, as lists show it. `ending`: its last letters."""
+
+    public_id: str
+    name: str
+    ending: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+    last_address: str | None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether it opens nothing any more."""
+        return now >= self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBearer:
+    """The person behind a request to /api, with the token that vouches for them."""
+
+    id: int
+    public_id: str
+    email: str
+    name: str
+    role: str
+    state: str
+    email_verified_at: datetime | None
+    time_zone: str | None
+    created_at: datetime
+    granted: list[str] | None
+    token_id: int
+    token_public_id: str
+    scopes: list[str]
+    second_factor: bool
+    expires_at: datetime
+    last_used_at: datetime | None
+    # The school asks this role for a second factor, and the token was made without one: its rights sleep.
+    is_held_back: bool = False
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the token was made for, as far as the person may still do it."""
+        return capabilities_of(self.role, self.granted) & frozenset(self.scopes)
+
+    def can(self, capability: str) -> bool:
+        """Whether the token was made for this, and the person may do it now."""
+        return not self.is_held_back and capability in self.capabilities

@@ -1,6 +1,6 @@
 """People with an account: find, register, confirm the address, change the profile, make one for a buyer."""
 
-from app.accounts import hashing, links, queries, strength
+from app.accounts import access_tokens, hashing, links, queries, strength
 from app.accounts.events import AccountMade, RegisteredAgain, UserRegistered, UserVerified
 from app.accounts.models import User
 from app.core import clock, db, events, mail
@@ -43,6 +43,7 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
         raise RuntimeError("an account vanished while it was looked up")
     if found.email_verified_at is None and await queries.forget_unproven_password(found.id):
         await queries.delete_sessions_of(found.id)
+        await access_tokens.end_all(found.id)
         await events.publish(AccountMade(found.id))
     return found, False
 

@@ -64,6 +64,8 @@ ACTS = {
     "section.remove": lazy("Removed a section"),
     "section.rename": lazy("Renamed a section"),
     "settings.change": lazy("Changed the settings"),
+    "token.create": lazy("Made an access token"),
+    "token.remove": lazy("Removed an access token"),
     "upload.create": lazy("Uploaded a file"),
     "webhook.replay": lazy("Replayed a delivery"),
 }

@@ -35,6 +35,19 @@ async def user_by_email(email: str) -> User | None:
     )
 
 
+async def users_before(before: int | None, limit: int) -> list[User]:
+    """The newest people, or the newest of those who came before somebody."""
+    return await db.many(
+        User,
+        f"""
+        SELECT {USER_COLUMNS} FROM users WHERE id < coalesce(CAST(:before AS bigint), 9223372036854775807)
+        ORDER BY id DESC LIMIT :limit
+        """,  # noqa: S608
+        before=before,
+        limit=limit,
+    )
+
+
 async def lock_users(user_ids: list[int]) -> list[User]:
     """These people, locked in one order, so that two who act on each other cannot both do so."""
     return await db.many(
