@@ -35,7 +35,19 @@ from app.web import (
 from app.web.page_cache import PageCache
 
 # From left to right: a domain imports only from those before it.
-DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "seo", "ops", "admin")
+DOMAINS = (
+    "accounts",
+    "media",
+    "courses",
+    "catalogue",
+    "access",
+    "commerce",
+    "learning",
+    "imports",
+    "seo",
+    "ops",
+    "admin",
+)
 ROOMS = ("jobs", "routes", "admin")
 
 

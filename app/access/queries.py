@@ -182,6 +182,20 @@ async def owned(user_id: int, product_ids: list[int], now: datetime) -> set[int]
     return {row.product_id for row in rows}
 
 
+async def holders(product_id: int, user_ids: list[int], now: datetime) -> set[int]:
+    rows = await db.many(
+        db.Row,
+        f"""
+        SELECT DISTINCT e.user_id FROM entitlements e
+        WHERE e.user_id = ANY(CAST(:ids AS bigint[])) AND e.product_id = :product_id AND e.ends_at IS NULL AND {_OPEN}
+        """,  # noqa: S608 (a constant)
+        ids=user_ids,
+        product_id=product_id,
+        now=now,
+    )
+    return {row.user_id for row in rows}
+
+
 async def products() -> list[db.Row]:
     """Everything that can be given to a person."""
     return await db.many(db.Row, "SELECT id, public_id, title, is_active FROM products ORDER BY lower(title), id")

@@ -1,6 +1,5 @@
 """The forms of accounts: shape only; what is true or allowed is decided by the verbs."""
 
-import re
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -16,6 +15,7 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
+from app.accounts import names
 from app.accounts.strength import LONGEST
 from app.core import clock, tokens
 from app.core.i18n import _
@@ -26,9 +26,6 @@ NEXT = 2000
 # Nobody fills a form in less; a program does. The page is good for a day.
 TOO_FAST_SECONDS = 1
 TOO_OLD_SECONDS = 24 * 3600
-
-
-_ADDRESS = re.compile(r"//|www\.|\w\.[a-z]{2,}/|https?:", re.IGNORECASE)
 
 
 def _email() -> EmailField:
@@ -47,8 +44,7 @@ def _new_password() -> PasswordField:
 
 def person_name(form: BaseForm, field: Any) -> None:
     """Validator: one line, and no address of a page, since a name stands in mails to whoever's address was typed."""
-    text = field.data or ""
-    if any(0 < ord(character) < 32 for character in text) or _ADDRESS.search(text):
+    if not names.is_name(field.data or ""):
         raise ValidationError(_("A name is one line of words, without the address of a page."))
 
 

@@ -37,7 +37,7 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
     made = await queries.insert_user(
         public_id=public_id(),
         email=email,
-        name=name.strip() or _name_from(email),
+        name=name.strip() or name_from(email),
         password_hash=None,
         time_zone=None,
         now=clock.now(),
@@ -54,7 +54,7 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
     return found, False
 
 
-def _name_from(email: str) -> str:
+def name_from(email: str) -> str:
     """`ines.kovac@example.org` is called "Ines Kovac" until she says otherwise."""
     words = email.partition("@")[0].partition("+")[0].replace(".", " ").replace("_", " ").replace("-", " ").split()
     return " ".join(word[:1].upper() + word[1:] for word in words)[:100] or email[:100]

@@ -18,6 +18,10 @@ ACTS = {
     "course.restore": lazy("Took a course out of the archive"),
     "course.unpublish": lazy("Unpublished a course"),
     "courses.export": lazy("Exported the courses"),
+    "import.bring": lazy("Brought a list to import"),
+    "import.cancel": lazy("Stopped an import"),
+    "import.end": lazy("Finished an import"),
+    "import.start": lazy("Began an import"),
     "job.discard": lazy("Discarded a job"),
     "job.restore": lazy("Took a job back"),
     "job.retry": lazy("Retried a job"),
@@ -37,6 +41,8 @@ ACTS = {
     "password.reset": lazy("Reset their password"),
     "people.add": lazy("Added a person"),
     "people.export": lazy("Exported the people"),
+    "people.merge": lazy("Merged two accounts"),
+    "people.rename": lazy("Changed a person's name"),
     "people.reset_mail": lazy("Sent a link for the password"),
     "people.role": lazy("Changed a person's role"),
     "people.sign_out": lazy("Signed a person out everywhere"),
@@ -59,6 +65,7 @@ ACTS = {
 
 KINDS = {
     "course": lazy("Course"),
+    "import": lazy("Import"),
     "job": lazy("Job"),
     "lesson": lazy("Lesson"),
     "list": lazy("List"),
@@ -79,6 +86,7 @@ SAME = {"person": ("person", "user"), "user": ("person", "user")}
 
 _PAGES = {
     "course": "/admin/courses/",
+    "import": "/admin/people/imports/",
     "job": "/admin/jobs/",
     "order": "/admin/orders/",
     "person": "/admin/people/",
