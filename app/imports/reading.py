@@ -90,7 +90,7 @@ def encoding_of(source: BinaryIO) -> str:
         return "utf-16-le"
     if half and head[0::2].count(0) > half * 0.4:
         return "utf-16-be"
-    if head.count(0) > len(head) // 100:
+    if head.count(0) > len(head) // 20:
         raise Invalid(_("This is not a text file. Save your list as CSV (UTF-8)."), field="file")
     return "utf-8" if _is_utf8(source) else "windows-1252"
 
@@ -140,7 +140,10 @@ def _text(source: BinaryIO, encoding: str) -> Iterator[io.TextIOWrapper]:
 
 
 def records(source: BinaryIO, encoding: str, delimiter: str) -> Iterator[Record]:
-    """The rows that hold something, the header first. Raises csv.Error when a cell has no end."""
+    """The rows that hold something, the header first; NUL, which nothing here can store, counts as unreadable.
+
+    Raises csv.Error when a cell has no end.
+    """
     with _text(source, encoding) as text:
         number = 0
         for cells in csv.reader(text, delimiter=delimiter):
@@ -148,7 +151,7 @@ def records(source: BinaryIO, encoding: str, delimiter: str) -> Iterator[Record]
                 continue  # Excel's note about the delimiter
             number += 1
             if any(cell.strip() for cell in cells):
-                yield Record(number, cells)
+                yield Record(number, [cell.replace("\x00", UNREADABLE) for cell in cells])
 
 
 def padded(cells: list[str], width: int) -> list[str]:

@@ -508,7 +508,8 @@ async def test_who_brought_tried_and_ran_it_is_written_down(cast: Cast) -> None:
     await tried(olga, where, existing="update")
     await run(olga, where)
     rows = await db.many(
-        db.Row, "SELECT action, actor_id, subject_type, subject_id, before, after FROM audit_log ORDER BY id"
+        db.Row,
+        "SELECT action, actor_id, subject_type, subject_id, before, after FROM audit_log WHERE action <> 'settings.change' ORDER BY id",
     )
     assert [row.action for row in rows] == ["import.bring", "import.start", "people.add", "people.rename", "import.end"]
     assert {row.actor_id for row in rows} == {olga.id}
@@ -524,6 +525,6 @@ async def test_who_brought_tried_and_ran_it_is_written_down(cast: Cast) -> None:
 async def test_the_list_shows_imports_newest_first(cast: Cast) -> None:
     olga = await cast.olga()
     await brought(olga, LIST, "first.csv")
-    await brought(olga, LIST, "..\\second list.csv")
+    await brought(olga, LIST, "C:/lists/second list.csv")
     page = await (await olga.browser.get(AT)).get_data(as_text=True)
     assert page.index(">second list.csv") < page.index("first.csv")
