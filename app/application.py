@@ -48,7 +48,7 @@ DOMAINS = (
     "ops",
     "admin",
 )
-ROOMS = ("jobs", "routes", "admin")
+ROOMS = ("jobs", "routes", "admin", "merging")
 
 
 class NoSessions(SessionInterface):

@@ -183,3 +183,11 @@ class RoleRemovalForm(BaseForm):
 
     move_to = SelectField(_l("Its people get the role"), choices=[], validate_choice=False)
     confirmation = StringField(_l("Name of the role"))
+
+
+class MergeForm(BaseForm):
+    """Which other account, which of the two stays (`this` or `other`), and the address that is closed."""
+
+    other = HiddenField(validators=[Length(max=40)])
+    keep = HiddenField(validators=[Length(max=10)])
+    confirmation = StringField(_l("Address that is closed"))

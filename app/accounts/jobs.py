@@ -1,6 +1,6 @@
 """What accounts does in the background: mails with links, and clearing away what has expired."""
 
-from app.accounts import links, queries, sessions
+from app.accounts import links, merging, queries, sessions
 from app.accounts.events import AccountMade, PasswordResetAsked, RegisteredAgain
 from app.accounts.models import User
 from app.accounts.queries import second_factors
@@ -20,6 +20,8 @@ async def welcome_made_account(event: AccountMade) -> None:
 async def mail_reset_link(event: PasswordResetAsked) -> None:
     """Mail the link that resets a password, if there is an account."""
     person = await queries.user_by_id(event.user_id) if event.user_id is not None else None
+    if person is not None and person.state == "merged":
+        await merging.remind(person, ask=event.ask)
     if person is not None and person.state == "active":
         await _mail_link(person, "reset_password", "accounts/password_reset", fact=f"password_reset:{event.ask}")
 

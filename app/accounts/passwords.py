@@ -29,6 +29,10 @@ async def sign_in(email: str, password: str, *, address: str, keep: bool, onward
     found = await queries.credentials_by_email(email)
     if not await hashing.matches(found.password_hash if found else None, password) or found is None:
         raise Invalid(_("That email and password do not go together. Try again, or let us send you a link."))
+    if found.state == "merged":
+        raise Invalid(
+            _("This account was merged into another one of yours. A mail told you its address: sign in with that.")
+        )
     if found.state != "active":
         raise Invalid(_("This account is suspended. Write to us if you think that this is a mistake."))
     for key, limit in counts:

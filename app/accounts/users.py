@@ -29,7 +29,8 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
 
     A made one has no password; a mail with the link to set one follows (event AccountMade). An account whose address
     was never confirmed may have been registered by somebody else: its password is forgotten and its sessions end,
-    so that what is bought now belongs to whoever reads that address's mail.
+    so that what is bought now belongs to whoever reads that address's mail. The address of an account that was merged
+    stands for the one it was merged into.
     """
     if not db.in_transaction():
         raise RuntimeError("users.ensure was called outside a transaction")
@@ -48,6 +49,8 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
     found = await queries.user_by_email(email)
     if found is None:
         raise RuntimeError("an account vanished while it was looked up")
+    if found.state == "merged":
+        found = await queries.kept_for(found.id) or found
     if found.email_verified_at is None and await queries.forget_unproven_password(found.id):
         await queries.delete_sessions_of(found.id)
         await events.publish(AccountMade(found.id))
