@@ -111,7 +111,7 @@ async def ask_for_reset(email: str) -> None:
     """Mail a link that resets the password, when the address has an account. Same answer and work when it has none."""
     await limits.check("reset", account_key(email), RESETS)
     found = await queries.credentials_by_email(email)
-    user_id = found.id if found is not None and found.state == "active" else None
+    user_id = found.id if found is not None and found.state != "suspended" else None
     async with db.transaction():
         await events.publish(PasswordResetAsked(user_id, public_id()))
 

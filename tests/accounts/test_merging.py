@@ -313,7 +313,12 @@ async def test_two_owners_who_merge_each_other_away_leave_one(cast: Cast) -> Non
     olga = await cast.olga()
     otto = await cast.person("Otto Oster", "otto@meridian.example", role="owner")
     ann, bob = await cast.ann(), await cast.bob()
-    results = await asyncio.gather(merge(otto, ann, olga), merge(olga, bob, otto), return_exceptions=True)
+    by_olga, by_otto = await signed_in(olga), await signed_in(otto)
+    results = await asyncio.gather(
+        merging.merge(otto.public_id, ann.public_id, by=by_olga),
+        merging.merge(olga.public_id, bob.public_id, by=by_otto),
+        return_exceptions=True,
+    )
     assert sum(isinstance(result, Forbidden) for result in results) == 1
     assert await db.value("SELECT count(*) FROM users WHERE role = 'owner' AND state = 'active'") == 1
 
