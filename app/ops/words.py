@@ -5,6 +5,7 @@ from urllib.parse import quote
 from app.core.i18n import lazy
 
 ACTS = {
+    "account.lock": lazy("Locked their account"),
     "access.close": lazy("Closed access"),
     "access.grant": lazy("Granted access"),
     "audit.export": lazy("Exported the audit log"),
@@ -22,6 +23,9 @@ ACTS = {
     "import.cancel": lazy("Stopped an import"),
     "import.end": lazy("Finished an import"),
     "import.start": lazy("Began an import"),
+    "email.ask": lazy("Asked for another address"),
+    "email.cancel": lazy("Kept the old address"),
+    "email.change": lazy("Changed their address"),
     "job.discard": lazy("Discarded a job"),
     "job.restore": lazy("Took a job back"),
     "job.retry": lazy("Retried a job"),
@@ -37,9 +41,14 @@ ACTS = {
     "order.refund": lazy("Refunded an order"),
     "order.reject": lazy("Rejected a flagged order"),
     "orders.export": lazy("Exported the orders"),
+    "passkey.add": lazy("Added a passkey"),
+    "passkey.refuse": lazy("Showed a passkey that looks like a copy"),
+    "passkey.remove": lazy("Removed a passkey"),
+    "passkey.rename": lazy("Renamed a passkey"),
     "password.change": lazy("Changed their password"),
     "password.reset": lazy("Reset their password"),
     "people.add": lazy("Added a person"),
+    "people.email": lazy("Changed a person's address"),
     "people.export": lazy("Exported the people"),
     "people.merge": lazy("Merged two accounts"),
     "people.rename": lazy("Changed a person's name"),
