@@ -37,8 +37,20 @@ from app.web import (
 from app.web.page_cache import PageCache
 
 # From left to right: a domain imports only from those before it.
-DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "seo", "ops", "admin")
-ROOMS = ("jobs", "routes", "admin", "api")
+DOMAINS = (
+    "accounts",
+    "media",
+    "courses",
+    "catalogue",
+    "access",
+    "commerce",
+    "learning",
+    "imports",
+    "seo",
+    "ops",
+    "admin",
+)
+ROOMS = ("jobs", "routes", "admin", "api", "merging")
 
 
 class NoSessions(SessionInterface):

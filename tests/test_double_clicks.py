@@ -68,6 +68,11 @@ def of_file(content: bytes, name: str, field_name: str = "file") -> Prepare:
     return prepare
 
 
+async def a_duplicate(world: World) -> Form:
+    nia = await Cast(world.app).person("Pat Pohl", "pat+two@example.org")
+    return {"other": nia.public_id, "keep": "this", "confirmation": nia.email}
+
+
 async def a_guest_with_a_cart(world: World) -> Form:
     await world.shop.add("risk", world.pat.browser)
     return {"quote": await world.shop.quote(world.pat.browser)}
@@ -460,6 +465,7 @@ CASES: dict[str, Case] = {
     "/admin/people": Case({"name": "Nia", "email": "nia@example.org"}),
     "/admin/people/<public_id>/access": Case(prepare=a_grant),
     "/admin/people/<public_id>/access/<entitlement_id>/closure": Case(prepare=an_open_cause),
+    "/admin/people/<public_id>/merge": Case(prepare=a_duplicate),
     "/admin/people/<public_id>/reset": Case(),
     "/admin/people/<public_id>/role": Case({"role": "support"}),
     "/admin/people/<public_id>/sessions/removal": Case(),
@@ -470,6 +476,19 @@ CASES: dict[str, Case] = {
     "/admin/people/<public_id>/tokens/<token_id>/removal": Case(prepare=an_access_token),
     "/admin/people/<public_id>/verification": Case(
         sql="UPDATE users SET email_verified_at = NULL WHERE role = 'member'"
+    ),
+    "/admin/people/imports": Case(
+        prepare=of_file(b"Email\na@example.org\n", "list.csv"),
+        free="two uploads are two lists, and neither does anything yet",
+    ),
+    "/admin/people/imports/<import_id>/cancellation": Case(),
+    "/admin/people/imports/<import_id>/continuation": Case(
+        sql="UPDATE imports SET state = 'running', moved_at = now() - interval '1 hour'"
+    ),
+    "/admin/people/imports/<import_id>/run": Case({"attempt": "1"}),
+    "/admin/people/imports/<import_id>/trials": Case(
+        {"column-000": "email", "column-001": "name", "existing": "skip", "product": ""},
+        free="each trial takes the place of the one before, whose job then does nothing",
     ),
     "/admin/roles": Case({"name": "Bookkeeper", "capabilities": "orders.view"}),
     "/admin/roles/<key>": Case({"name": "Assistant", "capabilities": "people.view", "revision": "1"}),

@@ -233,6 +233,16 @@ POST /admin/people/<public_id>/verification                           -  -  -  -
 GET  /admin/people/<public_id>/tokens                                 -  -  -  -  +  +  -
 POST /admin/people/<public_id>/tokens/<token_id>/removal              -  -  -  -  +  +  -
 GET  /admin/people/new                                                -  -  -  -  +  +  -
+GET  /admin/people/<public_id>/merge                                  -  -  -  -  +  +  -
+POST /admin/people/<public_id>/merge                                  -  -  -  -  +  +  -
+GET  /admin/people/imports                                            -  -  -  -  +  +  -
+POST /admin/people/imports                                            -  -  -  -  +  +  -
+GET  /admin/people/imports/<import_id>                                -  -  -  -  +  +  -
+GET  /admin/people/imports/<import_id>/result.csv                     -  -  -  -  +  +  -
+POST /admin/people/imports/<import_id>/cancellation                   -  -  -  -  +  +  -
+POST /admin/people/imports/<import_id>/continuation                   -  -  -  -  +  +  -
+POST /admin/people/imports/<import_id>/run                            -  -  -  -  +  +  -
+POST /admin/people/imports/<import_id>/trials                         -  -  -  -  +  +  -
 GET  /admin/settings                                                  -  -  -  -  +  +  -
 POST /admin/settings                                                  -  -  -  -  +  +  -
 POST /admin/settings/logo                                             -  -  -  -  +  +  -

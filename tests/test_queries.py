@@ -96,6 +96,10 @@ TABLE = """
 /admin/people/<public_id>/orders                           -  -  5
 /admin/people/<public_id>/tokens                           -  -  4
 /admin/people/new                                          -  -  2
+/admin/people/<public_id>/merge                            -  -  4
+/admin/people/imports                                      -  -  3
+/admin/people/imports/<import_id>                          -  -  4
+/admin/people/imports/<import_id>/result.csv               -  -  3
 /admin/roles                                               -  -  4
 /admin/roles/<key>                                         -  -  4
 /admin/roles/new                                           -  -  2
@@ -185,6 +189,13 @@ async def more_of_everything(first: int, last: int, *, ann_id: int, places: dict
 
 _N = "generate_series(CAST(:first AS int), CAST(:last AS int)) AS n"
 _MORE = (
+    f"""
+    INSERT INTO imports (public_id, kind, state, file_name, storage_key, size_bytes, encoding, delimiter, header, samples,
+                         row_count, created_by, created_at, moved_at)
+    SELECT 'import-' || n, 'people', 'done', 'list.csv', 'import-' || n, 1, 'utf-8', ',', '{{Email}}', '[]', 1, :ann, now(),
+           now()
+    FROM {_N}
+    """,
     f"""
     INSERT INTO lessons (public_id, course_id, section_id, slug, title, kind, state, position, duration_seconds, is_preview,
                          created_at, updated_at)

@@ -1,6 +1,5 @@
 """The forms of accounts: shape only; what is true or allowed is decided by the verbs."""
 
-import re
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -17,6 +16,7 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
 
+from app.accounts import names
 from app.accounts.strength import LONGEST
 from app.core import clock, tokens
 from app.core.errors import Invalid
@@ -30,9 +30,6 @@ TOO_FAST_SECONDS = 1
 TOO_OLD_SECONDS = 24 * 3600
 # Days that an access token may be good for.
 LIFETIMES = (7, 30, 90, 365)
-
-
-_ADDRESS = re.compile(r"//|www\.|\w\.[a-z]{2,}/|https?:", re.IGNORECASE)
 
 
 def _email() -> EmailField:
@@ -49,14 +46,9 @@ def _new_password() -> PasswordField:
     )
 
 
-def is_plain_name(text: str) -> bool:
-    """Whether a text is one line, and holds no address of a page."""
-    return not any(0 < ord(character) < 32 for character in text) and not _ADDRESS.search(text)
-
-
 def person_name(form: BaseForm, field: Any) -> None:
     """Validator: one line, and no address of a page, since a name stands in mails to whoever's address was typed."""
-    if not is_plain_name(field.data or ""):
+    if not names.is_name(field.data or ""):
         raise ValidationError(_("A name is one line of words, without the address of a page."))
 
 
@@ -256,3 +248,11 @@ class AccessTokenForm(BaseForm):
             return clock.day_start(day + timedelta(days=1), zone) - timedelta(seconds=1)
         except (ValueError, OverflowError):
             raise Invalid(_("Choose a day within a year from now."), field="until") from None
+
+
+class MergeForm(BaseForm):
+    """Which other account, which of the two stays (`this` or `other`), and the address that is closed."""
+
+    other = HiddenField(validators=[Length(max=40)])
+    keep = HiddenField(validators=[Length(max=10)])
+    confirmation = StringField(_l("Address that is closed"))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from app.accounts import access_tokens, links, magic_links, queries, sessions
+from app.accounts import access_tokens, links, magic_links, merging, queries, sessions
 from app.accounts.devices import device_of
 from app.accounts.events import (
     AccountMade,
@@ -34,6 +34,8 @@ async def welcome_made_account(event: AccountMade) -> None:
 async def mail_reset_link(event: PasswordResetAsked) -> None:
     """Mail the link that resets a password, if there is an account."""
     person = await queries.user_by_id(event.user_id) if event.user_id is not None else None
+    if person is not None and person.state == "merged":
+        await merging.remind(person, ask=event.ask)
     if person is not None and person.state == "active":
         await _mail_link(person, "reset_password", "accounts/password_reset", fact=f"password_reset:{event.ask}")
 

@@ -8,7 +8,7 @@ from app.accounts.roles import capabilities_of
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person with an account. `state` is active or suspended; `granted` is what a custom role holds, else None."""
+    """A person with an account. `state` is active, suspended or merged; `granted` is what a custom role holds, else None."""
 
     id: int
     public_id: str

@@ -19,6 +19,10 @@ ACTS = {
     "course.restore": lazy("Took a course out of the archive"),
     "course.unpublish": lazy("Unpublished a course"),
     "courses.export": lazy("Exported the courses"),
+    "import.bring": lazy("Brought a list to import"),
+    "import.cancel": lazy("Stopped an import"),
+    "import.end": lazy("Finished an import"),
+    "import.start": lazy("Began an import"),
     "email.ask": lazy("Asked for another address"),
     "email.cancel": lazy("Kept the old address"),
     "email.change": lazy("Changed their address"),
@@ -48,6 +52,8 @@ ACTS = {
     "people.add": lazy("Added a person"),
     "people.email": lazy("Changed a person's address"),
     "people.export": lazy("Exported the people"),
+    "people.merge": lazy("Merged two accounts"),
+    "people.rename": lazy("Changed a person's name"),
     "people.reset_mail": lazy("Sent a link for the password"),
     "people.role": lazy("Changed a person's role"),
     "people.sign_out": lazy("Signed a person out everywhere"),
@@ -72,6 +78,7 @@ ACTS = {
 
 KINDS = {
     "course": lazy("Course"),
+    "import": lazy("Import"),
     "job": lazy("Job"),
     "lesson": lazy("Lesson"),
     "list": lazy("List"),
@@ -92,6 +99,7 @@ SAME = {"person": ("person", "user"), "user": ("person", "user")}
 
 _PAGES = {
     "course": "/admin/courses/",
+    "import": "/admin/people/imports/",
     "job": "/admin/jobs/",
     "order": "/admin/orders/",
     "person": "/admin/people/",
