@@ -36,7 +36,7 @@ from app.web.page_cache import PageCache
 
 # From left to right: a domain imports only from those before it.
 DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "seo", "ops", "admin")
-ROOMS = ("jobs", "routes", "admin")
+ROOMS = ("personal", "jobs", "routes", "admin")
 
 
 class NoSessions(SessionInterface):
@@ -140,6 +140,7 @@ def create_app(config: Config | None = None) -> Lectern:
 
 def load_domains(app: Quart | None = None) -> None:
     """Import the rooms of every domain: its jobs register themselves, its routes are put into `app`."""
+    importlib.import_module("app.core.records")
     for domain in DOMAINS:
         package = f"app.{domain}"
         for room in ROOMS:

@@ -185,3 +185,7 @@ async def owned(user_id: int, product_ids: list[int], now: datetime) -> set[int]
 async def products() -> list[db.Row]:
     """Everything that can be given to a person."""
     return await db.many(db.Row, "SELECT id, public_id, title, is_active FROM products ORDER BY lower(title), id")
+
+
+async def delete_of(user_id: int) -> int:
+    return await db.run("DELETE FROM entitlements WHERE user_id = :user_id", user_id=user_id)

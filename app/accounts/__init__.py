@@ -1,6 +1,7 @@
 """People and how they prove who they are: users, sessions, passwords, roles.
 
-Owns `users`, `sessions`, `one_time_tokens`, `pending_sign_ins`, `mfa_secrets`, `recovery_codes`, `passkeys`, `identities`.
+Owns `users`, `sessions`, `one_time_tokens`, `pending_sign_ins`, `mfa_secrets`, `recovery_codes`, `passkeys`, `identities`,
+`impersonations`, `impersonation_visits`, `personal_exports`, `erasures`, `consents`.
 Puts the signed-in person into `g.user` for every request.
 """
 
@@ -9,8 +10,10 @@ from quart import Quart
 
 def install(app: Quart) -> None:
     """Load the signed-in person before every request."""
-    from app.accounts import familiar, sessions, sign_ins
+    from app.accounts import exports, familiar, sessions, sign_ins
+    from app.gateways import storage
 
+    exports.configure(storage.choose(app.config["LECTERN"]))
     sessions.install(app)
     familiar.install(app)
     sign_ins.install(app)

@@ -86,6 +86,7 @@ class RegisterForm(BaseForm):
     name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     email = _email()
     password = _new_password()
+    marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
     website = StringField(_l("Leave this empty"))
     opened = HiddenField()
     next = HiddenField(validators=[Length(max=NEXT)])
@@ -187,3 +188,21 @@ class RoleRemovalForm(BaseForm):
 
     move_to = SelectField(_l("Its people get the role"), choices=[], validate_choice=False)
     confirmation = StringField(_l("Name of the role"))
+
+
+class LookForm(BaseForm):
+    """Why somebody looks as another person."""
+
+    reason = TextAreaField(_l("Reason"), [InputRequired(_l("Say in a few words why. It is kept.")), Length(max=500)])
+
+
+class ErasureForm(BaseForm):
+    """Typed before an account is to be erased: its address."""
+
+    confirmation = StringField(_l("Your email address"), [Length(max=254)])
+
+
+class ConsentForm(BaseForm):
+    """What somebody agrees to, each by itself."""
+
+    marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))

@@ -72,6 +72,8 @@ GROUPS = (
             Capability("people.suspend", lazy("Suspend people, sign them out"), needs=("people.view",)),
             Capability("people.export", lazy("Export members as a file"), needs=("people.view",)),
             Capability("people.roles", lazy("Give people roles"), needs=("people.view",)),
+            Capability("people.impersonate", lazy("Look at the school as another person"), needs=("people.view",)),
+            Capability("people.erase", lazy("Erase people, see who asked for it"), needs=("people.view",)),
             Capability("roles.edit", lazy("Make and change roles")),
         ),
     ),

@@ -5,7 +5,7 @@ from typing import Any, cast
 from quart import redirect, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import passwords, sessions, users
+from app.accounts import impersonations, passwords, sessions, users
 from app.accounts.devices import device_of
 from app.accounts.forms import PasswordForm, ProfileForm
 from app.accounts.models import SignedIn
@@ -77,7 +77,8 @@ async def list_sessions() -> ResponseReturnValue:
     """Where this person is signed in."""
     person = _person()
     devices = [(one, device_of(one.user_agent)) for one in await sessions.of(person.id)]
-    return await page("accounts/sessions.html", devices=devices, current=person.session_public_id)
+    looks = await impersonations.seen_by(person.id)
+    return await page("accounts/sessions.html", devices=devices, current=person.session_public_id, looks=looks)
 
 
 @routes.post("/account/sessions/<public_id>/removal")
