@@ -76,7 +76,9 @@ async def test_the_reason_is_asked_for_and_kept_with_every_address(cast: Cast) -
     page = await seen(olga, f"/admin/impersonations/{one}")
     assert "/learn/nothing" in page
     assert "secret" not in page
-    acts = await db.many(db.Row, "SELECT action, actor_id, subject_id FROM audit_log WHERE action LIKE 'impers%' ORDER BY id")
+    acts = await db.many(
+        db.Row, "SELECT action, actor_id, subject_id FROM audit_log WHERE action LIKE 'impers%' ORDER BY id"
+    )
     assert [(act.action, act.actor_id, act.subject_id) for act in acts] == [
         ("impersonation.start", rob.id, ann.public_id),
         ("impersonation.end", rob.id, ann.public_id),
@@ -181,7 +183,14 @@ async def test_every_page_carries_the_bar_and_leaves_no_trace_of_the_person(app:
             assert "Cookie" in answer.headers["Vary"], path
     assert whole > 40
     assert await dump() == before
-    assert {"/account/security", "/account/privacy", "/account/sessions", "/login", "/checkout", "/password/forgot"} <= shut
+    assert {
+        "/account/security",
+        "/account/privacy",
+        "/account/sessions",
+        "/login",
+        "/checkout",
+        "/password/forgot",
+    } <= shut
     assert not {"/account", "/account/orders", "/learn", "/cart", "/courses/<slug>"} & shut
     # The same pages leave their traces when the member comes.
     client = app.test_client()
@@ -203,7 +212,11 @@ async def dump() -> str:
     )
     found = []
     for table in tables:
-        found.append(await db.value(f"SELECT '{table.name}' || coalesce(json_agg(t ORDER BY t::text)::text, '') FROM {table.name} t"))
+        found.append(
+            await db.value(
+                f"SELECT '{table.name}' || coalesce(json_agg(t ORDER BY t::text)::text, '') FROM {table.name} t"
+            )
+        )
     return "\n".join(sorted(found))
 
 

@@ -75,4 +75,5 @@ async def forget_words(user_id: int, words: list[str]) -> None:
 
 
 async def delete_cart(user_id: int) -> None:
+    await db.run("DELETE FROM merged_carts WHERE user_id = :id", id=user_id)
     await db.run("DELETE FROM carts WHERE user_id = :id", id=user_id)
