@@ -38,7 +38,7 @@ async def devices(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
     async for row in db.stream(
         db.Row,
         """
-        SELECT created_at, last_seen_at, expires_at, address, user_agent, method FROM sessions
+        SELECT created_at, last_seen_at, expires_at, address, country, user_agent, method FROM sessions
         WHERE user_id = :id ORDER BY id
         """,
         id=subject.id,
@@ -48,6 +48,7 @@ async def devices(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
             "last_seen": row.last_seen_at,
             "until": row.expires_at,
             "address": row.address,
+            "country": row.country,
             "browser": row.user_agent,
             "by": row.method,
         }
@@ -67,6 +68,23 @@ async def ways_in(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
         id=subject.id,
     ):
         yield {"kind": row.kind, "name": row.name, "since": row.created_at, "last_used": row.last_used_at}
+
+
+@personal.exports("addresses")
+async def addresses(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
+    """The addresses that you had before, and wished for."""
+    async for row in db.stream(
+        db.Row,
+        "SELECT old_email, new_email, state, created_at FROM email_changes WHERE user_id = :id ORDER BY id",
+        id=subject.id,
+    ):
+        yield {"old": row.old_email, "new": row.new_email, "state": row.state, "at": row.created_at}
+
+
+@personal.knows("addresses")
+async def former_addresses(subject: Subject) -> list[str]:
+    """What the account was called before."""
+    return await privacy.former_addresses(subject.id)
 
 
 @personal.exports("consents")

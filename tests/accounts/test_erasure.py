@@ -16,7 +16,8 @@ from tests.school import a_course
 
 EMAIL, WORK = "annabel.quarrington@example.org", "aq@quarrington-works.example"
 NAME = "Annabel Quarrington"
-SIGNS = ("annabel", "quarrington", "203.0.113.77")
+FORMER = "anna.quarr@example.org"
+SIGNS = ("annabel", "quarr", "203.0.113.77")
 DAYS = timedelta(days=15)
 
 
@@ -82,6 +83,18 @@ async def annabel(cast: Cast) -> Person:
         """,
         id=person.id,
     )
+    await db.run(
+        """
+        INSERT INTO email_changes (user_id, old_email, new_email, state, created_at, expires_at, old_confirmed_at,
+                                   new_confirmed_at)
+        VALUES (:id, :old, :new, 'done', now(), now(), now(), now())
+        """,
+        id=person.id,
+        old=FORMER,
+        new=EMAIL,
+    )
+    async with db.transaction():
+        await audit.record("order.note", "order", "o2", after={"from": FORMER})
     await db.run("UPDATE sessions SET address = '203.0.113.77' WHERE user_id = :id", id=person.id)
     for number, (to, state) in enumerate(
         [(EMAIL, "sent"), (EMAIL, "queued"), (WORK, "failed"), ("rob@x.example", "failed")]
@@ -295,7 +308,9 @@ async def test_every_step_may_be_done_twice(cast: Cast) -> None:
     erasure = await db.value("SELECT id FROM erasures")
     with clock.shifted(DAYS):
         assert await erasures.carry_out(erasure)
-        await db.run("UPDATE erasures SET state = 'begun', steps = '{}', words = :words", words=[EMAIL, WORK, NAME])
+        await db.run(
+            "UPDATE erasures SET state = 'begun', steps = '{}', words = :words", words=[EMAIL, WORK, NAME, FORMER]
+        )
         assert await erasures.carry_out(erasure)
         await queue.drain()
         await carry_out()
@@ -481,7 +496,7 @@ async def test_every_table_that_points_at_a_person_is_dealt_with(app: Lectern) -
 
 DEALT_WITH = {
     # deleted
-    "carts", "consents", "enrolments", "entitlements", "identities", "learner_days", "learners", "lesson_progress",
+    "carts", "consents", "email_changes", "enrolments", "entitlements", "identities", "learner_days", "learners", "lesson_progress",
     "merged_carts", "mfa_secrets", "one_time_tokens", "passkeys", "pending_sign_ins", "personal_exports", "recovery_codes", "sessions",
     # without what names anybody
     "courses", "erasures", "impersonations", "order_events", "orders", "refunds", "uploads",

@@ -254,6 +254,7 @@ async def anonymise(user_id: int, *, email: str, name: str, now: datetime) -> No
         """
         UPDATE users SET email = :email, name = :name, state = 'suspended', password_hash = NULL, headline = '',
                          biography = '', country = NULL, time_zone = NULL, last_seen_at = NULL, role = 'member',
+                         password_change_required_at = NULL,
                          email_verified_at = coalesce(email_verified_at, :now), erased_at = :now
         WHERE id = :id
         """,
@@ -264,6 +265,13 @@ async def anonymise(user_id: int, *, email: str, name: str, now: datetime) -> No
     )
 
 
+async def former_addresses(user_id: int) -> list[str]:
+    rows = await db.many(
+        db.Row, "SELECT DISTINCT old_email FROM email_changes WHERE user_id = :id AND state = 'done'", id=user_id
+    )
+    return [row.old_email for row in rows]
+
+
 async def delete_proofs(user_id: int) -> None:
     """Everything by which the person could prove who they are, and every place where they did."""
     await db.run(
@@ -271,7 +279,7 @@ async def delete_proofs(user_id: int) -> None:
         WITH a AS (DELETE FROM sessions WHERE user_id = :id), b AS (DELETE FROM one_time_tokens WHERE user_id = :id),
              c AS (DELETE FROM pending_sign_ins WHERE user_id = :id), d AS (DELETE FROM mfa_secrets WHERE user_id = :id),
              e AS (DELETE FROM recovery_codes WHERE user_id = :id), f AS (DELETE FROM passkeys WHERE user_id = :id),
-             g AS (DELETE FROM identities WHERE user_id = :id)
+             g AS (DELETE FROM identities WHERE user_id = :id), h AS (DELETE FROM email_changes WHERE user_id = :id)
         DELETE FROM consents WHERE user_id = :id
         """,
         id=user_id,
