@@ -50,7 +50,7 @@ DOMAINS = (
     "ops",
     "admin",
 )
-ROOMS = ("jobs", "routes", "admin", "api", "merging")
+ROOMS = ("personal", "jobs", "routes", "admin", "api", "merging")
 
 
 class NoSessions(SessionInterface):
@@ -158,6 +158,7 @@ def create_app(config: Config | None = None) -> Lectern:
 
 def load_domains(app: Quart | None = None) -> None:
     """Import the rooms of every domain: its jobs register themselves, its routes are put into `app`."""
+    importlib.import_module("app.core.records")
     for domain in DOMAINS:
         package = f"app.{domain}"
         for room in ROOMS:

@@ -109,6 +109,7 @@ class RegisterForm(BaseForm):
     name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     email = _email()
     password = _new_password()
+    marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
     website = StringField(_l("Leave this empty"))
     opened = HiddenField()
     next = HiddenField(validators=[Length(max=NEXT)])
@@ -256,3 +257,21 @@ class MergeForm(BaseForm):
     other = HiddenField(validators=[Length(max=40)])
     keep = HiddenField(validators=[Length(max=10)])
     confirmation = StringField(_l("Address that is closed"))
+
+
+class LookForm(BaseForm):
+    """Why somebody looks as another person."""
+
+    reason = TextAreaField(_l("Reason"), [InputRequired(_l("Say in a few words why. It is kept.")), Length(max=500)])
+
+
+class ErasureForm(BaseForm):
+    """Typed before an account is to be erased: its address."""
+
+    confirmation = StringField(_l("Your email address"), [Length(max=254)])
+
+
+class ConsentForm(BaseForm):
+    """What somebody agrees to, each by itself."""
+
+    marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
