@@ -41,8 +41,12 @@ TABLES = {
         "pgqueuer_log",
         "lone_runs",
     },
+    "web": {"saved_views", "default_views", "bulk_runs", "bulk_items"},
     "accounts": {
         "users",
+        "tags",
+        "user_tags",
+        "person_notes",
         "sessions",
         "one_time_tokens",
         "pending_sign_ins",

@@ -41,3 +41,11 @@ class PasswordResetAsked:
 
     user_id: int | None
     ask: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvitedAgain:
+    """The office sends the link to enter once more, to somebody who has no password yet. `ask` names this one occasion."""
+
+    user_id: int
+    ask: str

@@ -1,7 +1,7 @@
 """What accounts does in the background: mails with links, and clearing away what has expired."""
 
 from app.accounts import links, queries, sessions
-from app.accounts.events import AccountMade, PasswordResetAsked, RegisteredAgain
+from app.accounts.events import AccountMade, InvitedAgain, PasswordResetAsked, RegisteredAgain
 from app.accounts.models import User
 from app.accounts.queries import second_factors
 from app.core import clock, db, events, mail, queue
@@ -14,6 +14,14 @@ async def welcome_made_account(event: AccountMade) -> None:
     if person is None or person.has_password:
         return
     await _mail_link(person, "set_password", "accounts/welcome", fact=f"welcome:{person.id}")
+
+
+@events.on(InvitedAgain)
+async def mail_invitation(event: InvitedAgain) -> None:
+    """Mail the link to enter once more; somebody who set a password meanwhile needs none."""
+    person = await queries.user_by_id(event.user_id)
+    if person is not None and person.state == "active" and not person.has_password:
+        await _mail_link(person, "set_password", "accounts/welcome", fact=f"invitation:{event.ask}")
 
 
 @events.on(PasswordResetAsked)

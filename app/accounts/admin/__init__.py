@@ -4,4 +4,4 @@ from quart import Blueprint
 
 admin = Blueprint("accounts_admin", __name__, url_prefix="/admin")
 
-from app.accounts.admin import people, roles  # noqa: E402, F401 (they put their routes into it)
+from app.accounts.admin import notes, people, profiles, roles, tags  # noqa: E402, F401 (they put their routes into it)
