@@ -20,7 +20,7 @@ from app.accounts import hashing, totp
 from app.accounts.forms import opened_stamp
 from app.core import clock, db, limits, queue, settings, submissions, tokens
 from app.core.ids import public_id
-from tests import everywhere, stripe
+from tests import authenticator, everywhere, stripe
 from tests.cast import PASSWORD, Cast, Person
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401 (fixtures)
 from tests.commerce.shop import Shop
@@ -103,6 +103,26 @@ async def a_password(world: World) -> None:
     await db.run("UPDATE users SET password_hash = :h", h=await hashing.hashed(PASSWORD))
 
 
+async def an_email_change(world: World) -> None:
+    from app.accounts import links
+
+    await db.run(
+        """
+        INSERT INTO email_changes (user_id, old_email, new_email, created_at, expires_at)
+        SELECT id, email, 'pat.new@example.org', now(), now() + interval '1 day' FROM users WHERE id = :id
+        """,
+        id=world.pat.id,
+    )
+    async with db.transaction():
+        _id, world.places["token"] = await links.issue(world.pat.id, world.pat.email, "keep_email")
+
+
+async def a_password_to_change(world: World) -> Form:
+    await a_password(world)
+    await db.run("UPDATE users SET password_change_required_at = now() WHERE id = :id", id=world.pat.id)
+    return {"new_password": "a long walk by the river"}
+
+
 async def an_offered_key(world: World) -> Form:
     offered = await totp.offer(world.pat.id, world.pat.email)
     secret = totp.opened_offer(world.pat.id, offered.sealed)
@@ -124,6 +144,44 @@ async def half_a_sign_in(world: World) -> Form:
     )
     await world.pat.browser.post("/login", form={"email": world.pat.email, "password": PASSWORD})
     return {"code": totp.code_at(secret, int(clock.now().timestamp()) // totp.SECONDS)}
+
+
+PASSKEYS = "/account/security/passkeys"
+
+
+async def a_passkey(world: World) -> authenticator.Device:
+    """Pat owns one; its device."""
+    device = authenticator.Device()
+    assert (await authenticator.add_passkey(world.pat.browser, device)).status_code == 200
+    world.places["public_id"] = await db.value("SELECT public_id FROM passkeys")
+    return device
+
+
+async def an_owned_passkey(world: World) -> None:
+    await a_passkey(world)
+
+
+async def a_passkey_and_a_password(world: World) -> None:
+    await a_passkey(world)
+    await a_password(world)
+
+
+async def a_made_passkey(world: World) -> Form:
+    options = await authenticator.options_of(world.pat.browser, f"{PASSKEYS}/challenges")
+    return {"credential": authenticator.Device().make(options)}
+
+
+def a_signature(path: str) -> Prepare:
+    """Pat's device answers the challenge of this address."""
+
+    async def prepare(world: World) -> Form:
+        device = await a_passkey(world)
+        if path == "/login/second-step/passkey":
+            await a_password(world)
+            await world.pat.browser.post("/login", form={"email": world.pat.email, "password": PASSWORD})
+        return {"credential": device.sign(await authenticator.options_of(world.pat.browser, f"{path}/challenges"))}
+
+    return prepare
 
 
 async def another_session(world: World) -> None:
@@ -266,23 +324,39 @@ CASES: dict[str, Case] = {
     "/checkout": Case(by="pat", prepare=a_guest_with_a_cart),
     "/checkout/confirmations/<token>": Case(by="guest", prepare=a_free_order),
     "/login": Case({"email": "pat@example.org", "password": PASSWORD}, by="guest", prepare=a_password, free=SIGNS_IN),
+    "/login/passkey": Case(by="pat", prepare=a_signature("/login/passkey")),
+    "/login/passkey/challenges": Case(by="guest", acts=False),
+    "/login/second-step/passkey": Case(by="pat", prepare=a_signature("/login/second-step/passkey")),
+    "/login/second-step/passkey/challenges": Case(by="pat", prepare=half_a_sign_in, acts=False),
     "/login/second-step": Case(by="pat", prepare=half_a_sign_in),
     "/login/second-step/removal": Case(by="pat", prepare=half_a_sign_in),
     "/logout": Case(by="pat"),
+    "/email-changes/<token>": Case(by="guest", prepare=an_email_change),
+    "/email-changes/<token>/lock": Case(by="guest", prepare=an_email_change),
+    "/email-changes/<token>/removal": Case(by="guest", prepare=an_email_change),
+    "/not-me/<token>": Case(by="guest", prepare=a_link("not_me")),
     "/password/forgot": Case({"email": "pat@example.org"}, by="guest"),
     "/password/reset/<token>": Case(
         {"new_password": "a long walk by the river"}, by="guest", prepare=a_link("reset_password")
     ),
+    "/password/required": Case(by="pat", prepare=a_password_to_change),
+    "/password/strength": Case({"password": PASSWORD}, by="guest", acts=False),
     "/register": Case({"name": "Nia", "email": "nia@example.org", "password": PASSWORD}, by="guest"),
     "/verify/<token>": Case(by="guest", prepare=a_link("verify_email")),
     "/verify/<token>/renewal": Case(by="guest", prepare=a_link("verify_email")),
     "/webhooks/stripe": Case(by="stripe"),
     # --- members ---
+    "/account/email": Case({"email": "pat.new@example.org"}, by="pat"),
+    "/account/email/removal": Case(by="pat", prepare=an_email_change),
     "/account/password": Case(
         {"current_password": PASSWORD, "new_password": "a long walk by the river"}, by="pat", prepare=a_password
     ),
     "/account/password/link": Case(by="pat"),
     "/account/profile": Case({"name": "Patricia", "time_zone": ""}, by="pat", acts=False),
+    "/account/security/passkeys": Case(by="pat", prepare=a_made_passkey),
+    "/account/security/passkeys/<public_id>": Case({"name": "Old phone"}, by="pat", prepare=an_owned_passkey),
+    "/account/security/passkeys/<public_id>/removal": Case(by="pat", prepare=a_passkey_and_a_password),
+    "/account/security/passkeys/challenges": Case(by="pat", acts=False),
     "/account/security/recovery-codes": Case(
         by="pat", prepare=an_app, free="each makes ten codes anew; the last ten are good"
     ),
@@ -294,6 +368,8 @@ CASES: dict[str, Case] = {
     "/learn/<course_slug>/<lesson_slug>/completion": Case(by="pat"),
     "/learn/<course_slug>/<lesson_slug>/completion/removal": Case(by="pat", acts=False),
     "/learn/<course_slug>/<lesson_slug>/position": Case({"position": "7"}, by="pat"),
+    "/login/confirmation/passkey": Case(by="pat", prepare=a_signature("/login/confirmation/passkey")),
+    "/login/confirmation/passkey/challenges": Case(by="pat", acts=False),
     "/login/confirmation": Case({"password": PASSWORD}, by="pat", prepare=a_password, acts=False, free=SIGNS_IN),
     # --- courses ---
     "/admin/courses": Case({"title": "A New One", "promise": ""}),
@@ -361,7 +437,9 @@ CASES: dict[str, Case] = {
     "/admin/people": Case({"name": "Nia", "email": "nia@example.org"}),
     "/admin/people/<public_id>/access": Case(prepare=a_grant),
     "/admin/people/<public_id>/access/<entitlement_id>/closure": Case(prepare=an_open_cause),
-    "/admin/people/<public_id>/details": Case({"name": "Patricia", "country": "NL", "time_zone": ""}),
+    "/admin/people/<public_id>/details": Case(
+        {"name": "Patricia", "email": "patricia@example.org", "country": "NL", "time_zone": ""}
+    ),
     "/admin/people/<public_id>/notes": Case({"body": "Asked for an invoice"}),
     "/admin/people/<public_id>/notes/<note_id>/removal": Case(),
     "/admin/people/<public_id>/password-change": Case(prepare=a_password),
@@ -446,8 +524,8 @@ async def send(world: World, rule: str, case: Case, times: int) -> list[int]:
     if rule == "/register":
         form["opened"] = await _an_old_stamp()
     path = everywhere.address(rule, world.places) + world.path
-    if rule.startswith("/account/sessions/<"):
-        path = f"/account/sessions/{world.places['public_id']}/removal"
+    if rule.startswith(("/account/sessions/<", f"{PASSKEYS}/<")):
+        path = rule.replace("<public_id>", world.places["public_id"])
     await submissions_forgotten()
 
     async def once() -> int:

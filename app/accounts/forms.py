@@ -76,6 +76,29 @@ class SecondStepForm(BaseForm):
     code = StringField(_l("Code"), [InputRequired(_l("Type the code.")), Length(max=40)])
 
 
+class PasskeyForm(BaseForm):
+    """What a device answered, as JSON; scripts fill it in. `keep` and `next` as at any sign-in."""
+
+    credential = HiddenField(
+        validators=[InputRequired(_l("The device gave no answer. Please try again.")), Length(max=50_000)]
+    )
+    keep = BooleanField()
+    next = HiddenField(validators=[Length(max=NEXT)])
+
+
+class NewPasskeyForm(BaseForm):
+    """A new passkey; without a name it is called after what keeps it."""
+
+    name = StringField(_l("Name"), [Length(max=60), person_name])
+    credential = HiddenField(validators=[Length(max=50_000)])
+
+
+class PasskeyNameForm(BaseForm):
+    """What a passkey is called."""
+
+    name = StringField(_l("Name"), [DataRequired(_l("Say what it is called.")), Length(max=60), person_name])
+
+
 class TotpForm(SecondStepForm):
     """The first code of a new key, which travels along sealed."""
 
@@ -136,6 +159,12 @@ class PasswordForm(BaseForm):
     new_password = _new_password()
 
 
+class EmailForm(BaseForm):
+    """The address that a person wants."""
+
+    email = _email()
+
+
 class ProfileForm(BaseForm):
     """What a person says about themselves."""
 
@@ -192,9 +221,10 @@ class RoleRemovalForm(BaseForm):
 
 
 class PersonEditForm(BaseForm):
-    """What the office may change about a person; the address is theirs to change."""
+    """What the office may change about a person."""
 
     name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call them.")), Length(max=100), person_name])
+    email = _email()
     headline = StringField(_l("Headline"), [Length(max=120)])
     country = SelectField(_l("Country"))
     time_zone = SelectField(_l("Time zone"))

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from app.accounts import custom_roles, queries, second_factors, sessions, users
+from app.accounts import custom_roles, email_changes, passwords, queries, second_factors, sessions, users
 from app.accounts.events import InvitedAgain, PasswordResetAsked
 from app.accounts.models import PersonFacts, SignedIn, User
 from app.accounts.queries import people as people_queries
 from app.accounts.roles import covers, may_give
-from app.core import audit, clock, db, events
+from app.core import audit, db, events
 from app.core.errors import Conflict, Forbidden, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
@@ -130,11 +130,20 @@ async def send_away(person: User) -> int:
 
 
 async def edit(
-    person_id: str, *, name: str, headline: str, time_zone: str | None, country: str | None, by: SignedIn
-) -> User:
-    """Change what stands about a person; `time_zone` None is the school's, `country` an ISO 3166 code or None.
+    person_id: str,
+    *,
+    name: str,
+    email: str,
+    headline: str,
+    time_zone: str | None,
+    country: str | None,
+    by: SignedIn,
+) -> bool:
+    """Change what stands about a person; `time_zone` None is the school's, `country` an ISO 3166 code or None. True when
+    they have another address from now on: it has to be confirmed, the old one is told, and they are signed out.
 
-    Raises Forbidden for somebody who can do more, and for oneself, whose page is the own account.
+    Raises Forbidden for somebody who can do more, and for oneself, whose page is the own account; Invalid for an address
+    that another account has.
     """
     async with db.transaction():
         person = await _locked(person_id, by)
@@ -150,7 +159,7 @@ async def edit(
                 person.id, name=name, headline=headline, time_zone=time_zone, country=country
             )
             await audit.record("people.edit", "person", person.public_id, before=before, after=after)
-    return person
+        return await email_changes.by_office(person, email)
 
 
 async def require_password_change(person_id: str, *, by: SignedIn) -> bool:
@@ -161,7 +170,7 @@ async def require_password_change(person_id: str, *, by: SignedIn) -> bool:
 
 async def ask_for_new_password(person: User) -> bool:
     """The same for a locked person."""
-    if not await people_queries.require_password_change(person.id, clock.now()):
+    if not await passwords.require_change(person.id):
         return False
     await audit.record("people.require_password", "person", person.public_id)
     return True

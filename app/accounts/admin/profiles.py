@@ -6,6 +6,7 @@ from app.accounts import people
 from app.accounts.admin import admin
 from app.accounts.admin.people import check_may_act, me, person_page, to_person
 from app.accounts.forms import PersonEditForm, ReasonForm
+from app.core.errors import Invalid
 from app.core.i18n import _
 from app.web.flash import flash
 from app.web.forms import submitted
@@ -16,7 +17,7 @@ from app.web.render import page
 @admin.get("/people/<public_id>/details")
 @requires("people.edit")
 async def show_details(public_id: str) -> ResponseReturnValue:
-    """The form for name, headline, country and time zone."""
+    """The form for name, address, headline, country and time zone."""
     person, facts = await people.with_facts(public_id)
     check_may_act(person)
     form = PersonEditForm(obj=person, country=facts.country or "", time_zone=person.time_zone or "")
@@ -24,22 +25,27 @@ async def show_details(public_id: str) -> ResponseReturnValue:
 
 
 @admin.post("/people/<public_id>/details")
-@requires("people.edit")
+@requires("people.edit", fresh=True)
 async def update_details(public_id: str) -> ResponseReturnValue:
     """Change them."""
     person, form = await people.find(public_id), await submitted(PersonEditForm)
     check_may_act(person)
     if not form.validate():
         return await page("accounts/admin/details.html", status=422, person=person, form=form)
-    await people.edit(
-        public_id,
-        name=form.name.data,
-        headline=form.headline.data or "",
-        time_zone=form.time_zone.data or None,
-        country=form.country.data or None,
-        by=me(),
-    )
-    flash(_("Saved."))
+    try:
+        moved = await people.edit(
+            public_id,
+            name=form.name.data,
+            email=form.email.data,
+            headline=form.headline.data or "",
+            time_zone=form.time_zone.data or None,
+            country=form.country.data or None,
+            by=me(),
+        )
+    except Invalid as error:
+        form.refuse(error)
+        return await page("accounts/admin/details.html", status=422, person=person, form=form)
+    flash(_("Saved. A mail asks them to confirm the new address.") if moved else _("Saved."))
     return to_person(public_id)
 
 

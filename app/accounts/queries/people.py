@@ -77,20 +77,6 @@ async def unsuspend(user_id: int) -> str | None:
     return found
 
 
-async def require_password_change(user_id: int, now: datetime) -> bool:
-    """False when it was asked for before, or there is no password to change."""
-    return bool(
-        await db.run(
-            """
-            UPDATE users SET password_change_required_at = :now
-            WHERE id = :id AND password_change_required_at IS NULL AND password_hash IS NOT NULL
-            """,
-            id=user_id,
-            now=now,
-        )
-    )
-
-
 async def waive_password_change(user_id: int) -> bool:
     """False when none was asked for (any more)."""
     return bool(
