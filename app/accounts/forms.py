@@ -251,7 +251,7 @@ _NO_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
 class ReasonForm(BaseForm):
     """Why something is done to a person; it stands in the audit log."""
 
-    reason = StringField(_l("Why"), [InputRequired(_l("Say why, in a few words.")), Length(max=200)])
+    reason = StringField(_l("Why"), [DataRequired(_l("Say why, in a few words.")), Length(max=200)])
 
 
 class BulkReasonForm(ReasonForm):
@@ -261,13 +261,13 @@ class BulkReasonForm(ReasonForm):
 class NoteForm(BaseForm):
     """What somebody of the team has to say about a person."""
 
-    body = TextAreaField(_l("Note"), [InputRequired(_l("Write something.")), Length(max=4000)])
+    body = TextAreaField(_l("Note"), [DataRequired(_l("Write something.")), Length(max=4000)])
 
 
 class TagForm(BaseForm):
     """A word to mark people with."""
 
-    tag = StringField(_l("Tag"), [InputRequired(_l("Type a word or two.")), Length(max=40)])
+    tag = StringField(_l("Tag"), [DataRequired(_l("Type a word or two.")), Length(max=40)])
 
     def validate_tag(self, field: Any) -> None:
         """No comma, which parts tags in files."""
