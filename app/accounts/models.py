@@ -415,3 +415,43 @@ class Consent:
     origin: str
     address: str | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFacts:
+    """What the office sees of a person beside their account. The invitation is the last one that was mailed."""
+
+    country: str | None
+    suspension_reason: str
+    password_change_required_at: datetime | None
+    has_totp: bool
+    passkeys: int
+    invited_at: datetime | None
+    invitation_ends_at: datetime | None
+    invitation_used_at: datetime | None
+
+    @property
+    def has_second_step(self) -> bool:
+        """Whether signing in asks for more than the password."""
+        return self.has_totp or self.passkeys > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A word that people are marked with."""
+
+    id: int
+    public_id: str
+    name: str
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody of the team wrote about a person. `author` is None when they are gone."""
+
+    public_id: str
+    body: str
+    author: str | None
+    author_id: int | None
+    created_at: datetime
