@@ -140,12 +140,12 @@ class SignedIn:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What this person's role holds, as it stood when this request began."""
-        return capabilities_of(self.role, self.granted)
+        """What this person's role holds, as it stood when this request began; nothing while its rights sleep."""
+        return frozenset() if self.is_held_back else capabilities_of(self.role, self.granted)
 
     def can(self, capability: str) -> bool:
         """Whether this person's role holds the capability."""
-        return not self.is_held_back and capability in self.capabilities
+        return capability in self.capabilities
 
     @property
     def office_url(self) -> str | None:

@@ -1,11 +1,11 @@
 """Passwords: sign in with one, confirm it, change it, reset it by mail."""
 
-from app.accounts import familiar, hashing, links, queries, sessions, sign_ins, strength, users
+from app.accounts import familiar, hashing, links, queries, second_factors, sessions, sign_ins, strength, users
 from app.accounts.events import PasswordResetAsked
 from app.accounts.familiar import account_key
 from app.accounts.models import Credentials, Link, SignedIn
 from app.core import audit, clock, db, events, limits, mail
-from app.core.errors import Invalid
+from app.core.errors import Invalid, SignInNeeded
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.limits import Limit
@@ -14,6 +14,7 @@ from app.core.limits import Limit
 # has signed in with before is counted by itself, and a mailed link always works: nobody can shut an owner out.
 TRIES_HERE = Limit(10, 15 * 60)
 TRIES_ANYWHERE = Limit(100, 60 * 60)
+CONFIRMATIONS = Limit(30, 60 * 60)
 RESETS = Limit(5, 60 * 60)
 
 
@@ -43,7 +44,8 @@ async def sign_in(email: str, password: str, *, address: str, keep: bool, onward
 def _counts(account: str, address: str) -> list[tuple[str, Limit]]:
     browser = familiar.known(account)
     if browser:
-        return [(f"{account}:known:{browser}", TRIES_HERE)]
+        # All known ones together, too: whoever was in once may have made many of them known.
+        return [(f"{account}:known:{browser}", TRIES_HERE), (f"{account}:known", TRIES_ANYWHERE)]
     return [(f"{account}:{address}", TRIES_HERE), (account, TRIES_ANYWHERE)]
 
 
@@ -68,17 +70,25 @@ async def confirm(person: SignedIn, password: str, *, address: str, onward: str)
 
 
 async def _show(person: SignedIn, password: str, *, address: str, field: str) -> Credentials:
-    account = account_key(person.email)
-    await limits.check("sign-in", f"{account}:{address}", TRIES_HERE)
+    # Whoever asks is signed in, or holds a stolen session: then from many addresses.
+    keys = [f"person:{person.id}", f"person:{person.id}:{address}"]
+    await limits.check("confirm", keys[0], CONFIRMATIONS)
+    await limits.check("confirm", keys[1], TRIES_HERE)
     found = await queries.credentials_by_id(person.id)
     if found is None or not await hashing.matches(found.password_hash, password):
         raise Invalid(_("That is not your password."), field=field)
-    await limits.forget("sign-in", f"{account}:{address}", TRIES_HERE)
+    await limits.forget("confirm", keys[0], CONFIRMATIONS)
+    await limits.forget("confirm", keys[1], TRIES_HERE)
     return found
 
 
 async def change(person: SignedIn, current_password: str, new_password: str, *, address: str) -> None:
-    """Change the password: every other session ends, this one is rotated, and a mail tells the person."""
+    """Change the password: every other session ends, this one is rotated, and a mail tells the person.
+
+    Raises SignInNeeded for somebody with a second step whose sign-in is old: the new session counts as fresh.
+    """
+    if not sessions.is_fresh() and (await second_factors.of(person.id)).is_on:
+        raise SignInNeeded(_("Please confirm that it is you first."), field="fresh")
     shown = await _show(person, current_password, address=address, field="current_password")
     if current_password == new_password:
         raise Invalid(_("This is the password you have now."), field="new_password")
