@@ -4,4 +4,4 @@ from quart import Blueprint
 
 routes = Blueprint("accounts", __name__)
 
-from app.accounts.routes import account, passwords, registration, second_step, security, signing_in  # noqa: E402, F401 (they add their routes)
+from app.accounts.routes import account, email_changes, lock, passwords, registration, second_step, security, signing_in  # noqa: E402, F401 (they add their routes)
