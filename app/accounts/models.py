@@ -167,15 +167,12 @@ class SignedIn:
     @property
     def capabilities(self) -> frozenset[str]:
         """What this person's role holds, as it stood when this request began; nothing while its rights sleep."""
-        return frozenset() if self.is_held_back else capabilities_of(self.role, self.granted)
+        sleeping = self.is_held_back or self.must_choose_password
+        return frozenset() if sleeping else capabilities_of(self.role, self.granted)
 
     def can(self, capability: str) -> bool:
         """Whether this person's role holds the capability."""
-<<<<<<< HEAD
         return capability in self.capabilities
-=======
-        return not self.is_held_back and not self.must_choose_password and capability in self.capabilities
->>>>>>> main
 
     @property
     def office_url(self) -> str | None:

@@ -1,20 +1,12 @@
 """Passwords: sign in with one, confirm it, change it, reset it by mail."""
 
-<<<<<<< HEAD
 from app.accounts import familiar, hashing, links, queries, second_factors, sessions, sign_ins, strength, users
-from app.accounts.events import PasswordResetAsked
-from app.accounts.familiar import account_key
-from app.accounts.models import Credentials, Link, SignedIn
-from app.core import audit, clock, db, events, limits, mail
-from app.core.errors import Invalid, SignInNeeded
-=======
-from app.accounts import familiar, hashing, links, queries, sessions, sign_ins, strength, users
 from app.accounts.events import GuessingBegan, PasswordResetAsked
 from app.accounts.familiar import account_key
 from app.accounts.models import Credentials, Link, SignedIn
+from app.accounts.queries import email_changes
 from app.core import audit, clock, db, events, limits, mail
-from app.core.errors import Conflict, Invalid, TooMany
->>>>>>> main
+from app.core.errors import Conflict, Invalid, SignInNeeded, TooMany
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.limits import Limit
@@ -25,11 +17,8 @@ TRIES_HERE = Limit(10, 15 * 60)
 # More than these in an hour, from browsers that the account does not know, and it takes one at a time: first one in five
 # seconds, in the end one in a minute. That is slow for who guesses, and a wait for an owner at a strange machine.
 TRIES_ANYWHERE = Limit(100, 60 * 60)
-<<<<<<< HEAD
-CONFIRMATIONS = Limit(30, 60 * 60)
-=======
 _FIRST_GAP, _LONGEST_GAP = 5, 60
->>>>>>> main
+CONFIRMATIONS = Limit(30, 60 * 60)
 RESETS = Limit(5, 60 * 60)
 
 
@@ -41,7 +30,10 @@ async def sign_in(email: str, password: str, *, address: str, keep: bool, onward
     account = account_key(email)
     here = _counted_as(account, address)
     await limits.check("sign-in", here, TRIES_HERE)
-    if not familiar.known(account):
+    if familiar.known(account):
+        # All known browsers together, too: whoever was in once may have made many of them known.
+        await limits.check("sign-in", f"{account}:known", TRIES_ANYWHERE)
+    else:
         await _slow_down(account, email)
     found = await queries.credentials_by_email(email)
     if not await hashing.matches(found.password_hash if found else None, password) or found is None:
@@ -59,12 +51,6 @@ async def sign_in(email: str, password: str, *, address: str, keep: bool, onward
 
 def _counted_as(account: str, address: str) -> str:
     browser = familiar.known(account)
-<<<<<<< HEAD
-    if browser:
-        # All known ones together, too: whoever was in once may have made many of them known.
-        return [(f"{account}:known:{browser}", TRIES_HERE), (f"{account}:known", TRIES_ANYWHERE)]
-    return [(f"{account}:{address}", TRIES_HERE), (account, TRIES_ANYWHERE)]
-=======
     return f"{account}:known:{browser}" if browser else f"{account}:{address}"
 
 
@@ -87,7 +73,6 @@ async def _slow_down(account: str, email: str) -> None:
             "Somebody tries many passwords on this account, so it takes them one by one. Wait a moment and try again."
         )
         raise TooMany(words, retry_after=refused.retry_after) from None
->>>>>>> main
 
 
 async def _renewed(found: Credentials, password: str) -> str | None:
@@ -173,7 +158,8 @@ async def change_required(person: SignedIn, new_password: str) -> None:
 async def _after_change(user_id: int, email: str, name: str, *, action: str, subject: str) -> None:
     await queries.delete_sessions_of(user_id)
     await queries.forget_password_change(user_id)
-    await links.use_up(user_id, *links.PASSWORD)
+    await links.use_up(user_id, *links.PASSWORD, *links.EMAIL_CHANGE)
+    await email_changes.end(user_id, "cancelled", clock.now())
     await audit.record(action, "person", subject)
     await mail.send(
         email,

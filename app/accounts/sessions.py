@@ -88,8 +88,8 @@ async def start(
     """Sign a person in: a new session (any session of this browser ends), its cookie set on the answer.
 
     Without `keep` it ends with the browser. `password_hash` is the one that was checked. `second_factor`: one was shown
-    just now; False: none is left to show. What is not given is as in the session before. Raises Invalid when the account was suspended or its
-    password changed meanwhile. Whoever has a second factor comes here through `sign_ins.go_on`.
+    just now; False: none is left to show. What is not given is as in the session before. Raises Invalid when the account
+    was suspended or its password changed meanwhile. Whoever has a second factor comes here through `sign_ins.go_on`.
     """
     now = clock.now()
     current: SignedIn | None = g.get("user")

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -9,11 +10,11 @@ import pytest
 from argon2 import PasswordHasher
 
 from app import Lectern
-from app.accounts import familiar, hashing, links, passwords, queries, second_factors, sessions, sign_ins, totp
+from app.accounts import familiar, hashing, links, passwords, queries, second_factors, sessions, sign_ins, totp, users
 from app.accounts.queries import second_factors as factor_queries
 from app.commerce import carts
 from app.core import clock, db, limits, settings, tokens
-from tests.accounts.conftest import Browser, Mailbox, count
+from tests.accounts.conftest import Browser, Mailbox, count, text_of
 from tests.accounts.test_second_factors import code, enrol, half_way
 from tests.cast import PASSWORD, Cast, Person
 
@@ -399,3 +400,38 @@ async def test_nothing_is_set_up_in_the_name_of_an_address_that_nobody_confirmed
     answer = await page.post("/account/security/totp", offer=offer.sealed, code=code(secret))
     assert answer.status_code == 422
     assert await count("mfa_secrets") == 0
+
+
+async def buy(_app: Lectern, _mailbox: Mailbox) -> None:
+    async with db.transaction():
+        await users.ensure("ann@example.org")
+
+
+async def reset_by_mail(app: Lectern, mailbox: Mailbox) -> None:
+    browser = Browser(app.test_client())
+    await browser.post("/password/forgot", email="ann@example.org")
+    [link] = re.findall(
+        r"http://localhost(/password/reset/\S+)",
+        "".join(text_of(mail) for mail in await mailbox.all("ann@example.org")),
+    )
+    assert (await browser.post(link, new_password=NEW)).status_code == 303
+
+
+@pytest.mark.parametrize("takes_over", [buy, reset_by_mail, None])
+async def test_an_account_cannot_be_led_away_by_whoever_registered_the_address_first(
+    app: Lectern, cast: Cast, mailbox: Mailbox, takes_over: Callable[[Lectern, Mailbox], Awaitable[None]] | None
+) -> None:
+    """Mallory registers Ann's address, asks for another one, and confirms that after Ann has taken the account over.
+
+    With None, nobody takes it over: the negative control.
+    """
+    mallory = await cast.person("Ann Archer", "ann@example.org", verified=False)
+    await queries.set_password(mallory.id, await hashing.hashed(PASSWORD))
+    await Browser(mallory.browser).post("/account/email", email="mallory@example.org")
+    found = [text_of(mail) for mail in await mailbox.all("mallory@example.org")]
+    [link] = re.findall(r"http://localhost(/email-changes/\S+)", "".join(found))
+    if takes_over is not None:
+        await takes_over(app, mailbox)
+    await Browser(app.test_client()).post(link)
+    email = await db.value("SELECT email FROM users WHERE id = :id", id=mallory.id)
+    assert email == ("ann@example.org" if takes_over else "mallory@example.org")
