@@ -212,13 +212,15 @@ class SignedIn:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What this person's role holds, as it stood when this request began."""
+        """What this person's role holds, as it stood when this request began; nothing while its rights sleep."""
+        if self.is_held_back or self.must_choose_password:
+            return frozenset()
         held = capabilities_of(self.role, self.granted)
         return held if self.at_most is None else held & self.at_most
 
     def can(self, capability: str) -> bool:
         """Whether this person's role holds the capability."""
-        return not self.is_held_back and not self.must_choose_password and capability in self.capabilities
+        return capability in self.capabilities
 
     @property
     def office_url(self) -> str | None:
