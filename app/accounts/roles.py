@@ -70,6 +70,8 @@ GROUPS = (
             Capability("people.edit", lazy("Add people, send them links to enter"), needs=("people.view",)),
             Capability("people.access", lazy("Grant and close access"), needs=("people.view",)),
             Capability("people.suspend", lazy("Suspend people, sign them out"), needs=("people.view",)),
+            Capability("people.import", lazy("Import people from a file"), needs=("people.view", "people.edit")),
+            Capability("people.merge", lazy("Merge two accounts of one person"), needs=("people.view", "people.edit")),
             Capability("people.export", lazy("Export members as a file"), needs=("people.view",)),
             Capability("people.roles", lazy("Give people roles"), needs=("people.view",)),
             Capability("roles.edit", lazy("Make and change roles")),
