@@ -35,6 +35,7 @@ from app.web import (
     typed,
 )
 from app.web.page_cache import PageCache
+from app.web.tables import routes as tables
 
 # From left to right: a domain imports only from those before it.
 DOMAINS = (
@@ -50,7 +51,7 @@ DOMAINS = (
     "ops",
     "admin",
 )
-ROOMS = ("jobs", "routes", "admin", "api", "merging")
+ROOMS = ("personal", "jobs", "routes", "admin", "api", "merging")
 
 
 class NoSessions(SessionInterface):
@@ -121,6 +122,7 @@ def create_app(config: Config | None = None) -> Lectern:
     health.install(app)
     theme.install(app)
     plates.install(app)
+    tables.install(app)
     load_domains(app)
     guards.install(app, importlib.import_module("app.accounts.sessions").is_fresh)
 
@@ -158,6 +160,7 @@ def create_app(config: Config | None = None) -> Lectern:
 
 def load_domains(app: Quart | None = None) -> None:
     """Import the rooms of every domain: its jobs register themselves, its routes are put into `app`."""
+    importlib.import_module("app.core.records")
     for domain in DOMAINS:
         package = f"app.{domain}"
         for room in ROOMS:

@@ -42,8 +42,12 @@ TABLES = {
         "pgqueuer_log",
         "lone_runs",
     },
+    "web": {"saved_views", "default_views", "bulk_runs", "bulk_items"},
     "accounts": {
         "users",
+        "tags",
+        "user_tags",
+        "person_notes",
         "sessions",
         "access_tokens",
         "one_time_tokens",

@@ -18,7 +18,7 @@ from app import Lectern
 from app.access import entitlements
 from app.accounts import hashing, totp
 from app.accounts.forms import opened_stamp
-from app.core import clock, db, limits, settings, submissions, tokens
+from app.core import clock, db, limits, queue, settings, submissions, tokens
 from app.core.ids import public_id
 from tests import authenticator, everywhere, stripe
 from tests.cast import PASSWORD, Cast, Person
@@ -327,6 +327,26 @@ async def an_open_cause(world: World) -> Form:
     return {f"{cause}-reason": "over"}
 
 
+async def a_run_that_is_through(world: World) -> None:
+    """Pat was suspended by an act on many."""
+    await world.olga.browser.post(f"/admin/bulk/{world.places['/bulk']}/beginning", form={"reason": "spam"})
+    await queue.drain()
+
+
+async def another_tag(world: World) -> Form:
+    await db.run("INSERT INTO tags (public_id, name, created_at) VALUES ('another', 'Newspapers', now())")
+    return {"into": "another"}
+
+
+async def an_offered_view(world: World) -> Form:
+    return {"offer": tokens.sign(["people", "/admin/people", "q=ann", world.olga.id], "list-view"), "name": "Anns"}
+
+
+async def a_removed_view(world: World) -> None:
+    kept = ["people", "/admin/people", "q=ann", "Anns", False, False, world.olga.id]
+    world.places["token"] = tokens.sign(kept, "removed-view")
+
+
 FLAGGED = "UPDATE orders SET state = 'pending', paid_at = NULL, flag = '1 EUR came', stripe_payment_intent_id = 'pi_1'"
 STRANDED = """
     INSERT INTO refunds (public_id, order_id, amount_minor, state, payment_id, currency, created_at)
@@ -453,6 +473,9 @@ CASES: dict[str, Case] = {
     "/admin/courses/<public_id>/sections/<section_id>/removal": Case(prepare=an_empty_section),
     "/admin/courses/<public_id>/withdrawal": Case(),
     # --- the rest of the office ---
+    "/admin/bulk/<public_id>/beginning": Case({"reason": "spam"}),
+    "/admin/bulk/<public_id>/undoing": Case(prepare=a_run_that_is_through),
+    "/admin/bulk/lists/<list_name>": Case({"act": "suspend", "scope": "all", "path": "/admin/people"}),
     "/admin/jobs/<int:job_id>/removal": Case(),
     "/admin/jobs/<int:job_id>/retries": Case(),
     "/admin/jobs/restorations/<token>": Case(prepare=a_discarded_job),
@@ -466,10 +489,23 @@ CASES: dict[str, Case] = {
     "/admin/people/<public_id>/access": Case(prepare=a_grant),
     "/admin/people/<public_id>/access/<entitlement_id>/closure": Case(prepare=an_open_cause),
     "/admin/people/<public_id>/merge": Case(prepare=a_duplicate),
+    "/admin/people/<public_id>/details": Case(
+        {"name": "Patricia", "email": "patricia@example.org", "country": "NL", "time_zone": ""}
+    ),
+    "/admin/people/<public_id>/notes": Case({"body": "Asked for an invoice"}),
+    "/admin/people/<public_id>/notes/<note_id>/removal": Case(),
+    "/admin/people/<public_id>/password-change": Case(prepare=a_password),
     "/admin/people/<public_id>/reset": Case(),
+    "/admin/people/<public_id>/second-factor/removal": Case({"second-reason": "lost the phone"}, prepare=an_app),
+    "/admin/people/<public_id>/tags": Case({"tag": "Early bird"}),
+    "/admin/people/<public_id>/tags/<tag_id>/removal": Case(),
+    "/admin/people/tags": Case({"tag": "Early bird"}),
+    "/admin/people/tags/<tag_id>": Case({"tag": "Newspapers"}),
+    "/admin/people/tags/<tag_id>/merger": Case(prepare=another_tag),
+    "/admin/people/tags/<tag_id>/removal": Case({"confirmation": "Press"}),
     "/admin/people/<public_id>/role": Case({"role": "support"}),
     "/admin/people/<public_id>/sessions/removal": Case(),
-    "/admin/people/<public_id>/suspension": Case(),
+    "/admin/people/<public_id>/suspension": Case({"reason": "spam"}),
     "/admin/people/<public_id>/suspension/removal": Case(
         sql="UPDATE users SET state = 'suspended' WHERE role = 'member'"
     ),
@@ -498,6 +534,10 @@ CASES: dict[str, Case] = {
     ),
     "/admin/settings/logo": Case(prepare=LOGO, free=REPLACES),
     "/admin/settings/logo/removal": Case(prepare=a_logo),
+    "/admin/views": Case(prepare=an_offered_view),
+    "/admin/views/<public_id>": Case({"name": "Students", "is_shared": "y"}),
+    "/admin/views/<public_id>/removal": Case(),
+    "/admin/views/restorations/<token>": Case(prepare=a_removed_view),
     "/admin/webhooks/<provider>/<event_id>/replays": Case(),
 }
 

@@ -149,6 +149,13 @@ GET  /admin/courses/<public_id>                                       -  -  +  +
 GET  /admin/courses/<public_id>/lessons/<lesson_id>/preview           -  -  +  +  +  +  -
 GET  /admin/courses/<public_id>/preview                               -  -  +  +  +  +  -
 GET  /admin/search                                                    -  -  +  +  +  +  +
+POST /admin/views                                                     -  -  +  +  +  +  +
+POST /admin/views/<public_id>                                         -  -  +  +  +  +  +
+POST /admin/views/<public_id>/removal                                 -  -  +  +  +  +  +
+POST /admin/views/restorations/<token>                                -  -  +  +  +  +  +
+GET  /admin/bulk/<public_id>                                          -  -  +  +  +  +  +
+POST /admin/bulk/<public_id>/beginning                                -  -  +  +  +  +  +
+POST /admin/bulk/<public_id>/undoing                                  -  -  +  +  +  +  +
 
 GET  /admin/courses/<public_id>/details                               -  -  +  -  +  +  -
 POST /admin/courses/<public_id>/details                               -  -  +  -  +  +  -
@@ -197,7 +204,19 @@ POST /admin/orders/<public_id>/receipts                               -  -  -  +
 GET  /admin/people                                                    -  -  -  +  +  +  +
 GET  /admin/people/<public_id>                                        -  -  -  +  +  +  +
 GET  /admin/people/<public_id>/access                                 -  -  -  +  +  +  +
+POST /admin/bulk/lists/<list_name>                                    -  -  -  +  +  +  +
+GET  /admin/people/<public_id>/notes                                  -  -  -  +  +  +  +
+GET  /admin/people/tags                                               -  -  -  +  +  +  +
 GET  /admin/people/<public_id>/orders                                 -  -  -  +  +  +  +
+POST /admin/people/<public_id>/notes                                  -  -  -  +  +  +  -
+POST /admin/people/<public_id>/notes/<note_id>/removal                -  -  -  +  +  +  -
+POST /admin/people/<public_id>/tags                                   -  -  -  +  +  +  -
+POST /admin/people/<public_id>/tags/<tag_id>/removal                  -  -  -  +  +  +  -
+POST /admin/people/tags                                               -  -  -  +  +  +  -
+GET  /admin/people/tags/<tag_id>                                      -  -  -  +  +  +  -
+POST /admin/people/tags/<tag_id>                                      -  -  -  +  +  +  -
+POST /admin/people/tags/<tag_id>/merger                               -  -  -  +  +  +  -
+POST /admin/people/tags/<tag_id>/removal                              -  -  -  +  +  +  -
 GET  /admin/webhooks                                                  -  -  -  +  +  +  -
 GET  /admin/webhooks/<provider>/<event_id>                            -  -  -  +  +  +  -
 
@@ -226,6 +245,10 @@ POST /admin/people                                                    -  -  -  -
 POST /admin/people/<public_id>/access                                 -  -  -  -  +  +  -
 POST /admin/people/<public_id>/access/<entitlement_id>/closure        -  -  -  -  +  +  -
 POST /admin/people/<public_id>/reset                                  -  -  -  -  +  +  -
+GET  /admin/people/<public_id>/details                                -  -  -  -  +  +  -
+POST /admin/people/<public_id>/details                                -  -  -  -  +  +  -
+POST /admin/people/<public_id>/password-change                        -  -  -  -  +  +  -
+POST /admin/people/<public_id>/second-factor/removal                  -  -  -  -  +  +  -
 POST /admin/people/<public_id>/sessions/removal                       -  -  -  -  +  +  -
 POST /admin/people/<public_id>/suspension                             -  -  -  -  +  +  -
 POST /admin/people/<public_id>/suspension/removal                     -  -  -  -  +  +  -

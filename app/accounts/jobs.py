@@ -3,12 +3,24 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from app.accounts import access_tokens, links, magic_links, merging, queries, sessions
+from app.accounts import (
+    access_tokens,
+    consents,
+    erasures,
+    exports,
+    impersonations,
+    links,
+    magic_links,
+    merging,
+    queries,
+    sessions,
+)
 from app.accounts.devices import device_of
 from app.accounts.events import (
     AccountMade,
     EmailChangeAsked,
     GuessingBegan,
+    InvitedAgain,
     NewDevice,
     PasswordResetAsked,
     RegisteredAgain,
@@ -16,7 +28,8 @@ from app.accounts.events import (
 )
 from app.accounts.models import User
 from app.accounts.queries import access_tokens as token_queries
-from app.accounts.queries import email_changes, passkeys, second_factors
+from app.accounts.queries import email_changes, passkeys, privacy, second_factors
+from app.accounts.queries import impersonations as impersonation_queries
 from app.core import clock, db, events, i18n, mail, queue
 from app.core.settings import school
 
@@ -28,6 +41,14 @@ async def welcome_made_account(event: AccountMade) -> None:
     if person is None or person.has_password:
         return
     await _mail_link(person, "set_password", "accounts/welcome", fact=f"welcome:{person.id}")
+
+
+@events.on(InvitedAgain)
+async def mail_invitation(event: InvitedAgain) -> None:
+    """Mail the link to enter once more; somebody who set a password meanwhile needs none."""
+    person = await queries.user_by_id(event.user_id)
+    if person is not None and person.state == "active" and not person.has_password:
+        await _mail_link(person, "set_password", "accounts/welcome", fact=f"invitation:{event.ask}")
 
 
 @events.on(PasswordResetAsked)
@@ -129,3 +150,40 @@ async def clear_expired() -> None:
     await queries.delete_dead_links(now - links.KEPT)
     await email_changes.delete_dead(now - links.KEPT)
     await magic_links.clear(now)
+
+
+@queue.job(attempts=5, concurrency=2)
+async def build_export(export_id: int) -> None:
+    """Gather everything about a person into one file."""
+    await exports.build(export_id)
+
+
+@queue.job()
+async def forget_export_bytes(storage_key: str) -> None:
+    """Remove the file of an export whose row is gone."""
+    await exports.forget_bytes(storage_key)
+
+
+@queue.every("7 * * * *")
+@queue.job(attempts=1)
+async def erase_due() -> None:
+    """Give every erasure whose time has come a job of its own, and forget the addresses of the last mails."""
+    for erasure_id in await erasures.due():
+        await queue.enqueue(erase, once=str(erasure_id), erasure_id=erasure_id)
+    await erasures.forget_farewells()
+
+
+@queue.job(attempts=8)
+async def erase(erasure_id: int) -> None:
+    """Forget a person; killed half-way, it goes on where it was."""
+    await erasures.carry_out(erasure_id)
+
+
+@queue.every("52 3 * * *")
+@queue.job()
+async def clear_privacy() -> None:
+    """Remove files of exports that are too old, addresses of looks of a year ago, consents of guests who never bought."""
+    now = clock.now()
+    await exports.forget_old()
+    await impersonation_queries.delete_old_visits(now - impersonations.VISITS_KEPT)
+    await privacy.delete_stray_consents(now - consents.STRAY)

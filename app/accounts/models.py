@@ -203,11 +203,18 @@ class SignedIn:
     must_choose_password: bool = False
     # The school asks this role for a second factor, and none was shown in this session: its rights sleep.
     is_held_back: bool = False
+    # The impersonation that this session is in, also one that is over and not yet left.
+    impersonation_id: int | None = None
+    # When the account will be erased, as was asked for.
+    erasure_due_at: datetime | None = None
+    # Somebody who acts as this person: never more than they may do themselves.
+    at_most: frozenset[str] | None = None
 
     @property
     def capabilities(self) -> frozenset[str]:
         """What this person's role holds, as it stood when this request began."""
-        return capabilities_of(self.role, self.granted)
+        held = capabilities_of(self.role, self.granted)
+        return held if self.at_most is None else held & self.at_most
 
     def can(self, capability: str) -> bool:
         """Whether this person's role holds the capability."""
@@ -264,6 +271,7 @@ class KnownPasskey:
     owner_state: str
 
 
+@dataclass(frozen=True, slots=True)
 class AccessToken:
     """A key of somebody's programs, as lists show it. `ending`: its last letters."""
 
@@ -312,3 +320,138 @@ class TokenBearer:
     def can(self, capability: str) -> bool:
         """Whether the token was made for this, and the person may do it now."""
         return not self.is_held_back and capability in self.capabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Impersonation:
+    """As whom somebody acts: the person as they stand now. `subject_id` None: they are gone."""
+
+    public_id: str
+    ends_at: datetime
+    ended_at: datetime | None
+    subject_id: int | None
+    subject_public_id: str | None
+    email: str | None
+    name: str | None
+    role: str | None
+    state: str | None
+    email_verified_at: datetime | None
+    time_zone: str | None
+    granted: list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One time that somebody of the school looked as another person. A name is None when that person is gone."""
+
+    id: int
+    public_id: str
+    actor: str | None
+    actor_public_id: str | None
+    subject: str | None
+    subject_public_id: str | None
+    reason: str
+    started_at: datetime
+    ends_at: datetime
+    ended_at: datetime | None
+    visits: int
+
+    def over_at(self, now: datetime) -> datetime | None:
+        """When it ended; None while it goes on."""
+        return self.ended_at or (self.ends_at if self.ends_at <= now else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """An address that was asked for meanwhile."""
+
+    id: int
+    method: str
+    path: str
+    query: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalExport:
+    """Everything about a person in one file. `state` is asked or ready."""
+
+    id: int
+    public_id: str
+    user_id: int
+    state: str
+    storage_key: str | None
+    size_bytes: int | None
+    created_at: datetime
+    ready_at: datetime | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """A wish to be forgotten. `state` is waiting, begun, done or cancelled."""
+
+    id: int
+    public_id: str
+    user_id: int
+    asked_by: int | None
+    state: str
+    asked_at: datetime
+    due_at: datetime
+    cancelled_at: datetime | None
+    done_at: datetime | None
+    words: list[str]
+    steps: list[str]
+    hindrance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What somebody agreed to (or took back), in which words and where."""
+
+    kind: str
+    wording: int
+    is_given: bool
+    origin: str
+    address: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFacts:
+    """What the office sees of a person beside their account. The invitation is the last one that was mailed."""
+
+    country: str | None
+    suspension_reason: str
+    password_change_required_at: datetime | None
+    has_totp: bool
+    passkeys: int
+    invited_at: datetime | None
+    invitation_ends_at: datetime | None
+    invitation_used_at: datetime | None
+
+    @property
+    def has_second_step(self) -> bool:
+        """Whether signing in asks for more than the password."""
+        return self.has_totp or self.passkeys > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A word that people are marked with."""
+
+    id: int
+    public_id: str
+    name: str
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody of the team wrote about a person. `author` is None when they are gone."""
+
+    public_id: str
+    body: str
+    author: str | None
+    author_id: int | None
+    created_at: datetime

@@ -1,6 +1,6 @@
 """People with an account: find, register, confirm the address, change the profile, make one for a buyer."""
 
-from app.accounts import access_tokens, hashing, links, queries, strength
+from app.accounts import access_tokens, consents, hashing, links, queries, strength
 from app.accounts.events import AccountMade, RegisteredAgain, UserRegistered, UserVerified
 from app.accounts.models import User
 from app.core import clock, db, events, mail
@@ -69,7 +69,7 @@ def name_from(email: str) -> str:
     return " ".join(word[:1].upper() + word[1:] for word in words)[:100] or email[:100]
 
 
-async def register(*, name: str, email: str, password: str) -> None:
+async def register(*, name: str, email: str, password: str, wants_offers: bool = False) -> None:
     """Make an account and mail the link that confirms its address. Raises Invalid for a weak password.
 
     Says nothing about whether the address had an account: then its owner gets a mail that tells so instead.
@@ -91,6 +91,8 @@ async def register(*, name: str, email: str, password: str) -> None:
                 await events.publish(RegisteredAgain(known.id, public_id()))
             return
         await _mail_verification(made)
+        if wants_offers:
+            await consents.say(made.id, consents.MARKETING, yes=True, origin="registration")
         await events.publish(UserRegistered(made.id))
 
 

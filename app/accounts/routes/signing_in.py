@@ -66,7 +66,7 @@ async def create_confirmation() -> ResponseReturnValue:
 
 
 @routes.post("/logout")
-@public()
+@public(while_acting=True)
 async def delete_session() -> ResponseReturnValue:
     """End this session; harmless for somebody who is not signed in."""
     await sessions.end()
