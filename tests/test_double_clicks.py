@@ -135,8 +135,8 @@ async def an_email_change(world: World) -> None:
 
     await db.run(
         """
-        INSERT INTO email_changes (user_id, old_email, new_email, created_at, expires_at)
-        SELECT id, email, 'pat.new@example.org', now(), now() + interval '1 day' FROM users WHERE id = :id
+        INSERT INTO email_changes (user_id, old_email, new_email, created_at, expires_at, new_confirmed_at)
+        SELECT id, email, 'pat.new@example.org', now(), now() + interval '1 day', now() FROM users WHERE id = :id
         """,
         id=world.pat.id,
     )

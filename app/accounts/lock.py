@@ -27,8 +27,8 @@ async def lock(user_id: int, email: str) -> str:
     person = await users.find(user_id)
     if person is None:
         return ""
-    await sessions.revoke_all(user_id)
     await queries.forget_password(user_id)
+    await sessions.revoke_all(user_id)
     await email_changes.end(user_id, "cancelled", clock.now())
     await links.use_up(user_id, *links.PASSWORD, *links.EMAIL_CHANGE, "not_me")
     with audit.acting(audit.current_actor().known_as(user_id)):

@@ -101,8 +101,7 @@ async def start(
         keep = current is None or current.expires_at - now > BRIEF
     token, session_id, user_agent = tokens.random_token(), public_id(), request.headers.get("User-Agent", "")[:300]
     async with db.transaction():
-        if current is not None:
-            await queries.delete_session(current.session_id)
+        # The person's row first, as everybody does who ends sessions: two that wait for each other would be one too many.
         begun = await queries.insert_session(
             public_id=session_id,
             token_hash=tokens.hashed(token),
@@ -118,6 +117,8 @@ async def start(
         )
         if begun is None:
             raise Invalid(_("This account has just changed. Please try again."))
+        if current is not None:
+            await queries.delete_session(current.session_id)
         await queries.delete_oldest_sessions(user_id, keep=MOST)
         if before is None:
             await _greet_browser(user_id, session_id, begun.email, user_agent, is_first=begun.is_first)
