@@ -51,6 +51,7 @@ TABLES = {
         "passkeys",
         "used_challenges",
         "identities",
+        "email_changes",
         "roles",
     },
     "media": {"uploads"},

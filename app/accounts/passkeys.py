@@ -181,6 +181,7 @@ async def add(person: SignedIn, credential: str, *, name: str, user_agent: str) 
     if not made.user_verified:
         raise _unverified()
     name = name or authenticators.name_of(made.aaguid, user_agent)
+    codes = await second_factors.fresh_codes()
     async with db.transaction():
         await people.lock_users([person.id])
         before = await second_factors.of(person.id)
@@ -205,7 +206,8 @@ async def add(person: SignedIn, credential: str, *, name: str, user_agent: str) 
         await _note(person, "passkey.add", "added", name)
         if before.is_on:
             return []
-        return await second_factors.begin(person)
+        await second_factors.begin(person, codes)
+    return codes.shown
 
 
 async def rename(person: SignedIn, passkey_id: str, name: str) -> None:

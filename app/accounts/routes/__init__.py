@@ -6,6 +6,8 @@ routes = Blueprint("accounts", __name__)
 
 from app.accounts.routes import (  # noqa: E402 (they add their routes)
     account,
+    email_changes,
+    lock,
     passkeys,
     passwords,
     registration,
@@ -14,4 +16,15 @@ from app.accounts.routes import (  # noqa: E402 (they add their routes)
     signing_in,
 )
 
-__all__ = ["account", "passkeys", "passwords", "registration", "routes", "second_step", "security", "signing_in"]
+__all__ = [
+    "account",
+    "email_changes",
+    "lock",
+    "passkeys",
+    "passwords",
+    "registration",
+    "routes",
+    "second_step",
+    "security",
+    "signing_in",
+]
