@@ -41,6 +41,7 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "/orders": await an_order(user_id=pat.id),
         "/people": pat.public_id,
         "/mails": await db.value("SELECT public_id FROM mails LIMIT 1"),
+        "/passkeys": "none",  # whoever has one is asked for a second step
         "job_id": str(job),
         "provider": "stripe",
         "event_id": "evt_1",
@@ -59,7 +60,9 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
 
 def address(rule: str, places: dict[str, str], **instead: str) -> str:
     """The address of a rule with things that are there, or with `instead` at a place."""
-    kind = next((kind for kind in ("/orders", "/people", "/mails") if f"{kind}/<public_id>" in rule), "public_id")
+    kind = next(
+        (kind for kind in ("/orders", "/people", "/mails", "/passkeys") if f"{kind}/<public_id>" in rule), "public_id"
+    )
     values = {**places, "public_id": places[kind], **instead}
 
     def fill(match: re.Match[str]) -> str:
