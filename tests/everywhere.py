@@ -52,6 +52,7 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "tag_id": tag,
         "note_id": note,
         "/mails": await db.value("SELECT public_id FROM mails LIMIT 1"),
+        "/passkeys": "none",  # whoever has one is asked for a second step
         "job_id": str(job),
         "provider": "stripe",
         "event_id": "evt_1",
@@ -143,6 +144,7 @@ def address(rule: str, places: dict[str, str], **instead: str) -> str:
     kind = next(
         (kind for kind in ("/orders", "/people", "/mails", "/views", "/bulk") if f"{kind}/<public_id>" in rule),
         "public_id",
+        (kind for kind in ("/orders", "/people", "/mails", "/passkeys") if f"{kind}/<public_id>" in rule), "public_id"
     )
     values = {**places, "public_id": places[kind], **instead}
 
