@@ -83,6 +83,8 @@ def create_app(config: Config | None = None) -> Lectern:
         LECTERN=config,
         SECURE_COOKIES=config.app_url.startswith("https://"),
         TRUSTED_PROXIES=config.trusted_proxies,
+        COUNTRY_HEADER=config.country_header,
+        GEOIP_DATABASE=config.geoip_database,
         MAX_CONTENT_LENGTH=bodies.MEGABYTE,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(0),
     )

@@ -70,6 +70,8 @@ class Config:
     admin_email: str = ""
     log_level: str = "INFO"
     trusted_proxies: int = 0
+    country_header: str = ""
+    geoip_database: str = ""
 
     # Web and worker processes
     web_concurrency: int = 2

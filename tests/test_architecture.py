@@ -51,6 +51,7 @@ TABLES = {
         "passkeys",
         "identities",
         "sign_in_links",
+        "email_changes",
         "roles",
     },
     "media": {"uploads"},

@@ -145,6 +145,12 @@ class PasswordForm(BaseForm):
     new_password = _new_password()
 
 
+class EmailForm(BaseForm):
+    """The address that a person wants."""
+
+    email = _email()
+
+
 class ProfileForm(BaseForm):
     """What a person says about themselves."""
 

@@ -3,6 +3,7 @@
 from app.accounts import hashing, links, queries, strength
 from app.accounts.events import AccountMade, RegisteredAgain, UserRegistered, UserVerified
 from app.accounts.models import User
+from app.accounts.queries import identities
 from app.core import clock, db, events, mail
 from app.core.errors import Invalid
 from app.core.i18n import _
@@ -28,7 +29,7 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
     """The account for an address, made when it is missing (True): inside the caller's transaction.
 
     A made one has no password; a mail with the link to set one follows (event AccountMade). An account whose address
-    was never confirmed may have been registered by somebody else: its password is forgotten and its sessions end,
+    was never confirmed may have been registered by somebody else: password and passkeys are forgotten and its sessions end,
     so that what is bought now belongs to whoever reads that address's mail.
     """
     if not db.in_transaction():
@@ -41,7 +42,7 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
     found = await queries.user_by_email(email)
     if found is None:
         raise RuntimeError("an account vanished while it was looked up")
-    if found.email_verified_at is None and await queries.forget_unproven_password(found.id):
+    if found.email_verified_at is None and await identities.forget_unproven(found.id):
         await queries.delete_sessions_of(found.id)
         await events.publish(AccountMade(found.id))
     return found, False

@@ -26,14 +26,15 @@ def install(app: Quart) -> None:
 async def _show_refusal(error: Exception) -> Response:
     assert isinstance(error, Refused)
     if isinstance(error, SignInNeeded):
-        return await _to_sign_in(fresh=error.field == "fresh", second_factor=error.field == "second_factor")
+        return await _to_sign_in(error.field)
     response = await _page(error.status, error.message)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
-async def _to_sign_in(*, fresh: bool, second_factor: bool) -> Response:
+async def _to_sign_in(lacking: str | None) -> Response:
+    fresh = lacking == "fresh"
     came_from = request.full_path.rstrip("?") if request.method == "GET" else request.headers.get("Referer", "")
     if came_from.startswith(request.host_url):
         came_from = "/" + came_from.removeprefix(request.host_url)
@@ -42,8 +43,10 @@ async def _to_sign_in(*, fresh: bool, second_factor: bool) -> Response:
         await typed.keep(onward)
     # These pages belong to accounts; their addresses are part of the public contract.
     address = url_for("accounts.show_login", next=onward, fresh="1" if fresh else None)
-    if second_factor:
+    if lacking == "second_factor":
         address = url_for("accounts.show_security", asked="1")
+    elif lacking == "new_password":
+        address = url_for("accounts.show_required_password", next=onward)
     if is_htmx():
         return Response("", status=200, headers={"HX-Redirect": address})
     return Response("", status=303, headers={"Location": address})

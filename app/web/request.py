@@ -18,6 +18,7 @@ class Visitor(Protocol):
     role: str
     time_zone: str | None
     is_held_back: bool
+    must_choose_password: bool
 
     def can(self, capability: str) -> bool: ...
 

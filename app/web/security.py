@@ -3,10 +3,9 @@
 import secrets
 from urllib.parse import urlsplit
 
-import structlog
 from quart import Quart, Request, Response, g, request
 
-from app.core import audit
+from app.core import audit, log
 from app.core.errors import Forbidden
 from app.core.i18n import _
 from app.web.bodies import CheckedHeaders
@@ -60,10 +59,7 @@ def install(app: Quart, *, policy: str, app_url: str) -> None:
     async def name_request() -> None:
         current = request._get_current_object()  # type: ignore[attr-defined]
         request_id = g.request_id = secrets.token_hex(8)
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(
-            request_id=request_id, method=current.method, path=_loggable_path(current)
-        )
+        log.about(request_id=request_id, method=current.method, path=_loggable_path(current))
         agent = current.headers.get("User-Agent", "")
         audit.set_actor(audit.Actor(None, client_address(), request_id, user_agent=agent[:300]))
 

@@ -6,7 +6,9 @@ routes = Blueprint("accounts", __name__)
 
 from app.accounts.routes import (  # noqa: E402, F401 (they add their routes)
     account,
+    email_changes,
     google,
+    lock,
     magic_links,
     passwords,
     registration,
