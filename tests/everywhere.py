@@ -144,7 +144,8 @@ def address(rule: str, places: dict[str, str], **instead: str) -> str:
     kind = next(
         (kind for kind in ("/orders", "/people", "/mails", "/views", "/bulk") if f"{kind}/<public_id>" in rule),
         "public_id",
-        (kind for kind in ("/orders", "/people", "/mails", "/passkeys") if f"{kind}/<public_id>" in rule), "public_id"
+        (kind for kind in ("/orders", "/people", "/mails", "/passkeys") if f"{kind}/<public_id>" in rule),
+        "public_id",
     )
     values = {**places, "public_id": places[kind], **instead}
 

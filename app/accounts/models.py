@@ -139,6 +139,7 @@ class EmailChange:
     new_confirmed_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
 class SignInLink:
     """A link that signs in, with the account and with the browser that asked for it."""
 

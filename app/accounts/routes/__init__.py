@@ -9,3 +9,15 @@ routes = Blueprint("accounts", __name__)
 
 for module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{module.name}")
+from app.accounts.routes import (  # noqa: E402, F401 (they add their routes)
+    account,
+    email_changes,
+    google,
+    lock,
+    magic_links,
+    passwords,
+    registration,
+    second_step,
+    security,
+    signing_in,
+)
