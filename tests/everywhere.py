@@ -54,6 +54,7 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "name": "welcome",
         "file_name": "a.png",
         "token": "token",
+        "token_id": "none",
         "entitlement_id": "none",
         "act_id": str(await db.value("SELECT max(id) FROM audit_log")),
         "kind": "course",

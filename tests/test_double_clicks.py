@@ -104,6 +104,28 @@ def a_link(purpose: str) -> Prepare:
     return prepare
 
 
+async def a_sign_in_link(world: World) -> None:
+    world.places["token"] = tokens.random_token()
+    await db.run(
+        """
+        INSERT INTO sign_in_links (token_hash, user_id, email, browser_hash, user_agent, address, onward, created_at,
+                                   expires_at)
+        VALUES (:hash, :id, :email, '', '', '', '', now(), now() + interval '15 minutes')
+        """,
+        hash=tokens.hashed(world.places["token"]),
+        id=world.pat.id,
+        email=world.pat.email,
+    )
+
+
+async def a_google_account(world: World) -> None:
+    await a_password(world)
+    await db.run(
+        "INSERT INTO identities (user_id, provider, subject, email, created_at) VALUES (:id, 'google', '1', 'x', now())",
+        id=world.pat.id,
+    )
+
+
 async def a_password(world: World) -> None:
     await db.run("UPDATE users SET password_hash = :h", h=await hashing.hashed(PASSWORD))
 
@@ -194,6 +216,22 @@ async def another_session(world: World) -> None:
     world.places["public_id"] = await db.value(
         "SELECT public_id FROM sessions WHERE user_id = :id ORDER BY id LIMIT 1", id=world.pat.id
     )
+
+
+async def a_new_token(world: World) -> Form:
+    return {"ref": public_id(), "name": "Books", "scopes": "me", "lifetime": "7"}
+
+
+async def an_access_token(world: World) -> None:
+    await db.run(
+        """
+        INSERT INTO access_tokens (public_id, user_id, name, token_hash, ending, scopes, second_factor, created_at,
+                                   expires_at)
+        VALUES ('token', :id, 'Books', 'x', 'abcd', '{me}', false, now(), now() + interval '1 day')
+        """,
+        id=world.pat.id,
+    )
+    world.places["token_id"] = "token"
 
 
 async def the_details(world: World) -> Form:
@@ -313,6 +351,9 @@ CASES: dict[str, Case] = {
     "/login/passkey/challenges": Case(by="guest", acts=False),
     "/login/second-step/passkey": Case(by="pat", prepare=a_signature("/login/second-step/passkey")),
     "/login/second-step/passkey/challenges": Case(by="pat", prepare=half_a_sign_in, acts=False),
+    "/login/google": Case(by="guest", acts=False),
+    "/login/link": Case({"email": "pat@example.org"}, by="guest"),
+    "/login/link/<token>": Case({"elsewhere": "1"}, by="guest", prepare=a_sign_in_link),
     "/login/second-step": Case(by="pat", prepare=half_a_sign_in),
     "/login/second-step/removal": Case(by="pat", prepare=half_a_sign_in),
     "/logout": Case(by="pat"),
@@ -342,6 +383,8 @@ CASES: dict[str, Case] = {
     "/account/security/passkeys/<public_id>": Case({"name": "Old phone"}, by="pat", prepare=an_owned_passkey),
     "/account/security/passkeys/<public_id>/removal": Case(by="pat", prepare=a_passkey_and_a_password),
     "/account/security/passkeys/challenges": Case(by="pat", acts=False),
+    "/account/security/google": Case(by="pat", acts=False),
+    "/account/security/google/removal": Case(by="pat", prepare=a_google_account),
     "/account/security/recovery-codes": Case(
         by="pat", prepare=an_app, free="each makes ten codes anew; the last ten are good"
     ),
@@ -349,6 +392,8 @@ CASES: dict[str, Case] = {
     "/account/security/totp/removal": Case(by="pat", prepare=an_app),
     "/account/sessions/<public_id>/removal": Case(by="pat", prepare=another_session),
     "/account/sessions/removal": Case(by="pat", prepare=another_session),
+    "/account/tokens": Case(by="pat", prepare=a_new_token),
+    "/account/tokens/<public_id>/removal": Case(by="pat", prepare=an_access_token),
     "/account/verification": Case(by="pat", sql="UPDATE users SET email_verified_at = NULL WHERE role = 'member'"),
     "/learn/<course_slug>/<lesson_slug>/completion": Case(by="pat"),
     "/learn/<course_slug>/<lesson_slug>/completion/removal": Case(by="pat", acts=False),
@@ -356,6 +401,7 @@ CASES: dict[str, Case] = {
     "/login/confirmation/passkey": Case(by="pat", prepare=a_signature("/login/confirmation/passkey")),
     "/login/confirmation/passkey/challenges": Case(by="pat", acts=False),
     "/login/confirmation": Case({"password": PASSWORD}, by="pat", prepare=a_password, acts=False, free=SIGNS_IN),
+    "/login/confirmation/link": Case(by="pat"),
     # --- courses ---
     "/admin/courses": Case({"title": "A New One", "promise": ""}),
     "/admin/courses/<public_id>/archival": Case(),
@@ -427,6 +473,7 @@ CASES: dict[str, Case] = {
     "/admin/people/<public_id>/suspension/removal": Case(
         sql="UPDATE users SET state = 'suspended' WHERE role = 'member'"
     ),
+    "/admin/people/<public_id>/tokens/<token_id>/removal": Case(prepare=an_access_token),
     "/admin/people/<public_id>/verification": Case(
         sql="UPDATE users SET email_verified_at = NULL WHERE role = 'member'"
     ),
@@ -505,6 +552,10 @@ async def send(world: World, rule: str, case: Case, times: int) -> list[int]:
     path = everywhere.address(rule, world.places) + world.path
     if rule.startswith(("/account/sessions/<", f"{PASSKEYS}/<")):
         path = rule.replace("<public_id>", world.places["public_id"])
+    if rule.startswith("/account/sessions/<"):
+        path = f"/account/sessions/{world.places['public_id']}/removal"
+    if rule.startswith("/account/tokens/<"):
+        path = "/account/tokens/token/removal"
     await submissions_forgotten()
 
     async def once() -> int:

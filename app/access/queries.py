@@ -221,3 +221,7 @@ async def move(gone_id: int, kept_id: int, now: datetime) -> list[db.Row]:
         kept=kept_id,
         now=now,
     )
+
+
+async def delete_of(user_id: int) -> int:
+    return await db.run("DELETE FROM entitlements WHERE user_id = :user_id", user_id=user_id)

@@ -1,7 +1,8 @@
 """The forms of accounts: shape only; what is true or allowed is decided by the verbs."""
 
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from wtforms import (
     BooleanField,
@@ -13,11 +14,12 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
 
 from app.accounts import names
 from app.accounts.strength import LONGEST
 from app.core import clock, tokens
+from app.core.errors import Invalid
 from app.core.i18n import _
 from app.core.i18n import lazy as _l
 from app.web.forms import BaseForm, email_address
@@ -26,6 +28,8 @@ NEXT = 2000
 # Nobody fills a form in less; a program does. The page is good for a day.
 TOO_FAST_SECONDS = 1
 TOO_OLD_SECONDS = 24 * 3600
+# Days that an access token may be good for.
+LIFETIMES = (7, 30, 90, 365)
 
 
 def _email() -> EmailField:
@@ -105,6 +109,7 @@ class RegisterForm(BaseForm):
     name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     email = _email()
     password = _new_password()
+    marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
     website = StringField(_l("Leave this empty"))
     opened = HiddenField()
     next = HiddenField(validators=[Length(max=NEXT)])
@@ -136,6 +141,13 @@ class ForgotForm(BaseForm):
     """Where to mail the link."""
 
     email = _email()
+
+
+class LinkForm(BaseForm):
+    """Where to mail the link that signs in."""
+
+    email = _email()
+    next = HiddenField(validators=[Length(max=NEXT)])
 
 
 class ResetForm(BaseForm):
@@ -214,9 +226,52 @@ class RoleRemovalForm(BaseForm):
     confirmation = StringField(_l("Name of the role"))
 
 
+class AccessTokenForm(BaseForm):
+    """A new access token. What may be ticked depends on the person; `ref` makes the same form make one token."""
+
+    ref = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9a-z]{12}$")])
+    name = StringField(_l("Name"), [DataRequired(_l("Say what it is for.")), Length(max=60), person_name])
+    scopes = SelectMultipleField(_l("What it may do"), choices=[])
+    lifetime = SelectField(_l("Good for"), choices=[])
+    until = StringField(_l("Last day"), [Length(max=10)])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        days = [(str(days), _("%(days)s days", days=days)) for days in LIFETIMES]
+        self.lifetime.choices = [*days, ("day", _("Until a day that I choose"))]
+
+    def moment(self, zone: ZoneInfo) -> datetime:
+        """When it ends. Raises Invalid when the day is none."""
+        if self.lifetime.data != "day":
+            return clock.now() + timedelta(days=int(self.lifetime.data))
+        try:
+            day = date.fromisoformat(self.until.data or "")
+            return clock.day_start(day + timedelta(days=1), zone) - timedelta(seconds=1)
+        except (ValueError, OverflowError):
+            raise Invalid(_("Choose a day within a year from now."), field="until") from None
+
+
 class MergeForm(BaseForm):
     """Which other account, which of the two stays (`this` or `other`), and the address that is closed."""
 
     other = HiddenField(validators=[Length(max=40)])
     keep = HiddenField(validators=[Length(max=10)])
     confirmation = StringField(_l("Address that is closed"))
+
+
+class LookForm(BaseForm):
+    """Why somebody looks as another person."""
+
+    reason = TextAreaField(_l("Reason"), [InputRequired(_l("Say in a few words why. It is kept.")), Length(max=500)])
+
+
+class ErasureForm(BaseForm):
+    """Typed before an account is to be erased: its address."""
+
+    confirmation = StringField(_l("Your email address"), [Length(max=254)])
+
+
+class ConsentForm(BaseForm):
+    """What somebody agrees to, each by itself."""
+
+    marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))

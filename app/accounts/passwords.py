@@ -1,6 +1,6 @@
 """Passwords: sign in with one, confirm it, change it, reset it by mail."""
 
-from app.accounts import familiar, hashing, links, queries, sessions, sign_ins, strength, users
+from app.accounts import access_tokens, familiar, hashing, links, queries, sessions, sign_ins, strength, users
 from app.accounts.events import GuessingBegan, PasswordResetAsked
 from app.accounts.familiar import account_key
 from app.accounts.models import Credentials, Link, SignedIn
@@ -149,6 +149,7 @@ async def change_required(person: SignedIn, new_password: str) -> None:
 async def _after_change(user_id: int, email: str, name: str, *, action: str, subject: str) -> None:
     await queries.delete_sessions_of(user_id)
     await queries.forget_password_change(user_id)
+    await access_tokens.end_all(user_id)
     await links.use_up(user_id, *links.PASSWORD)
     await audit.record(action, "person", subject)
     await mail.send(

@@ -74,6 +74,8 @@ GROUPS = (
             Capability("people.merge", lazy("Merge two accounts of one person"), needs=("people.view", "people.edit")),
             Capability("people.export", lazy("Export members as a file"), needs=("people.view",)),
             Capability("people.roles", lazy("Give people roles"), needs=("people.view",)),
+            Capability("people.impersonate", lazy("Look at the school as another person"), needs=("people.view",)),
+            Capability("people.erase", lazy("Erase people, see who asked for it"), needs=("people.view",)),
             Capability("roles.edit", lazy("Make and change roles")),
         ),
     ),

@@ -1,6 +1,6 @@
 """People with an account: find, register, confirm the address, change the profile, make one for a buyer."""
 
-from app.accounts import hashing, links, queries, strength
+from app.accounts import access_tokens, consents, hashing, links, queries, strength
 from app.accounts.events import AccountMade, RegisteredAgain, UserRegistered, UserVerified
 from app.accounts.models import User
 from app.core import clock, db, events, mail
@@ -35,14 +35,7 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
     if not db.in_transaction():
         raise RuntimeError("users.ensure was called outside a transaction")
     email = email.strip()
-    made = await queries.insert_user(
-        public_id=public_id(),
-        email=email,
-        name=name.strip() or name_from(email),
-        password_hash=None,
-        time_zone=None,
-        now=clock.now(),
-    )
+    made = await insert(email, name)
     if made is not None:
         await events.publish(AccountMade(made.id))
         return made, True
@@ -53,8 +46,21 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
         found = await queries.kept_for(found.id) or found
     if found.email_verified_at is None and await queries.forget_unproven_password(found.id):
         await queries.delete_sessions_of(found.id)
+        await access_tokens.end_all(found.id)
         await events.publish(AccountMade(found.id))
     return found, False
+
+
+async def insert(email: str, name: str = "") -> User | None:
+    """A new account without a password, in the current transaction; None when the address has one."""
+    return await queries.insert_user(
+        public_id=public_id(),
+        email=email,
+        name=name.strip() or name_from(email),
+        password_hash=None,
+        time_zone=None,
+        now=clock.now(),
+    )
 
 
 def name_from(email: str) -> str:
@@ -63,7 +69,7 @@ def name_from(email: str) -> str:
     return " ".join(word[:1].upper() + word[1:] for word in words)[:100] or email[:100]
 
 
-async def register(*, name: str, email: str, password: str) -> None:
+async def register(*, name: str, email: str, password: str, wants_offers: bool = False) -> None:
     """Make an account and mail the link that confirms its address. Raises Invalid for a weak password.
 
     Says nothing about whether the address had an account: then its owner gets a mail that tells so instead.
@@ -85,6 +91,8 @@ async def register(*, name: str, email: str, password: str) -> None:
                 await events.publish(RegisteredAgain(known.id, public_id()))
             return
         await _mail_verification(made)
+        if wants_offers:
+            await consents.say(made.id, consents.MARKETING, yes=True, origin="registration")
         await events.publish(UserRegistered(made.id))
 
 

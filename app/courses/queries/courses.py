@@ -32,6 +32,16 @@ async def course_by_public_id(public_id: str) -> Course | None:
     return await db.one(Course, f"{_COURSE} WHERE c.public_id = :public_id", public_id=public_id)
 
 
+async def courses_before(before: int | None, limit: int) -> list[Course]:
+    """The newest courses, or the newest of those before one."""
+    return await db.many(
+        Course,
+        f"{_COURSE} WHERE c.id < coalesce(CAST(:before AS bigint), 9223372036854775807) ORDER BY c.id DESC LIMIT :limit",
+        before=before,
+        limit=limit,
+    )
+
+
 async def lock_course(course_id: int) -> Course | None:
     """The course as it stands, kept from others until the transaction ends: one at a time changes an outline.
 
