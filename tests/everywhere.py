@@ -29,6 +29,27 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         VALUES ('stripe', 'evt_1', 'charge.refunded', '{"id": "evt_1"}', 'failed', now())
         """
     )
+    look = await db.value(
+        """
+        INSERT INTO impersonations (public_id, actor_id, subject_id, reason, started_at, ends_at, ended_at, visits)
+        VALUES ('a-look', :id, :id, 'To see what is wrong', now(), now(), now(), 1) RETURNING id
+        """,
+        id=pat.id,
+    )
+    await db.run(
+        """
+        INSERT INTO impersonation_visits (impersonation_id, method, path, query, created_at)
+        VALUES (:look, 'GET', '/learn', 'q=x', now())
+        """,
+        look=look,
+    )
+    await db.run(
+        """
+        INSERT INTO personal_exports (public_id, user_id, state, storage_key, size_bytes, created_at, ready_at, expires_at)
+        VALUES ('an-export', :id, 'ready', 'exports/none.zip', 1, now() - interval '2 days', now(), now() + interval '1 day')
+        """,
+        id=pat.id,
+    )
     async with db.transaction():
         await audit.record("course.test", "course", course.public_id)
     return {
@@ -40,6 +61,8 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "section_id": await db.value("SELECT public_id FROM sections ORDER BY id LIMIT 1"),
         "/orders": await an_order(user_id=pat.id),
         "/people": pat.public_id,
+        "/impersonations": "a-look",
+        "/exports": "an-export",
         "/mails": await db.value("SELECT public_id FROM mails LIMIT 1"),
         "job_id": str(job),
         "provider": "stripe",
@@ -59,7 +82,14 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
 
 def address(rule: str, places: dict[str, str], **instead: str) -> str:
     """The address of a rule with things that are there, or with `instead` at a place."""
-    kind = next((kind for kind in ("/orders", "/people", "/mails") if f"{kind}/<public_id>" in rule), "public_id")
+    kind = next(
+        (
+            kind
+            for kind in ("/orders", "/people", "/mails", "/impersonations", "/exports")
+            if f"{kind}/<public_id>" in rule
+        ),
+        "public_id",
+    )
     values = {**places, "public_id": places[kind], **instead}
 
     def fill(match: re.Match[str]) -> str:

@@ -27,7 +27,7 @@ ORDER = [
     {"demo"},
 ]
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
-PRIVATE_ROOMS = {"queries", "routes", "admin", "forms", "jobs"}
+PRIVATE_ROOMS = {"queries", "routes", "admin", "forms", "jobs", "personal"}
 FLOOR = {"config", "core", "gateways", "web", "sandbox", "demo"}
 
 TABLES = {
@@ -50,6 +50,11 @@ TABLES = {
         "recovery_codes",
         "passkeys",
         "identities",
+        "impersonations",
+        "impersonation_visits",
+        "personal_exports",
+        "erasures",
+        "consents",
         "email_changes",
         "roles",
     },

@@ -21,9 +21,12 @@ TABLE = """
 /account/email                                             -  1  1
 /account/orders                                            -  3  2
 /account/orders/<public_id>                                -  4  2
+/account/privacy                                           -  3  3
+/account/privacy/erasure                                   -  1  1
+/account/privacy/exports/<public_id>/data.zip              -  2  2
 /account/security                                          -  2  2
 /account/security/totp                                     -  2  2
-/account/sessions                                          -  2  2
+/account/sessions                                          -  3  3
 /cart                                                      0  5  2
 /cart/count                                                1  2  2
 /checkout                                                  -  -  -
@@ -45,6 +48,7 @@ TABLE = """
 /password/required                                         -  -  -
 /password/reset/<token>                                    1  2  2
 /password/sent                                             0  1  1
+/privacy/keep/<token>                                      0  1  1
 /register                                                  0  -  -
 /register/sent                                             0  1  1
 /robots.txt                                                0  1  1
@@ -67,6 +71,8 @@ TABLE = """
 /admin/courses/<public_id>/price                           -  -  5
 /admin/courses/<public_id>/sections/<section_id>           -  -  4
 /admin/courses/new                                         -  -  2
+/admin/impersonations                                      -  -  3
+/admin/impersonations/<public_id>                          -  -  4
 /admin/jobs                                                -  -  3
 /admin/jobs/<int:job_id>                                   -  -  4
 /admin/jobs/log                                            -  -  3
@@ -83,7 +89,10 @@ TABLE = """
 /admin/people/<public_id>                                  -  -  5
 /admin/people/<public_id>/access                           -  -  5
 /admin/people/<public_id>/orders                           -  -  5
+/admin/people/<public_id>/erasure                          -  -  5
+/admin/people/<public_id>/impersonation                    -  -  3
 /admin/people/new                                          -  -  2
+/admin/privacy                                             -  -  3
 /admin/roles                                               -  -  4
 /admin/roles/<key>                                         -  -  4
 /admin/roles/new                                           -  -  2
