@@ -1,8 +1,8 @@
 """The forms of accounts: shape only; what is true or allowed is decided by the verbs."""
 
-import re
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from wtforms import (
     BooleanField,
@@ -14,10 +14,12 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
 
+from app.accounts import names
 from app.accounts.strength import LONGEST
 from app.core import clock, tokens
+from app.core.errors import Invalid
 from app.core.i18n import _
 from app.core.i18n import lazy as _l
 from app.web.forms import BaseForm, email_address
@@ -26,9 +28,8 @@ NEXT = 2000
 # Nobody fills a form in less; a program does. The page is good for a day.
 TOO_FAST_SECONDS = 1
 TOO_OLD_SECONDS = 24 * 3600
-
-
-_ADDRESS = re.compile(r"//|www\.|\w\.[a-z]{2,}/|https?:", re.IGNORECASE)
+# Days that an access token may be good for.
+LIFETIMES = (7, 30, 90, 365)
 
 
 def _email() -> EmailField:
@@ -47,8 +48,7 @@ def _new_password() -> PasswordField:
 
 def person_name(form: BaseForm, field: Any) -> None:
     """Validator: one line, and no address of a page, since a name stands in mails to whoever's address was typed."""
-    text = field.data or ""
-    if any(0 < ord(character) < 32 for character in text) or _ADDRESS.search(text):
+    if not names.is_name(field.data or ""):
         raise ValidationError(_("A name is one line of words, without the address of a page."))
 
 
@@ -72,6 +72,29 @@ class SecondStepForm(BaseForm):
     """Six digits of the app, or a recovery code."""
 
     code = StringField(_l("Code"), [InputRequired(_l("Type the code.")), Length(max=40)])
+
+
+class PasskeyForm(BaseForm):
+    """What a device answered, as JSON; scripts fill it in. `keep` and `next` as at any sign-in."""
+
+    credential = HiddenField(
+        validators=[InputRequired(_l("The device gave no answer. Please try again.")), Length(max=50_000)]
+    )
+    keep = BooleanField()
+    next = HiddenField(validators=[Length(max=NEXT)])
+
+
+class NewPasskeyForm(BaseForm):
+    """A new passkey; without a name it is called after what keeps it."""
+
+    name = StringField(_l("Name"), [Length(max=60), person_name])
+    credential = HiddenField(validators=[Length(max=50_000)])
+
+
+class PasskeyNameForm(BaseForm):
+    """What a passkey is called."""
+
+    name = StringField(_l("Name"), [DataRequired(_l("Say what it is called.")), Length(max=60), person_name])
 
 
 class TotpForm(SecondStepForm):
@@ -118,6 +141,13 @@ class ForgotForm(BaseForm):
     """Where to mail the link."""
 
     email = _email()
+
+
+class LinkForm(BaseForm):
+    """Where to mail the link that signs in."""
+
+    email = _email()
+    next = HiddenField(validators=[Length(max=NEXT)])
 
 
 class ResetForm(BaseForm):
@@ -194,6 +224,39 @@ class RoleRemovalForm(BaseForm):
 
     move_to = SelectField(_l("Its people get the role"), choices=[], validate_choice=False)
     confirmation = StringField(_l("Name of the role"))
+
+
+class AccessTokenForm(BaseForm):
+    """A new access token. What may be ticked depends on the person; `ref` makes the same form make one token."""
+
+    ref = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9a-z]{12}$")])
+    name = StringField(_l("Name"), [DataRequired(_l("Say what it is for.")), Length(max=60), person_name])
+    scopes = SelectMultipleField(_l("What it may do"), choices=[])
+    lifetime = SelectField(_l("Good for"), choices=[])
+    until = StringField(_l("Last day"), [Length(max=10)])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        days = [(str(days), _("%(days)s days", days=days)) for days in LIFETIMES]
+        self.lifetime.choices = [*days, ("day", _("Until a day that I choose"))]
+
+    def moment(self, zone: ZoneInfo) -> datetime:
+        """When it ends. Raises Invalid when the day is none."""
+        if self.lifetime.data != "day":
+            return clock.now() + timedelta(days=int(self.lifetime.data))
+        try:
+            day = date.fromisoformat(self.until.data or "")
+            return clock.day_start(day + timedelta(days=1), zone) - timedelta(seconds=1)
+        except (ValueError, OverflowError):
+            raise Invalid(_("Choose a day within a year from now."), field="until") from None
+
+
+class MergeForm(BaseForm):
+    """Which other account, which of the two stays (`this` or `other`), and the address that is closed."""
+
+    other = HiddenField(validators=[Length(max=40)])
+    keep = HiddenField(validators=[Length(max=10)])
+    confirmation = StringField(_l("Address that is closed"))
 
 
 class LookForm(BaseForm):

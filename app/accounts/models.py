@@ -8,7 +8,7 @@ from app.accounts.roles import capabilities_of
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person with an account. `state` is active or suspended; `granted` is what a custom role holds, else None."""
+    """A person with an account. `state` is active, suspended or merged; `granted` is what a custom role holds, else None."""
 
     id: int
     public_id: str
@@ -139,6 +139,46 @@ class EmailChange:
     new_confirmed_at: datetime | None
 
 
+class SignInLink:
+    """A link that signs in, with the account and with the browser that asked for it."""
+
+    id: int
+    user_id: int
+    public_id: str
+    email: str
+    user_state: str
+    email_verified_at: datetime | None
+    browser_hash: bytes
+    user_agent: str
+    address: str
+    onward: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+
+    def state(self, now: datetime) -> str:
+        """Whether it still works: open, used or expired."""
+        if self.used_at is not None:
+            return "used"
+        return "open" if now < self.expires_at else "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectedIdentity:
+    """An account elsewhere that somebody signs in with. `email` is its address there, `user_email` the one here."""
+
+    user_id: int
+    public_id: str
+    user_email: str
+    name: str
+    state: str
+    provider: str
+    subject: str
+    email: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """The person of this request, with the session that vouches for them."""
@@ -198,6 +238,88 @@ class Role:
     revision: int
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A key on a device of somebody's. `is_backed_up`: the device keeps a copy elsewhere, so losing it loses nothing."""
+
+    id: int
+    public_id: str
+    name: str
+    credential_id: bytes
+    transports: list[str]
+    is_backed_up: bool
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPasskey:
+    """What a signature is checked against, and whose it is."""
+
+    id: int
+    name: str
+    user_id: int
+    credential_id: bytes
+    public_key: bytes
+    user_handle: bytes
+    is_backup_eligible: bool
+    owner_public_id: str
+    owner_email: str
+    owner_name: str
+    owner_state: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A key of somebody's programs, as lists show it. `ending`: its last letters."""
+
+    public_id: str
+    name: str
+    ending: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+    last_address: str | None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether it opens nothing any more."""
+        return now >= self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBearer:
+    """The person behind a request to /api, with the token that vouches for them."""
+
+    id: int
+    public_id: str
+    email: str
+    name: str
+    role: str
+    state: str
+    email_verified_at: datetime | None
+    time_zone: str | None
+    created_at: datetime
+    granted: list[str] | None
+    token_id: int
+    token_public_id: str
+    scopes: list[str]
+    second_factor: bool
+    expires_at: datetime
+    last_used_at: datetime | None
+    # The school asks this role for a second factor, and the token was made without one: its rights sleep.
+    is_held_back: bool = False
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the token was made for, as far as the person may still do it."""
+        return capabilities_of(self.role, self.granted) & frozenset(self.scopes)
+
+    def can(self, capability: str) -> bool:
+        """Whether the token was made for this, and the person may do it now."""
+        return not self.is_held_back and capability in self.capabilities
 
 
 @dataclass(frozen=True, slots=True)

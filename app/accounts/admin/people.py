@@ -6,7 +6,7 @@ from quart import current_app, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from app.accounts import custom_roles, impersonations, people, queries, sessions
+from app.accounts import custom_roles, impersonations, merging, people, queries, sessions
 from app.accounts.admin import admin
 from app.accounts.devices import device_of
 from app.accounts.forms import PersonForm, RoleForm
@@ -136,6 +136,7 @@ async def _person_page(person: User, *, role_form: RoleForm | None = None, statu
         "accounts/admin/person.html",
         status=status,
         person=person,
+        kept=await merging.kept_for(person.id) if person.state == "merged" else None,
         role_name={**LABELS, **{role.key: role.name for role in roles}}.get(person.role, person.role),
         places=[(place, device_of(place.user_agent)) for place in places],
         may_edit=viewer.can("people.edit"),

@@ -35,6 +35,28 @@ async def user_by_email(email: str) -> User | None:
     )
 
 
+async def users_before(before: int | None, limit: int) -> list[User]:
+    """The newest people, or the newest of those who came before somebody."""
+    return await db.many(
+        User,
+        f"""
+        SELECT {USER_COLUMNS} FROM users WHERE id < coalesce(CAST(:before AS bigint), 9223372036854775807)
+        ORDER BY id DESC LIMIT :limit
+        """,  # noqa: S608
+        before=before,
+        limit=limit,
+    )
+
+
+async def kept_for(user_id: int) -> User | None:
+    """The account into which this one was merged."""
+    return await db.one(
+        User,
+        f"SELECT {USER_COLUMNS} FROM users WHERE id = (SELECT merged_into_id FROM users WHERE id = :id)",  # noqa: S608
+        id=user_id,
+    )
+
+
 async def lock_users(user_ids: list[int]) -> list[User]:
     """These people, locked in one order, so that two who act on each other cannot both do so."""
     return await db.many(
@@ -221,6 +243,7 @@ PEOPLE = tables.Listing(
             [
                 tables.Choice("active", lazy("Active")),
                 tables.Choice("suspended", lazy("Suspended"), "u.state = 'suspended'"),
+                tables.Choice("merged", lazy("Merged into another"), "u.state = 'merged'", indexed=False),
                 tables.Choice("unverified", lazy("Address not confirmed"), "u.email_verified_at IS NULL"),
             ],
         ),

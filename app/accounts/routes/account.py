@@ -20,7 +20,7 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import signed_in
 from app.web.render import page
-from app.web.request import client_address, signed_in_user
+from app.web.request import client_network, signed_in_user
 
 
 @routes.get("/account")
@@ -56,7 +56,7 @@ async def update_password() -> ResponseReturnValue:
     if form.validate():
         try:
             await passwords.change(
-                _person(), form.current_password.data, form.new_password.data, address=client_address()
+                _person(), form.current_password.data, form.new_password.data, address=client_network()
             )
             flash(_("Your password is changed. Your other devices are signed out."))
             return _to_account()
