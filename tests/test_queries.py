@@ -19,7 +19,7 @@ TABLE = """
 /account                                                   -  3  3
 /.well-known/change-password                               -  -  -
 /.well-known/security.txt                                  0  1  1
-/account                                                   -  2  2
+/account                                                   -  3  3
 /account/corner                                            0  1  1
 /account/email                                             -  1  1
 /account/orders                                            -  3  2
@@ -30,11 +30,11 @@ TABLE = """
 /account/security                                          -  2  2
 /account/security/totp                                     -  2  2
 /account/sessions                                          -  3  3
-/account/security                                          -  3  3
+/account/security                                          -  4  4
 /account/security/passkeys/<public_id>                     -  2  2
 /account/security/passkeys/new                             -  1  1
 /account/security/totp                                     -  2  2
-/account/sessions                                          -  2  2
+/account/sessions                                          -  3  3
 /account/tokens                                            -  2  2
 /account/tokens/new                                        -  1  1
 /cart                                                      0  5  2
