@@ -21,3 +21,6 @@ from app.accounts.routes import (  # noqa: E402, F401 (they add their routes)
     security,
     signing_in,
 )
+
+for module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{module.name}")
