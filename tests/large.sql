@@ -44,4 +44,7 @@ INSERT INTO pgqueuer_log (created, job_id, status, priority, entrypoint, aggrega
 SELECT o.created_at, o.id, 'successful', 0, 'core.deliver_mail', true FROM orders o;
 
 SET session_replication_role = DEFAULT;
+-- Of every row, so that the plans are the same each time.
+SET default_statistics_target = 1000;
 ANALYZE;
+RESET default_statistics_target;

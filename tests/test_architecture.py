@@ -51,6 +51,7 @@ TABLES = {
         "recovery_codes",
         "passkeys",
         "identities",
+        "email_changes",
         "roles",
     },
     "media": {"uploads"},

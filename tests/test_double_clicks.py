@@ -17,9 +17,9 @@ from werkzeug.datastructures import FileStorage
 from app import Lectern
 from app.access import entitlements
 from app.accounts import hashing, totp
-from app.accounts.forms import opened_stamp
 from app.core import clock, db, limits, settings, submissions, tokens
 from app.core.ids import public_id
+from app.web.traps import opened_stamp
 from tests import everywhere, stripe
 from tests.cast import PASSWORD, Cast, Person
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401 (fixtures)
@@ -101,6 +101,26 @@ def a_link(purpose: str) -> Prepare:
 
 async def a_password(world: World) -> None:
     await db.run("UPDATE users SET password_hash = :h", h=await hashing.hashed(PASSWORD))
+
+
+async def an_email_change(world: World) -> None:
+    from app.accounts import links
+
+    await db.run(
+        """
+        INSERT INTO email_changes (user_id, old_email, new_email, created_at, expires_at)
+        SELECT id, email, 'pat.new@example.org', now(), now() + interval '1 day' FROM users WHERE id = :id
+        """,
+        id=world.pat.id,
+    )
+    async with db.transaction():
+        _id, world.places["token"] = await links.issue(world.pat.id, world.pat.email, "keep_email")
+
+
+async def a_password_to_change(world: World) -> Form:
+    await a_password(world)
+    await db.run("UPDATE users SET password_change_required_at = now() WHERE id = :id", id=world.pat.id)
+    return {"new_password": "a long walk by the river"}
 
 
 async def an_offered_key(world: World) -> Form:
@@ -265,15 +285,23 @@ CASES: dict[str, Case] = {
     "/login/second-step": Case(by="pat", prepare=half_a_sign_in),
     "/login/second-step/removal": Case(by="pat", prepare=half_a_sign_in),
     "/logout": Case(by="pat"),
+    "/email-changes/<token>": Case(by="guest", prepare=an_email_change),
+    "/email-changes/<token>/lock": Case(by="guest", prepare=an_email_change),
+    "/email-changes/<token>/removal": Case(by="guest", prepare=an_email_change),
+    "/not-me/<token>": Case(by="guest", prepare=a_link("not_me")),
     "/password/forgot": Case({"email": "pat@example.org"}, by="guest"),
     "/password/reset/<token>": Case(
         {"new_password": "a long walk by the river"}, by="guest", prepare=a_link("reset_password")
     ),
+    "/password/required": Case(by="pat", prepare=a_password_to_change),
+    "/password/strength": Case({"password": PASSWORD}, by="guest", acts=False),
     "/register": Case({"name": "Nia", "email": "nia@example.org", "password": PASSWORD}, by="guest"),
     "/verify/<token>": Case(by="guest", prepare=a_link("verify_email")),
     "/verify/<token>/renewal": Case(by="guest", prepare=a_link("verify_email")),
     "/webhooks/stripe": Case(by="stripe"),
     # --- members ---
+    "/account/email": Case({"email": "pat.new@example.org"}, by="pat"),
+    "/account/email/removal": Case(by="pat", prepare=an_email_change),
     "/account/password": Case(
         {"current_password": PASSWORD, "new_password": "a long walk by the river"}, by="pat", prepare=a_password
     ),
@@ -424,7 +452,7 @@ async def send(world: World, rule: str, case: Case, times: int) -> list[int]:
         form |= await case.prepare(world) or {}
     if rule.startswith("/cart/items/<slug>"):
         world.places["slug"] = "risk"
-    if rule == "/register":
+    if rule in ("/register", "/password/forgot"):
         form["opened"] = await _an_old_stamp()
     path = everywhere.address(rule, world.places) + world.path
     if rule.startswith("/account/sessions/<"):

@@ -51,6 +51,12 @@ open POST /cart/items/<slug>/removal                                          ye
 
 key  GET  /checkout/confirmations/<token>                                     404 404 404 404 404
 key  POST /checkout/confirmations/<token>                                     404 404 404 404 404
+key  GET  /email-changes/<token>                                              404 404 404 404 404
+key  POST /email-changes/<token>                                              303 303 303 303 303
+key  POST /email-changes/<token>/lock                                         303 303 303 303 303
+key  POST /email-changes/<token>/removal                                      303 303 303 303 303
+key  GET  /not-me/<token>                                                     404 404 404 404 404
+key  POST /not-me/<token>                                                     303 303 303 303 303
 key  GET  /password/reset/<token>                                             404 404 404 404 404
 key  POST /password/reset/<token>                                             404 404 404 404 404
 key  GET  /verify/<token>                                                     404 404 404 404 404

@@ -45,6 +45,10 @@ GET  /courses                                                         +  +  +  +
 GET  /courses/<slug>                                                  +  +  +  +  +  +  +
 GET  /courses/<slug>/offer                                            +  +  +  +  +  +  +
 GET  /courses/<slug>/preview/<lesson_slug>                            +  +  +  +  +  +  +
+GET  /email-changes/<token>                                           +  +  +  +  +  +  +
+POST /email-changes/<token>                                           +  +  +  +  +  +  +
+POST /email-changes/<token>/lock                                      +  +  +  +  +  +  +
+POST /email-changes/<token>/removal                                   +  +  +  +  +  +  +
 GET  /health/live                                                     +  +  +  +  +  +  +
 GET  /health/ready                                                    +  +  +  +  +  +  +
 GET  /login                                                           +  +  +  +  +  +  +
@@ -54,10 +58,15 @@ POST /login/second-step                                               +  +  +  +
 POST /login/second-step/removal                                       +  +  +  +  +  +  +
 POST /logout                                                          +  +  +  +  +  +  +
 GET  /media/<public_id>/<file_name>                                   +  +  +  +  +  +  +
+GET  /not-me/<token>                                                  +  +  +  +  +  +  +
+POST /not-me/<token>                                                  +  +  +  +  +  +  +
 GET  /password/forgot                                                 +  +  +  +  +  +  +
 POST /password/forgot                                                 +  +  +  +  +  +  +
 GET  /password/reset/<token>                                          +  +  +  +  +  +  +
 POST /password/reset/<token>                                          +  +  +  +  +  +  +
+GET  /password/required                                               +  +  +  +  +  +  +
+POST /password/required                                               +  +  +  +  +  +  +
+POST /password/strength                                               +  +  +  +  +  +  +
 GET  /password/sent                                                   +  +  +  +  +  +  +
 GET  /plates/<slug>.svg                                               +  +  +  +  +  +  +
 GET  /register                                                        +  +  +  +  +  +  +
@@ -82,6 +91,9 @@ GET  /api/v1/orders/<public_id>                                       -  -  -  -
 GET  /api/v1/people                                                   -  -  -  -  -  -  -
 
 GET  /account                                                         -  +  +  +  +  +  +
+GET  /account/email                                                   -  +  +  +  +  +  +
+POST /account/email                                                   -  +  +  +  +  +  +
+POST /account/email/removal                                           -  +  +  +  +  +  +
 GET  /account/orders                                                  -  +  +  +  +  +  +
 GET  /account/orders/<public_id>                                      -  +  +  +  +  +  +
 POST /account/password                                                -  +  +  +  +  +  +

@@ -18,8 +18,9 @@ TABLE = """
 /                                                          3  4  4
 /.well-known/change-password                               -  -  -
 /.well-known/security.txt                                  0  1  1
-/account                                                   -  2  2
+/account                                                   -  3  3
 /account/corner                                            0  1  1
+/account/email                                             -  1  1
 /account/orders                                            -  3  2
 /account/orders/<public_id>                                -  4  2
 /account/security                                          -  2  2
@@ -36,13 +37,16 @@ TABLE = """
 /courses/<slug>                                            3  4  4
 /courses/<slug>/offer                                      3  5  5
 /courses/<slug>/preview/<lesson_slug>                      3  4  4
+/email-changes/<token>                                     1  2  2
 /learn                                                     -  3  3
 /learn/<course_slug>                                       -  3  3
 /learn/<course_slug>/<lesson_slug>                         -  3  3
 /learn/<course_slug>/access                                -  3  3
 /login                                                     0  -  -
 /login/second-step                                         -  -  -
+/not-me/<token>                                            1  2  2
 /password/forgot                                           0  1  1
+/password/required                                         -  -  -
 /password/reset/<token>                                    1  2  2
 /password/sent                                             0  1  1
 /register                                                  0  -  -

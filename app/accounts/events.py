@@ -36,6 +36,33 @@ class RegisteredAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class NewDevice:
+    """Somebody signed in with a browser that the account did not know: from where, as far as is known."""
+
+    user_id: int
+    session_id: str
+    user_agent: str
+    address: str
+    place: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuessingBegan:
+    """Very many passwords were tried on an address, on this day. `user_id` is None when it has no account."""
+
+    user_id: int | None
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmailChangeAsked:
+    """Somebody wants another address for their account."""
+
+    change_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class PasswordResetAsked:
     """Somebody asked for a new password. `user_id` is None when the address has no account: the work is the same."""
 

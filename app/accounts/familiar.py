@@ -14,6 +14,8 @@ from app.web import cookies
 
 COOKIE = "device"
 LIFETIME = 400 * 24 * 3600
+# A family at one machine; the account before that is new to it again.
+_ACCOUNTS = 4
 _PURPOSE = "device"
 
 
@@ -24,14 +26,25 @@ def account_key(email: str) -> str:
 
 def known(account: str) -> str:
     """What this browser is called, when somebody has signed in to `account` with it; else nothing."""
-    sent = cookies.read(COOKIE)
-    found = tokens.unsign(sent, _PURPOSE, LIFETIME) if sent and len(sent) < 300 else None
-    return str(found[1]) if isinstance(found, list) and found[0] == account else ""
+    name, accounts = _sent()
+    return name if account in accounts else ""
 
 
 def remember(account: str) -> None:
-    """Let the answer tell this browser that it is known from now on, for the last account that it signed in to."""
-    g.familiar = [account, known(account) or secrets.token_urlsafe(12)]
+    """Let the answer tell this browser that it is known from now on, for the last accounts that it signed in to."""
+    name, accounts = _sent()
+    others = [one for one in accounts if one != account][: _ACCOUNTS - 1]
+    g.familiar = [account, name or secrets.token_urlsafe(12), *others]
+
+
+def _sent() -> tuple[str, list[str]]:
+    """What the cookie says: the name of this browser, and the accounts that know it, latest first."""
+    sent = cookies.read(COOKIE)
+    found = tokens.unsign(sent, _PURPOSE, LIFETIME) if sent and len(sent) < 500 else None
+    if not isinstance(found, list) or len(found) < 2:
+        return "", []
+    first, name, *others = (str(part) for part in found)
+    return name, [first, *others]
 
 
 def install(app: Quart) -> None:

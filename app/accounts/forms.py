@@ -18,16 +18,14 @@ from wtforms import (
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
 
 from app.accounts.strength import LONGEST
-from app.core import clock, tokens
+from app.core import clock
 from app.core.errors import Invalid
 from app.core.i18n import _
 from app.core.i18n import lazy as _l
 from app.web.forms import BaseForm, email_address
+from app.web.traps import TrappedForm
 
 NEXT = 2000
-# Nobody fills a form in less; a program does. The page is good for a day.
-TOO_FAST_SECONDS = 1
-TOO_OLD_SECONDS = 24 * 3600
 # Days that an access token may be good for.
 LIFETIMES = (7, 30, 90, 365)
 
@@ -84,40 +82,16 @@ class TotpForm(SecondStepForm):
     offer = HiddenField(validators=[Length(max=500)])
 
 
-class RegisterForm(BaseForm):
-    """A new account, with two traps: a field that people do not see, and the time that the form was open."""
+class RegisterForm(TrappedForm):
+    """A new account."""
 
     name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     email = _email()
     password = _new_password()
-    website = StringField(_l("Leave this empty"))
-    opened = HiddenField()
     next = HiddenField(validators=[Length(max=NEXT)])
 
-    def is_trapped(self) -> bool:
-        """Whether the invisible field was filled in."""
-        return bool(self.website.data)
 
-    def validate(self, extra_validators: Any = None) -> bool:
-        """Also refuses a form that was sent at once, or whose stamp is not ours; a person's second press passes."""
-        valid = super().validate(extra_validators)
-        opened = tokens.unsign(self.opened.data or "", "register-form")
-        seconds = clock.now().timestamp() - opened if isinstance(opened, int | float) else None
-        known = seconds is not None and seconds <= TOO_OLD_SECONDS
-        if known and seconds is not None and seconds >= TOO_FAST_SECONDS:
-            return valid
-        if not known:
-            self.opened.data = opened_stamp()
-        self.form_errors.append(_("That went very fast. Please press the button once more."))
-        return False
-
-
-def opened_stamp() -> str:
-    """The moment a form was shown, signed."""
-    return tokens.sign(clock.now().timestamp(), "register-form")
-
-
-class ForgotForm(BaseForm):
+class ForgotForm(TrappedForm):
     """Where to mail the link."""
 
     email = _email()
@@ -136,6 +110,12 @@ class PasswordForm(BaseForm):
         _l("Password now"), [InputRequired(_l("Type the password you have now.")), Length(max=1000)]
     )
     new_password = _new_password()
+
+
+class EmailForm(BaseForm):
+    """The address that a person wants."""
+
+    email = _email()
 
 
 class ProfileForm(BaseForm):

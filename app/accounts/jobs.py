@@ -1,11 +1,23 @@
 """What accounts does in the background: mails with links, and clearing away what has expired."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from app.accounts import access_tokens, links, queries, sessions
-from app.accounts.events import AccountMade, PasswordResetAsked, RegisteredAgain
+from app.accounts.devices import device_of
+from app.accounts.events import (
+    AccountMade,
+    EmailChangeAsked,
+    GuessingBegan,
+    NewDevice,
+    PasswordResetAsked,
+    RegisteredAgain,
+)
 from app.accounts.models import User
 from app.accounts.queries import access_tokens as token_queries
-from app.accounts.queries import second_factors
-from app.core import clock, db, events, mail, queue
+from app.accounts.queries import email_changes, second_factors
+from app.core import clock, db, events, i18n, mail, queue
+from app.core.settings import school
 
 
 @events.on(AccountMade)
@@ -32,6 +44,58 @@ async def _mail_link(person: User, purpose: str, template: str, *, fact: str) ->
         await mail.send(person.email, template, {"name": person.name, "path": f"/password/reset/{token}"}, fact=fact)
 
 
+@events.on(NewDevice)
+async def mail_new_device(event: NewDevice) -> None:
+    """Tell the person that a browser signed in which the account did not know, with a link for when it was not them."""
+    person = await queries.user_by_id(event.user_id)
+    if person is None:
+        return
+    async with db.transaction():
+        _, token = await links.issue(person.id, person.email, "not_me")
+        context = {
+            "name": person.name,
+            "device": device_of(event.user_agent).name,
+            "place": event.place,
+            "address": event.address,
+            "when": await _when(event.at, person),
+            "path": f"/not-me/{token}",
+        }
+        await mail.send(person.email, "accounts/new_device", context, fact=f"new_device:{event.session_id}")
+
+
+async def _when(at: str, person: User) -> str:
+    """A moment in the person's own time zone, which is named."""
+    zone = ZoneInfo(person.time_zone or (await school()).time_zone)
+    return f"{i18n.format_moment(datetime.fromisoformat(at).astimezone(zone))} ({zone.key})"
+
+
+@events.on(GuessingBegan)
+async def mail_guessing(event: GuessingBegan) -> None:
+    """Tell the owner that somebody guesses at the password; once a day."""
+    person = await queries.user_by_id(event.user_id) if event.user_id is not None else None
+    if person is not None and person.state == "active":
+        fact = f"guessing:{person.id}:{event.day}"
+        await mail.send(person.email, "accounts/guessing", {"name": person.name}, fact=fact)
+
+
+@events.on(EmailChangeAsked)
+async def mail_email_change(event: EmailChangeAsked) -> None:
+    """Ask both mailboxes; the owner of an account that has the new address already is told so instead."""
+    change = await email_changes.by_id(event.change_id)
+    person = await queries.user_by_id(change.user_id) if change is not None and change.state == "open" else None
+    if change is None or person is None:
+        return
+    async with db.transaction():
+        for which, email, purpose in (("old", change.old_email, "keep_email"), ("new", change.new_email, "new_email")):
+            _, token = await links.issue(person.id, email, purpose)
+            is_known = which == "new" and await queries.user_by_email(email) is not None
+            template = "accounts/email_change_known" if is_known else f"accounts/email_change_{which}"
+            context = {"name": person.name, "new": change.new_email, "path": f"/email-changes/{token}"}
+            if is_known:
+                context = {"email": email}
+            await mail.send(email, template, context, fact=f"email_change:{change.id}:ask:{which}")
+
+
 @events.on(RegisteredAgain)
 async def mail_already_registered(event: RegisteredAgain) -> None:
     """Tell the owner of an address that it was registered again; the page did not."""
@@ -51,3 +115,4 @@ async def clear_expired() -> None:
     await second_factors.delete_dead_pending(now)
     await token_queries.delete_dead_tokens(now - access_tokens.KEPT)
     await queries.delete_dead_links(now - links.KEPT)
+    await email_changes.delete_dead(now - links.KEPT)

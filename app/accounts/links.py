@@ -13,8 +13,12 @@ LIFETIMES = {
     "verify_email": timedelta(days=3),
     "reset_password": timedelta(minutes=60),
     "set_password": timedelta(days=7),
+    "not_me": timedelta(days=7),
+    "keep_email": timedelta(hours=24),
+    "new_email": timedelta(hours=24),
 }
 PASSWORD = ("reset_password", "set_password")
+EMAIL_CHANGE = ("keep_email", "new_email")
 # Used and expired links are kept for a while, so that their page can say what happened.
 KEPT = timedelta(days=30)
 

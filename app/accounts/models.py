@@ -68,6 +68,16 @@ class Session:
     user_agent: str
     method: str
     second_factor_at: datetime | None
+    country: str
+    is_staff: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What is known of the person whose session was just made. `is_first`: they were never signed in before."""
+
+    email: str
+    is_first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,20 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class EmailChange:
+    """A wish for another address. `state` is open, done, cancelled or taken."""
+
+    id: int
+    user_id: int
+    old_email: str
+    new_email: str
+    state: str
+    expires_at: datetime
+    old_confirmed_at: datetime | None
+    new_confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """The person of this request, with the session that vouches for them."""
 
@@ -135,6 +159,8 @@ class SignedIn:
     granted: list[str] | None
     method: str
     second_factor_at: datetime | None
+    # The password that was shown has to be changed before anything else.
+    must_choose_password: bool = False
     # The school asks this role for a second factor, and none was shown in this session: its rights sleep.
     is_held_back: bool = False
 
@@ -145,7 +171,7 @@ class SignedIn:
 
     def can(self, capability: str) -> bool:
         """Whether this person's role holds the capability."""
-        return not self.is_held_back and capability in self.capabilities
+        return not self.is_held_back and not self.must_choose_password and capability in self.capabilities
 
     @property
     def office_url(self) -> str | None:
@@ -207,6 +233,8 @@ class TokenBearer:
     last_used_at: datetime | None
     # The school asks this role for a second factor, and the token was made without one: its rights sleep.
     is_held_back: bool = False
+    # A token ends when its person has to choose another password.
+    must_choose_password: bool = False
 
     @property
     def capabilities(self) -> frozenset[str]:

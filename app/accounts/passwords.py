@@ -1,11 +1,11 @@
 """Passwords: sign in with one, confirm it, change it, reset it by mail."""
 
 from app.accounts import access_tokens, familiar, hashing, links, queries, sessions, sign_ins, strength, users
-from app.accounts.events import PasswordResetAsked
+from app.accounts.events import GuessingBegan, PasswordResetAsked
 from app.accounts.familiar import account_key
 from app.accounts.models import Credentials, Link, SignedIn
 from app.core import audit, clock, db, events, limits, mail
-from app.core.errors import Invalid
+from app.core.errors import Conflict, Invalid, TooMany
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.limits import Limit
@@ -13,7 +13,10 @@ from app.core.limits import Limit
 # Guessing at one account, from one place and from many. A right password clears the counts. A browser that the person
 # has signed in with before is counted by itself, and a mailed link always works: nobody can shut an owner out.
 TRIES_HERE = Limit(10, 15 * 60)
+# More than these in an hour, from browsers that the account does not know, and it takes one at a time: first one in five
+# seconds, in the end one in a minute. That is slow for who guesses, and a wait for an owner at a strange machine.
 TRIES_ANYWHERE = Limit(100, 60 * 60)
+_FIRST_GAP, _LONGEST_GAP = 5, 60
 RESETS = Limit(5, 60 * 60)
 
 
@@ -23,16 +26,17 @@ async def sign_in(email: str, password: str, *, address: str, keep: bool, onward
     Raises Invalid with one sentence, whatever was wrong. An unknown address costs as much time as a known one.
     """
     account = account_key(email)
-    counts = _counts(account, address)
-    for key, limit in counts:
-        await limits.check("sign-in", key, limit)
+    here = _counted_as(account, address)
+    await limits.check("sign-in", here, TRIES_HERE)
+    if not familiar.known(account):
+        await _slow_down(account, email)
     found = await queries.credentials_by_email(email)
     if not await hashing.matches(found.password_hash if found else None, password) or found is None:
         raise Invalid(_("That email and password do not go together. Try again, or let us send you a link."))
     if found.state != "active":
         raise Invalid(_("This account is suspended. Write to us if you think that this is a mistake."))
-    for key, limit in counts:
-        await limits.forget("sign-in", key, limit)
+    await limits.forget("sign-in", here, TRIES_HERE)
+    await limits.forget("sign-in", account, TRIES_ANYWHERE)
     current = await _renewed(found, password)
     is_in = await sign_ins.go_on(
         found.id, found.email, method="password", keep=keep, onward=onward, password_hash=current
@@ -40,11 +44,30 @@ async def sign_in(email: str, password: str, *, address: str, keep: bool, onward
     return found, is_in
 
 
-def _counts(account: str, address: str) -> list[tuple[str, Limit]]:
+def _counted_as(account: str, address: str) -> str:
     browser = familiar.known(account)
-    if browser:
-        return [(f"{account}:known:{browser}", TRIES_HERE)]
-    return [(f"{account}:{address}", TRIES_HERE), (account, TRIES_ANYWHERE)]
+    return f"{account}:known:{browser}" if browser else f"{account}:{address}"
+
+
+async def _slow_down(account: str, email: str) -> None:
+    """Let the tries of strange browsers wait for each other when there are very many; the owner hears of it once a day.
+
+    Raises TooMany for those whose turn it is not. An address without an account is slowed down just the same.
+    """
+    over = await limits.count("sign-in", account, TRIES_ANYWHERE) - TRIES_ANYWHERE.count
+    if over <= 0:
+        return
+    if over % 50 == 1:  # the first; and again, should this process die before it is said
+        found = await queries.credentials_by_email(email)
+        async with db.transaction():
+            await events.publish(GuessingBegan(found.id if found else None, clock.now().date().isoformat()))
+    try:
+        await limits.take_turn("sign-in", account, min(_FIRST_GAP * 2 ** min(over // 50, 9), _LONGEST_GAP))
+    except TooMany as refused:
+        words = _(
+            "Somebody tries many passwords on this account, so it takes them one by one. Wait a moment and try again."
+        )
+        raise TooMany(words, retry_after=refused.retry_after) from None
 
 
 async def _renewed(found: Credentials, password: str) -> str | None:
@@ -91,9 +114,39 @@ async def change(person: SignedIn, current_password: str, new_password: str, *, 
         await sessions.start(person.id)
 
 
+async def require_change(user_id: int) -> bool:
+    """Make this person choose a new password when they next come with the one they have; in the current transaction.
+
+    They are signed out everywhere, since who knows the old password may be in. False when it was required already, or
+    there is no password to change. Who may ask for it, and the audit, are the caller's business.
+    """
+    if not await queries.require_password_change(user_id, clock.now()):
+        return False
+    await sessions.revoke_all(user_id)
+    await access_tokens.end_all(user_id)
+    return True
+
+
+async def change_required(person: SignedIn, new_password: str) -> None:
+    """The new password of somebody who has to choose one, and has just shown the old: others end, this one goes on."""
+    found = await queries.credentials_by_id(person.id)
+    if found is None or not person.must_choose_password:
+        raise Conflict(_("Your password was changed a moment ago, in another place."))
+    await strength.check(new_password, email=person.email, name=person.name, field="new_password")
+    if await hashing.matches(found.password_hash, new_password):
+        raise Invalid(_("This is the password you have now."), field="new_password")
+    new_hash = await hashing.hashed(new_password)
+    async with db.transaction():
+        if not await queries.replace_password(person.id, found.password_hash, new_hash):
+            raise Conflict(_("Your password was changed a moment ago, in another place."))
+        await _after_change(person.id, person.email, person.name, action="password.change", subject=person.public_id)
+        await sessions.start(person.id)
+
+
 async def _after_change(user_id: int, email: str, name: str, *, action: str, subject: str) -> None:
     await queries.delete_sessions_of(user_id)
     await access_tokens.end_all(user_id)
+    await queries.forget_password_change(user_id)
     await links.use_up(user_id, *links.PASSWORD)
     await audit.record(action, "person", subject)
     await mail.send(

@@ -4,11 +4,12 @@ Whoever turns one on gets ten recovery codes, shown once. Every change is mailed
 """
 
 import secrets
+from dataclasses import dataclass
 
-from app.accounts import familiar, sessions, totp
+from app.accounts import familiar, hashing, sessions, totp
 from app.accounts.models import Factors, SignedIn
 from app.accounts.queries import second_factors as queries
-from app.core import audit, clock, db, limits, mail, tokens
+from app.core import audit, clock, db, limits, mail
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.core.ids import public_id
@@ -19,6 +20,28 @@ RECOVERY_CODES = 10
 TRIES = (Limit(5, 5 * 60), Limit(20, 60 * 60), Limit(50, 24 * 60 * 60))
 # Letters and digits that are not taken for each other; ten of them hold 50 bits.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+_LETTERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a typed code may be: the half minute of the app's key, or a recovery code as it is stored."""
+
+    step: int | None
+    recovery: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class FreshCodes:
+    """Recovery codes that were just made. Hashing them takes a second, so they are made before the transaction."""
+
+    shown: list[str]
+    hashes: list[bytes]
+    salt: bytes
+
+    async def keep(self, user_id: int) -> None:
+        """Put them in the place of the old ones."""
+        await queries.replace_recovery_codes(user_id, self.hashes, self.salt, clock.now())
 
 
 async def of(user_id: int) -> Factors:
@@ -39,35 +62,41 @@ async def turn_on_totp(person: SignedIn, sealed: str, code: str) -> list[str]:
     step = totp.matching_step(secret, code)
     if step is None:
         raise Invalid(_("That is not the code of this moment. Look at the app again."), field="code")
+    codes = await _fresh_codes()
     async with db.transaction():
         if not await queries.insert_secret(person.id, totp.kept(secret), step, clock.now()):
             raise Conflict(_("Your account has an authenticator app already."))
-        codes = await _make_recovery_codes(person.id)
+        await codes.keep(person.id)
         await _note(person, "second_factor.totp_on", "totp_on")
         await sessions.revoke_others(person)
         await sessions.start(person.id, second_factor=True)
     await _forgive(person.id, person.email)
-    return codes
+    return codes.shown
 
 
 async def turn_off_totp(person: SignedIn) -> None:
-    """Forget the app's key, and the recovery codes when nothing is left that they stand in for."""
+    """Forget the app's key, and the recovery codes when nothing is left that they stand in for.
+
+    Other sessions end, as after every change of how somebody proves who they are.
+    """
     async with db.transaction():
         if not await queries.delete_secret(person.id):
             raise Conflict(_("Your account has no authenticator app."))
         if not (await queries.factors_of(person.id)).is_on:
             await queries.delete_recovery_codes(person.id)
+        await sessions.revoke_others(person)
         await _note(person, "second_factor.totp_off", "totp_off")
 
 
 async def renew_recovery_codes(person: SignedIn) -> list[str]:
     """Ten new codes, to be shown once; the old ones are worth nothing from here on."""
+    codes = await _fresh_codes()
     async with db.transaction():
         if not (await queries.factors_of(person.id)).is_on:
             raise Conflict(_("Turn on a second step first."))
-        codes = await _make_recovery_codes(person.id)
+        await codes.keep(person.id)
         await _note(person, "second_factor.codes_renewed", "codes_renewed")
-    return codes
+    return codes.shown
 
 
 async def turn_off_all(user_id: int, *, subject: str, email: str, name: str, action: str) -> None:
@@ -78,19 +107,33 @@ async def turn_off_all(user_id: int, *, subject: str, email: str, name: str, act
     await _mail(email, name, "turned_off")
 
 
-async def check(user_id: int, email: str, code: str) -> str:
-    """Take a code of the app, or a recovery code, in the current transaction; which it was: "totp" or "recovery".
-
-    Each is good once. Raises Invalid for a wrong or used one, TooMany after a few.
-    """
+async def read(user_id: int, email: str, code: str) -> Proof:
+    """What a typed code may be. Counts as a try; reckons for a moment, so not inside a transaction. Raises TooMany."""
     await _count(user_id, email)
-    if await _take_totp(user_id, code):
-        await _forgive(user_id, email)
-        return "totp"
-    if await _take_recovery_code(user_id, code):
-        await _forgive(user_id, email)
-        return "recovery"
-    raise Invalid(_("That code is not right, or was used before. Wait for the next one and try again."), field="code")
+    sealed = await queries.secret_of(user_id)
+    secret = totp.opened(sealed) if sealed is not None else None
+    step = totp.matching_step(secret, code) if secret is not None else None
+    typed = "".join(letter for letter in code.lower() if letter in _ALPHABET)
+    salt = await queries.recovery_salt(user_id) if step is None and len(typed) == _LETTERS else None
+    return Proof(step, (await hashing.derived([typed], salt))[0] if salt else None)
+
+
+async def take(user_id: int, email: str, proof: Proof) -> str:
+    """Use the code up, in the current transaction; which it was: "totp" or "recovery".
+
+    Each is good once. Raises Invalid for a wrong or used one.
+    """
+    used = ""
+    if proof.step is not None and await queries.use_step(user_id, proof.step):
+        used = "totp"
+    elif proof.recovery is not None and await queries.use_recovery_code(user_id, proof.recovery, clock.now()):
+        used = "recovery"
+    if not used:
+        raise Invalid(
+            _("That code is not right, or was used before. Wait for the next one and try again."), field="code"
+        )
+    await _forgive(user_id, email)
+    return used
 
 
 async def tell_of_recovery(email: str, name: str, left: int) -> None:
@@ -98,27 +141,10 @@ async def tell_of_recovery(email: str, name: str, left: int) -> None:
     await _mail(email, name, "recovery_used", left=left)
 
 
-async def _take_totp(user_id: int, code: str) -> bool:
-    sealed = await queries.secret_of(user_id)
-    secret = totp.opened(sealed) if sealed is not None else None
-    step = totp.matching_step(secret, code) if secret is not None else None
-    return step is not None and await queries.use_step(user_id, step)
-
-
-async def _take_recovery_code(user_id: int, code: str) -> bool:
-    typed = "".join(letter for letter in code.lower() if letter in _ALPHABET)
-    return len(typed) == 10 and await queries.use_recovery_code(user_id, _hashed(user_id, typed), clock.now())
-
-
-async def _make_recovery_codes(user_id: int) -> list[str]:
-    codes = ["".join(secrets.choice(_ALPHABET) for _at in range(10)) for _code in range(RECOVERY_CODES)]
-    await queries.replace_recovery_codes(user_id, [_hashed(user_id, code) for code in codes], clock.now())
-    return [f"{code[:5]}-{code[5:]}" for code in codes]
-
-
-def _hashed(user_id: int, code: str) -> bytes:
-    """50 random bits under our key: who reads the table alone cannot try them out."""
-    return tokens.keyed(f"recovery:{user_id}:{code}")
+async def _fresh_codes() -> FreshCodes:
+    codes = ["".join(secrets.choice(_ALPHABET) for _at in range(_LETTERS)) for _code in range(RECOVERY_CODES)]
+    salt = secrets.token_bytes(16)
+    return FreshCodes([f"{code[:5]}-{code[5:]}" for code in codes], await hashing.derived(codes, salt), salt)
 
 
 async def _note(person: SignedIn, action: str, what: str) -> None:

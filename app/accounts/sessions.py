@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 from quart import Quart, Response, g, request
 
-from app.accounts import queries
+from app.accounts import familiar, places, queries
+from app.accounts.events import NewDevice
 from app.accounts.models import Session, SignedIn
-from app.core import audit, clock, tokens
+from app.core import audit, clock, db, events, tokens
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
@@ -23,6 +24,8 @@ IDLE = timedelta(days=14)
 # People of the office see what belongs to others, so they are not kept in over night, whatever they ticked.
 STAFF_IDLE = timedelta(hours=12)
 FRESH = timedelta(minutes=30)
+# Nobody has as many browsers; when there are more, the one that was not seen for longest goes.
+MOST = 50
 _TOUCH = timedelta(minutes=5)
 COOKIE = "session"
 
@@ -91,24 +94,40 @@ async def start(
     shown_at = now if second_factor else before.second_factor_at if before is not None else None
     if keep is None:
         keep = current is None or current.expires_at - now > BRIEF
-    if current is not None:
-        await queries.delete_session(current.session_id)
-    token = tokens.random_token()
-    made = await queries.insert_session(
-        public_id=public_id(),
-        token_hash=tokens.hashed(token),
-        user_id=user_id,
-        now=now,
-        expires_at=now + (LIFETIME if keep else BRIEF),
-        address=client_address(),
-        user_agent=request.headers.get("User-Agent", "")[:300],
-        password_hash=password_hash,
-        method=method or (before.method if before is not None else "password"),
-        second_factor_at=shown_at,
-    )
-    if not made:
-        raise Invalid(_("This account has just changed. Please try again."))
+    token, session_id, user_agent = tokens.random_token(), public_id(), request.headers.get("User-Agent", "")[:300]
+    async with db.transaction():
+        if current is not None:
+            await queries.delete_session(current.session_id)
+        begun = await queries.insert_session(
+            public_id=session_id,
+            token_hash=tokens.hashed(token),
+            user_id=user_id,
+            now=now,
+            expires_at=now + (LIFETIME if keep else BRIEF),
+            address=client_address(),
+            user_agent=user_agent,
+            password_hash=password_hash,
+            method=method or (before.method if before is not None else "password"),
+            second_factor_at=shown_at,
+            country=places.country_of_request(),
+        )
+        if begun is None:
+            raise Invalid(_("This account has just changed. Please try again."))
+        await queries.delete_oldest_sessions(user_id, keep=MOST)
+        if before is None:
+            await _greet_browser(user_id, session_id, begun.email, user_agent, is_first=begun.is_first)
     g.session_token, g.session_keep = token, keep
+
+
+async def _greet_browser(user_id: int, session_id: str, email: str, user_agent: str, *, is_first: bool) -> None:
+    """Tell the person by mail when this browser is new to the account, and know it from now on."""
+    account = familiar.account_key(email)
+    if not is_first and not familiar.known(account):
+        place = places.place_of(client_address(), places.country_of_request())
+        await events.publish(
+            NewDevice(user_id, session_id, user_agent, client_address(), place, clock.now().isoformat())
+        )
+    familiar.remember(account)
 
 
 async def end() -> None:
@@ -122,7 +141,12 @@ async def end() -> None:
 async def of(user_id: int) -> list[Session]:
     """Where a person is signed in, latest visit first, at most 100."""
     now = clock.now()
-    return await queries.sessions_of(user_id, now, now - IDLE)
+    return await queries.sessions_of(user_id, now, seen_after=now - IDLE, staff_seen_after=now - STAFF_IDLE)
+
+
+def idle_until(session: Session) -> datetime:
+    """When the session ends if nobody comes back to it."""
+    return min(session.last_seen_at + (STAFF_IDLE if session.is_staff else IDLE), session.expires_at)
 
 
 async def revoke(user_id: int, session_public_id: str) -> None:

@@ -66,8 +66,9 @@ async def pending() -> PendingSignIn | None:
 
 async def finish_with_code(waiting: PendingSignIn, code: str) -> None:
     """The second step by a code of the app or a recovery code. Raises Invalid or TooMany; then it still waits."""
+    proof = await second_factors.read(waiting.user_id, waiting.email, code)
     async with db.transaction():
-        how = await second_factors.check(waiting.user_id, waiting.email, code)
+        how = await second_factors.take(waiting.user_id, waiting.email, proof)
         await finish(waiting)
         if how == "recovery":
             left = (await second_factors.of(waiting.user_id)).recovery_codes

@@ -6,10 +6,11 @@ No composition rules (NIST SP 800-63B, 5.1.1.2): length and being unlike what gu
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 
+from app.accounts.breached import is_breached
 from app.core.errors import Invalid
 from app.core.i18n import _
 from app.core.settings import school
@@ -41,7 +42,7 @@ def weakness(password: str, known: Iterable[str] = ()) -> str | None:
         return _("This is a pattern that is guessed early. A few words that do not belong together are better.")
     if _is_about(plain, known):
         return _("This is your name, your address or ours with a little added. Choose something unrelated.")
-    if _is_common(plain):
+    if _is_common(plain) or is_breached(plain) or is_breached(_undressed(plain)):
         return _(
             "This is among the passwords that are tried first. A few words that do not belong together are better."
         )
@@ -56,12 +57,13 @@ def _is_pattern(plain: str) -> bool:
         if length <= 6 and (unit * (len(plain) // length + 1)).startswith(plain):
             return True
     # Runs such as abcdefgh, 87654321 or qwertzui: nearly every step leads to a neighbour.
-    steps = [_are_neighbours(a, b) for a, b in pairwise(plain)]
+    steps = [are_neighbours(a, b) for a, b in pairwise(plain)]
     return sum(steps) >= 0.8 * len(steps)
 
 
-@cache
-def _are_neighbours(a: str, b: str) -> bool:
+@lru_cache(maxsize=4096)
+def are_neighbours(a: str, b: str) -> bool:
+    """Whether two characters are alike, next to each other in the alphabet, or on a keyboard."""
     if a == b or abs(ord(a) - ord(b)) == 1:
         return True
     return any(a + b in row or b + a in row for row in _ROWS)
@@ -81,7 +83,7 @@ def _is_about(plain: str, known: Iterable[str]) -> bool:
 def _is_common(plain: str) -> bool:
     words = common_words()
     # Look-alike letters are read as letters with the digits around the word still on it, and without: p4ssw0rd2024.
-    undressed = plain.strip("0123456789!?.,-_*#+ ")
+    undressed = _undressed(plain)
     for candidate in {plain, plain.translate(_LEET), undressed.translate(_LEET)}:
         squeezed = _letters_and_digits(candidate)
         core = squeezed.strip("0123456789")
@@ -93,6 +95,10 @@ def _is_common(plain: str) -> bool:
         if half >= 3 and core[:half] == core[half:] and core[:half] in words:  # lovelove12
             return True
     return False
+
+
+def _undressed(plain: str) -> str:
+    return plain.strip("0123456789!?.,-_*#+ ")
 
 
 def _letters_and_digits(text: str) -> str:

@@ -22,6 +22,7 @@ _SECRET_BYTES = 20
 _KEPT = "totp"
 _OFFERED = "totp-offer"
 _OFFER_SECONDS = 30 * 60
+_LABEL = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class Offer:
 async def offer(user_id: int, email: str, sealed: str = "") -> Offer:
     """A new key as text, as an address and as a QR code in SVG; the one of `sealed` when that is still good."""
     secret = opened_offer(user_id, sealed) or secrets.token_bytes(_SECRET_BYTES)
-    url = _totp(secret).get_provisioning_uri(email, (await school()).name)
+    # A QR code holds about two kilobytes, and no more than this is read on a phone anyway.
+    url = _totp(secret).get_provisioning_uri(email[:_LABEL], (await school()).name[:_LABEL])
     packed = [user_id, base64.b64encode(tokens.seal(secret, _OFFERED)).decode()]
     return Offer(tokens.sign(packed, _OFFERED), _in_fours(secret), url, _picture(url))
 

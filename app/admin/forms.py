@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from email.utils import parseaddr
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -64,7 +65,7 @@ class SettingsForm(BaseForm):
         lazy("Who must use a second step at sign-in"), widget=ListWidget(), option_widget=CheckboxInput()
     )
 
-    def __init__(self, *args: Any, roles: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, roles: Mapping[str, Any] = MappingProxyType({}), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.time_zone.choices = time_zones()
         self.second_factor_roles.choices = [(key, str(label)) for key, label in roles.items() if key != "member"]

@@ -73,6 +73,22 @@ async def used(name: str, key: str, limit: Limit) -> int:
     return here if until > time.monotonic() else 0
 
 
+async def count(name: str, key: str, limit: Limit) -> int:
+    """Count one use of `name` by `key`, and say how many there were in this window; nothing is refused."""
+    full = f"limit:{name}:{limit.seconds}:{key}"
+    counted = await cache.call(lambda client: client.eval(_COUNT, 1, full, limit.seconds))
+    return int(counted[0]) if counted else _count_here(full, limit)[0]
+
+
+async def take_turn(name: str, key: str, seconds: int) -> None:
+    """One use of `name` by `key` in `seconds`, of however many that come at once. Raises TooMany for the others."""
+    full = f"limit:{name}:turn:{key}"
+    counted = await cache.call(lambda client: client.eval(_COUNT, 1, full, seconds))
+    used, wait = counted if counted else _count_here(full, Limit(1, seconds))
+    if used > 1:
+        raise TooMany(retry_after=max(1, wait))
+
+
 async def forget(name: str, key: str, limit: Limit) -> None:
     """Let `key` begin anew: what it was counted for turned out well."""
     full = f"limit:{name}:{limit.seconds}:{key}"

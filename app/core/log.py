@@ -7,7 +7,9 @@ refuses, a mail server the addresses: `scrubbed` takes such values out, whoever 
 import logging
 import re
 import sys
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any, TextIO, cast
 
 import structlog
@@ -21,6 +23,19 @@ _ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*://)[^/\s@]*@")
 # Names of attributes, types and columns stay readable.
 _QUOTED = re.compile(r"""(['"])(?![A-Za-z_.]{1,40}\1)(?:(?!\1).)*\1""")
 _ROW = re.compile(r"^(?:DETAIL|CONTEXT|HINT|WHERE):.*$")
+
+
+# One variable for all of a request's facts: structlog's own are one each, and cost a small page 2 % of its time.
+_about: ContextVar[Mapping[str, Any]] = ContextVar("about", default={})  # noqa: B039 (never changed in place)
+
+
+def about(**facts: Any) -> None:
+    """Name what the lines of this request are about from here on."""
+    _about.set(facts)
+
+
+def _tell_about(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    return {**_about.get(), **event}
 
 
 class _Forgiving:
@@ -51,6 +66,7 @@ def configure(level: str, *, as_json: bool) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _tell_about,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

@@ -5,6 +5,7 @@ from urllib.parse import quote
 from app.core.i18n import lazy
 
 ACTS = {
+    "account.lock": lazy("Locked their account"),
     "access.close": lazy("Closed access"),
     "access.grant": lazy("Granted access"),
     "audit.export": lazy("Exported the audit log"),
@@ -18,6 +19,9 @@ ACTS = {
     "course.restore": lazy("Took a course out of the archive"),
     "course.unpublish": lazy("Unpublished a course"),
     "courses.export": lazy("Exported the courses"),
+    "email.ask": lazy("Asked for another address"),
+    "email.cancel": lazy("Kept the old address"),
+    "email.change": lazy("Changed their address"),
     "job.discard": lazy("Discarded a job"),
     "job.restore": lazy("Took a job back"),
     "job.retry": lazy("Retried a job"),
@@ -36,6 +40,7 @@ ACTS = {
     "password.change": lazy("Changed their password"),
     "password.reset": lazy("Reset their password"),
     "people.add": lazy("Added a person"),
+    "people.email": lazy("Changed a person's address"),
     "people.export": lazy("Exported the people"),
     "people.reset_mail": lazy("Sent a link for the password"),
     "people.role": lazy("Changed a person's role"),

@@ -28,7 +28,7 @@ async def _show_refusal(error: Exception) -> Response:
     if api.is_api():
         return api.refusal(error)
     if isinstance(error, SignInNeeded):
-        return await _to_sign_in(fresh=error.field == "fresh", second_factor=error.field == "second_factor")
+        return await _to_sign_in(error.field)
     if isinstance(error, TooMany):
         response = await _page(error.status, error.message or _wait(error.retry_after or 1), back=_came_from())
     else:
@@ -58,14 +58,17 @@ def _came_from() -> str:
     return safe_next("/" + referer.removeprefix(request.host_url), "") if referer.startswith(request.host_url) else ""
 
 
-async def _to_sign_in(*, fresh: bool, second_factor: bool) -> Response:
+async def _to_sign_in(lacking: str | None) -> Response:
+    fresh = lacking == "fresh"
     onward = safe_next(request.full_path.rstrip("?") if request.method == "GET" else _came_from(), "/")
     if fresh and request.method == "POST":
         await typed.keep(onward)
     # These pages belong to accounts; their addresses are part of the public contract.
     address = url_for("accounts.show_login", next=onward, fresh="1" if fresh else None)
-    if second_factor:
+    if lacking == "second_factor":
         address = url_for("accounts.show_security", asked="1")
+    elif lacking == "new_password":
+        address = url_for("accounts.show_required_password", next=onward)
     if is_htmx():
         return Response("", status=200, headers={"HX-Redirect": address})
     return Response("", status=303, headers={"Location": address})

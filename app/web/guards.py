@@ -110,6 +110,8 @@ def install(app: Quart, is_fresh: Callable[[], bool]) -> None:
 def _check_person(guard: Guard, person: Visitor | None, is_fresh: Callable[[], bool]) -> None:
     if person is None:
         raise SignInNeeded(_("Please sign in first."))
+    if person.must_choose_password:
+        raise SignInNeeded(_("Please choose a new password first."), field="new_password")
     if guard.capability is not None and person.is_held_back:
         raise SignInNeeded(_("Your role asks for a second step at sign-in."), field="second_factor")
     if guard.capability is not None and not person.can(guard.capability):

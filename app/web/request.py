@@ -20,6 +20,7 @@ class Visitor(Protocol):
     role: str
     time_zone: str | None
     is_held_back: bool
+    must_choose_password: bool
 
     def can(self, capability: str) -> bool: ...
 
@@ -79,6 +80,11 @@ def fragment() -> Fragment | None:
 def client_address() -> str:
     """The address that the request came from, believing only the proxies that the settings name."""
     return clients.address_of(request.remote_addr or "unknown", request.headers, current_app.config["PROXIES"])
+
+
+def is_vouched() -> bool:
+    """Whether the request came through every proxy that the settings name: what the outermost adds may be believed."""
+    return clients.is_vouched(request.remote_addr or "unknown", request.headers, current_app.config["PROXIES"])
 
 
 def client_network() -> str:

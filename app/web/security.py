@@ -4,10 +4,9 @@ import secrets
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-import structlog
 from quart import Quart, Request, Response, g, request
 
-from app.core import audit
+from app.core import audit, log
 from app.core.errors import Forbidden
 from app.core.i18n import _
 from app.web.bodies import CheckedHeaders
@@ -15,12 +14,17 @@ from app.web.guards import SAFE_METHODS, guard_kind
 from app.web.request import client_address
 
 
-def content_security_policy(*, form_targets: list[str], media_sources: list[str]) -> str:
-    """The policy of every page. `form_targets`: where a form may lead through a redirect (the payment page)."""
+def content_security_policy(
+    *, form_targets: Sequence[str], media_sources: Sequence[str], captcha: Sequence[str] = ()
+) -> str:
+    """The policy of every page. `form_targets`: where a form may lead through a redirect (the payment page).
+
+    `captcha`: whose script and frame a page that shows a captcha lets in.
+    """
     return "; ".join(
         [
             "default-src 'none'",
-            "script-src 'self'",
+            " ".join(["script-src 'self'", *captcha]),
             "style-src 'self'",
             "font-src 'self'",
             " ".join(["img-src 'self' data:", *media_sources]),
@@ -28,7 +32,7 @@ def content_security_policy(*, form_targets: list[str], media_sources: list[str]
             "connect-src 'self'",
             "manifest-src 'self'",
             " ".join(["form-action 'self'", *form_targets]),
-            "frame-src 'self'",
+            " ".join(["frame-src 'self'", *captcha]),
             "frame-ancestors 'none'",
             "base-uri 'none'",
         ]
@@ -66,10 +70,7 @@ def install(app: Quart, *, policy: str, app_url: str, hosts: Sequence[str] = ())
     async def name_request() -> None:
         current = request._get_current_object()  # type: ignore[attr-defined]
         request_id = g.request_id = secrets.token_hex(8)
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(
-            request_id=request_id, method=current.method, path=_loggable_path(current)
-        )
+        log.about(request_id=request_id, method=current.method, path=_loggable_path(current))
         agent = current.headers.get("User-Agent", "")
         audit.set_actor(audit.Actor(None, client_address(), request_id, user_agent=agent[:300]))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.accounts import familiar, hashing, passwords, queries
-from app.core import db, limits, queue
+from app.core import cache, clock, db, limits, queue
 from app.core.limits import Limit
 from app.web.clients import Proxies
 from tests.accounts.conftest import Browser, Mailbox, body
@@ -85,6 +86,7 @@ async def test_without_the_limit_all_five_hundred_would_be(
         return None
 
     monkeypatch.setattr(limits, "check", nothing)
+    monkeypatch.setattr(limits, "take_turn", nothing)
     await guesses(app, 500)
     assert counted.tried.total() == 500
 
@@ -122,12 +124,93 @@ async def test_behind_a_proxy_only_what_it_adds_is_believed(
     assert counted.tried.total() <= passwords.TRIES_HERE.count
 
 
-async def test_many_addresses_together_get_a_hundred_an_hour(
+@pytest.mark.usefixtures("store")
+async def test_many_addresses_together_get_a_hundred_and_then_one_at_a_time(
     app: Lectern, ann: int, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
     await guesses(app, 300, spoofing=True)
-    assert counted.tried.total() == passwords.TRIES_ANYWHERE.count
+    assert counted.tried.total() == passwords.TRIES_ANYWHERE.count + 1
+
+
+async def next_turn() -> None:
+    """What time does: the turn of the last one is over."""
+    await cache.call(lambda client: client.delete(f"limit:sign-in:turn:{familiar.account_key('ann@example.org')}"))
+
+
+async def test_an_owner_at_a_strange_machine_waits_and_gets_in_during_an_attack(
+    app: Lectern, browser: Browser, ann: int, counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slowed down, not locked out."""
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
+    await guesses(app, 150, spoofing=True)
+    refused = await browser.sign_in("ann@example.org")
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert "one by one" in await body(refused)
+    await next_turn()
+    assert (await browser.sign_in("ann@example.org")).status_code == 303
+
+
+async def test_the_waits_between_tries_grow_to_a_minute(
+    app: Lectern, ann: int, counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaps: list[int] = []
+
+    async def note(_name: str, _key: str, seconds: int) -> None:
+        gaps.append(seconds)
+
+    monkeypatch.setattr(limits, "take_turn", note)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
+    await guesses(app, 400, spoofing=True, at_once=1)
+    assert gaps == sorted(gaps)
+    assert (gaps[0], gaps[-1], len(gaps)) == (5, 60, 300)
+
+
+async def test_without_the_turns_all_would_be_tried(
+    app: Lectern, ann: int, counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control."""
+
+    async def nothing(*_args: Any) -> None:
+        return None
+
+    monkeypatch.setattr(limits, "take_turn", nothing)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
+    await guesses(app, 200, spoofing=True)
+    assert counted.tried.total() == 200
+
+
+async def test_the_owner_hears_of_an_attack_once_a_day(
+    app: Lectern, ann: int, counted: Counted, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
+    await guesses(app, 100, spoofing=True)
+    assert await mailbox.all() == []
+    await guesses(app, 250, spoofing=True)
+    (told,) = await mailbox.all("ann@example.org")
+    assert "guesses at your password" in told["Subject"]
+    with clock.shifted(timedelta(days=1)):
+        await guesses(app, 50, spoofing=True)
+        assert len(await mailbox.all("ann@example.org")) == 2
+
+
+async def test_an_address_without_an_account_is_slowed_down_just_the_same(
+    app: Lectern, ann: int, counted: Counted, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
+    seen = []
+    for email in ("ann@example.org", "eve@example.org"):
+        codes = []
+        for n in range(103):
+            form = {"email": email, "password": WRONG}
+            headers = {"X-Forwarded-For": f"7.7.{n}.{len(seen)}"}
+            answer = await app.test_client().post("/login", form=form, headers=headers)
+            codes.append(
+                (answer.status_code, (await answer.get_data(as_text=True)).replace(email, "") if n > 100 else "")
+            )
+        seen.append([code for code, _words in codes])
+    assert seen[0] == seen[1] == [422] * 101 + [429] * 2
 
 
 async def under_attack(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:

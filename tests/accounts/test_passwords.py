@@ -2,13 +2,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-import structlog
 
 from app import Lectern
 from app.accounts import passwords, users
 from app.accounts.events import PasswordResetAsked
 from app.accounts.jobs import mail_reset_link
-from app.core import clock, db
+from app.core import clock, db, log
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.accounts.test_signing_in import set_password
 from tests.cast import PASSWORD, Cast, Person
@@ -145,7 +144,7 @@ async def test_a_link_is_never_written_to_the_log(
     bound: list[dict[str, object]] = []
 
     async def look(token: str) -> None:
-        bound.append(structlog.contextvars.get_contextvars())
+        bound.append(dict(log._about.get()))
 
     monkeypatch.setattr(passwords, "find_link", look)
     await browser.get(link)

@@ -1,7 +1,6 @@
 """What keeps a cart whole while two sessions act on it, and what would happen without: the controls of test_pairs.py."""
 
 import asyncio
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,52 +15,11 @@ from app.core import db, submissions
 from app.core.ids import public_id
 from tests.cast import Cast
 from tests.commerce.shop import Shop
-from tests.commerce.test_pairs import a_cart, check_out, post, sign_in, unlimited
+from tests.commerce.test_pairs import a_cart, check_out, unlimited
 from tests.pairs import together
 from tests.school import a_course
 
 __all__ = ["unlimited"]
-
-
-async def a_guest_adds_while_the_cart_is_merged(
-    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch, *, patience: float
-) -> set[str]:
-    """Ann signs in in one tab, and puts one more thing into her guest's cart in another, for which the merging waits
-    so many seconds at most; what stands in any cart afterwards.
-    """
-    ann, quote = await a_cart(shop, cast)
-    moved, added, move = asyncio.Event(), asyncio.Event(), cart_queries.move_items
-
-    async def slow_move(source_id: int, target_id: int) -> int:
-        count = await move(source_id, target_id)
-        moved.set()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(added.wait(), patience)
-        return count
-
-    async def add_as_guest() -> int:
-        await moved.wait()
-        status = await post(shop.client, "/cart/items", product="free-trade")
-        added.set()
-        return status
-
-    monkeypatch.setattr(cart_queries, "move_items", slow_move)
-    assert await together(lambda: sign_in(shop, ann, quote), add_as_guest) == [200, 303]
-    rows = await db.many(db.Row, "SELECT p.slug FROM cart_items i JOIN products p ON p.id = i.product_id")
-    return {row.slug for row in rows}
-
-
-async def test_what_a_guest_adds_while_the_cart_is_merged_is_kept(
-    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "free-trade" in await a_guest_adds_while_the_cart_is_merged(shop, cast, monkeypatch, patience=0.2)
-
-
-async def test_without_the_lock_of_the_cart_it_would_be_lost(
-    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cart_queries, "lock_cart_of_token", cart_queries.cart_of_token)
-    assert "free-trade" not in await a_guest_adds_while_the_cart_is_merged(shop, cast, monkeypatch, patience=20)
 
 
 async def orders_of_two_checkouts(shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> int:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from app.accounts.models import Credentials, Link, Session, SignedIn, User
+from app.accounts.models import Begun, Credentials, Link, Session, SignedIn, User
 from app.accounts.roles import LABELS
 from app.core import db
 from app.core.i18n import lazy
@@ -108,6 +108,33 @@ async def replace_password(user_id: int, old_hash: str | None, new_hash: str | N
 
 async def set_password(user_id: int, new_hash: str) -> None:
     await db.run("UPDATE users SET password_hash = :new WHERE id = :id", id=user_id, new=new_hash)
+
+
+async def require_password_change(user_id: int, now: datetime) -> bool:
+    return bool(
+        await db.run(
+            """
+            UPDATE users SET password_change_required_at = :now
+            WHERE id = :id AND password_hash IS NOT NULL AND password_change_required_at IS NULL
+            """,
+            id=user_id,
+            now=now,
+        )
+    )
+
+
+async def forget_password_change(user_id: int) -> None:
+    await db.run(
+        """
+        UPDATE users SET password_change_required_at = NULL
+        WHERE id = :id AND password_change_required_at IS NOT NULL
+        """,
+        id=user_id,
+    )
+
+
+async def forget_password(user_id: int) -> None:
+    await db.run("UPDATE users SET password_hash = NULL WHERE id = :id", id=user_id)
 
 
 async def forget_unproven_password(user_id: int) -> bool:
@@ -238,7 +265,8 @@ async def session_by_token(
         """
         SELECT u.id, u.public_id, u.email, u.name, u.role, u.state, u.email_verified_at, u.time_zone,
                s.id AS session_id, s.public_id AS session_public_id, s.fresh_at, s.last_seen_at, s.expires_at,
-               r.capabilities AS granted, s.method, s.second_factor_at
+               r.capabilities AS granted, s.method, s.second_factor_at,
+               u.password_change_required_at IS NOT NULL AND s.method = 'password' AS must_choose_password
         FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN roles r ON r.key = u.role
         WHERE s.token_hash = :token_hash AND s.expires_at > :now AND u.state = 'active'
           AND s.last_seen_at > CASE WHEN u.role = 'member' THEN CAST(:seen_after AS timestamptz)
@@ -276,37 +304,53 @@ async def insert_session(
     password_hash: str | None,
     method: str,
     second_factor_at: datetime | None,
-) -> bool:
-    """False when the person was suspended, or the password that was checked has been changed, a moment ago.
+    country: str = "",
+) -> Begun | None:
+    """None when the person was suspended, or the password that was checked has been changed, a moment ago.
 
     The update waits for a change of password under way and then sees it; the other way round, the change ends
     the session that is made here.
     """
-    return bool(
-        await db.run(
-            """
-            WITH seen AS (
-                UPDATE users SET last_seen_at = :now
-                WHERE id = :user_id AND state = 'active'
-                  AND (CAST(:password_hash AS text) IS NULL OR password_hash = :password_hash)
-                RETURNING id)
+    return await db.one(
+        Begun,
+        """
+        WITH before AS (SELECT last_seen_at FROM users WHERE id = :user_id),
+        seen AS (
+            UPDATE users SET last_seen_at = :now
+            WHERE id = :user_id AND state = 'active'
+              AND (CAST(:password_hash AS text) IS NULL OR password_hash = :password_hash)
+            RETURNING id, email),
+        made AS (
             INSERT INTO sessions (public_id, token_hash, user_id, created_at, fresh_at, last_seen_at, expires_at,
-                                  address, user_agent, method, second_factor_at)
+                                  address, user_agent, method, second_factor_at, country)
             SELECT :public_id, :token_hash, id, :now, :now, :now, CAST(:expires_at AS timestamptz),
-                   :address, :user_agent, :method, CAST(:second_factor_at AS timestamptz)
+                   :address, :user_agent, :method, CAST(:second_factor_at AS timestamptz), :country
             FROM seen
-            """,
-            public_id=public_id,
-            token_hash=token_hash,
-            user_id=user_id,
-            now=now,
-            expires_at=expires_at,
-            address=address,
-            user_agent=user_agent,
-            password_hash=password_hash,
-            method=method,
-            second_factor_at=second_factor_at,
-        )
+            RETURNING id)
+        SELECT seen.email, before.last_seen_at IS NULL AS is_first FROM seen, before, made
+        """,
+        public_id=public_id,
+        token_hash=token_hash,
+        user_id=user_id,
+        now=now,
+        expires_at=expires_at,
+        address=address,
+        user_agent=user_agent,
+        password_hash=password_hash,
+        method=method,
+        second_factor_at=second_factor_at,
+        country=country,
+    )
+
+
+async def delete_oldest_sessions(user_id: int, *, keep: int) -> None:
+    await db.run(
+        """
+        DELETE FROM sessions WHERE id IN (
+            SELECT id FROM sessions WHERE user_id = :user_id ORDER BY last_seen_at DESC, id DESC OFFSET :keep)
+        """,
+        user_id=user_id,
+        keep=keep,
     )
 
 
@@ -336,19 +380,24 @@ async def delete_sessions_of(user_id: int, *, but: int | None = None) -> int:
     )
 
 
-async def sessions_of(user_id: int, now: datetime, seen_after: datetime) -> list[Session]:
+async def sessions_of(
+    user_id: int, now: datetime, *, seen_after: datetime, staff_seen_after: datetime
+) -> list[Session]:
     return await db.many(
         Session,
         """
-        SELECT id, public_id, created_at, fresh_at, last_seen_at, expires_at, address, user_agent,
-               method, second_factor_at
-        FROM sessions
-        WHERE user_id = :user_id AND expires_at > :now AND last_seen_at > :seen_after
-        ORDER BY last_seen_at DESC, id DESC LIMIT 100
+        SELECT s.id, s.public_id, s.created_at, s.fresh_at, s.last_seen_at, s.expires_at, s.address, s.user_agent,
+               s.method, s.second_factor_at, s.country, u.role <> 'member' AS is_staff
+        FROM sessions s JOIN users u ON u.id = s.user_id
+        WHERE s.user_id = :user_id AND s.expires_at > :now
+          AND s.last_seen_at > CASE WHEN u.role = 'member' THEN CAST(:seen_after AS timestamptz)
+                                    ELSE CAST(:staff_seen_after AS timestamptz) END
+        ORDER BY s.last_seen_at DESC, s.id DESC LIMIT 100
         """,
         user_id=user_id,
         now=now,
         seen_after=seen_after,
+        staff_seen_after=staff_seen_after,
     )
 
 

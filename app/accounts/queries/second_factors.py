@@ -64,15 +64,21 @@ async def delete_secret(user_id: int) -> bool:
 # Recovery codes
 
 
-async def replace_recovery_codes(user_id: int, hashes: list[bytes], now: datetime) -> None:
+async def recovery_salt(user_id: int) -> bytes | None:
+    found: bytes | None = await db.value("SELECT salt FROM recovery_codes WHERE user_id = :id LIMIT 1", id=user_id)
+    return found
+
+
+async def replace_recovery_codes(user_id: int, hashes: list[bytes], salt: bytes, now: datetime) -> None:
     await db.run("DELETE FROM recovery_codes WHERE user_id = :user_id", user_id=user_id)
     await db.run(
         """
-        INSERT INTO recovery_codes (user_id, code_hash, created_at)
-        SELECT :user_id, code_hash, :now FROM unnest(CAST(:hashes AS bytea[])) code_hash
+        INSERT INTO recovery_codes (user_id, code_hash, salt, created_at)
+        SELECT :user_id, code_hash, :salt, :now FROM unnest(CAST(:hashes AS bytea[])) code_hash
         """,
         user_id=user_id,
         hashes=hashes,
+        salt=salt,
         now=now,
     )
 

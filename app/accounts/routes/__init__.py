@@ -7,6 +7,8 @@ routes = Blueprint("accounts", __name__)
 from app.accounts.routes import (  # noqa: E402, F401 (they add their routes)
     access_tokens,
     account,
+    email_changes,
+    lock,
     passwords,
     registration,
     second_step,

@@ -1,14 +1,17 @@
 """The account of the signed-in person: profile, password, devices."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 from quart import redirect, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import passwords, sessions, users
-from app.accounts.devices import device_of
+from app.accounts import email_changes, passwords, sessions, users
+from app.accounts.devices import Device, device_of
 from app.accounts.forms import PasswordForm, ProfileForm
-from app.accounts.models import SignedIn
+from app.accounts.models import Session, SignedIn
+from app.accounts.places import place_of
 from app.accounts.routes import routes
 from app.core import limits
 from app.core.errors import Invalid, NotFound
@@ -71,12 +74,25 @@ async def create_own_reset_mail() -> ResponseReturnValue:
     return _to_account()
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row of the list of devices. `idle_until`: when it ends if nobody comes back to it."""
+
+    session: Session
+    device: Device
+    place: str
+    idle_until: datetime
+
+
 @routes.get("/account/sessions")
 @signed_in()
 async def list_sessions() -> ResponseReturnValue:
     """Where this person is signed in."""
     person = _person()
-    devices = [(one, device_of(one.user_agent)) for one in await sessions.of(person.id)]
+    devices = [
+        Place(one, device_of(one.user_agent), place_of(one.address, one.country), sessions.idle_until(one))
+        for one in await sessions.of(person.id)
+    ]
     return await page("accounts/sessions.html", devices=devices, current=person.session_public_id)
 
 
@@ -130,6 +146,7 @@ async def _account_page(
         "accounts/account.html",
         status=status,
         person=person,
+        email_change=await email_changes.open_of(person.id),
         profile=profile or ProfileForm(data=filled),
         password=password or PasswordForm(),
     )

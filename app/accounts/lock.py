@@ -1,0 +1,39 @@
+"""It was not me: what the link in an alert does, for somebody whose account another may have entered."""
+
+from app.accounts import links, queries, sessions, users
+from app.accounts.models import Link
+from app.accounts.queries import email_changes
+from app.core import audit, clock, db
+
+
+async def find_link(token: str) -> Link | None:
+    """The link of this token, open or not."""
+    return await links.find(token, "not_me")
+
+
+async def use_link(token: str) -> str | None:
+    """Lock the account of this link; None when the link does not work. The answer is as that of `lock`."""
+    async with db.transaction():
+        link = await links.use(token, "not_me")
+        return await lock(link.user_id, link.email) if link is not None else None
+
+
+async def lock(user_id: int, email: str) -> str:
+    """Close the account to whoever is in it, in the current transaction: no session is left, and no password opens it.
+
+    Returns the token of a link that sets a new password, good for an hour, for whoever proved to read the mail of `email`;
+    nothing when that is not the account's address any more or the account is suspended.
+    """
+    person = await users.find(user_id)
+    if person is None:
+        return ""
+    await sessions.revoke_all(user_id)
+    await queries.forget_password(user_id)
+    await email_changes.end(user_id, "cancelled", clock.now())
+    await links.use_up(user_id, *links.PASSWORD, *links.EMAIL_CHANGE, "not_me")
+    with audit.acting(audit.current_actor().known_as(user_id)):
+        await audit.record("account.lock", "person", person.public_id, after={"locked_at": clock.now().isoformat()})
+    if person.state != "active" or person.email.lower() != email.lower():
+        return ""
+    _, token = await links.issue(user_id, person.email, "reset_password")
+    return token
