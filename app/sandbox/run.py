@@ -149,6 +149,9 @@ class School:
             self.env["STRIPE_API_BASE"] = self.sandbox_url
             self._default("STRIPE_WEBHOOK_SECRET", state.stripe_webhook_secret)
 
+        if self.env.get("TURNSTILE_SECRET_KEY", "")[:2] in ("1x", "2x", "3x"):  # Cloudflare's keys for trying out
+            self._default("TURNSTILE_API_BASE", self.sandbox_url)
+
     def _default(self, name: str, value: str) -> None:
         if not self.env.get(name):
             self.env[name] = value

@@ -15,6 +15,7 @@ from quart import Quart, Response, render_template
 from app.config import Config
 from app.sandbox.mailbox import create_mailbox
 from app.sandbox.stripe import LocalStripe
+from app.sandbox.turnstile import LocalTurnstile
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ def create_sandbox(config: Config) -> Quart:
     services = [STRIPE, MAILBOX] if config.stripe_api_base else [MAILBOX]
     app.jinja_env.globals.update(services=services, school_url=config.app_url)
     app.register_blueprint(create_mailbox(config.data_dir / "mail"))
+    if config.turnstile_secret_key and "challenges.cloudflare.com" not in config.turnstile_api_base:
+        app.register_blueprint(LocalTurnstile(config.turnstile_secret_key.reveal()).blueprint())
     if config.stripe_api_base:
         _mount_stripe(app, config)
 
