@@ -17,7 +17,7 @@ from quart.wrappers.base import BaseRequestWebsocket
 from app.config import Config
 from app.core import cache, db, log, mail, reach, tokens
 from app.core.settings import school
-from app.gateways import captcha, mailer
+from app.gateways import captcha, identity, mailer
 from app.web import (
     api,
     assets,
@@ -38,8 +38,20 @@ from app.web import (
 from app.web.page_cache import PageCache
 
 # From left to right: a domain imports only from those before it.
-DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "seo", "ops", "admin")
-ROOMS = ("jobs", "routes", "admin", "api")
+DOMAINS = (
+    "accounts",
+    "media",
+    "courses",
+    "catalogue",
+    "access",
+    "commerce",
+    "learning",
+    "imports",
+    "seo",
+    "ops",
+    "admin",
+)
+ROOMS = ("personal", "jobs", "routes", "admin", "api", "merging")
 
 
 class NoSessions(SessionInterface):
@@ -150,6 +162,7 @@ def create_app(config: Config | None = None) -> Lectern:
 
 def load_domains(app: Quart | None = None) -> None:
     """Import the rooms of every domain: its jobs register themselves, its routes are put into `app`."""
+    importlib.import_module("app.core.records")
     for domain in DOMAINS:
         package = f"app.{domain}"
         for room in ROOMS:
@@ -187,13 +200,14 @@ def _proxies(config: Config) -> clients.Proxies:
 
 
 def _policy(config: Config, *, captcha: Sequence[str] = ()) -> str:
-    """Forms may lead to the payment page; pictures and films may come from the CDN."""
+    """Forms may lead to the payment page and to Google's; pictures and films may come from the CDN."""
     payment = "https://checkout.stripe.com"
     if config.stripe_api_base:
         payment = _origin(config.stripe_api_base)
     files = (config.cdn_base_url, config.r2_public_url, config.r2_endpoint, config.bunny_cdn_url)
     sources = {_origin(url) for url in files if url}
-    return security.content_security_policy(form_targets=[payment], media_sources=sorted(sources), captcha=captcha)
+    targets = [target for target in (payment, identity.form_target(config)) if target]
+    return security.content_security_policy(form_targets=targets, media_sources=sorted(sources), captcha=captcha)
 
 
 def _origin(url: str) -> str:

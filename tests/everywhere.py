@@ -1,12 +1,15 @@
 """Every address of the application, with things behind it that are there."""
 
 import re
+from io import BytesIO
 from urllib.parse import quote
 
 from werkzeug.routing import Rule
 
 from app import Lectern
 from app.core import audit, db
+from app.core.ids import public_id
+from app.media import shelf
 from tests.cast import Cast
 from tests.office import a_failed_job, a_failed_mail, an_order
 from tests.school import a_course
@@ -29,6 +32,7 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         VALUES ('stripe', 'evt_1', 'charge.refunded', '{"id": "evt_1"}', 'failed', now())
         """
     )
+    imported = await an_import(app)
     async with db.transaction():
         await audit.record("course.test", "course", course.public_id)
     return {
@@ -40,6 +44,7 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "section_id": await db.value("SELECT public_id FROM sections ORDER BY id LIMIT 1"),
         "/orders": await an_order(user_id=pat.id),
         "/people": pat.public_id,
+        "import_id": imported,
         "/mails": await db.value("SELECT public_id FROM mails LIMIT 1"),
         "job_id": str(job),
         "provider": "stripe",
@@ -56,6 +61,26 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "subject_id": course.public_id,
         "key": await Cast(app).role("assistant", ["admin.enter", "courses.view"]),
     }
+
+
+async def an_import(app: Lectern) -> str:
+    """A list of people that was tried; its public id. Its file is as it would lie in the storage."""
+    content, import_id = b"Email,Name\nnia@example.org,Nia\n", public_id()
+    key = f"import/{import_id}.csv"
+    await shelf.storage().put(key, BytesIO(content), content_type="text/csv")
+    await db.run(
+        """
+        INSERT INTO imports (public_id, kind, state, file_name, storage_key, size_bytes, encoding, delimiter, header,
+                             samples, row_count, mapping, options, attempt, counts, created_by, created_at, moved_at)
+        VALUES (:id, 'people', 'checked', 'list.csv', :key, :size, 'utf-8', ',', '{Email,Name}',
+                '[["nia@example.org", "Nia"]]', 1, '{email,name}', '{"existing": "skip"}', 1, '{"new": 1}',
+                (SELECT min(id) FROM users WHERE role = 'owner'), now(), now())
+        """,
+        id=import_id,
+        key=key,
+        size=len(content),
+    )
+    return import_id
 
 
 def address(rule: str, places: dict[str, str], **instead: str) -> str:

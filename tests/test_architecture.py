@@ -22,6 +22,7 @@ ORDER = [
     {"access"},
     {"commerce"},
     {"learning"},
+    {"imports"},
     {"seo"},
     {"ops", "admin"},
     {"demo"},
@@ -50,8 +51,10 @@ TABLES = {
         "mfa_secrets",
         "recovery_codes",
         "passkeys",
+        "used_challenges",
         "identities",
         "email_changes",
+        "sign_in_links",
         "roles",
     },
     "media": {"uploads"},
@@ -60,6 +63,7 @@ TABLES = {
     "access": {"entitlements"},
     "commerce": {"carts", "cart_items", "orders", "order_items", "order_events", "refunds"},
     "learning": {"enrolments", "lesson_progress", "learner_days", "learners"},
+    "imports": {"imports", "import_outcomes", "import_mappings"},
     "admin": {"day_figures", "learner_counts"},
 }
 OWNER = {table: package for package, tables in TABLES.items() for table in tables}

@@ -20,7 +20,7 @@ from app.accounts import hashing, totp
 from app.core import clock, db, limits, settings, submissions, tokens
 from app.core.ids import public_id
 from app.web.traps import opened_stamp
-from tests import everywhere, stripe
+from tests import authenticator, everywhere, stripe
 from tests.cast import PASSWORD, Cast, Person
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401 (fixtures)
 from tests.commerce.shop import Shop
@@ -68,6 +68,11 @@ def of_file(content: bytes, name: str, field_name: str = "file") -> Prepare:
     return prepare
 
 
+async def a_duplicate(world: World) -> Form:
+    nia = await Cast(world.app).person("Pat Pohl", "pat+two@example.org")
+    return {"other": nia.public_id, "keep": "this", "confirmation": nia.email}
+
+
 async def a_guest_with_a_cart(world: World) -> Form:
     await world.shop.add("risk", world.pat.browser)
     return {"quote": await world.shop.quote(world.pat.browser)}
@@ -97,6 +102,28 @@ def a_link(purpose: str) -> Prepare:
             _id, world.places["token"] = await links.issue(world.pat.id, world.pat.email, purpose)
 
     return prepare
+
+
+async def a_sign_in_link(world: World) -> None:
+    world.places["token"] = tokens.random_token()
+    await db.run(
+        """
+        INSERT INTO sign_in_links (token_hash, user_id, email, browser_hash, user_agent, address, onward, created_at,
+                                   expires_at)
+        VALUES (:hash, :id, :email, '', '', '', '', now(), now() + interval '15 minutes')
+        """,
+        hash=tokens.hashed(world.places["token"]),
+        id=world.pat.id,
+        email=world.pat.email,
+    )
+
+
+async def a_google_account(world: World) -> None:
+    await a_password(world)
+    await db.run(
+        "INSERT INTO identities (user_id, provider, subject, email, created_at) VALUES (:id, 'google', '1', 'x', now())",
+        id=world.pat.id,
+    )
 
 
 async def a_password(world: World) -> None:
@@ -144,6 +171,44 @@ async def half_a_sign_in(world: World) -> Form:
     )
     await world.pat.browser.post("/login", form={"email": world.pat.email, "password": PASSWORD})
     return {"code": totp.code_at(secret, int(clock.now().timestamp()) // totp.SECONDS)}
+
+
+PASSKEYS = "/account/security/passkeys"
+
+
+async def a_passkey(world: World) -> authenticator.Device:
+    """Pat owns one; its device."""
+    device = authenticator.Device()
+    assert (await authenticator.add_passkey(world.pat.browser, device)).status_code == 200
+    world.places["public_id"] = await db.value("SELECT public_id FROM passkeys")
+    return device
+
+
+async def an_owned_passkey(world: World) -> None:
+    await a_passkey(world)
+
+
+async def a_passkey_and_a_password(world: World) -> None:
+    await a_passkey(world)
+    await a_password(world)
+
+
+async def a_made_passkey(world: World) -> Form:
+    options = await authenticator.options_of(world.pat.browser, f"{PASSKEYS}/challenges")
+    return {"credential": authenticator.Device().make(options)}
+
+
+def a_signature(path: str) -> Prepare:
+    """Pat's device answers the challenge of this address."""
+
+    async def prepare(world: World) -> Form:
+        device = await a_passkey(world)
+        if path == "/login/second-step/passkey":
+            await a_password(world)
+            await world.pat.browser.post("/login", form={"email": world.pat.email, "password": PASSWORD})
+        return {"credential": device.sign(await authenticator.options_of(world.pat.browser, f"{path}/challenges"))}
+
+    return prepare
 
 
 async def another_session(world: World) -> None:
@@ -282,6 +347,13 @@ CASES: dict[str, Case] = {
     "/checkout": Case(by="pat", prepare=a_guest_with_a_cart),
     "/checkout/confirmations/<token>": Case(by="guest", prepare=a_free_order),
     "/login": Case({"email": "pat@example.org", "password": PASSWORD}, by="guest", prepare=a_password, free=SIGNS_IN),
+    "/login/passkey": Case(by="pat", prepare=a_signature("/login/passkey")),
+    "/login/passkey/challenges": Case(by="guest", acts=False),
+    "/login/second-step/passkey": Case(by="pat", prepare=a_signature("/login/second-step/passkey")),
+    "/login/second-step/passkey/challenges": Case(by="pat", prepare=half_a_sign_in, acts=False),
+    "/login/google": Case(by="guest", acts=False),
+    "/login/link": Case({"email": "pat@example.org"}, by="guest"),
+    "/login/link/<token>": Case({"elsewhere": "1"}, by="guest", prepare=a_sign_in_link),
     "/login/second-step": Case(by="pat", prepare=half_a_sign_in),
     "/login/second-step/removal": Case(by="pat", prepare=half_a_sign_in),
     "/logout": Case(by="pat"),
@@ -307,6 +379,12 @@ CASES: dict[str, Case] = {
     ),
     "/account/password/link": Case(by="pat"),
     "/account/profile": Case({"name": "Patricia", "time_zone": ""}, by="pat", acts=False),
+    "/account/security/passkeys": Case(by="pat", prepare=a_made_passkey),
+    "/account/security/passkeys/<public_id>": Case({"name": "Old phone"}, by="pat", prepare=an_owned_passkey),
+    "/account/security/passkeys/<public_id>/removal": Case(by="pat", prepare=a_passkey_and_a_password),
+    "/account/security/passkeys/challenges": Case(by="pat", acts=False),
+    "/account/security/google": Case(by="pat", acts=False),
+    "/account/security/google/removal": Case(by="pat", prepare=a_google_account),
     "/account/security/recovery-codes": Case(
         by="pat", prepare=an_app, free="each makes ten codes anew; the last ten are good"
     ),
@@ -320,7 +398,10 @@ CASES: dict[str, Case] = {
     "/learn/<course_slug>/<lesson_slug>/completion": Case(by="pat"),
     "/learn/<course_slug>/<lesson_slug>/completion/removal": Case(by="pat", acts=False),
     "/learn/<course_slug>/<lesson_slug>/position": Case({"position": "7"}, by="pat"),
+    "/login/confirmation/passkey": Case(by="pat", prepare=a_signature("/login/confirmation/passkey")),
+    "/login/confirmation/passkey/challenges": Case(by="pat", acts=False),
     "/login/confirmation": Case({"password": PASSWORD}, by="pat", prepare=a_password, acts=False, free=SIGNS_IN),
+    "/login/confirmation/link": Case(by="pat"),
     # --- courses ---
     "/admin/courses": Case({"title": "A New One", "promise": ""}),
     "/admin/courses/<public_id>/archival": Case(),
@@ -384,6 +465,7 @@ CASES: dict[str, Case] = {
     "/admin/people": Case({"name": "Nia", "email": "nia@example.org"}),
     "/admin/people/<public_id>/access": Case(prepare=a_grant),
     "/admin/people/<public_id>/access/<entitlement_id>/closure": Case(prepare=an_open_cause),
+    "/admin/people/<public_id>/merge": Case(prepare=a_duplicate),
     "/admin/people/<public_id>/reset": Case(),
     "/admin/people/<public_id>/role": Case({"role": "support"}),
     "/admin/people/<public_id>/sessions/removal": Case(),
@@ -394,6 +476,19 @@ CASES: dict[str, Case] = {
     "/admin/people/<public_id>/tokens/<token_id>/removal": Case(prepare=an_access_token),
     "/admin/people/<public_id>/verification": Case(
         sql="UPDATE users SET email_verified_at = NULL WHERE role = 'member'"
+    ),
+    "/admin/people/imports": Case(
+        prepare=of_file(b"Email\na@example.org\n", "list.csv"),
+        free="two uploads are two lists, and neither does anything yet",
+    ),
+    "/admin/people/imports/<import_id>/cancellation": Case(),
+    "/admin/people/imports/<import_id>/continuation": Case(
+        sql="UPDATE imports SET state = 'running', moved_at = now() - interval '1 hour'"
+    ),
+    "/admin/people/imports/<import_id>/run": Case({"attempt": "1"}),
+    "/admin/people/imports/<import_id>/trials": Case(
+        {"column-000": "email", "column-001": "name", "existing": "skip", "product": ""},
+        free="each trial takes the place of the one before, whose job then does nothing",
     ),
     "/admin/roles": Case({"name": "Bookkeeper", "capabilities": "orders.view"}),
     "/admin/roles/<key>": Case({"name": "Assistant", "capabilities": "people.view", "revision": "1"}),
@@ -452,9 +547,11 @@ async def send(world: World, rule: str, case: Case, times: int) -> list[int]:
         form |= await case.prepare(world) or {}
     if rule.startswith("/cart/items/<slug>"):
         world.places["slug"] = "risk"
-    if rule in ("/register", "/password/forgot"):
+    if rule in ("/register", "/password/forgot", "/login/link"):
         form["opened"] = await _an_old_stamp()
     path = everywhere.address(rule, world.places) + world.path
+    if rule.startswith(("/account/sessions/<", f"{PASSKEYS}/<")):
+        path = rule.replace("<public_id>", world.places["public_id"])
     if rule.startswith("/account/sessions/<"):
         path = f"/account/sessions/{world.places['public_id']}/removal"
     if rule.startswith("/account/tokens/<"):

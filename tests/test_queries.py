@@ -16,14 +16,18 @@ TABLE = """
                                                            |  member
                                                            |  |  owner
 /                                                          3  4  4
+/account                                                   -  3  3
 /.well-known/change-password                               -  -  -
 /.well-known/security.txt                                  0  1  1
 /account                                                   -  3  3
+/account                                                   -  2  2
 /account/corner                                            0  1  1
 /account/email                                             -  1  1
 /account/orders                                            -  3  2
 /account/orders/<public_id>                                -  4  2
-/account/security                                          -  2  2
+/account/security                                          -  3  3
+/account/security/passkeys/<public_id>                     -  2  2
+/account/security/passkeys/new                             -  1  1
 /account/security/totp                                     -  2  2
 /account/sessions                                          -  2  2
 /account/tokens                                            -  2  2
@@ -43,6 +47,10 @@ TABLE = """
 /learn/<course_slug>/<lesson_slug>                         -  3  3
 /learn/<course_slug>/access                                -  3  3
 /login                                                     0  -  -
+/login/google/callback                                     0  1  1
+/login/link                                                0  1  1
+/login/link/<token>                                        1  2  2
+/login/link/sent                                           0  1  1
 /login/second-step                                         -  -  -
 /not-me/<token>                                            1  2  2
 /password/forgot                                           0  1  1
@@ -89,6 +97,10 @@ TABLE = """
 /admin/people/<public_id>/orders                           -  -  5
 /admin/people/<public_id>/tokens                           -  -  4
 /admin/people/new                                          -  -  2
+/admin/people/<public_id>/merge                            -  -  4
+/admin/people/imports                                      -  -  3
+/admin/people/imports/<import_id>                          -  -  4
+/admin/people/imports/<import_id>/result.csv               -  -  3
 /admin/roles                                               -  -  4
 /admin/roles/<key>                                         -  -  4
 /admin/roles/new                                           -  -  2
@@ -178,6 +190,13 @@ async def more_of_everything(first: int, last: int, *, ann_id: int, places: dict
 
 _N = "generate_series(CAST(:first AS int), CAST(:last AS int)) AS n"
 _MORE = (
+    f"""
+    INSERT INTO imports (public_id, kind, state, file_name, storage_key, size_bytes, encoding, delimiter, header, samples,
+                         row_count, created_by, created_at, moved_at)
+    SELECT 'import-' || n, 'people', 'done', 'list.csv', 'import-' || n, 1, 'utf-8', ',', '{{Email}}', '[]', 1, :ann, now(),
+           now()
+    FROM {_N}
+    """,
     f"""
     INSERT INTO lessons (public_id, course_id, section_id, slug, title, kind, state, position, duration_seconds, is_preview,
                          created_at, updated_at)

@@ -1,6 +1,5 @@
 """The forms of accounts: shape only; what is true or allowed is decided by the verbs."""
 
-import re
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -17,6 +16,7 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
 
+from app.accounts import names
 from app.accounts.strength import LONGEST
 from app.core import clock
 from app.core.errors import Invalid
@@ -28,9 +28,6 @@ from app.web.traps import TrappedForm
 NEXT = 2000
 # Days that an access token may be good for.
 LIFETIMES = (7, 30, 90, 365)
-
-
-_ADDRESS = re.compile(r"//|www\.|\w\.[a-z]{2,}/|https?:", re.IGNORECASE)
 
 
 def _email() -> EmailField:
@@ -49,8 +46,7 @@ def _new_password() -> PasswordField:
 
 def person_name(form: BaseForm, field: Any) -> None:
     """Validator: one line, and no address of a page, since a name stands in mails to whoever's address was typed."""
-    text = field.data or ""
-    if any(0 < ord(character) < 32 for character in text) or _ADDRESS.search(text):
+    if not names.is_name(field.data or ""):
         raise ValidationError(_("A name is one line of words, without the address of a page."))
 
 
@@ -76,6 +72,29 @@ class SecondStepForm(BaseForm):
     code = StringField(_l("Code"), [InputRequired(_l("Type the code.")), Length(max=40)])
 
 
+class PasskeyForm(BaseForm):
+    """What a device answered, as JSON; scripts fill it in. `keep` and `next` as at any sign-in."""
+
+    credential = HiddenField(
+        validators=[InputRequired(_l("The device gave no answer. Please try again.")), Length(max=50_000)]
+    )
+    keep = BooleanField()
+    next = HiddenField(validators=[Length(max=NEXT)])
+
+
+class NewPasskeyForm(BaseForm):
+    """A new passkey; without a name it is called after what keeps it."""
+
+    name = StringField(_l("Name"), [Length(max=60), person_name])
+    credential = HiddenField(validators=[Length(max=50_000)])
+
+
+class PasskeyNameForm(BaseForm):
+    """What a passkey is called."""
+
+    name = StringField(_l("Name"), [DataRequired(_l("Say what it is called.")), Length(max=60), person_name])
+
+
 class TotpForm(SecondStepForm):
     """The first code of a new key, which travels along sealed."""
 
@@ -88,6 +107,7 @@ class RegisterForm(TrappedForm):
     name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     email = _email()
     password = _new_password()
+    marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
     next = HiddenField(validators=[Length(max=NEXT)])
 
 
@@ -95,6 +115,17 @@ class ForgotForm(TrappedForm):
     """Where to mail the link."""
 
     email = _email()
+
+
+class LinkForm(BaseForm):
+    """Where to mail the link that signs in."""
+
+    email = _email()
+    next = HiddenField(validators=[Length(max=NEXT)])
+
+
+class LinkRequestForm(LinkForm, TrappedForm):
+    """The same from somebody whom nobody knows yet."""
 
 
 class ResetForm(BaseForm):
@@ -196,3 +227,29 @@ class AccessTokenForm(BaseForm):
             return clock.day_start(day + timedelta(days=1), zone) - timedelta(seconds=1)
         except (ValueError, OverflowError):
             raise Invalid(_("Choose a day within a year from now."), field="until") from None
+
+
+class MergeForm(BaseForm):
+    """Which other account, which of the two stays (`this` or `other`), and the address that is closed."""
+
+    other = HiddenField(validators=[Length(max=40)])
+    keep = HiddenField(validators=[Length(max=10)])
+    confirmation = StringField(_l("Address that is closed"))
+
+
+class LookForm(BaseForm):
+    """Why somebody looks as another person."""
+
+    reason = TextAreaField(_l("Reason"), [InputRequired(_l("Say in a few words why. It is kept.")), Length(max=500)])
+
+
+class ErasureForm(BaseForm):
+    """Typed before an account is to be erased: its address."""
+
+    confirmation = StringField(_l("Your email address"), [Length(max=254)])
+
+
+class ConsentForm(BaseForm):
+    """What somebody agrees to, each by itself."""
+
+    marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))

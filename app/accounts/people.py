@@ -75,7 +75,7 @@ async def unsuspend(person_id: str, *, by: SignedIn) -> bool:
 
 async def _change_state(person_id: str, old: str, new: str, *, by: SignedIn) -> bool:
     async with db.transaction():
-        person = await _locked(person_id, by)
+        person = await locked(person_id, by)
         if not await queries.change_state(person.id, old, new):
             return False
         await sessions.revoke_all(person.id)
@@ -87,7 +87,7 @@ async def _change_state(person_id: str, old: str, new: str, *, by: SignedIn) -> 
 async def sign_out(person_id: str, *, by: SignedIn) -> int:
     """End all sessions of a person; how many there were."""
     async with db.transaction():
-        person = await _locked(person_id, by)
+        person = await locked(person_id, by)
         ended = await sessions.revoke_all(person.id)
         if ended:
             await audit.record("people.sign_out", "person", person.public_id, after={"sessions": ended})
@@ -115,7 +115,7 @@ async def mail_reset(person_id: str) -> bool:
         return True
 
 
-async def _locked(person_id: str, by: SignedIn) -> User:
+async def locked(person_id: str, by: SignedIn) -> User:
     """The person, locked together with who acts. Raises Forbidden when that one may not (any more)."""
     return (await _locked_both(person_id, by))[0]
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from quart import Quart, Response, g, request
 
-from app.accounts import familiar, places, queries
+from app.accounts import familiar, impersonations, places, queries
 from app.accounts.events import NewDevice
 from app.accounts.models import Session, SignedIn
 from app.core import audit, clock, db, events, tokens
@@ -13,7 +13,7 @@ from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
-from app.web import cookies
+from app.web import acting, cookies
 from app.web.guards import guard_kind
 from app.web.request import client_address
 
@@ -49,9 +49,13 @@ def install(app: Quart) -> None:
             g.user = await find(token, clock.now())
         if g.user is not None:
             audit.set_actor(audit.current_actor().known_as(g.user.id))
+            if g.user.impersonation_id is not None:
+                await impersonations.take_part(g.user)
 
     @app.after_request
     async def carry_cookie(response: Response) -> Response:
+        if acting.current() is not None:  # nothing of another person's stays behind in this browser
+            response.headers["Cache-Control"] = "private, no-store"
         if "session_token" in g:
             token: str | None = g.session_token
             if token is None:

@@ -15,7 +15,7 @@ from app.core import limits
 from app.core.errors import Forbidden, SignInNeeded
 from app.core.i18n import _
 from app.core.limits import Limit
-from app.web import once
+from app.web import acting, once
 from app.web.request import Visitor, client_network, user
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
@@ -34,6 +34,8 @@ class Guard:
     limit: Limit = limits.WRITE
     fresh: bool = False
     once: bool = False
+    # It may be called while acting as another person: only what ends that.
+    while_acting: bool = False
 
 
 def _declare(guard: Guard) -> Callable[[F], F]:
@@ -44,14 +46,16 @@ def _declare(guard: Guard) -> Callable[[F], F]:
     return mark
 
 
-def public(*, limit: Limit = limits.WRITE, once: bool = False) -> Callable[[F], F]:
+def public(*, limit: Limit = limits.WRITE, once: bool = False, while_acting: bool = False) -> Callable[[F], F]:
     """Anyone may call it; writes count against `limit` per address."""
-    return _declare(Guard("public", limit=limit, once=once))
+    return _declare(Guard("public", limit=limit, once=once, while_acting=while_acting))
 
 
-def signed_in(*, limit: Limit = limits.WRITE, fresh: bool = False, once: bool = False) -> Callable[[F], F]:
+def signed_in(
+    *, limit: Limit = limits.WRITE, fresh: bool = False, once: bool = False, while_acting: bool = False
+) -> Callable[[F], F]:
     """Any signed-in person may call it; it loads rows through that person."""
-    return _declare(Guard("member", limit=limit, fresh=fresh, once=once))
+    return _declare(Guard("member", limit=limit, fresh=fresh, once=once, while_acting=while_acting))
 
 
 def requires(
@@ -98,8 +102,12 @@ def install(app: Quart, is_fresh: Callable[[], bool]) -> None:
         guard = guard_of(app.view_functions.get(endpoint))
         if guard is None:
             raise Forbidden(_("This address is not open to anyone."))
-        person = user()
-        await _check_limit(guard, str(person.id) if person else None)
+        person, looks = user(), acting.current()
+        # What somebody does while acting as another is counted as theirs.
+        counted = looks.real if looks is not None else person
+        await _check_limit(guard, str(counted.id) if counted else None)
+        if not guard.while_acting:
+            acting.check(is_sensitive=guard.fresh)
         if guard.kind == "api":
             _check_bearer(guard, person)
         elif guard.kind not in ("public", "machine"):

@@ -42,7 +42,7 @@ class Mailbox:
     async def link(self, to: str) -> str:
         """The path of the link in the newest mail to this address."""
         text = text_of(await self.last(to))
-        found = re.search(r"http://localhost(/(?:verify|password/reset)/\S+)", text)
+        found = re.search(r"http://localhost(/(?:verify|password/reset|login/link|privacy/keep)/\S+)", text)
         assert found, text
         return found[1]
 
@@ -74,7 +74,7 @@ class Browser:
         return cast(Response, await self.client.get(path, headers=headers))
 
     async def post(self, path: str, headers: dict[str, str] | None = None, **form: Any) -> Response:
-        if path == "/password/forgot":
+        if path in ("/password/forgot", "/login/link"):
             form = {"opened": an_old_stamp(), **form}
         return cast(Response, await self.client.post(path, form=form, headers=headers))
 

@@ -142,7 +142,7 @@ async def test_an_owner_at_a_strange_machine_waits_and_gets_in_during_an_attack(
     app: Lectern, browser: Browser, ann: int, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Slowed down, not locked out."""
-    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     await guesses(app, 150, spoofing=True)
     refused = await browser.sign_in("ann@example.org")
     assert refused.status_code == 429
@@ -161,7 +161,7 @@ async def test_the_waits_between_tries_grow_to_a_minute(
         gaps.append(seconds)
 
     monkeypatch.setattr(limits, "take_turn", note)
-    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     await guesses(app, 400, spoofing=True, at_once=1)
     assert gaps == sorted(gaps)
     assert (gaps[0], gaps[-1], len(gaps)) == (5, 60, 300)
@@ -176,7 +176,7 @@ async def test_without_the_turns_all_would_be_tried(
         return None
 
     monkeypatch.setattr(limits, "take_turn", nothing)
-    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     await guesses(app, 200, spoofing=True)
     assert counted.tried.total() == 200
 
@@ -184,7 +184,7 @@ async def test_without_the_turns_all_would_be_tried(
 async def test_the_owner_hears_of_an_attack_once_a_day(
     app: Lectern, ann: int, counted: Counted, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     await guesses(app, 100, spoofing=True)
     assert await mailbox.all() == []
     await guesses(app, 250, spoofing=True)
@@ -198,7 +198,7 @@ async def test_the_owner_hears_of_an_attack_once_a_day(
 async def test_an_address_without_an_account_is_slowed_down_just_the_same(
     app: Lectern, ann: int, counted: Counted, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     seen = []
     for email in ("ann@example.org", "eve@example.org"):
         codes = []

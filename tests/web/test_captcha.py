@@ -218,6 +218,7 @@ async def test_only_pages_that_show_it_let_its_script_in(app: Lectern, client: T
     for path, shown in (
         ("/register", True),
         ("/password/forgot", True),
+        ("/login/link", True),
         ("/login", False),
         ("/", False),
         ("/courses", False),
@@ -262,10 +263,11 @@ async def test_a_form_that_is_refused_otherwise_does_not_use_the_token_up(
 
 @pytest.mark.usefixtures("keyed")
 async def test_asking_for_a_link_needs_one_too(app: Lectern, client: TestClientProtocol, local: LocalTurnstile) -> None:
-    form = {"email": "ann@example.org", "opened": stamp()}
-    assert (await client.post("/password/forgot", form=form)).status_code == 422
-    form[traps.FIELD] = local.issue(action="forgot", hostname="localhost")
-    assert (await client.post("/password/forgot", form=form)).status_code == 303
+    for path, action in (("/password/forgot", "forgot"), ("/login/link", "link")):
+        form = {"email": "ann@example.org", "opened": stamp()}
+        assert (await client.post(path, form=form)).status_code == 422
+        form[traps.FIELD] = local.issue(action=action, hostname="localhost")
+        assert (await client.post(path, form=form)).status_code == 303
 
 
 async def sign_in(client: TestClientProtocol, email: str, password: str, **more: str) -> Response:
@@ -341,7 +343,7 @@ async def test_while_the_provider_is_away_a_few_come_through_and_the_traps_hold(
 # The traps, with or without a key
 
 
-@pytest.mark.parametrize("path", ["/register", "/password/forgot"])
+@pytest.mark.parametrize("path", ["/register", "/password/forgot", "/login/link"])
 async def test_a_form_that_was_filled_in_by_a_program_does_nothing(
     app: Lectern, client: TestClientProtocol, path: str
 ) -> None:

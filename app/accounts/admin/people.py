@@ -6,7 +6,7 @@ from quart import current_app, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from app.accounts import custom_roles, people, queries, sessions
+from app.accounts import custom_roles, impersonations, merging, people, queries, sessions
 from app.accounts.admin import admin
 from app.accounts.devices import device_of
 from app.accounts.forms import PersonForm, RoleForm
@@ -136,11 +136,14 @@ async def _person_page(person: User, *, role_form: RoleForm | None = None, statu
         "accounts/admin/person.html",
         status=status,
         person=person,
+        kept=await merging.kept_for(person.id) if person.state == "merged" else None,
         role_name={**LABELS, **{role.key: role.name for role in roles}}.get(person.role, person.role),
         places=[(place, device_of(place.user_agent)) for place in places],
         may_edit=viewer.can("people.edit"),
         may_decide=viewer.can("people.suspend") and may_act,
         may_change_role=viewer.can("people.roles") and may_act,
+        may_look=impersonations.may_look_as(viewer, person),
+        may_erase=viewer.can("people.erase") and may_act,
         role_form=role_form,
         panels=[(name, f"{request.path}/{name}") for name in PANELS if _is_served(f"{request.path}/{name}")],
     )

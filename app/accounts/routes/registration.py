@@ -50,7 +50,12 @@ async def create_registration() -> ResponseReturnValue:
         await limits.check("register", client_network(), REGISTRATIONS_HERE)
         await limits.check("register", familiar.account_key(form.email.data), REGISTRATIONS)
         try:
-            await users.register(name=form.name.data, email=form.email.data, password=form.password.data)
+            await users.register(
+                name=form.name.data,
+                email=form.email.data,
+                password=form.password.data,
+                wants_offers=form.marketing.data,
+            )
             return _sent(form)
         except Invalid as refused:
             form.refuse(refused)

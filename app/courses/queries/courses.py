@@ -223,3 +223,14 @@ async def is_teacher(user_id: int) -> bool:
 
 async def is_plate_used(plate: str) -> bool:
     return bool(await db.value("SELECT EXISTS (SELECT 1 FROM courses WHERE plate = :plate)", plate=plate))
+
+
+async def count_taught(user_id: int) -> int:
+    """How many courses a person teaches."""
+    found: int = await db.value("SELECT count(*) FROM courses WHERE instructor_id = :id", id=user_id)
+    return found
+
+
+async def change_teacher(old_id: int, new_id: int) -> int:
+    """Let one person teach what another taught; how many courses."""
+    return await db.run("UPDATE courses SET instructor_id = :new WHERE instructor_id = :old", old=old_id, new=new_id)
