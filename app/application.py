@@ -36,6 +36,7 @@ from app.web import (
     typed,
 )
 from app.web.page_cache import PageCache
+from app.web.tables import routes as tables
 
 # From left to right: a domain imports only from those before it.
 DOMAINS = (
@@ -125,6 +126,7 @@ def create_app(config: Config | None = None) -> Lectern:
     health.install(app)
     theme.install(app)
     plates.install(app)
+    tables.install(app)
     load_domains(app)
     guards.install(app, importlib.import_module("app.accounts.sessions").is_fresh)
 

@@ -162,8 +162,9 @@ async def add(person: SignedIn, credential: str, *, name: str, user_agent: str) 
     """Keep a new passkey; returns the recovery codes, to be shown once, when it is the first second factor, else none.
 
     The first one ends all other sessions, as an authenticator app does. Raises Invalid when the answer of the device is
-    not good, Conflict when it is known already or there are too many.
+    not good or the address is not confirmed, Conflict when it is known already or there are too many.
     """
+    second_factors.check_address(person)
     answer = _judged(lambda: parse_registration_credential_json(credential))
     challenge = _challenge_in(answer.response.client_data_json)
     await challenges.use(challenge, ADD, str(person.id))

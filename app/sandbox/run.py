@@ -83,7 +83,9 @@ class School:
 
     @property
     def url(self) -> str:
-        return f"http://{_reachable(self.options.host)}:{self.options.port}"
+        # By a name where there is one: passkeys belong to names, not to numbers.
+        host = _reachable(self.options.host)
+        return f"http://{'localhost' if host == '127.0.0.1' else host}:{self.options.port}"
 
     @property
     def sandbox_url(self) -> str:

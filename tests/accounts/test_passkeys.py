@@ -10,7 +10,7 @@ import pytest
 from quart import Response
 
 from app import Lectern
-from app.accounts import challenges, hashing, passkeys, queries, totp
+from app.accounts import challenges, hashing, passkeys, queries, second_factors, totp
 from app.accounts.queries import passkeys as passkey_queries
 from app.config import Config
 from app.core import clock, db, settings
@@ -629,7 +629,22 @@ async def test_the_app_keeps_the_codes_when_the_last_passkey_goes(app: Lectern, 
     assert await count("recovery_codes") == 0
 
 
+async def test_turning_everything_off_forgets_passkeys_too(app: Lectern, ann: Person, device: Device) -> None:
+    await owns(ann, device)
+    async with db.transaction():
+        await second_factors.turn_off_all(ann.id, subject=ann.public_id, email=ann.email, name=ann.name, action="x.y")
+    assert (await count("passkeys"), await count("recovery_codes")) == (0, 0)
+
+
 # The rest
+
+
+async def test_a_passkey_that_is_copied_elsewhere_is_shown_as_such(app: Lectern, ann: Person, browser: Browser) -> None:
+    device = Device(copies=True, counts=False)
+    await owns(ann, device)
+    assert "Backed up" in await Browser(ann.browser).text(SECURITY)
+    assert (await signed(browser, device)).status_code == 303
+    await is_refused(await signed(browser, device, copies=False), "not one of this account")
 
 
 async def test_used_challenges_are_cleared_when_they_are_over(app: Lectern, ann: Person, device: Device) -> None:

@@ -22,3 +22,10 @@ from app.accounts.routes import (  # noqa: E402, F401 (they add their routes)
 
 for module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{module.name}")
+from app.accounts.routes import (  # noqa: E402, F401 (they add their routes)
+    google,
+    magic_links,
+)
+
+for module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{module.name}")

@@ -5,7 +5,7 @@ from typing import cast
 from quart import Response, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import passwords, second_factors, sessions, suspicion, users
+from app.accounts import passwords, second_factors, sessions, sign_ins, suspicion, users
 from app.accounts.forms import ConfirmForm, SignInForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
@@ -79,6 +79,7 @@ async def create_confirmation() -> ResponseReturnValue:
 async def delete_session() -> ResponseReturnValue:
     """End this session; harmless for somebody who is not signed in."""
     await sessions.end()
+    await sign_ins.give_up()
     return redirect("/", 303)
 
 
