@@ -151,6 +151,7 @@ async def require_change(user_id: int) -> bool:
     if not await queries.require_password_change(user_id, clock.now()):
         return False
     await sessions.revoke_all(user_id)
+    await access_tokens.end_all(user_id)
     return True
 
 
