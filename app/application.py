@@ -16,7 +16,7 @@ from quart.wrappers.base import BaseRequestWebsocket
 from app.config import Config
 from app.core import cache, db, log, mail, reach, tokens
 from app.core.settings import school
-from app.gateways import mailer
+from app.gateways import identity, mailer
 from app.web import (
     assets,
     bodies,
@@ -174,13 +174,14 @@ async def stop() -> None:
 
 
 def _policy(config: Config) -> str:
-    """Forms may lead to the payment page; pictures and films may come from the CDN."""
+    """Forms may lead to the payment page and to Google's; pictures and films may come from the CDN."""
     payment = "https://checkout.stripe.com"
     if config.stripe_api_base:
         payment = _origin(config.stripe_api_base)
     files = (config.cdn_base_url, config.r2_public_url, config.r2_endpoint, config.bunny_cdn_url)
     sources = {_origin(url) for url in files if url}
-    return security.content_security_policy(form_targets=[payment], media_sources=sorted(sources))
+    targets = [target for target in (payment, identity.form_target(config)) if target]
+    return security.content_security_policy(form_targets=targets, media_sources=sorted(sources))
 
 
 def _origin(url: str) -> str:

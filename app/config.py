@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 ENVIRONMENTS = ("development", "test", "production")
 DEVELOPMENT_SECRET_KEY = "known to everyone, good for a development machine only"  # noqa: S105
+GOOGLE = "https://accounts.google.com"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 PROVISIONING_MODES = ("unofficial-api", "manual")
 
@@ -122,6 +123,7 @@ class Config:
     # Sign-in with Google, captcha
     google_client_id: str = ""
     google_client_secret: Secret = UNSET
+    google_issuer: str = GOOGLE
     turnstile_site_key: str = ""
     turnstile_secret_key: Secret = UNSET
 
@@ -212,6 +214,8 @@ def _check_values(config: Config) -> None:
             raise ConfigError(f"Set {name.upper()} to an address that begins with postgresql://.")
     if config.redis_url and urlsplit(config.redis_url.reveal()).scheme not in ("redis", "rediss", "unix"):
         raise ConfigError("Set REDIS_URL to an address that begins with redis://, rediss:// or unix://.")
+    if urlsplit(config.google_issuer).scheme not in ("http", "https"):
+        raise ConfigError(f"Set GOOGLE_ISSUER to an address that begins with https://; it is {config.google_issuer!r}.")
     address = urlsplit(config.app_url)
     if address.scheme not in ("http", "https") or not address.hostname or address.path.strip("/"):
         raise ConfigError(
@@ -277,6 +281,8 @@ def _check_stripe(config: Config) -> None:
 
 def _check_production(config: Config, given: Mapping[str, Any]) -> None:
     """Refuse to start a production process without what it cannot do without."""
+    if not config.google_issuer.startswith("https://"):
+        raise ConfigError("Set GOOGLE_ISSUER to an address that begins with https://, or remove it.")
     if "database_url" not in given:
         raise ConfigError("Set DATABASE_URL to the address of a PostgreSQL database (postgresql://…).")
     if len(config.secret_key.reveal()) < 32 or config.secret_key.reveal() == DEVELOPMENT_SECRET_KEY:

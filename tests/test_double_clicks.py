@@ -20,7 +20,7 @@ from app.accounts import hashing, totp
 from app.accounts.forms import opened_stamp
 from app.core import clock, db, limits, settings, submissions, tokens
 from app.core.ids import public_id
-from tests import everywhere, stripe
+from tests import authenticator, everywhere, stripe
 from tests.cast import PASSWORD, Cast, Person
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401 (fixtures)
 from tests.commerce.shop import Shop
@@ -99,6 +99,28 @@ def a_link(purpose: str) -> Prepare:
     return prepare
 
 
+async def a_sign_in_link(world: World) -> None:
+    world.places["token"] = tokens.random_token()
+    await db.run(
+        """
+        INSERT INTO sign_in_links (token_hash, user_id, email, browser_hash, user_agent, address, onward, created_at,
+                                   expires_at)
+        VALUES (:hash, :id, :email, '', '', '', '', now(), now() + interval '15 minutes')
+        """,
+        hash=tokens.hashed(world.places["token"]),
+        id=world.pat.id,
+        email=world.pat.email,
+    )
+
+
+async def a_google_account(world: World) -> None:
+    await a_password(world)
+    await db.run(
+        "INSERT INTO identities (user_id, provider, subject, email, created_at) VALUES (:id, 'google', '1', 'x', now())",
+        id=world.pat.id,
+    )
+
+
 async def a_password(world: World) -> None:
     await db.run("UPDATE users SET password_hash = :h", h=await hashing.hashed(PASSWORD))
 
@@ -144,6 +166,44 @@ async def half_a_sign_in(world: World) -> Form:
     )
     await world.pat.browser.post("/login", form={"email": world.pat.email, "password": PASSWORD})
     return {"code": totp.code_at(secret, int(clock.now().timestamp()) // totp.SECONDS)}
+
+
+PASSKEYS = "/account/security/passkeys"
+
+
+async def a_passkey(world: World) -> authenticator.Device:
+    """Pat owns one; its device."""
+    device = authenticator.Device()
+    assert (await authenticator.add_passkey(world.pat.browser, device)).status_code == 200
+    world.places["public_id"] = await db.value("SELECT public_id FROM passkeys")
+    return device
+
+
+async def an_owned_passkey(world: World) -> None:
+    await a_passkey(world)
+
+
+async def a_passkey_and_a_password(world: World) -> None:
+    await a_passkey(world)
+    await a_password(world)
+
+
+async def a_made_passkey(world: World) -> Form:
+    options = await authenticator.options_of(world.pat.browser, f"{PASSKEYS}/challenges")
+    return {"credential": authenticator.Device().make(options)}
+
+
+def a_signature(path: str) -> Prepare:
+    """Pat's device answers the challenge of this address."""
+
+    async def prepare(world: World) -> Form:
+        device = await a_passkey(world)
+        if path == "/login/second-step/passkey":
+            await a_password(world)
+            await world.pat.browser.post("/login", form={"email": world.pat.email, "password": PASSWORD})
+        return {"credential": device.sign(await authenticator.options_of(world.pat.browser, f"{path}/challenges"))}
+
+    return prepare
 
 
 async def another_session(world: World) -> None:
@@ -266,6 +326,13 @@ CASES: dict[str, Case] = {
     "/checkout": Case(by="pat", prepare=a_guest_with_a_cart),
     "/checkout/confirmations/<token>": Case(by="guest", prepare=a_free_order),
     "/login": Case({"email": "pat@example.org", "password": PASSWORD}, by="guest", prepare=a_password, free=SIGNS_IN),
+    "/login/passkey": Case(by="pat", prepare=a_signature("/login/passkey")),
+    "/login/passkey/challenges": Case(by="guest", acts=False),
+    "/login/second-step/passkey": Case(by="pat", prepare=a_signature("/login/second-step/passkey")),
+    "/login/second-step/passkey/challenges": Case(by="pat", prepare=half_a_sign_in, acts=False),
+    "/login/google": Case(by="guest", acts=False),
+    "/login/link": Case({"email": "pat@example.org"}, by="guest"),
+    "/login/link/<token>": Case({"elsewhere": "1"}, by="guest", prepare=a_sign_in_link),
     "/login/second-step": Case(by="pat", prepare=half_a_sign_in),
     "/login/second-step/removal": Case(by="pat", prepare=half_a_sign_in),
     "/logout": Case(by="pat"),
@@ -291,6 +358,12 @@ CASES: dict[str, Case] = {
     ),
     "/account/password/link": Case(by="pat"),
     "/account/profile": Case({"name": "Patricia", "time_zone": ""}, by="pat", acts=False),
+    "/account/security/passkeys": Case(by="pat", prepare=a_made_passkey),
+    "/account/security/passkeys/<public_id>": Case({"name": "Old phone"}, by="pat", prepare=an_owned_passkey),
+    "/account/security/passkeys/<public_id>/removal": Case(by="pat", prepare=a_passkey_and_a_password),
+    "/account/security/passkeys/challenges": Case(by="pat", acts=False),
+    "/account/security/google": Case(by="pat", acts=False),
+    "/account/security/google/removal": Case(by="pat", prepare=a_google_account),
     "/account/security/recovery-codes": Case(
         by="pat", prepare=an_app, free="each makes ten codes anew; the last ten are good"
     ),
@@ -302,7 +375,10 @@ CASES: dict[str, Case] = {
     "/learn/<course_slug>/<lesson_slug>/completion": Case(by="pat"),
     "/learn/<course_slug>/<lesson_slug>/completion/removal": Case(by="pat", acts=False),
     "/learn/<course_slug>/<lesson_slug>/position": Case({"position": "7"}, by="pat"),
+    "/login/confirmation/passkey": Case(by="pat", prepare=a_signature("/login/confirmation/passkey")),
+    "/login/confirmation/passkey/challenges": Case(by="pat", acts=False),
     "/login/confirmation": Case({"password": PASSWORD}, by="pat", prepare=a_password, acts=False, free=SIGNS_IN),
+    "/login/confirmation/link": Case(by="pat"),
     # --- courses ---
     "/admin/courses": Case({"title": "A New One", "promise": ""}),
     "/admin/courses/<public_id>/archival": Case(),
@@ -436,8 +512,8 @@ async def send(world: World, rule: str, case: Case, times: int) -> list[int]:
     if rule == "/register":
         form["opened"] = await _an_old_stamp()
     path = everywhere.address(rule, world.places) + world.path
-    if rule.startswith("/account/sessions/<"):
-        path = f"/account/sessions/{world.places['public_id']}/removal"
+    if rule.startswith(("/account/sessions/<", f"{PASSKEYS}/<")):
+        path = rule.replace("<public_id>", world.places["public_id"])
     await submissions_forgotten()
 
     async def once() -> int:

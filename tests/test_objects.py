@@ -15,7 +15,7 @@ import pytest
 from app import Lectern
 from app.access import entitlements
 from app.core import db, limits
-from tests import everywhere
+from tests import authenticator, everywhere
 from tests.cast import Cast, Person
 from tests.everywhere import address, routes
 from tests.office import an_order
@@ -30,6 +30,9 @@ TABLE = """
                                                                               |   |   |   admin
                                                                               |   |   |   |   owner
 own  GET  /account/orders/<public_id>                                         404 404 404 404 404
+own  GET  /account/security/passkeys/<public_id>                              404 404 404 404 404
+own  POST /account/security/passkeys/<public_id>                              404 404 404 404 404
+own  POST /account/security/passkeys/<public_id>/removal                      404 404 404 404 404
 own  POST /account/sessions/<public_id>/removal                               404 404 404 404 404
 own  GET  /learn/<course_slug>                                                403 403 403 200 200
 own  GET  /learn/<course_slug>/<lesson_slug>                                  403 403 403 200 200
@@ -55,6 +58,8 @@ key  POST /email-changes/<token>/lock                                         30
 key  POST /email-changes/<token>/removal                                      303 303 303 303 303
 key  GET  /not-me/<token>                                                     404 404 404 404 404
 key  POST /not-me/<token>                                                     303 303 303 303 303
+key  GET  /login/link/<token>                                                 404 404 404 404 404
+key  POST /login/link/<token>                                                 404 404 404 404 404
 key  GET  /password/reset/<token>                                             404 404 404 404 404
 key  POST /password/reset/<token>                                             404 404 404 404 404
 key  GET  /verify/<token>                                                     404 404 404 404 404
@@ -106,7 +111,9 @@ async def places(app: Lectern, cast: Cast) -> dict[str, str]:
         VALUES ('upload-of-ann', 'video', 'video/x', 'a.png', 'video/webm', 1, 'x', false, now())
         """
     )
+    assert (await authenticator.add_passkey(ann.browser, authenticator.Device())).status_code == 200
     return found | {
+        "/passkeys": await db.value("SELECT public_id FROM passkeys"),
         "/orders": await an_order(user_id=ann.id),
         "/sessions": await db.value("SELECT public_id FROM sessions WHERE user_id = :id", id=ann.id),
         "/media": "upload-of-ann",
@@ -115,7 +122,7 @@ async def places(app: Lectern, cast: Cast) -> dict[str, str]:
 
 
 def of_ann(rule: str, places: dict[str, str]) -> str:
-    for kind in ("/sessions", "/media"):
+    for kind in ("/sessions", "/media", "/passkeys"):
         if f"{kind}/<public_id>" in rule:
             return address(rule, places, public_id=places[kind])
     return address(rule, places)
@@ -124,7 +131,7 @@ def of_ann(rule: str, places: dict[str, str]) -> str:
 async def facts() -> str:
     """Everything of Ann's that somebody could have changed."""
     found = []
-    for table in ("orders", "entitlements", "enrolments", "lesson_progress", "refunds", "one_time_tokens"):
+    for table in ("orders", "entitlements", "enrolments", "lesson_progress", "refunds", "one_time_tokens", "passkeys"):
         found.append(await db.value(f"SELECT coalesce(json_agg(t ORDER BY t)::text, '') FROM {table} t"))
     found.append(
         await db.value(
@@ -160,8 +167,8 @@ async def test_for_their_owner_these_things_are_there(app: Lectern, cast: Cast, 
     person = Person(ann.id, "", "ann@example.org", "Ann Archer", browser)
     await cast.sign_in(person)
     for method, rule in rows():
-        if rule.startswith(("/account/orders", "/learn", "/account/sessions")):
-            form = {"position": "7"} if rule.endswith("position") else {}
+        if rule.startswith(("/account/orders", "/learn", "/account/sessions", "/account/security")):
+            form = {"position": "7"} if rule.endswith("position") else {"name": "Old phone"}
             answer = await browser.open(of_ann(rule, places), method=method, form=form if method == "POST" else None)
             assert answer.status_code in (200, 204, 303), (method, rule, answer.status_code)
 

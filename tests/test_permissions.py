@@ -51,8 +51,19 @@ GET  /health/live                                                     +  +  +  +
 GET  /health/ready                                                    +  +  +  +  +  +  +
 GET  /login                                                           +  +  +  +  +  +  +
 POST /login                                                           +  +  +  +  +  +  +
+POST /login/passkey                                                   +  +  +  +  +  +  +
+POST /login/passkey/challenges                                        +  +  +  +  +  +  +
+POST /login/google                                                    +  +  +  +  +  +  +
+GET  /login/google/callback                                           +  +  +  +  +  +  +
+GET  /login/link                                                      +  +  +  +  +  +  +
+POST /login/link                                                      +  +  +  +  +  +  +
+GET  /login/link/<token>                                              +  +  +  +  +  +  +
+POST /login/link/<token>                                              +  +  +  +  +  +  +
+GET  /login/link/sent                                                 +  +  +  +  +  +  +
 GET  /login/second-step                                               +  +  +  +  +  +  +
 POST /login/second-step                                               +  +  +  +  +  +  +
+POST /login/second-step/passkey                                       +  +  +  +  +  +  +
+POST /login/second-step/passkey/challenges                            +  +  +  +  +  +  +
 POST /login/second-step/removal                                       +  +  +  +  +  +  +
 POST /logout                                                          +  +  +  +  +  +  +
 GET  /media/<public_id>/<file_name>                                   +  +  +  +  +  +  +
@@ -90,6 +101,14 @@ POST /account/password                                                -  +  +  +
 POST /account/password/link                                           -  +  +  +  +  +  +
 POST /account/profile                                                 -  +  +  +  +  +  +
 GET  /account/security                                                -  +  +  +  +  +  +
+POST /account/security/passkeys                                       -  +  +  +  +  +  +
+GET  /account/security/passkeys/<public_id>                           -  +  +  +  +  +  +
+POST /account/security/passkeys/<public_id>                           -  +  +  +  +  +  +
+POST /account/security/passkeys/<public_id>/removal                   -  +  +  +  +  +  +
+POST /account/security/passkeys/challenges                            -  +  +  +  +  +  +
+GET  /account/security/passkeys/new                                   -  +  +  +  +  +  +
+POST /account/security/google                                         -  +  +  +  +  +  +
+POST /account/security/google/removal                                 -  +  +  +  +  +  +
 POST /account/security/recovery-codes                                 -  +  +  +  +  +  +
 GET  /account/security/totp                                           -  +  +  +  +  +  +
 POST /account/security/totp                                           -  +  +  +  +  +  +
@@ -105,7 +124,10 @@ POST /learn/<course_slug>/<lesson_slug>/completion                    -  +  +  +
 POST /learn/<course_slug>/<lesson_slug>/completion/removal            -  +  +  +  +  +  +
 POST /learn/<course_slug>/<lesson_slug>/position                      -  +  +  +  +  +  +
 GET  /learn/<course_slug>/access                                      -  +  +  +  +  +  +
+POST /login/confirmation/passkey                                      -  +  +  +  +  +  +
+POST /login/confirmation/passkey/challenges                           -  +  +  +  +  +  +
 POST /login/confirmation                                              -  +  +  +  +  +  +
+POST /login/confirmation/link                                         -  +  +  +  +  +  +
 
 GET  /admin                                                           -  -  +  +  +  +  +
 GET  /admin/courses                                                   -  -  +  +  +  +  -

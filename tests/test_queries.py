@@ -21,7 +21,9 @@ TABLE = """
 /account/email                                             -  1  1
 /account/orders                                            -  3  2
 /account/orders/<public_id>                                -  4  2
-/account/security                                          -  2  2
+/account/security                                          -  3  3
+/account/security/passkeys/<public_id>                     -  2  2
+/account/security/passkeys/new                             -  1  1
 /account/security/totp                                     -  2  2
 /account/sessions                                          -  2  2
 /cart                                                      0  5  2
@@ -39,6 +41,10 @@ TABLE = """
 /learn/<course_slug>/<lesson_slug>                         -  3  3
 /learn/<course_slug>/access                                -  3  3
 /login                                                     0  -  -
+/login/google/callback                                     0  1  1
+/login/link                                                0  1  1
+/login/link/<token>                                        1  2  2
+/login/link/sent                                           0  1  1
 /login/second-step                                         -  -  -
 /not-me/<token>                                            1  2  2
 /password/forgot                                           0  1  1

@@ -45,10 +45,14 @@ def _new_password() -> PasswordField:
     )
 
 
+def is_plain_name(text: str) -> bool:
+    """Whether a text is one line, and holds no address of a page."""
+    return not any(0 < ord(character) < 32 for character in text) and not _ADDRESS.search(text)
+
+
 def person_name(form: BaseForm, field: Any) -> None:
     """Validator: one line, and no address of a page, since a name stands in mails to whoever's address was typed."""
-    text = field.data or ""
-    if any(0 < ord(character) < 32 for character in text) or _ADDRESS.search(text):
+    if not is_plain_name(field.data or ""):
         raise ValidationError(_("A name is one line of words, without the address of a page."))
 
 
@@ -72,6 +76,29 @@ class SecondStepForm(BaseForm):
     """Six digits of the app, or a recovery code."""
 
     code = StringField(_l("Code"), [InputRequired(_l("Type the code.")), Length(max=40)])
+
+
+class PasskeyForm(BaseForm):
+    """What a device answered, as JSON; scripts fill it in. `keep` and `next` as at any sign-in."""
+
+    credential = HiddenField(
+        validators=[InputRequired(_l("The device gave no answer. Please try again.")), Length(max=50_000)]
+    )
+    keep = BooleanField()
+    next = HiddenField(validators=[Length(max=NEXT)])
+
+
+class NewPasskeyForm(BaseForm):
+    """A new passkey; without a name it is called after what keeps it."""
+
+    name = StringField(_l("Name"), [Length(max=60), person_name])
+    credential = HiddenField(validators=[Length(max=50_000)])
+
+
+class PasskeyNameForm(BaseForm):
+    """What a passkey is called."""
+
+    name = StringField(_l("Name"), [DataRequired(_l("Say what it is called.")), Length(max=60), person_name])
 
 
 class TotpForm(SecondStepForm):
@@ -117,6 +144,13 @@ class ForgotForm(BaseForm):
     """Where to mail the link."""
 
     email = _email()
+
+
+class LinkForm(BaseForm):
+    """Where to mail the link that signs in."""
+
+    email = _email()
+    next = HiddenField(validators=[Length(max=NEXT)])
 
 
 class ResetForm(BaseForm):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from app.accounts import links, queries, sessions
+from app.accounts import links, magic_links, queries, sessions
 from app.accounts.devices import device_of
 from app.accounts.events import (
     AccountMade,
@@ -12,9 +12,10 @@ from app.accounts.events import (
     NewDevice,
     PasswordResetAsked,
     RegisteredAgain,
+    SignInLinkAsked,
 )
 from app.accounts.models import User
-from app.accounts.queries import email_changes, second_factors
+from app.accounts.queries import email_changes, passkeys, second_factors
 from app.core import clock, db, events, i18n, mail, queue
 from app.core.settings import school
 
@@ -95,6 +96,14 @@ async def mail_email_change(event: EmailChangeAsked) -> None:
             await mail.send(email, template, context, fact=f"email_change:{change.id}:ask:{which}")
 
 
+@events.on(SignInLinkAsked)
+async def mail_sign_in_link(event: SignInLinkAsked) -> None:
+    """Mail the link that signs in, if there is an account."""
+    person = await queries.user_by_id(event.user_id) if event.user_id is not None else None
+    if person is not None and person.state == "active":
+        await magic_links.mail_link(person, event)
+
+
 @events.on(RegisteredAgain)
 async def mail_already_registered(event: RegisteredAgain) -> None:
     """Tell the owner of an address that it was registered again; the page did not."""
@@ -108,9 +117,11 @@ async def mail_already_registered(event: RegisteredAgain) -> None:
 @queue.every("23 * * * *")
 @queue.job()
 async def clear_expired() -> None:
-    """Delete sessions and half-done sign-ins that nobody can use any more, and links of a month ago."""
+    """Delete sessions, half-done sign-ins and challenges that nobody can use any more, and links of a month ago."""
     now = clock.now()
     await queries.delete_dead_sessions(now, now - sessions.IDLE)
     await second_factors.delete_dead_pending(now)
+    await passkeys.delete_dead_challenges(now)
     await queries.delete_dead_links(now - links.KEPT)
     await email_changes.delete_dead(now - links.KEPT)
+    await magic_links.clear(now)

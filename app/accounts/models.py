@@ -140,6 +140,47 @@ class EmailChange:
 
 
 @dataclass(frozen=True, slots=True)
+class SignInLink:
+    """A link that signs in, with the account and with the browser that asked for it."""
+
+    id: int
+    user_id: int
+    public_id: str
+    email: str
+    user_state: str
+    email_verified_at: datetime | None
+    browser_hash: bytes
+    user_agent: str
+    address: str
+    onward: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+
+    def state(self, now: datetime) -> str:
+        """Whether it still works: open, used or expired."""
+        if self.used_at is not None:
+            return "used"
+        return "open" if now < self.expires_at else "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectedIdentity:
+    """An account elsewhere that somebody signs in with. `email` is its address there, `user_email` the one here."""
+
+    user_id: int
+    public_id: str
+    user_email: str
+    name: str
+    state: str
+    provider: str
+    subject: str
+    email: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """The person of this request, with the session that vouches for them."""
 
@@ -192,3 +233,34 @@ class Role:
     revision: int
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A key on a device of somebody's. `is_backed_up`: the device keeps a copy elsewhere, so losing it loses nothing."""
+
+    id: int
+    public_id: str
+    name: str
+    credential_id: bytes
+    transports: list[str]
+    is_backed_up: bool
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPasskey:
+    """What a signature is checked against, and whose it is."""
+
+    id: int
+    name: str
+    user_id: int
+    credential_id: bytes
+    public_key: bytes
+    user_handle: bytes
+    is_backup_eligible: bool
+    owner_public_id: str
+    owner_email: str
+    owner_name: str
+    owner_state: str

@@ -4,7 +4,7 @@ from app.accounts import familiar, hashing, links, queries, second_factors, sess
 from app.accounts.events import GuessingBegan, PasswordResetAsked
 from app.accounts.familiar import account_key
 from app.accounts.models import Credentials, Link, SignedIn
-from app.accounts.queries import email_changes
+from app.accounts.queries import email_changes, magic_links
 from app.core import audit, clock, db, events, limits, mail
 from app.core.errors import Conflict, Invalid, SignInNeeded, TooMany
 from app.core.i18n import _
@@ -160,6 +160,7 @@ async def _after_change(user_id: int, email: str, name: str, *, action: str, sub
     await queries.forget_password_change(user_id)
     await links.use_up(user_id, *links.PASSWORD, *links.EMAIL_CHANGE)
     await email_changes.end(user_id, "cancelled", clock.now())
+    await magic_links.use_up_sign_in_links(user_id, clock.now())
     await audit.record(action, "person", subject)
     await mail.send(
         email,

@@ -35,14 +35,7 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
     if not db.in_transaction():
         raise RuntimeError("users.ensure was called outside a transaction")
     email = email.strip()
-    made = await queries.insert_user(
-        public_id=public_id(),
-        email=email,
-        name=name.strip() or _name_from(email),
-        password_hash=None,
-        time_zone=None,
-        now=clock.now(),
-    )
+    made = await insert(email, name)
     if made is not None:
         await events.publish(AccountMade(made.id))
         return made, True
@@ -54,6 +47,18 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
         await _keep_address(found.id)
         await events.publish(AccountMade(found.id))
     return found, False
+
+
+async def insert(email: str, name: str = "") -> User | None:
+    """A new account without a password, in the current transaction; None when the address has one."""
+    return await queries.insert_user(
+        public_id=public_id(),
+        email=email,
+        name=name.strip() or _name_from(email),
+        password_hash=None,
+        time_zone=None,
+        now=clock.now(),
+    )
 
 
 def _name_from(email: str) -> str:

@@ -5,7 +5,7 @@ from typing import cast
 from quart import Response, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import passwords, sessions, sign_ins
+from app.accounts import passwords, second_factors, sessions, sign_ins, users
 from app.accounts.forms import ConfirmForm, SignInForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
@@ -25,7 +25,7 @@ async def show_login() -> ResponseReturnValue:
     if person is None:
         return await page("accounts/login.html", form=SignInForm(data={"next": onward, "keep": True}))
     if request.args.get("fresh"):
-        return await page("accounts/confirm.html", form=ConfirmForm(data={"next": onward}))
+        return await confirmation_page(ConfirmForm(data={"next": onward}))
     return _onward(onward, person.office_url)
 
 
@@ -62,7 +62,7 @@ async def create_confirmation() -> ResponseReturnValue:
             return _onward(form.next.data, person.office_url) if is_in else to_second_step()
         except Invalid as refused:
             form.refuse(refused)
-    return await page("accounts/confirm.html", status=422, form=form)
+    return await confirmation_page(form, status=422)
 
 
 @routes.post("/logout")
@@ -84,6 +84,19 @@ async def show_corner() -> ResponseReturnValue:
         answer = Response(await block("accounts/corner.html", "corner"), content_type="text/html; charset=utf-8")
     answer.headers["Cache-Control"] = "private, no-store"
     return answer
+
+
+async def confirmation_page(form: ConfirmForm, *, status: int = 200) -> ResponseReturnValue:
+    """Ask a signed-in person who they are, by what they have."""
+    person = cast(SignedIn, user())
+    found = await users.find(person.id)
+    return await page(
+        "accounts/confirm.html",
+        status=status,
+        form=form,
+        factors=await second_factors.of(person.id),
+        has_password=found is not None and found.has_password,
+    )
 
 
 def to_login(onward: str | None = None) -> ResponseReturnValue:
