@@ -16,8 +16,8 @@ from quart import Quart, Response, g
 
 from app.accounts import queries, second_factors, sign_ins, users
 from app.accounts.events import UserRegistered, UserVerified
-from app.accounts.forms import is_plain_name
 from app.accounts.models import ConnectedIdentity, SignedIn, User
+from app.accounts.names import is_name
 from app.accounts.queries import identities as own
 from app.core import audit, clock, db, events, mail, tokens
 from app.core.errors import Conflict, Invalid
@@ -194,7 +194,7 @@ async def _by_address(found: Identity) -> ConnectedIdentity:
 async def _registered(found: Identity) -> User | None:
     """A new account whose address is proved, without a password; None when the address has one."""
     made = await users.insert(
-        found.email, found.name[:100] if is_plain_name(found.name) and not unreadable(found.name) else ""
+        found.email, found.name[:100] if is_name(found.name) and not unreadable(found.name) else ""
     )
     if made is None:
         return None

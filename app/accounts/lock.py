@@ -35,8 +35,8 @@ async def lock(link: Link) -> str:
     person = await users.find(user_id)
     if person is None:
         return ""
-    await sessions.revoke_all(user_id)
     await queries.forget_password(user_id)
+    await sessions.revoke_all(user_id)
     await identities.forget_added_since(user_id, link.expires_at - links.LIFETIMES[link.purpose] - BEFORE)
     await magic_links.use_up_sign_in_links(user_id, clock.now())
     await email_changes.end(user_id, "cancelled", clock.now())

@@ -142,14 +142,14 @@ async def renew_recovery_codes(person: SignedIn) -> list[str]:
     return codes.shown
 
 
-async def turn_off_all(user_id: int, *, subject: str, email: str, name: str, action: str) -> None:
+async def turn_off_all(user_id: int, *, subject: str, email: str, name: str, action: str, reason: str = "") -> None:
     """Forget app, passkeys and codes of somebody who lost all, in the current transaction: by an owner, or the command
     line. Whoever signed in with a passkey alone gets a link by mail.
     """
     await queries.delete_secret(user_id)
     await passkeys.delete_all_of(user_id)
     await queries.delete_recovery_codes(user_id)
-    await audit.record(action, "person", subject)
+    await audit.record(action, "person", subject, summary=reason)
     await _mail(email, name, "turned_off")
 
 

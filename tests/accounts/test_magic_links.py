@@ -236,8 +236,9 @@ async def test_what_somebody_planted_in_an_unproved_account_ends(
     await queries.set_password(planted.id, await hashing.hashed(PASSWORD))
     await db.run(
         """
-        INSERT INTO passkeys (public_id, user_id, name, credential_id, public_key, sign_count, created_at)
-        VALUES ('p', :id, 'mine', '\\x01', '\\x01', 0, now())
+        INSERT INTO passkeys (public_id, user_id, name, credential_id, public_key, sign_count, user_handle,
+                              is_backup_eligible, created_at)
+        VALUES ('p', :id, 'mine', '\\x01', '\\x01', 0, '\\x01', false, now())
         """,
         id=planted.id,
     )

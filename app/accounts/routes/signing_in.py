@@ -14,7 +14,7 @@ from app.core.errors import Invalid
 from app.web.forms import submitted
 from app.web.guards import public, signed_in
 from app.web.render import block, page
-from app.web.request import client_address, safe_next, user
+from app.web.request import client_network, safe_next, user
 
 
 @routes.get("/login")
@@ -39,7 +39,7 @@ async def create_session() -> ResponseReturnValue:
             found, is_in = await passwords.sign_in(
                 form.email.data,
                 form.password.data,
-                address=client_address(),
+                address=client_network(),
                 keep=form.keep.data,
                 onward=form.next.data or "",
             )
@@ -57,7 +57,7 @@ async def create_confirmation() -> ResponseReturnValue:
     if form.validate():
         try:
             is_in = await passwords.confirm(
-                person, form.password.data, address=client_address(), onward=form.next.data or ""
+                person, form.password.data, address=client_network(), onward=form.next.data or ""
             )
             return _onward(form.next.data, person.office_url) if is_in else to_second_step()
         except Invalid as refused:
@@ -66,7 +66,7 @@ async def create_confirmation() -> ResponseReturnValue:
 
 
 @routes.post("/logout")
-@public()
+@public(while_acting=True)
 async def delete_session() -> ResponseReturnValue:
     """End this session; harmless for somebody who is not signed in."""
     await sessions.end()
