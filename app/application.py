@@ -3,6 +3,7 @@
 import gc
 import importlib
 import importlib.util
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
@@ -16,10 +17,12 @@ from quart.wrappers.base import BaseRequestWebsocket
 from app.config import Config
 from app.core import cache, db, log, mail, reach, tokens
 from app.core.settings import school
-from app.gateways import mailer
+from app.gateways import captcha, identity, mailer
 from app.web import (
+    api,
     assets,
     bodies,
+    clients,
     compression,
     errors,
     flash,
@@ -36,8 +39,20 @@ from app.web.page_cache import PageCache
 from app.web.tables import routes as tables
 
 # From left to right: a domain imports only from those before it.
-DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "seo", "ops", "admin")
-ROOMS = ("jobs", "routes", "admin")
+DOMAINS = (
+    "accounts",
+    "media",
+    "courses",
+    "catalogue",
+    "access",
+    "commerce",
+    "learning",
+    "imports",
+    "seo",
+    "ops",
+    "admin",
+)
+ROOMS = ("personal", "jobs", "routes", "admin", "api", "merging")
 
 
 class NoSessions(SessionInterface):
@@ -79,11 +94,14 @@ class Lectern(Quart):
 def create_app(config: Config | None = None) -> Lectern:
     """The whole product as one ASGI application. Raises ConfigError when a setting is missing or wrong."""
     config = config or Config.from_env()
+    gate = captcha.choose(config)
     app = Lectern(__name__, static_folder=None, template_folder=None)
     app.config.update(
         LECTERN=config,
         SECURE_COOKIES=config.app_url.startswith("https://"),
-        TRUSTED_PROXIES=config.trusted_proxies,
+        PROXIES=_proxies(config),
+        CAPTCHA=gate,
+        CAPTCHA_POLICY=_policy(config, captcha=[gate.origin] if gate is not None else []),
         COUNTRY_HEADER=config.country_header,
         GEOIP_DATABASE=config.geoip_database,
         MAX_CONTENT_LENGTH=bodies.MEGABYTE,
@@ -97,12 +115,14 @@ def create_app(config: Config | None = None) -> Lectern:
     mail.configure(render=render.mail, mailer=mailer.choose(config), sender=_sender(config))
     bodies.install(app)
     policy = _policy(config)
-    security.install(app, policy=policy, app_url=config.app_url)
+    hosts = () if config.lectern_env == "development" else config.hosts
+    security.install(app, policy=policy, app_url=config.app_url, hosts=hosts)
     # Answers pass through these from the last to the first.
     compression.install(app)
     flash.install(app)
     typed.install(app)
     errors.install(app)
+    api.install(app)
     health.install(app)
     theme.install(app)
     plates.install(app)
@@ -144,6 +164,7 @@ def create_app(config: Config | None = None) -> Lectern:
 
 def load_domains(app: Quart | None = None) -> None:
     """Import the rooms of every domain: its jobs register themselves, its routes are put into `app`."""
+    importlib.import_module("app.core.records")
     for domain in DOMAINS:
         package = f"app.{domain}"
         for room in ROOMS:
@@ -175,14 +196,20 @@ async def stop() -> None:
     await db.disconnect()
 
 
-def _policy(config: Config) -> str:
-    """Forms may lead to the payment page; pictures and films may come from the CDN."""
+def _proxies(config: Config) -> clients.Proxies:
+    headers = tuple(name.strip() for name in config.client_address_header.split(",") if name.strip())
+    return clients.Proxies(config.trusted_proxies, headers, clients.parse_networks(config.trusted_proxy_networks))
+
+
+def _policy(config: Config, *, captcha: Sequence[str] = ()) -> str:
+    """Forms may lead to the payment page and to Google's; pictures and films may come from the CDN."""
     payment = "https://checkout.stripe.com"
     if config.stripe_api_base:
         payment = _origin(config.stripe_api_base)
     files = (config.cdn_base_url, config.r2_public_url, config.r2_endpoint, config.bunny_cdn_url)
     sources = {_origin(url) for url in files if url}
-    return security.content_security_policy(form_targets=[payment], media_sources=sorted(sources))
+    targets = [target for target in (payment, identity.form_target(config)) if target]
+    return security.content_security_policy(form_targets=targets, media_sources=sorted(sources), captcha=captcha)
 
 
 def _origin(url: str) -> str:

@@ -1,9 +1,9 @@
 """The forms of accounts: shape only; what is true or allowed is decided by the verbs."""
 
-import re
 from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale
 from wtforms import (
@@ -16,21 +16,20 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
 
+from app.accounts import names
 from app.accounts.strength import LONGEST
-from app.core import clock, tokens
+from app.core import clock
+from app.core.errors import Invalid
 from app.core.i18n import _, locale
 from app.core.i18n import lazy as _l
 from app.web.forms import BaseForm, email_address
+from app.web.traps import TrappedForm
 
 NEXT = 2000
-# Nobody fills a form in less; a program does. The page is good for a day.
-TOO_FAST_SECONDS = 1
-TOO_OLD_SECONDS = 24 * 3600
-
-
-_ADDRESS = re.compile(r"//|www\.|\w\.[a-z]{2,}/|https?:", re.IGNORECASE)
+# Days that an access token may be good for.
+LIFETIMES = (7, 30, 90, 365)
 
 
 def _email() -> EmailField:
@@ -49,8 +48,7 @@ def _new_password() -> PasswordField:
 
 def person_name(form: BaseForm, field: Any) -> None:
     """Validator: one line, and no address of a page, since a name stands in mails to whoever's address was typed."""
-    text = field.data or ""
-    if any(0 < ord(character) < 32 for character in text) or _ADDRESS.search(text):
+    if not names.is_name(field.data or ""):
         raise ValidationError(_("A name is one line of words, without the address of a page."))
 
 
@@ -105,43 +103,31 @@ class TotpForm(SecondStepForm):
     offer = HiddenField(validators=[Length(max=500)])
 
 
-class RegisterForm(BaseForm):
-    """A new account, with two traps: a field that people do not see, and the time that the form was open."""
+class RegisterForm(TrappedForm):
+    """A new account."""
 
     name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     email = _email()
     password = _new_password()
-    website = StringField(_l("Leave this empty"))
-    opened = HiddenField()
+    marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
     next = HiddenField(validators=[Length(max=NEXT)])
 
-    def is_trapped(self) -> bool:
-        """Whether the invisible field was filled in."""
-        return bool(self.website.data)
 
-    def validate(self, extra_validators: Any = None) -> bool:
-        """Also refuses a form that was sent at once, or whose stamp is not ours; a person's second press passes."""
-        valid = super().validate(extra_validators)
-        opened = tokens.unsign(self.opened.data or "", "register-form")
-        seconds = clock.now().timestamp() - opened if isinstance(opened, int | float) else None
-        known = seconds is not None and seconds <= TOO_OLD_SECONDS
-        if known and seconds is not None and seconds >= TOO_FAST_SECONDS:
-            return valid
-        if not known:
-            self.opened.data = opened_stamp()
-        self.form_errors.append(_("That went very fast. Please press the button once more."))
-        return False
-
-
-def opened_stamp() -> str:
-    """The moment a form was shown, signed."""
-    return tokens.sign(clock.now().timestamp(), "register-form")
-
-
-class ForgotForm(BaseForm):
+class ForgotForm(TrappedForm):
     """Where to mail the link."""
 
     email = _email()
+
+
+class LinkForm(BaseForm):
+    """Where to mail the link that signs in."""
+
+    email = _email()
+    next = HiddenField(validators=[Length(max=NEXT)])
+
+
+class LinkRequestForm(LinkForm, TrappedForm):
+    """The same from somebody whom nobody knows yet."""
 
 
 class ResetForm(BaseForm):
@@ -218,6 +204,57 @@ class RoleRemovalForm(BaseForm):
 
     move_to = SelectField(_l("Its people get the role"), choices=[], validate_choice=False)
     confirmation = StringField(_l("Name of the role"))
+
+
+class AccessTokenForm(BaseForm):
+    """A new access token. What may be ticked depends on the person; `ref` makes the same form make one token."""
+
+    ref = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9a-z]{12}$")])
+    name = StringField(_l("Name"), [DataRequired(_l("Say what it is for.")), Length(max=60), person_name])
+    scopes = SelectMultipleField(_l("What it may do"), choices=[])
+    lifetime = SelectField(_l("Good for"), choices=[])
+    until = StringField(_l("Last day"), [Length(max=10)])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        days = [(str(days), _("%(days)s days", days=days)) for days in LIFETIMES]
+        self.lifetime.choices = [*days, ("day", _("Until a day that I choose"))]
+
+    def moment(self, zone: ZoneInfo) -> datetime:
+        """When it ends. Raises Invalid when the day is none."""
+        if self.lifetime.data != "day":
+            return clock.now() + timedelta(days=int(self.lifetime.data))
+        try:
+            day = date.fromisoformat(self.until.data or "")
+            return clock.day_start(day + timedelta(days=1), zone) - timedelta(seconds=1)
+        except (ValueError, OverflowError):
+            raise Invalid(_("Choose a day within a year from now."), field="until") from None
+
+
+class MergeForm(BaseForm):
+    """Which other account, which of the two stays (`this` or `other`), and the address that is closed."""
+
+    other = HiddenField(validators=[Length(max=40)])
+    keep = HiddenField(validators=[Length(max=10)])
+    confirmation = StringField(_l("Address that is closed"))
+
+
+class LookForm(BaseForm):
+    """Why somebody looks as another person."""
+
+    reason = TextAreaField(_l("Reason"), [InputRequired(_l("Say in a few words why. It is kept.")), Length(max=500)])
+
+
+class ErasureForm(BaseForm):
+    """Typed before an account is to be erased: its address."""
+
+    confirmation = StringField(_l("Your email address"), [Length(max=254)])
+
+
+class ConsentForm(BaseForm):
+    """What somebody agrees to, each by itself."""
+
+    marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
 
 
 class PersonEditForm(BaseForm):

@@ -78,13 +78,13 @@ async def make_owner(email: str) -> User:
 async def suspend(person_id: str, reason: str, *, by: SignedIn) -> bool:
     """Keep a person out and end their sessions; what they bought stays theirs. False when they were suspended before."""
     async with db.transaction():
-        return await shut_out(await _locked(person_id, by), reason)
+        return await shut_out(await locked(person_id, by), reason)
 
 
 async def unsuspend(person_id: str, *, by: SignedIn) -> bool:
     """Let a person in again. False when they were not suspended."""
     async with db.transaction():
-        return await let_in(await _locked(person_id, by)) is not None
+        return await let_in(await locked(person_id, by)) is not None
 
 
 async def shut_out(person: User, reason: str) -> bool:
@@ -118,7 +118,7 @@ async def let_in(person: User) -> str | None:
 async def sign_out(person_id: str, *, by: SignedIn) -> int:
     """End all sessions of a person; how many there were."""
     async with db.transaction():
-        return await send_away(await _locked(person_id, by))
+        return await send_away(await locked(person_id, by))
 
 
 async def send_away(person: User) -> int:
@@ -146,7 +146,7 @@ async def edit(
     that another account has.
     """
     async with db.transaction():
-        person = await _locked(person_id, by)
+        person = await locked(person_id, by)
         before: dict[str, Any] = {
             "name": person.name,
             "headline": person.headline,
@@ -165,7 +165,7 @@ async def edit(
 async def require_password_change(person_id: str, *, by: SignedIn) -> bool:
     """Have the person choose a new password before they go on. False when it was asked for, or they have none."""
     async with db.transaction():
-        return await ask_for_new_password(await _locked(person_id, by))
+        return await ask_for_new_password(await locked(person_id, by))
 
 
 async def ask_for_new_password(person: User) -> bool:
@@ -190,7 +190,7 @@ async def turn_off_second_factor(person_id: str, reason: str, *, by: SignedIn) -
     Raises Conflict when they have none.
     """
     async with db.transaction():
-        await _turn_off_second_factor(await _locked(person_id, by), reason)
+        await _turn_off_second_factor(await locked(person_id, by), reason)
 
 
 async def reset_second_factor(email: str) -> bool:
@@ -252,7 +252,7 @@ async def mail_reset(person_id: str) -> bool:
         return await send_link(await find(person_id))
 
 
-async def _locked(person_id: str, by: SignedIn) -> User:
+async def locked(person_id: str, by: SignedIn) -> User:
     """The person, locked together with who acts. Raises Forbidden when that one may not (any more)."""
     return (await _locked_both(person_id, by))[0]
 

@@ -1,10 +1,11 @@
 """Forms of commerce: shape only; what is allowed is decided by the verbs."""
 
-from wtforms import EmailField, HiddenField, StringField
+from wtforms import BooleanField, EmailField, HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Regexp
 
 from app.core.i18n import lazy as _l
 from app.web.forms import BaseForm, email_address
+from app.web.traps import HoneypotForm
 
 
 class QuoteForm(BaseForm):
@@ -13,13 +14,14 @@ class QuoteForm(BaseForm):
     quote = HiddenField(validators=[Length(max=8000)])
 
 
-class GuestForm(QuoteForm):
+class GuestForm(QuoteForm, HoneypotForm):
     """A guest's checkout: who buys, and the signed prices."""
 
     email = EmailField(
         _l("Email address"), [InputRequired(_l("Type your email address.")), Length(max=254), email_address]
     )
     name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100)])
+    marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
 
 
 class RefundForm(BaseForm):

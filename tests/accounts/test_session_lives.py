@@ -197,6 +197,8 @@ async def test_every_cookie_of_every_address_is_for_this_host_over_tls_only(
         "__Host-device",
         "__Host-flash",
         "__Host-passkey",
+        "__Host-google",
+        "__Host-link",
         "__Host-session",
         "__Host-sign_in",
     }

@@ -7,7 +7,7 @@ from quart import current_app, redirect, url_for
 from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from app.accounts import custom_roles, people, people_in_bulk, queries, sessions
+from app.accounts import custom_roles, impersonations, merging, people, people_in_bulk, queries, sessions
 from app.accounts.admin import admin
 from app.accounts.devices import device_of
 from app.accounts.forms import PersonForm, ReasonForm, RoleForm
@@ -158,6 +158,7 @@ async def person_page(
         "accounts/admin/person.html",
         status=status,
         person=person,
+        kept=await merging.kept_for(person.id) if person.state == "merged" else None,
         facts=facts,
         country=Locale.parse(format_locale()).territories.get(facts.country or "", facts.country),
         now=clock.now(),
@@ -167,6 +168,8 @@ async def person_page(
         may_edit_facts=viewer.can("people.edit") and may_act,
         may_decide=viewer.can("people.suspend") and may_act,
         may_change_role=viewer.can("people.roles") and may_act,
+        may_look=impersonations.may_look_as(viewer, person),
+        may_erase=viewer.can("people.erase") and may_act,
         role_form=role_form,
         suspension_form=suspension_form or ReasonForm(),
         second_factor_form=second_factor_form or ReasonForm(prefix="second-"),

@@ -35,6 +35,28 @@ async def user_by_email(email: str) -> User | None:
     )
 
 
+async def users_before(before: int | None, limit: int) -> list[User]:
+    """The newest people, or the newest of those who came before somebody."""
+    return await db.many(
+        User,
+        f"""
+        SELECT {USER_COLUMNS} FROM users WHERE id < coalesce(CAST(:before AS bigint), 9223372036854775807)
+        ORDER BY id DESC LIMIT :limit
+        """,  # noqa: S608
+        before=before,
+        limit=limit,
+    )
+
+
+async def kept_for(user_id: int) -> User | None:
+    """The account into which this one was merged."""
+    return await db.one(
+        User,
+        f"SELECT {USER_COLUMNS} FROM users WHERE id = (SELECT merged_into_id FROM users WHERE id = :id)",  # noqa: S608
+        id=user_id,
+    )
+
+
 async def lock_users(user_ids: list[int]) -> list[User]:
     """These people, locked in one order, so that two who act on each other cannot both do so."""
     return await db.many(
@@ -124,19 +146,6 @@ async def forget_password(user_id: int) -> None:
     await db.run("UPDATE users SET password_hash = NULL WHERE id = :id", id=user_id)
 
 
-async def forget_unproven_password(user_id: int) -> bool:
-    """Take the password from an account whose address nobody has proved; False when there is nothing to take."""
-    return bool(
-        await db.run(
-            """
-            UPDATE users SET password_hash = NULL
-            WHERE id = :id AND email_verified_at IS NULL AND password_hash IS NOT NULL
-            """,
-            id=user_id,
-        )
-    )
-
-
 async def mark_verified(user_id: int, email: str, now: datetime) -> bool:
     """False when it was verified before, or the account has another address by now."""
     return bool(
@@ -177,7 +186,12 @@ async def change_role(user_id: int, old: str, new: str) -> bool:
 
 async def change_state(user_id: int, old: str, new: str) -> bool:
     return bool(
-        await db.run("UPDATE users SET state = :new WHERE id = :id AND state = :old", id=user_id, old=old, new=new)
+        await db.run(
+            "UPDATE users SET state = :new WHERE id = :id AND state = :old AND erased_at IS NULL",
+            id=user_id,
+            old=old,
+            new=new,
+        )
     )
 
 
@@ -193,6 +207,9 @@ async def session_by_token(
         SELECT u.id, u.public_id, u.email, u.name, u.role, u.state, u.email_verified_at, u.time_zone,
                s.id AS session_id, s.public_id AS session_public_id, s.fresh_at, s.last_seen_at, s.expires_at,
                r.capabilities AS granted, s.method, s.second_factor_at,
+               (SELECT i.id FROM impersonations i WHERE i.session_id = s.id) AS impersonation_id,
+               (SELECT e.due_at FROM erasures e
+                WHERE e.user_id = u.id AND e.state IN ('waiting', 'begun')) AS erasure_due_at,
                u.password_change_required_at IS NOT NULL AND s.method = 'password' AS must_choose_password
         FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN roles r ON r.key = u.role
         WHERE s.token_hash = :token_hash AND s.expires_at > :now AND u.state = 'active'
