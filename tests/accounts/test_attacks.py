@@ -99,7 +99,7 @@ async def test_the_code_of_one_does_not_finish_what_another_began_in_the_same_br
 
 
 async def suspend(ann: Person, cast: Cast, _box: Mailbox) -> None:
-    await (await cast.olga()).browser.post(f"/admin/people/{ann.public_id}/suspension")
+    await (await cast.olga()).browser.post(f"/admin/people/{ann.public_id}/suspension", form={"reason": "chargeback"})
 
 
 async def change_role(ann: Person, cast: Cast, _box: Mailbox) -> None:
@@ -368,6 +368,16 @@ async def test_a_new_password_does_not_make_a_session_fresh_that_saw_no_second_s
     assert await count("mfa_secrets") == 1
 
 
+async def test_a_stolen_session_cannot_sign_the_owner_out(app: Lectern, ann: Person, cast: Cast) -> None:
+    mine = Browser(app.test_client())
+    await mine.sign_in(ann.email)
+    await cast.sign_in(ann, fresh=False)
+    other = await db.value("SELECT public_id FROM sessions WHERE user_id = :id ORDER BY id LIMIT 1", id=ann.id)
+    for path in ("/account/sessions/removal", f"/account/sessions/{other}/removal"):
+        assert "fresh=1" in (await Browser(ann.browser).post(path)).headers["Location"]
+    assert await mine.is_signed_in()
+
+
 async def test_rights_that_need_a_second_step_sleep_as_soon_as_none_is_left(app: Lectern, cast: Cast) -> None:
     rob = await cast.rob()
     await enrol(rob)
@@ -426,10 +436,18 @@ async def test_it_was_not_me_takes_away_what_the_intruder_added_and_leaves_what_
     secret, _codes = await enrol(ann)
     await a_passkey(ann, "mine", days_ago=30)
     await a_passkey(ann, "mallorys", days_ago=0)
+    await db.run(
+        """
+        INSERT INTO access_tokens (public_id, user_id, name, token_hash, ending, scopes, second_factor, created_at, expires_at)
+        VALUES ('t', :id, 'mallorys', 'x', 'xxxx', '{me}', true, now(), now() + interval '1 day')
+        """,
+        id=ann.id,
+    )
     async with db.transaction():
         _id, token = await links.issue(ann.id, ann.email, "not_me")
     assert (await Browser(app.test_client()).post(f"/not-me/{token}")).status_code == 303
     assert await db.value("SELECT string_agg(name, ',') FROM passkeys") == "mine"
+    assert await count("access_tokens") == 0
     assert (await count("mfa_secrets"), await count("sessions")) == (1, 0)  # a mail alone gets past no second step
     assert secret
 
