@@ -15,6 +15,7 @@ from app.accounts import familiar, hashing, links, passwords, queries, second_fa
 from app.accounts.queries import second_factors as factor_queries
 from app.commerce import carts
 from app.core import clock, db, limits, settings, tokens
+from app.web.clients import Proxies
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.accounts.test_second_factors import code, enrol, half_way
 from tests.cast import PASSWORD, Cast, Person
@@ -277,7 +278,7 @@ async def many_hands(app: Lectern, ann: Person, *, marks: bool = False) -> None:
 async def test_many_half_done_sign_ins_guess_no_more_codes_than_one(
     app: Lectern, ann: Person, looked_at: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     await enrol(ann)
     await limits.forget_all()
     looked_at.clear()
@@ -289,7 +290,7 @@ async def test_many_known_browsers_together_guess_no_more_than_a_hundred_a_day(
     app: Lectern, ann: Person, looked_at: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever was in once may have collected the marks of many browsers."""
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     monkeypatch.setattr(second_factors, "TRIES_OF_KNOWN", limits.Limit(30, 24 * 60 * 60))
     await enrol(ann)
     await limits.forget_all()
@@ -318,7 +319,7 @@ async def test_many_known_browsers_together_try_a_hundred_passwords_an_hour(
         return False
 
     monkeypatch.setattr(hashing, "matches", never)
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
 
     async def guess(number: int) -> None:
         mark = tokens.sign([familiar.account_key(ann.email), f"browser-{number}"], "device")
@@ -341,7 +342,7 @@ async def test_a_stolen_session_cannot_guess_the_password_from_many_places(
         return False
 
     monkeypatch.setattr(hashing, "matches", never)
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     for number in range(60):
         where = {"X-Forwarded-For": f"6.6.6.{number}"}
         path, field = [("/login/confirmation", "password"), ("/account/password", "current_password")][number % 2]
