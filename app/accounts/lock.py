@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from app.accounts import access_tokens, links, queries, sessions, users
+from app.accounts import access_tokens, google, links, queries, sessions, users
 from app.accounts.models import Link
 from app.accounts.queries import email_changes, identities, magic_links
 from app.core import audit, clock, db
@@ -43,6 +43,7 @@ async def lock(link: Link) -> str:
     await email_changes.end(user_id, "cancelled", clock.now())
     await links.use_up(user_id, *links.PASSWORD, *links.EMAIL_CHANGE, "not_me")
     with audit.acting(audit.current_actor().known_as(user_id)):
+        await google.forget(person)  # whoever was in the account may have connected it
         await audit.record("account.lock", "person", person.public_id, after={"locked_at": clock.now().isoformat()})
     if person.state != "active" or person.email.lower() != email.lower():
         return ""

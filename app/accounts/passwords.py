@@ -15,7 +15,7 @@ from app.accounts import (
 from app.accounts.events import GuessingBegan, PasswordResetAsked
 from app.accounts.familiar import account_key
 from app.accounts.models import Credentials, Link, SignedIn
-from app.accounts.queries import email_changes, magic_links
+from app.accounts.queries import email_changes, identities, magic_links
 from app.core import audit, clock, db, events, limits, mail
 from app.core.errors import Conflict, Invalid, SignInNeeded, TooMany
 from app.core.i18n import _
@@ -151,6 +151,7 @@ async def require_change(user_id: int) -> bool:
     if not await queries.require_password_change(user_id, clock.now()):
         return False
     await sessions.revoke_all(user_id)
+    await access_tokens.end_all(user_id)
     return True
 
 
@@ -215,6 +216,8 @@ async def reset(token: str, new_password: str) -> str:
     async with db.transaction():
         if await links.use(token, *links.PASSWORD) is None:
             return ""
+        if person.email_verified_at is None:
+            await identities.forget_unproven(person.id)  # passkeys of whoever made the account
         await queries.set_password(person.id, new_hash)
         await users.prove_address(person.id, link.email)
         with audit.acting(audit.current_actor().known_as(person.id)):

@@ -3,7 +3,7 @@
 from app.accounts import access_tokens, consents, hashing, links, queries, strength
 from app.accounts.events import AccountMade, RegisteredAgain, UserRegistered, UserVerified
 from app.accounts.models import User
-from app.accounts.queries import email_changes
+from app.accounts.queries import email_changes, identities
 from app.core import clock, db, events, mail
 from app.core.errors import Invalid
 from app.core.i18n import _
@@ -29,7 +29,7 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
     """The account for an address, made when it is missing (True): inside the caller's transaction.
 
     A made one has no password; a mail with the link to set one follows (event AccountMade). An account whose address
-    was never confirmed may have been registered by somebody else: its password is forgotten and its sessions end,
+    was never confirmed may have been registered by somebody else: password and passkeys are forgotten and its sessions end,
     so that what is bought now belongs to whoever reads that address's mail. The address of an account that was merged
     stands for the one it was merged into.
     """
@@ -45,7 +45,7 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
         raise RuntimeError("an account vanished while it was looked up")
     if found.state == "merged":
         found = await queries.kept_for(found.id) or found
-    if found.email_verified_at is None and await queries.forget_unproven_password(found.id):
+    if found.email_verified_at is None and await identities.forget_unproven(found.id):
         await queries.delete_sessions_of(found.id)
         await access_tokens.end_all(found.id)
         await _keep_address(found.id)
