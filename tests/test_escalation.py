@@ -103,14 +103,16 @@ async def test_no_field_of_any_form_raises_anybody(app: Lectern, cast: Cast, rol
     places = await everywhere.one_of_everything(app)
     places["/people"] = olga.public_id
     places["key"] = await cast.role("deputy", ["admin.enter", "people.view"])
-    form, before, asked = form_for(kim, olga), await standing(kim.id), 0
+    form, before, asked, faults = form_for(kim, olga), await standing(kim.id), 0, []
     for rule in routes(app, "POST"):
         await cast.sign_in(kim)
         answer = await kim.browser.post(address(rule.rule, places), form=form)
-        assert answer.status_code < 500, rule.rule
+        if answer.status_code >= 500:
+            faults.append(rule.rule)
         assert await standing(kim.id) == before, (rule.rule, answer.status_code)
         asked += 1
     assert asked > 100
+    assert faults == []
     assert await db.value("SELECT role FROM users WHERE id = :id", id=kim.id) == role
 
 
