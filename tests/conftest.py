@@ -11,7 +11,7 @@ from quart.typing import TestClientProtocol
 from app import Lectern, create_app, start, stop
 from app.config import Config
 from app.core import cache, db, limits, migrations, settings, submissions
-from tests import servers
+from tests import google, servers
 from tests.cast import Cast
 from tests.longest import longest_first
 
@@ -42,6 +42,7 @@ def config(running: servers.Servers, tmp_path_factory: pytest.TempPathFactory) -
             "STRIPE_SECRET": "sk_test_local",
             "STRIPE_PUBLISHABLE_KEY": "pk_test_local",
             "STRIPE_WEBHOOK_SECRET": "whsec_test_one,whsec_test_two",
+            **google.SETTINGS,
         }
     )
 
@@ -49,6 +50,7 @@ def config(running: servers.Servers, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 async def app(config: Config) -> AsyncIterator[Lectern]:
     made = create_app(config)
+    google.connect(config)
     await start(config)
     await migrations.apply()
     await db.script(_EMPTY)

@@ -2,6 +2,11 @@
 
 Owns `users`, `sessions`, `one_time_tokens`, `pending_sign_ins`, `mfa_secrets`, `recovery_codes`, `passkeys`, `used_challenges`,
 `identities`.
+Owns `users`, `sessions`, `one_time_tokens`, `pending_sign_ins`, `mfa_secrets`, `recovery_codes`, `passkeys`, `identities`,
+`sign_in_links`.
+Owns `users`, `sessions`, `access_tokens`, `one_time_tokens`, `pending_sign_ins`, `mfa_secrets`, `recovery_codes`, `passkeys`, `identities`.
+Owns `users`, `sessions`, `one_time_tokens`, `pending_sign_ins`, `mfa_secrets`, `recovery_codes`, `passkeys`, `identities`,
+`impersonations`, `impersonation_visits`, `personal_exports`, `erasures`, `consents`.
 Puts the signed-in person into `g.user` for every request.
 """
 
@@ -10,9 +15,14 @@ from quart import Quart
 
 def install(app: Quart) -> None:
     """Load the signed-in person before every request."""
-    from app.accounts import challenges, familiar, sessions, sign_ins
+    from app.accounts import access_tokens, challenges, exports, familiar, google, magic_links, sessions, sign_ins
+    from app.gateways import storage
 
+    exports.configure(storage.choose(app.config["LECTERN"]))
     sessions.install(app)
+    access_tokens.install(app)
     familiar.install(app)
     sign_ins.install(app)
     challenges.install(app)
+    magic_links.install(app)
+    google.install(app)

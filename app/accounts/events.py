@@ -68,3 +68,26 @@ class PasswordResetAsked:
 
     user_id: int | None
     ask: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInLinkAsked:
+    """Somebody asked for a link that signs in. `user_id` is None when the address has no account: the work is the same.
+
+    `browser_hash` (hex), `user_agent` and `address` say which browser asked, `onward` where it wanted to go.
+    """
+
+    user_id: int | None
+    ask: str
+    browser_hash: str
+    user_agent: str
+    address: str
+    onward: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvitedAgain:
+    """The office sends the link to enter once more, to somebody who has no password yet. `ask` names this one occasion."""
+
+    user_id: int
+    ask: str

@@ -1,6 +1,6 @@
 """It was not me: what the link in an alert does, for somebody whose account another may have entered."""
 
-from app.accounts import links, queries, sessions, users
+from app.accounts import google, links, magic_links, queries, sessions, users
 from app.accounts.models import Link
 from app.accounts.queries import email_changes
 from app.core import audit, clock, db
@@ -27,11 +27,13 @@ async def lock(user_id: int, email: str) -> str:
     person = await users.find(user_id)
     if person is None:
         return ""
-    await sessions.revoke_all(user_id)
     await queries.forget_password(user_id)
+    await sessions.revoke_all(user_id)
     await email_changes.end(user_id, "cancelled", clock.now())
     await links.use_up(user_id, *links.PASSWORD, *links.EMAIL_CHANGE, "not_me")
+    await magic_links.use_up(user_id)
     with audit.acting(audit.current_actor().known_as(user_id)):
+        await google.forget(person)  # whoever was in the account may have connected it
         await audit.record("account.lock", "person", person.public_id, after={"locked_at": clock.now().isoformat()})
     if person.state != "active" or person.email.lower() != email.lower():
         return ""

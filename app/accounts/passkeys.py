@@ -161,9 +161,10 @@ async def find(user_id: int, passkey_id: str) -> Passkey:
 async def add(person: SignedIn, credential: str, *, name: str, user_agent: str) -> list[str]:
     """Keep a new passkey; returns the recovery codes, to be shown once, when it is the first second factor, else none.
 
-    Other sessions end, as after every change of how somebody proves who they are. Raises Invalid when the answer of the device is
-    not good, Conflict when it is known already or there are too many.
+    Other sessions end, as after every change of how somebody proves who they are. Raises Invalid when the answer of the
+    device is not good or the address is not confirmed, Conflict when it is known already or there are too many.
     """
+    second_factors.check_address(person)
     answer = _judged(lambda: parse_registration_credential_json(credential))
     challenge = _challenge_in(answer.response.client_data_json)
     await challenges.use(challenge, ADD, str(person.id))

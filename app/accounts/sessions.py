@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from quart import Quart, Response, current_app, g, request
+from quart import Quart, Response, g, request
 
-from app.accounts import familiar, places, queries
+from app.accounts import familiar, impersonations, places, queries
 from app.accounts.events import NewDevice
 from app.accounts.models import Session, SignedIn
 from app.core import audit, clock, db, events, tokens
@@ -13,8 +13,8 @@ from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
-from app.web import cookies
-from app.web.guards import guard_of
+from app.web import acting, cookies
+from app.web.guards import guard_kind
 from app.web.request import client_address
 
 LIFETIME = timedelta(days=60)
@@ -42,19 +42,20 @@ def install(app: Quart) -> None:
     @app.before_request
     async def load_user() -> None:
         g.user = None
-        guard = guard_of(current_app.view_functions.get(request.endpoint or ""))
-        if (
-            guard is not None and guard.kind == "machine"
-        ):  # nobody is behind it; `/health/live` must not need a database
+        if guard_kind() in ("machine", "api"):  # no cookie is asked; `/health/live` must not need a database
             return
         token = cookies.read(COOKIE)
         if token and len(token) < 100:
             g.user = await find(token, clock.now())
         if g.user is not None:
             audit.set_actor(audit.current_actor().known_as(g.user.id))
+            if g.user.impersonation_id is not None:
+                await impersonations.take_part(g.user)
 
     @app.after_request
     async def carry_cookie(response: Response) -> Response:
+        if acting.current() is not None:  # nothing of another person's stays behind in this browser
+            response.headers["Cache-Control"] = "private, no-store"
         if "session_token" in g:
             token: str | None = g.session_token
             if token is None:
@@ -88,19 +89,19 @@ async def start(
     """Sign a person in: a new session (any session of this browser ends), its cookie set on the answer.
 
     Without `keep` it ends with the browser. `password_hash` is the one that was checked. `second_factor`: one was shown
-    just now. What is not given is as in the session before. Raises Invalid when the account was suspended or its
-    password changed meanwhile. Whoever has a second factor comes here through `sign_ins.go_on`.
+    just now; False: none is left to show. What is not given is as in the session before. Raises Invalid when the account
+    was suspended or its password changed meanwhile. Whoever has a second factor comes here through `sign_ins.go_on`.
     """
     now = clock.now()
     current: SignedIn | None = g.get("user")
     before = current if current is not None and current.id == user_id else None
-    shown_at = now if second_factor else before.second_factor_at if before is not None else None
+    shown_before = before.second_factor_at if before is not None and second_factor is None else None
+    shown_at = now if second_factor else shown_before
     if keep is None:
         keep = current is None or current.expires_at - now > BRIEF
     token, session_id, user_agent = tokens.random_token(), public_id(), request.headers.get("User-Agent", "")[:300]
     async with db.transaction():
-        if current is not None:
-            await queries.delete_session(current.session_id)
+        # The person's row first, as everybody does who ends sessions: two that wait for each other would be one too many.
         begun = await queries.insert_session(
             public_id=session_id,
             token_hash=tokens.hashed(token),
@@ -116,6 +117,8 @@ async def start(
         )
         if begun is None:
             raise Invalid(_("This account has just changed. Please try again."))
+        if current is not None:
+            await queries.delete_session(current.session_id)
         await queries.delete_oldest_sessions(user_id, keep=MOST)
         if before is None:
             await _greet_browser(user_id, session_id, begun.email, user_agent, is_first=begun.is_first)

@@ -150,6 +150,10 @@ class School:
             self.env["STRIPE_PUBLISHABLE_KEY"] = state.stripe_publishable_key
             self.env["STRIPE_API_BASE"] = self.sandbox_url
             self._default("STRIPE_WEBHOOK_SECRET", state.stripe_webhook_secret)
+        if not self.env.get("GOOGLE_CLIENT_ID"):
+            self.env["GOOGLE_CLIENT_ID"] = "local.apps.googleusercontent.example"
+            self.env["GOOGLE_CLIENT_SECRET"] = state.google_client_secret
+            self.env["GOOGLE_ISSUER"] = f"{self.sandbox_url}/google"
 
     def _default(self, name: str, value: str) -> None:
         if not self.env.get(name):

@@ -12,7 +12,9 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerConfig
 from quart import Quart, Response, render_template
 
+from app.config import GOOGLE as REAL_GOOGLE
 from app.config import Config
+from app.sandbox.google import LocalGoogle
 from app.sandbox.mailbox import create_mailbox
 from app.sandbox.stripe import LocalStripe
 
@@ -33,21 +35,27 @@ STRIPE = Service(
     "Takes payments with test cards, tells the school of them by signed webhooks, and can be told to be slow, "
     "to repeat itself or to fail.",
 )
+GOOGLE = Service("Local Google", "/google", "Says who somebody is: one of a few people, or whoever you type.")
 
 
 def create_sandbox(config: Config) -> Quart:
     """Make the application that serves every local stand-in from one port.
 
-    The local Stripe is part of it when STRIPE_API_BASE leads the school's client away from the real one.
+    The local Stripe is part of it when STRIPE_API_BASE leads the school's client away from the real one, the local
+    Google when GOOGLE_ISSUER does.
     """
     folder = Path(__file__).parent
     app = Quart(__name__, static_folder=str(folder / "static"), template_folder=str(folder / "templates"))
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     services = [STRIPE, MAILBOX] if config.stripe_api_base else [MAILBOX]
+    has_google = bool(config.google_client_id) and config.google_issuer != REAL_GOOGLE
+    services += [GOOGLE] if has_google else []
     app.jinja_env.globals.update(services=services, school_url=config.app_url)
     app.register_blueprint(create_mailbox(config.data_dir / "mail"))
     if config.stripe_api_base:
         _mount_stripe(app, config)
+    if has_google:
+        app.register_blueprint(_google(config).blueprint())
 
     @app.get("/")
     async def show_index() -> Response:
@@ -73,6 +81,15 @@ def _mount_stripe(app: Quart, config: Config) -> None:
     app.register_blueprint(stripe.blueprint())
     app.before_serving(stripe.start)
     app.after_serving(stripe.stop)
+
+
+def _google(config: Config) -> LocalGoogle:
+    return LocalGoogle(
+        issuer=config.google_issuer,
+        client_id=config.google_client_id,
+        client_secret=config.google_client_secret.reveal(),
+        redirect_uri=f"{config.app_url.rstrip('/')}/login/google/callback",
+    )
 
 
 async def run(app: Quart, host: str, port: int) -> None:

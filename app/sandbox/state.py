@@ -24,6 +24,7 @@ class State:
     stripe_secret: str
     stripe_publishable_key: str
     stripe_webhook_secret: str
+    google_client_secret: str
     # What the embedded database was brought up to, by `digest_of`.
     migrated: str
     # Whom an empty school was given to, once.
@@ -39,6 +40,7 @@ class State:
             "stripe_secret": f"sk_test_{secrets.token_hex(24)}",
             "stripe_publishable_key": f"pk_test_{secrets.token_hex(24)}",
             "stripe_webhook_secret": f"whsec_{secrets.token_hex(32)}",
+            "google_client_secret": secrets.token_urlsafe(24),
             "migrated": "",
             "owner": "",
         }

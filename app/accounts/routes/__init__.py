@@ -1,14 +1,20 @@
-"""Public and member pages of accounts, one module a noun."""
+"""Public and member pages of accounts, one module a noun: each adds its routes when it is imported."""
+
+import importlib
+import pkgutil
 
 from quart import Blueprint
 
 routes = Blueprint("accounts", __name__)
 
-from app.accounts.routes import (  # noqa: E402 (they add their routes)
+for module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{module.name}")
+from app.accounts.routes import (  # noqa: E402, F401 (they add their routes)
     account,
     email_changes,
+    google,
     lock,
-    passkeys,
+    magic_links,
     passwords,
     registration,
     second_step,
@@ -16,15 +22,5 @@ from app.accounts.routes import (  # noqa: E402 (they add their routes)
     signing_in,
 )
 
-__all__ = [
-    "account",
-    "email_changes",
-    "lock",
-    "passkeys",
-    "passwords",
-    "registration",
-    "routes",
-    "second_step",
-    "security",
-    "signing_in",
-]
+for module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{module.name}")

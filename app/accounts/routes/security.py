@@ -5,7 +5,7 @@ from typing import cast
 from quart import Response, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import passkeys, second_factors, totp
+from app.accounts import google, passkeys, second_factors, totp
 from app.accounts.forms import TotpForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
@@ -31,6 +31,7 @@ async def show_security() -> ResponseReturnValue:
         factors=await second_factors.of(person.id),
         passkeys=await passkeys.of(person.id),
         passkeys_are_possible=passkeys.are_possible(),
+        identity=await google.connected(person.id),
         is_asked_of_role=person.role in (await school()).second_factor_roles,
         asked="asked" in request.args,
     )
@@ -42,6 +43,11 @@ async def show_totp() -> ResponseReturnValue:
     """A new key for an authenticator app, as QR code and as text."""
     person = _person()
     if (await second_factors.of(person.id)).has_totp:
+        return _to_security()
+    try:
+        second_factors.check_address(person)
+    except Invalid as refused:
+        flash(refused.message, "care")
         return _to_security()
     return await _totp_page(person, TotpForm())
 

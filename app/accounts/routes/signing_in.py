@@ -5,7 +5,7 @@ from typing import cast
 from quart import Response, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import passwords, second_factors, sessions
+from app.accounts import passwords, second_factors, sessions, sign_ins, users
 from app.accounts.forms import ConfirmForm, SignInForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
@@ -14,7 +14,7 @@ from app.core.errors import Invalid
 from app.web.forms import submitted
 from app.web.guards import public, signed_in
 from app.web.render import block, page
-from app.web.request import client_address, safe_next, user
+from app.web.request import client_network, safe_next, user
 
 
 @routes.get("/login")
@@ -39,7 +39,7 @@ async def create_session() -> ResponseReturnValue:
             found, is_in = await passwords.sign_in(
                 form.email.data,
                 form.password.data,
-                address=client_address(),
+                address=client_network(),
                 keep=form.keep.data,
                 onward=form.next.data or "",
             )
@@ -57,7 +57,7 @@ async def create_confirmation() -> ResponseReturnValue:
     if form.validate():
         try:
             is_in = await passwords.confirm(
-                person, form.password.data, address=client_address(), onward=form.next.data or ""
+                person, form.password.data, address=client_network(), onward=form.next.data or ""
             )
             return _onward(form.next.data, person.office_url) if is_in else to_second_step()
         except Invalid as refused:
@@ -66,10 +66,11 @@ async def create_confirmation() -> ResponseReturnValue:
 
 
 @routes.post("/logout")
-@public()
+@public(while_acting=True)
 async def delete_session() -> ResponseReturnValue:
     """End this session; harmless for somebody who is not signed in."""
     await sessions.end()
+    await sign_ins.give_up()
     return redirect("/", 303)
 
 
@@ -88,7 +89,14 @@ async def show_corner() -> ResponseReturnValue:
 async def confirmation_page(form: ConfirmForm, *, status: int = 200) -> ResponseReturnValue:
     """Ask a signed-in person who they are, by what they have."""
     person = cast(SignedIn, user())
-    return await page("accounts/confirm.html", status=status, form=form, factors=await second_factors.of(person.id))
+    found = await users.find(person.id)
+    return await page(
+        "accounts/confirm.html",
+        status=status,
+        form=form,
+        factors=await second_factors.of(person.id),
+        has_password=found is not None and found.has_password,
+    )
 
 
 def to_login(onward: str | None = None) -> ResponseReturnValue:
