@@ -65,7 +65,6 @@ TABLES = {
         "consents",
         "email_changes",
         "sign_in_links",
-        "email_changes",
         "roles",
     },
     "media": {"uploads"},

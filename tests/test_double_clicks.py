@@ -17,9 +17,9 @@ from werkzeug.datastructures import FileStorage
 from app import Lectern
 from app.access import entitlements
 from app.accounts import hashing, totp
-from app.accounts.forms import opened_stamp
 from app.core import clock, db, limits, queue, settings, submissions, tokens
 from app.core.ids import public_id
+from app.web.traps import opened_stamp
 from tests import authenticator, everywhere, stripe
 from tests.cast import PASSWORD, Cast, Person
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401 (fixtures)
@@ -606,7 +606,7 @@ async def send(world: World, rule: str, case: Case, times: int) -> list[int]:
         form |= await case.prepare(world) or {}
     if rule.startswith("/cart/items/<slug>"):
         world.places["slug"] = "risk"
-    if rule == "/register":
+    if rule in ("/register", "/password/forgot", "/login/link"):
         form["opened"] = await _an_old_stamp()
     path = everywhere.address(rule, world.places) + world.path
     if rule.startswith(("/account/sessions/<", f"{PASSKEYS}/<")):

@@ -20,6 +20,7 @@ TABLE = """
 /.well-known/change-password                               -  -  -
 /.well-known/security.txt                                  0  1  1
 /account                                                   -  3  3
+/account                                                   -  2  2
 /account/corner                                            0  1  1
 /account/email                                             -  1  1
 /account/orders                                            -  3  2

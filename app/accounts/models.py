@@ -314,6 +314,8 @@ class TokenBearer:
     last_used_at: datetime | None
     # The school asks this role for a second factor, and the token was made without one: its rights sleep.
     is_held_back: bool = False
+    # A token ends when its person has to choose another password.
+    must_choose_password: bool = False
 
     @property
     def capabilities(self) -> frozenset[str]:

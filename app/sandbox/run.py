@@ -155,6 +155,9 @@ class School:
             self.env["GOOGLE_CLIENT_SECRET"] = state.google_client_secret
             self.env["GOOGLE_ISSUER"] = f"{self.sandbox_url}/google"
 
+        if self.env.get("TURNSTILE_SECRET_KEY", "")[:2] in ("1x", "2x", "3x"):  # Cloudflare's keys for trying out
+            self._default("TURNSTILE_API_BASE", self.sandbox_url)
+
     def _default(self, name: str, value: str) -> None:
         if not self.env.get(name):
             self.env[name] = value
