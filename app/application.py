@@ -18,8 +18,10 @@ from app.core import cache, db, log, mail, reach, tokens
 from app.core.settings import school
 from app.gateways import identity, mailer
 from app.web import (
+    api,
     assets,
     bodies,
+    clients,
     compression,
     errors,
     flash,
@@ -33,10 +35,23 @@ from app.web import (
     typed,
 )
 from app.web.page_cache import PageCache
+from app.web.tables import routes as tables
 
 # From left to right: a domain imports only from those before it.
-DOMAINS = ("accounts", "media", "courses", "catalogue", "access", "commerce", "learning", "seo", "ops", "admin")
-ROOMS = ("jobs", "routes", "admin")
+DOMAINS = (
+    "accounts",
+    "media",
+    "courses",
+    "catalogue",
+    "access",
+    "commerce",
+    "learning",
+    "imports",
+    "seo",
+    "ops",
+    "admin",
+)
+ROOMS = ("personal", "jobs", "routes", "admin", "api", "merging")
 
 
 class NoSessions(SessionInterface):
@@ -82,9 +97,9 @@ def create_app(config: Config | None = None) -> Lectern:
     app.config.update(
         LECTERN=config,
         SECURE_COOKIES=config.app_url.startswith("https://"),
-        TRUSTED_PROXIES=config.trusted_proxies,
         COUNTRY_HEADER=config.country_header,
         GEOIP_DATABASE=config.geoip_database,
+        PROXIES=_proxies(config),
         MAX_CONTENT_LENGTH=bodies.MEGABYTE,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(0),
     )
@@ -96,15 +111,18 @@ def create_app(config: Config | None = None) -> Lectern:
     mail.configure(render=render.mail, mailer=mailer.choose(config), sender=_sender(config))
     bodies.install(app)
     policy = _policy(config)
-    security.install(app, policy=policy, app_url=config.app_url)
+    hosts = () if config.lectern_env == "development" else config.hosts
+    security.install(app, policy=policy, app_url=config.app_url, hosts=hosts)
     # Answers pass through these from the last to the first.
     compression.install(app)
     flash.install(app)
     typed.install(app)
     errors.install(app)
+    api.install(app)
     health.install(app)
     theme.install(app)
     plates.install(app)
+    tables.install(app)
     load_domains(app)
     guards.install(app, importlib.import_module("app.accounts.sessions").is_fresh)
 
@@ -142,6 +160,7 @@ def create_app(config: Config | None = None) -> Lectern:
 
 def load_domains(app: Quart | None = None) -> None:
     """Import the rooms of every domain: its jobs register themselves, its routes are put into `app`."""
+    importlib.import_module("app.core.records")
     for domain in DOMAINS:
         package = f"app.{domain}"
         for room in ROOMS:
@@ -171,6 +190,11 @@ async def stop() -> None:
     """Close them."""
     await cache.close()
     await db.disconnect()
+
+
+def _proxies(config: Config) -> clients.Proxies:
+    headers = tuple(name.strip() for name in config.client_address_header.split(",") if name.strip())
+    return clients.Proxies(config.trusted_proxies, headers, clients.parse_networks(config.trusted_proxy_networks))
 
 
 def _policy(config: Config) -> str:

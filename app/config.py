@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -72,6 +73,10 @@ class Config:
     trusted_proxies: int = 0
     country_header: str = ""
     geoip_database: str = ""
+    client_address_header: str = ""
+    trusted_proxy_networks: str = ""
+    allowed_hosts: str = ""
+    security_contact: str = ""
 
     # Web and worker processes
     web_concurrency: int = 2
@@ -145,6 +150,12 @@ class Config:
         return self.lectern_env == "production"
 
     @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names under which the school may be asked for: that of APP_URL, and ALLOWED_HOSTS."""
+        others = (part.strip().lower() for part in self.allowed_hosts.split(","))
+        return (urlsplit(self.app_url).netloc.lower(), *(host for host in others if host))
+
+    @property
     def is_test(self) -> bool:
         return self.lectern_env == "test"
 
@@ -165,7 +176,7 @@ class Config:
                 given[field.name] = _PARSERS[hints[field.name]](name, text)
         given.setdefault("database_url_unpooled", given.get("database_url", cls._default("database_url")))
         config = cls(**given)
-        for check in (_check_values, _check_groups, _check_stripe):
+        for check in (_check_values, _check_visitors, _check_groups, _check_stripe):
             check(config)
         if config.is_production:
             _check_production(config, given)
@@ -222,6 +233,32 @@ def _check_values(config: Config) -> None:
             f"Set APP_URL to the school's address without a path, such as https://school.example; "
             f"it is {config.app_url!r}."
         )
+
+
+def _check_visitors(config: Config) -> None:
+    """Whose word about the visitor is believed: half a setting would believe everybody, or nobody."""
+    if config.trusted_proxies and config.client_address_header:
+        raise ConfigError("Set either TRUSTED_PROXIES or CLIENT_ADDRESS_HEADER, not both.")
+    if config.client_address_header and not config.trusted_proxy_networks:
+        raise ConfigError(
+            "Set TRUSTED_PROXY_NETWORKS to the networks of the proxy that sets CLIENT_ADDRESS_HEADER: "
+            "anybody else could send that header too."
+        )
+    contact = config.security_contact
+    if (contact and not (contact.startswith("https://") or "@" in contact)) or not contact.isprintable():
+        raise ConfigError("Set SECURITY_CONTACT to a mail address, or to the https:// address of a page.")
+    for part in config.trusted_proxy_networks.split(","):
+        try:
+            ipaddress.ip_network(part.strip() or "127.0.0.1")
+        except ValueError:
+            raise ConfigError(
+                f"Set TRUSTED_PROXY_NETWORKS to networks such as 172.16.0.0/12, with commas between; one is {part.strip()!r}."
+            ) from None
+    for host in config.hosts:
+        if not re.fullmatch(r"[a-z0-9.\-]+(:\d+)?|\[[0-9a-f:.]+\](:\d+)?", host):
+            raise ConfigError(
+                f"Set ALLOWED_HOSTS to names such as www.school.example, with commas between; one is {host!r}."
+            )
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -1,12 +1,15 @@
 """Every address of the application, with things behind it that are there."""
 
 import re
+from io import BytesIO
 from urllib.parse import quote
 
 from werkzeug.routing import Rule
 
 from app import Lectern
 from app.core import audit, db
+from app.core.ids import public_id
+from app.media import shelf
 from tests.cast import Cast
 from tests.office import a_failed_job, a_failed_mail, an_order
 from tests.school import a_course
@@ -29,8 +32,10 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         VALUES ('stripe', 'evt_1', 'charge.refunded', '{"id": "evt_1"}', 'failed', now())
         """
     )
+    imported = await an_import(app)
     async with db.transaction():
         await audit.record("course.test", "course", course.public_id)
+    tag, note = await _a_tag_and_a_note(pat.id)
     return {
         "public_id": course.public_id,
         "slug": course.slug,
@@ -40,6 +45,12 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "section_id": await db.value("SELECT public_id FROM sections ORDER BY id LIMIT 1"),
         "/orders": await an_order(user_id=pat.id),
         "/people": pat.public_id,
+        "import_id": imported,
+        "/views": await _a_view(pat.id),
+        "/bulk": await _a_run(pat.id),
+        "list_name": "people",
+        "tag_id": tag,
+        "note_id": note,
         "/mails": await db.value("SELECT public_id FROM mails LIMIT 1"),
         "job_id": str(job),
         "provider": "stripe",
@@ -49,6 +60,7 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "name": "welcome",
         "file_name": "a.png",
         "token": "token",
+        "token_id": "none",
         "entitlement_id": "none",
         "act_id": str(await db.value("SELECT max(id) FROM audit_log")),
         "kind": "course",
@@ -57,9 +69,81 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
     }
 
 
+async def an_import(app: Lectern) -> str:
+    """A list of people that was tried; its public id. Its file is as it would lie in the storage."""
+    content, import_id = b"Email,Name\nnia@example.org,Nia\n", public_id()
+    key = f"import/{import_id}.csv"
+    await shelf.storage().put(key, BytesIO(content), content_type="text/csv")
+    await db.run(
+        """
+        INSERT INTO imports (public_id, kind, state, file_name, storage_key, size_bytes, encoding, delimiter, header,
+                             samples, row_count, mapping, options, attempt, counts, created_by, created_at, moved_at)
+        VALUES (:id, 'people', 'checked', 'list.csv', :key, :size, 'utf-8', ',', '{Email,Name}',
+                '[["nia@example.org", "Nia"]]', 1, '{email,name}', '{"existing": "skip"}', 1, '{"new": 1}',
+                (SELECT min(id) FROM users WHERE role = 'owner'), now(), now())
+        """,
+        id=import_id,
+        key=key,
+        size=len(content),
+    )
+    return import_id
+
+
+async def _a_tag_and_a_note(person_id: int) -> tuple[str, str]:
+    tag, note = public_id(), public_id()
+    tag_id = await db.value(
+        "INSERT INTO tags (public_id, name, created_at) VALUES (:id, 'Press', now()) RETURNING id", id=tag
+    )
+    await db.run("INSERT INTO user_tags (user_id, tag_id) VALUES (:user, :tag)", user=person_id, tag=tag_id)
+    await db.run(
+        """
+        INSERT INTO person_notes (public_id, user_id, author_id, body, created_at)
+        SELECT :id, :user, id, 'Wrote to us', now() FROM users WHERE role = 'owner' LIMIT 1
+        """,
+        id=note,
+        user=person_id,
+    )
+    return tag, note
+
+
+async def _a_view(person_id: int) -> str:
+    """A view that the team shares; the owner's, where there is one."""
+    found = public_id()
+    await db.run(
+        """
+        INSERT INTO saved_views (public_id, list, path, query, name, owner_id, is_shared, created_at)
+        SELECT :id, 'people', '/admin/people', 'role=member', 'Members',
+               coalesce((SELECT id FROM users WHERE role = 'owner' LIMIT 1), :user), true, now()
+        """,
+        id=found,
+        user=person_id,
+    )
+    return found
+
+
+async def _a_run(person_id: int) -> str:
+    """An act on one person that the owner has chosen and not begun."""
+    found = public_id()
+    await db.run(
+        """
+        WITH run AS (
+            INSERT INTO bulk_runs (public_id, list, act, actor_id, came_from, total, created_at)
+            SELECT :id, 'people', 'suspend', coalesce((SELECT id FROM users WHERE role = 'owner' LIMIT 1), 0),
+                   '/admin/people', 1, now() RETURNING id)
+        INSERT INTO bulk_items (run_id, subject_id) SELECT id, :user FROM run
+        """,
+        id=found,
+        user=person_id,
+    )
+    return found
+
+
 def address(rule: str, places: dict[str, str], **instead: str) -> str:
     """The address of a rule with things that are there, or with `instead` at a place."""
-    kind = next((kind for kind in ("/orders", "/people", "/mails") if f"{kind}/<public_id>" in rule), "public_id")
+    kind = next(
+        (kind for kind in ("/orders", "/people", "/mails", "/views", "/bulk") if f"{kind}/<public_id>" in rule),
+        "public_id",
+    )
     values = {**places, "public_id": places[kind], **instead}
 
     def fill(match: re.Match[str]) -> str:

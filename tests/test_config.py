@@ -108,6 +108,13 @@ def test_production_needs_some_way_to_send_mail() -> None:
         ("WEB_CONCURRENCY", "0", "1 or more"),
         ("WEB_CONCURRENCY", "many", "whole number"),
         ("TRUSTED_PROXIES", "-1", "whole number"),
+        ("CLIENT_ADDRESS_HEADER", "Fly-Client-IP", "TRUSTED_PROXY_NETWORKS"),
+        ("TRUSTED_PROXY_NETWORKS", "everybody", "172.16.0.0/12"),
+        ("TRUSTED_PROXY_NETWORKS", "10.0.0.0/8, 10.0.0.1/8", "10.0.0.1/8"),
+        ("ALLOWED_HOSTS", "https://www.school.example", "www.school.example"),
+        ("ALLOWED_HOSTS", "www.school.example/", "www.school.example"),
+        ("SECURITY_CONTACT", "http://school.example", "https://"),
+        ("SECURITY_CONTACT", "a@school.example\nContact: b@evil.example", "mail address"),
         ("STRIPE_ALLOW_TEST", "maybe", "1 or 0"),
         ("SMTP_USERNAME", "ann", "SMTP_PASSWORD"),
         ("R2_BUCKET", "files", "R2_ENDPOINT"),
@@ -121,6 +128,17 @@ def test_a_wrong_setting_is_refused_in_one_sentence(name: str, value: str, says:
     assert name in message
     assert says in message
     assert message.endswith(".")
+
+
+def test_two_ways_to_believe_proxies_are_one_too_many() -> None:
+    env = {**PRODUCTION, "CLIENT_ADDRESS_HEADER": "Fly-Client-IP", "TRUSTED_PROXY_NETWORKS": "fdaa::/16"}
+    assert Config.from_env(env).client_address_header == "Fly-Client-IP"
+    assert "not both" in refusal({**env, "TRUSTED_PROXIES": "1"})
+
+
+def test_the_school_has_the_names_of_its_address_and_of_the_list() -> None:
+    env = {**PRODUCTION, "APP_URL": "https://School.example", "ALLOWED_HOSTS": "www.school.example, other.example:8443"}
+    assert Config.from_env(env).hosts == ("school.example", "www.school.example", "other.example:8443")
 
 
 def test_a_test_key_in_production_is_refused_unless_it_is_a_rehearsal() -> None:

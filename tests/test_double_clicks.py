@@ -18,9 +18,9 @@ from app import Lectern
 from app.access import entitlements
 from app.accounts import hashing, totp
 from app.accounts.forms import opened_stamp
-from app.core import clock, db, limits, settings, submissions, tokens
+from app.core import clock, db, limits, queue, settings, submissions, tokens
 from app.core.ids import public_id
-from tests import everywhere, stripe
+from tests import authenticator, everywhere, stripe
 from tests.cast import PASSWORD, Cast, Person
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401 (fixtures)
 from tests.commerce.shop import Shop
@@ -66,6 +66,11 @@ def of_file(content: bytes, name: str, field_name: str = "file") -> Prepare:
         return {"files": (field_name, content, name)}
 
     return prepare
+
+
+async def a_duplicate(world: World) -> Form:
+    nia = await Cast(world.app).person("Pat Pohl", "pat+two@example.org")
+    return {"other": nia.public_id, "keep": "this", "confirmation": nia.email}
 
 
 async def a_guest_with_a_cart(world: World) -> Form:
@@ -168,11 +173,65 @@ async def half_a_sign_in(world: World) -> Form:
     return {"code": totp.code_at(secret, int(clock.now().timestamp()) // totp.SECONDS)}
 
 
+PASSKEYS = "/account/security/passkeys"
+
+
+async def a_passkey(world: World) -> authenticator.Device:
+    """Pat owns one; its device."""
+    device = authenticator.Device()
+    assert (await authenticator.add_passkey(world.pat.browser, device)).status_code == 200
+    world.places["public_id"] = await db.value("SELECT public_id FROM passkeys")
+    return device
+
+
+async def an_owned_passkey(world: World) -> None:
+    await a_passkey(world)
+
+
+async def a_passkey_and_a_password(world: World) -> None:
+    await a_passkey(world)
+    await a_password(world)
+
+
+async def a_made_passkey(world: World) -> Form:
+    options = await authenticator.options_of(world.pat.browser, f"{PASSKEYS}/challenges")
+    return {"credential": authenticator.Device().make(options)}
+
+
+def a_signature(path: str) -> Prepare:
+    """Pat's device answers the challenge of this address."""
+
+    async def prepare(world: World) -> Form:
+        device = await a_passkey(world)
+        if path == "/login/second-step/passkey":
+            await a_password(world)
+            await world.pat.browser.post("/login", form={"email": world.pat.email, "password": PASSWORD})
+        return {"credential": device.sign(await authenticator.options_of(world.pat.browser, f"{path}/challenges"))}
+
+    return prepare
+
+
 async def another_session(world: World) -> None:
     await Cast(world.app).sign_in(world.pat)
     world.places["public_id"] = await db.value(
         "SELECT public_id FROM sessions WHERE user_id = :id ORDER BY id LIMIT 1", id=world.pat.id
     )
+
+
+async def a_new_token(world: World) -> Form:
+    return {"ref": public_id(), "name": "Books", "scopes": "me", "lifetime": "7"}
+
+
+async def an_access_token(world: World) -> None:
+    await db.run(
+        """
+        INSERT INTO access_tokens (public_id, user_id, name, token_hash, ending, scopes, second_factor, created_at,
+                                   expires_at)
+        VALUES ('token', :id, 'Books', 'x', 'abcd', '{me}', false, now(), now() + interval '1 day')
+        """,
+        id=world.pat.id,
+    )
+    world.places["token_id"] = "token"
 
 
 async def the_details(world: World) -> Form:
@@ -268,6 +327,26 @@ async def an_open_cause(world: World) -> Form:
     return {f"{cause}-reason": "over"}
 
 
+async def a_run_that_is_through(world: World) -> None:
+    """Pat was suspended by an act on many."""
+    await world.olga.browser.post(f"/admin/bulk/{world.places['/bulk']}/beginning", form={"reason": "spam"})
+    await queue.drain()
+
+
+async def another_tag(world: World) -> Form:
+    await db.run("INSERT INTO tags (public_id, name, created_at) VALUES ('another', 'Newspapers', now())")
+    return {"into": "another"}
+
+
+async def an_offered_view(world: World) -> Form:
+    return {"offer": tokens.sign(["people", "/admin/people", "q=ann", world.olga.id], "list-view"), "name": "Anns"}
+
+
+async def a_removed_view(world: World) -> None:
+    kept = ["people", "/admin/people", "q=ann", "Anns", False, False, world.olga.id]
+    world.places["token"] = tokens.sign(kept, "removed-view")
+
+
 FLAGGED = "UPDATE orders SET state = 'pending', paid_at = NULL, flag = '1 EUR came', stripe_payment_intent_id = 'pi_1'"
 STRANDED = """
     INSERT INTO refunds (public_id, order_id, amount_minor, state, payment_id, currency, created_at)
@@ -288,6 +367,10 @@ CASES: dict[str, Case] = {
     "/checkout": Case(by="pat", prepare=a_guest_with_a_cart),
     "/checkout/confirmations/<token>": Case(by="guest", prepare=a_free_order),
     "/login": Case({"email": "pat@example.org", "password": PASSWORD}, by="guest", prepare=a_password, free=SIGNS_IN),
+    "/login/passkey": Case(by="pat", prepare=a_signature("/login/passkey")),
+    "/login/passkey/challenges": Case(by="guest", acts=False),
+    "/login/second-step/passkey": Case(by="pat", prepare=a_signature("/login/second-step/passkey")),
+    "/login/second-step/passkey/challenges": Case(by="pat", prepare=half_a_sign_in, acts=False),
     "/login/google": Case(by="guest", acts=False),
     "/login/link": Case({"email": "pat@example.org"}, by="guest"),
     "/login/link/<token>": Case({"elsewhere": "1"}, by="guest", prepare=a_sign_in_link),
@@ -316,6 +399,10 @@ CASES: dict[str, Case] = {
     ),
     "/account/password/link": Case(by="pat"),
     "/account/profile": Case({"name": "Patricia", "time_zone": ""}, by="pat", acts=False),
+    "/account/security/passkeys": Case(by="pat", prepare=a_made_passkey),
+    "/account/security/passkeys/<public_id>": Case({"name": "Old phone"}, by="pat", prepare=an_owned_passkey),
+    "/account/security/passkeys/<public_id>/removal": Case(by="pat", prepare=a_passkey_and_a_password),
+    "/account/security/passkeys/challenges": Case(by="pat", acts=False),
     "/account/security/google": Case(by="pat", acts=False),
     "/account/security/google/removal": Case(by="pat", prepare=a_google_account),
     "/account/security/recovery-codes": Case(
@@ -325,10 +412,14 @@ CASES: dict[str, Case] = {
     "/account/security/totp/removal": Case(by="pat", prepare=an_app),
     "/account/sessions/<public_id>/removal": Case(by="pat", prepare=another_session),
     "/account/sessions/removal": Case(by="pat", prepare=another_session),
+    "/account/tokens": Case(by="pat", prepare=a_new_token),
+    "/account/tokens/<public_id>/removal": Case(by="pat", prepare=an_access_token),
     "/account/verification": Case(by="pat", sql="UPDATE users SET email_verified_at = NULL WHERE role = 'member'"),
     "/learn/<course_slug>/<lesson_slug>/completion": Case(by="pat"),
     "/learn/<course_slug>/<lesson_slug>/completion/removal": Case(by="pat", acts=False),
     "/learn/<course_slug>/<lesson_slug>/position": Case({"position": "7"}, by="pat"),
+    "/login/confirmation/passkey": Case(by="pat", prepare=a_signature("/login/confirmation/passkey")),
+    "/login/confirmation/passkey/challenges": Case(by="pat", acts=False),
     "/login/confirmation": Case({"password": PASSWORD}, by="pat", prepare=a_password, acts=False, free=SIGNS_IN),
     "/login/confirmation/link": Case(by="pat"),
     # --- courses ---
@@ -382,6 +473,9 @@ CASES: dict[str, Case] = {
     "/admin/courses/<public_id>/sections/<section_id>/removal": Case(prepare=an_empty_section),
     "/admin/courses/<public_id>/withdrawal": Case(),
     # --- the rest of the office ---
+    "/admin/bulk/<public_id>/beginning": Case({"reason": "spam"}),
+    "/admin/bulk/<public_id>/undoing": Case(prepare=a_run_that_is_through),
+    "/admin/bulk/lists/<list_name>": Case({"act": "suspend", "scope": "all", "path": "/admin/people"}),
     "/admin/jobs/<int:job_id>/removal": Case(),
     "/admin/jobs/<int:job_id>/retries": Case(),
     "/admin/jobs/restorations/<token>": Case(prepare=a_discarded_job),
@@ -394,15 +488,43 @@ CASES: dict[str, Case] = {
     "/admin/people": Case({"name": "Nia", "email": "nia@example.org"}),
     "/admin/people/<public_id>/access": Case(prepare=a_grant),
     "/admin/people/<public_id>/access/<entitlement_id>/closure": Case(prepare=an_open_cause),
+    "/admin/people/<public_id>/merge": Case(prepare=a_duplicate),
+    "/admin/people/<public_id>/details": Case(
+        {"name": "Patricia", "email": "patricia@example.org", "country": "NL", "time_zone": ""}
+    ),
+    "/admin/people/<public_id>/notes": Case({"body": "Asked for an invoice"}),
+    "/admin/people/<public_id>/notes/<note_id>/removal": Case(),
+    "/admin/people/<public_id>/password-change": Case(prepare=a_password),
     "/admin/people/<public_id>/reset": Case(),
+    "/admin/people/<public_id>/second-factor/removal": Case({"second-reason": "lost the phone"}, prepare=an_app),
+    "/admin/people/<public_id>/tags": Case({"tag": "Early bird"}),
+    "/admin/people/<public_id>/tags/<tag_id>/removal": Case(),
+    "/admin/people/tags": Case({"tag": "Early bird"}),
+    "/admin/people/tags/<tag_id>": Case({"tag": "Newspapers"}),
+    "/admin/people/tags/<tag_id>/merger": Case(prepare=another_tag),
+    "/admin/people/tags/<tag_id>/removal": Case({"confirmation": "Press"}),
     "/admin/people/<public_id>/role": Case({"role": "support"}),
     "/admin/people/<public_id>/sessions/removal": Case(),
-    "/admin/people/<public_id>/suspension": Case(),
+    "/admin/people/<public_id>/suspension": Case({"reason": "spam"}),
     "/admin/people/<public_id>/suspension/removal": Case(
         sql="UPDATE users SET state = 'suspended' WHERE role = 'member'"
     ),
+    "/admin/people/<public_id>/tokens/<token_id>/removal": Case(prepare=an_access_token),
     "/admin/people/<public_id>/verification": Case(
         sql="UPDATE users SET email_verified_at = NULL WHERE role = 'member'"
+    ),
+    "/admin/people/imports": Case(
+        prepare=of_file(b"Email\na@example.org\n", "list.csv"),
+        free="two uploads are two lists, and neither does anything yet",
+    ),
+    "/admin/people/imports/<import_id>/cancellation": Case(),
+    "/admin/people/imports/<import_id>/continuation": Case(
+        sql="UPDATE imports SET state = 'running', moved_at = now() - interval '1 hour'"
+    ),
+    "/admin/people/imports/<import_id>/run": Case({"attempt": "1"}),
+    "/admin/people/imports/<import_id>/trials": Case(
+        {"column-000": "email", "column-001": "name", "existing": "skip", "product": ""},
+        free="each trial takes the place of the one before, whose job then does nothing",
     ),
     "/admin/roles": Case({"name": "Bookkeeper", "capabilities": "orders.view"}),
     "/admin/roles/<key>": Case({"name": "Assistant", "capabilities": "people.view", "revision": "1"}),
@@ -412,6 +534,10 @@ CASES: dict[str, Case] = {
     ),
     "/admin/settings/logo": Case(prepare=LOGO, free=REPLACES),
     "/admin/settings/logo/removal": Case(prepare=a_logo),
+    "/admin/views": Case(prepare=an_offered_view),
+    "/admin/views/<public_id>": Case({"name": "Students", "is_shared": "y"}),
+    "/admin/views/<public_id>/removal": Case(),
+    "/admin/views/restorations/<token>": Case(prepare=a_removed_view),
     "/admin/webhooks/<provider>/<event_id>/replays": Case(),
 }
 
@@ -464,8 +590,12 @@ async def send(world: World, rule: str, case: Case, times: int) -> list[int]:
     if rule == "/register":
         form["opened"] = await _an_old_stamp()
     path = everywhere.address(rule, world.places) + world.path
+    if rule.startswith(("/account/sessions/<", f"{PASSKEYS}/<")):
+        path = rule.replace("<public_id>", world.places["public_id"])
     if rule.startswith("/account/sessions/<"):
         path = f"/account/sessions/{world.places['public_id']}/removal"
+    if rule.startswith("/account/tokens/<"):
+        path = "/account/tokens/token/removal"
     await submissions_forgotten()
 
     async def once() -> int:

@@ -15,7 +15,7 @@ import pytest
 from app import Lectern
 from app.access import entitlements
 from app.core import db, limits
-from tests import everywhere
+from tests import authenticator, everywhere
 from tests.cast import Cast, Person
 from tests.everywhere import address, routes
 from tests.office import an_order
@@ -30,7 +30,12 @@ TABLE = """
                                                                               |   |   |   admin
                                                                               |   |   |   |   owner
 own  GET  /account/orders/<public_id>                                         404 404 404 404 404
+own  GET  /account/security/passkeys/<public_id>                              404 404 404 404 404
+own  POST /account/security/passkeys/<public_id>                              404 404 404 404 404
+own  POST /account/security/passkeys/<public_id>/removal                      404 404 404 404 404
 own  POST /account/sessions/<public_id>/removal                               404 404 404 404 404
+own  POST /account/tokens/<public_id>/removal                                 404 404 404 404 404
+own  GET  /api/v1/orders/<public_id>                                          401 401 401 401 401
 own  GET  /learn/<course_slug>                                                403 403 403 200 200
 own  GET  /learn/<course_slug>/<lesson_slug>                                  403 403 403 200 200
 own  POST /learn/<course_slug>/<lesson_slug>/completion                       404 404 404 404 404
@@ -108,16 +113,30 @@ async def places(app: Lectern, cast: Cast) -> dict[str, str]:
         VALUES ('upload-of-ann', 'video', 'video/x', 'a.png', 'video/webm', 1, 'x', false, now())
         """
     )
+    assert (await authenticator.add_passkey(ann.browser, authenticator.Device())).status_code == 200
     return found | {
+        "/passkeys": await db.value("SELECT public_id FROM passkeys"),
         "/orders": await an_order(user_id=ann.id),
+        "/tokens": await a_token_of(ann.id),
         "/sessions": await db.value("SELECT public_id FROM sessions WHERE user_id = :id", id=ann.id),
         "/media": "upload-of-ann",
         "lesson_slug": "lesson-1",
     }
 
 
+async def a_token_of(user_id: int) -> str:
+    await db.run(
+        """
+        INSERT INTO access_tokens (public_id, user_id, name, token_hash, ending, scopes, second_factor, created_at, expires_at)
+        VALUES ('token-of-ann', :id, 'Books', 'x', 'abcd', '{me}', false, now(), now() + interval '1 day')
+        """,
+        id=user_id,
+    )
+    return "token-of-ann"
+
+
 def of_ann(rule: str, places: dict[str, str]) -> str:
-    for kind in ("/sessions", "/media"):
+    for kind in ("/sessions", "/media", "/passkeys", "/tokens"):
         if f"{kind}/<public_id>" in rule:
             return address(rule, places, public_id=places[kind])
     return address(rule, places)
@@ -126,7 +145,16 @@ def of_ann(rule: str, places: dict[str, str]) -> str:
 async def facts() -> str:
     """Everything of Ann's that somebody could have changed."""
     found = []
-    for table in ("orders", "entitlements", "enrolments", "lesson_progress", "refunds", "one_time_tokens"):
+    for table in (
+        "passkeys",
+        "orders",
+        "entitlements",
+        "enrolments",
+        "lesson_progress",
+        "refunds",
+        "one_time_tokens",
+        "access_tokens",
+    ):
         found.append(await db.value(f"SELECT coalesce(json_agg(t ORDER BY t)::text, '') FROM {table} t"))
     found.append(
         await db.value(
@@ -162,7 +190,9 @@ async def test_for_their_owner_these_things_are_there(app: Lectern, cast: Cast, 
     person = Person(ann.id, "", "ann@example.org", "Ann Archer", browser)
     await cast.sign_in(person)
     for method, rule in rows():
-        if rule.startswith(("/account/orders", "/learn", "/account/sessions")):
+        if rule.startswith(("/account/orders", "/learn", "/account/sessions", "/account/security")):
+            form = {"position": "7"} if rule.endswith("position") else {"name": "Old phone"}
+        if rule.startswith(("/account/orders", "/learn", "/account/sessions", "/account/tokens")):
             form = {"position": "7"} if rule.endswith("position") else {}
             answer = await browser.open(of_ann(rule, places), method=method, form=form if method == "POST" else None)
             assert answer.status_code in (200, 204, 303), (method, rule, answer.status_code)

@@ -17,13 +17,20 @@ TABLE = """
                                                            |  |  owner
 /                                                          3  4  4
 /account                                                   -  3  3
+/.well-known/change-password                               -  -  -
+/.well-known/security.txt                                  0  1  1
+/account                                                   -  2  2
 /account/corner                                            0  1  1
 /account/email                                             -  1  1
 /account/orders                                            -  3  2
 /account/orders/<public_id>                                -  4  2
 /account/security                                          -  3  3
+/account/security/passkeys/<public_id>                     -  2  2
+/account/security/passkeys/new                             -  1  1
 /account/security/totp                                     -  2  2
 /account/sessions                                          -  2  2
+/account/tokens                                            -  2  2
+/account/tokens/new                                        -  1  1
 /cart                                                      0  5  2
 /cart/count                                                1  2  2
 /checkout                                                  -  -  -
@@ -57,10 +64,11 @@ TABLE = """
 /verify/<token>                                            1  2  2
 
 /admin                                                     -  -  5
-/admin/audit                                               -  -  4
+/admin/audit                                               -  -  5
 /admin/audit/<int:act_id>                                  -  -  3
 /admin/audit/<kind>/<subject_id>                           -  -  3
-/admin/courses                                             -  -  4
+/admin/bulk/<public_id>                                    -  -  5
+/admin/courses                                             -  -  5
 /admin/courses/<public_id>                                 -  -  4
 /admin/courses/<public_id>/details                         -  -  5
 /admin/courses/<public_id>/lessons/<lesson_id>             -  -  4
@@ -71,35 +79,45 @@ TABLE = """
 /admin/courses/<public_id>/price                           -  -  5
 /admin/courses/<public_id>/sections/<section_id>           -  -  4
 /admin/courses/new                                         -  -  2
-/admin/jobs                                                -  -  3
+/admin/jobs                                                -  -  4
 /admin/jobs/<int:job_id>                                   -  -  4
-/admin/jobs/log                                            -  -  3
+/admin/jobs/log                                            -  -  4
 /admin/jobs/schedules                                      -  -  3
-/admin/learners                                            -  -  3
-/admin/mails                                               -  -  3
+/admin/learners                                            -  -  4
+/admin/mails                                               -  -  4
 /admin/mails/templates                                     -  -  2
 /admin/mails/templates/<domain>/<name>                     -  -  2
 /admin/mails/templates/<domain>/<name>/body.html           -  -  2
-/admin/orders                                              -  -  4
+/admin/orders                                              -  -  5
 /admin/orders/<public_id>                                  -  -  5
 /admin/orders/<public_id>/receipt                          -  -  5
-/admin/people                                              -  -  4
+/admin/people                                              -  -  5
 /admin/people/<public_id>                                  -  -  5
 /admin/people/<public_id>/access                           -  -  5
+/admin/people/<public_id>/details                          -  -  3
+/admin/people/<public_id>/notes                            -  -  5
 /admin/people/<public_id>/orders                           -  -  5
+/admin/people/<public_id>/tokens                           -  -  4
 /admin/people/new                                          -  -  2
+/admin/people/<public_id>/merge                            -  -  4
+/admin/people/imports                                      -  -  3
+/admin/people/imports/<import_id>                          -  -  4
+/admin/people/imports/<import_id>/result.csv               -  -  3
+/admin/people/tags                                         -  -  3
+/admin/people/tags/<tag_id>                                -  -  4
 /admin/roles                                               -  -  4
 /admin/roles/<key>                                         -  -  4
 /admin/roles/new                                           -  -  2
 /admin/search                                              -  -  2
 /admin/settings                                            -  -  3
-/admin/webhooks                                            -  -  3
+/admin/webhooks                                            -  -  4
 /admin/webhooks/<provider>/<event_id>                      -  -  3
 """
 MOST = 5
 FEW, MANY = 10, 200
 
-# What is counted another way: files and streams, and addresses that answer without a page.
+# What is counted another way: files and streams, and addresses that answer without a page. Below /api nobody is signed
+# in; tests/test_api.py counts there with tokens.
 NOT_COUNTED = {
     "/health/live",
     "/health/ready",
@@ -116,9 +134,13 @@ def rows() -> dict[str, list[str]]:
     return {rule: entries for rule, *entries in lines}
 
 
+def is_counted(rule: str) -> bool:
+    return rule not in NOT_COUNTED and not rule.startswith("/api/")
+
+
 def test_the_table_has_every_page_and_nothing_else(app: Lectern) -> None:
     served = {rule.rule for rule in everywhere.routes(app, "GET")}
-    assert rows().keys() == served - NOT_COUNTED
+    assert rows().keys() == {rule for rule in served if is_counted(rule)}
 
 
 def test_no_page_of_the_table_sends_more_than_five_statements() -> None:
@@ -172,6 +194,13 @@ async def more_of_everything(first: int, last: int, *, ann_id: int, places: dict
 
 _N = "generate_series(CAST(:first AS int), CAST(:last AS int)) AS n"
 _MORE = (
+    f"""
+    INSERT INTO imports (public_id, kind, state, file_name, storage_key, size_bytes, encoding, delimiter, header, samples,
+                         row_count, created_by, created_at, moved_at)
+    SELECT 'import-' || n, 'people', 'done', 'list.csv', 'import-' || n, 1, 'utf-8', ',', '{{Email}}', '[]', 1, :ann, now(),
+           now()
+    FROM {_N}
+    """,
     f"""
     INSERT INTO lessons (public_id, course_id, section_id, slug, title, kind, state, position, duration_seconds, is_preview,
                          created_at, updated_at)
@@ -246,6 +275,25 @@ _MORE = (
     f"""
     INSERT INTO audit_log (action, subject_type, subject_id, summary, created_at)
     SELECT 'person.test', 'person', CAST(n AS text), '', now() FROM {_N}
+    """,
+    f"""
+    INSERT INTO tags (public_id, name, created_at) SELECT 'tag-' || n, 'Tag ' || n, now() FROM {_N}
+    """,
+    """
+    INSERT INTO user_tags (user_id, tag_id) SELECT u.id, t.id FROM users u, tags t
+    WHERE u.public_id = :pat OR u.id % 20 = t.id % 20
+    ON CONFLICT DO NOTHING
+    """,
+    f"""
+    INSERT INTO person_notes (public_id, user_id, author_id, body, created_at)
+    SELECT 'note-' || n, u.id, :ann, 'Note ' || n, now() FROM users u, {_N} WHERE u.public_id = :pat
+    """,
+    f"""
+    INSERT INTO saved_views (public_id, list, path, query, name, owner_id, is_shared, created_at)
+    SELECT 'view-' || n, 'people', '/admin/people', 'q=' || n, 'View ' || n, :ann, true, now() FROM {_N}
+    """,
+    """
+    INSERT INTO bulk_items (run_id, subject_id) SELECT r.id, u.id FROM bulk_runs r, users u ON CONFLICT DO NOTHING
     """,
     f"""
     INSERT INTO learner_days (on_date, user_id) SELECT current_date - n, :ann FROM {_N}

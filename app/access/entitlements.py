@@ -20,11 +20,12 @@ async def grant(
     note: str = "",
     granted_by: int | None = None,
     ends_at: datetime | None = None,
+    quietly: bool = False,
 ) -> bool:
     """Let a person use a product for one cause, in the caller's transaction. False: this cause was granted before.
 
     `source` is order, free, manual or import; `source_ref` names the cause and makes it happen once. Closing stays
-    closed: the same cause is not granted a second time. Publishes AccessGranted.
+    closed: the same cause is not granted a second time. Publishes AccessGranted; `quietly`: nobody is mailed about it.
     """
     if not db.in_transaction():
         raise RuntimeError("access was granted outside the transaction of its cause")
@@ -41,7 +42,7 @@ async def grant(
     )
     if row is None:
         return False
-    await events.publish(AccessGranted(row.id, user_id, product_id, row.course_id))
+    await events.publish(AccessGranted(row.id, user_id, product_id, row.course_id, quietly))
     return True
 
 
@@ -103,6 +104,16 @@ async def open_courses(user_id: int) -> list[int]:
 async def owned(user_id: int, product_ids: list[int]) -> set[int]:
     """Those of these products that this person may use now and for good; what ends some day can still be bought."""
     return await queries.owned(user_id, product_ids, clock.now()) if product_ids else set()
+
+
+async def holders(product_id: int, user_ids: list[int]) -> set[int]:
+    """Those of these people who may use this product now and for good."""
+    return await queries.holders(product_id, user_ids, clock.now()) if user_ids else set()
+
+
+async def grantable() -> list[db.Row]:
+    """Everything that can be given to a person: id, public_id, title, is_active."""
+    return await queries.products()
 
 
 async def causes_of(user_id: int) -> list[Cause]:

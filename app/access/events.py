@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AccessGranted:
-    """A person may use a product from now on (or from its start) for one more cause."""
+    """A person may use a product from now on (or from its start) for one more cause. `quietly`: nobody is mailed."""
 
     entitlement_id: int
     user_id: int
     product_id: int
     course_id: int | None
+    quietly: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,46 @@ async def owned(user_id: int, product_ids: list[int], now: datetime) -> set[int]
     return {row.product_id for row in rows}
 
 
+async def holders(product_id: int, user_ids: list[int], now: datetime) -> set[int]:
+    rows = await db.many(
+        db.Row,
+        f"""
+        SELECT DISTINCT e.user_id FROM entitlements e
+        WHERE e.user_id = ANY(CAST(:ids AS bigint[])) AND e.product_id = :product_id AND e.ends_at IS NULL AND {_OPEN}
+        """,  # noqa: S608 (a constant)
+        ids=user_ids,
+        product_id=product_id,
+        now=now,
+    )
+    return {row.user_id for row in rows}
+
+
 async def products() -> list[db.Row]:
     """Everything that can be given to a person."""
     return await db.many(db.Row, "SELECT id, public_id, title, is_active FROM products ORDER BY lower(title), id")
+
+
+async def move(gone_id: int, kept_id: int, now: datetime) -> list[db.Row]:
+    """Give one person's causes to another. "Free, to her, this product" is the same cause under her new id, unless she
+    has it already.
+    """
+    return await db.many(
+        db.Row,
+        f"""
+        UPDATE entitlements e SET user_id = :kept, source_ref =
+            CASE WHEN e.source_ref = concat('free:', CAST(:gone AS bigint), ':', e.product_id)
+                  AND NOT EXISTS (SELECT 1 FROM entitlements x
+                                  WHERE x.source_ref = concat('free:', CAST(:kept AS bigint), ':', e.product_id))
+                 THEN concat('free:', CAST(:kept AS bigint), ':', e.product_id) ELSE e.source_ref END
+        FROM products p
+        WHERE p.id = e.product_id AND e.user_id = :gone
+        RETURNING e.id, e.product_id, p.course_id, {_OPEN} AS is_open
+        """,  # noqa: S608 (a constant)
+        gone=gone_id,
+        kept=kept_id,
+        now=now,
+    )
+
+
+async def delete_of(user_id: int) -> int:
+    return await db.run("DELETE FROM entitlements WHERE user_id = :user_id", user_id=user_id)

@@ -1,9 +1,11 @@
 """The forms of accounts: shape only; what is true or allowed is decided by the verbs."""
 
-import re
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
+from babel import Locale
 from wtforms import (
     BooleanField,
     EmailField,
@@ -14,11 +16,13 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
 
+from app.accounts import names
 from app.accounts.strength import LONGEST
 from app.core import clock, tokens
-from app.core.i18n import _
+from app.core.errors import Invalid
+from app.core.i18n import _, locale
 from app.core.i18n import lazy as _l
 from app.web.forms import BaseForm, email_address
 
@@ -26,9 +30,8 @@ NEXT = 2000
 # Nobody fills a form in less; a program does. The page is good for a day.
 TOO_FAST_SECONDS = 1
 TOO_OLD_SECONDS = 24 * 3600
-
-
-_ADDRESS = re.compile(r"//|www\.|\w\.[a-z]{2,}/|https?:", re.IGNORECASE)
+# Days that an access token may be good for.
+LIFETIMES = (7, 30, 90, 365)
 
 
 def _email() -> EmailField:
@@ -45,14 +48,9 @@ def _new_password() -> PasswordField:
     )
 
 
-def is_plain_name(text: str) -> bool:
-    """Whether a text is one line, and holds no address of a page."""
-    return not any(0 < ord(character) < 32 for character in text) and not _ADDRESS.search(text)
-
-
 def person_name(form: BaseForm, field: Any) -> None:
     """Validator: one line, and no address of a page, since a name stands in mails to whoever's address was typed."""
-    if not is_plain_name(field.data or ""):
+    if not names.is_name(field.data or ""):
         raise ValidationError(_("A name is one line of words, without the address of a page."))
 
 
@@ -78,6 +76,29 @@ class SecondStepForm(BaseForm):
     code = StringField(_l("Code"), [InputRequired(_l("Type the code.")), Length(max=40)])
 
 
+class PasskeyForm(BaseForm):
+    """What a device answered, as JSON; scripts fill it in. `keep` and `next` as at any sign-in."""
+
+    credential = HiddenField(
+        validators=[InputRequired(_l("The device gave no answer. Please try again.")), Length(max=50_000)]
+    )
+    keep = BooleanField()
+    next = HiddenField(validators=[Length(max=NEXT)])
+
+
+class NewPasskeyForm(BaseForm):
+    """A new passkey; without a name it is called after what keeps it."""
+
+    name = StringField(_l("Name"), [Length(max=60), person_name])
+    credential = HiddenField(validators=[Length(max=50_000)])
+
+
+class PasskeyNameForm(BaseForm):
+    """What a passkey is called."""
+
+    name = StringField(_l("Name"), [DataRequired(_l("Say what it is called.")), Length(max=60), person_name])
+
+
 class TotpForm(SecondStepForm):
     """The first code of a new key, which travels along sealed."""
 
@@ -90,6 +111,7 @@ class RegisterForm(BaseForm):
     name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     email = _email()
     password = _new_password()
+    marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
     website = StringField(_l("Leave this empty"))
     opened = HiddenField()
     next = HiddenField(validators=[Length(max=NEXT)])
@@ -204,3 +226,131 @@ class RoleRemovalForm(BaseForm):
 
     move_to = SelectField(_l("Its people get the role"), choices=[], validate_choice=False)
     confirmation = StringField(_l("Name of the role"))
+
+
+class AccessTokenForm(BaseForm):
+    """A new access token. What may be ticked depends on the person; `ref` makes the same form make one token."""
+
+    ref = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9a-z]{12}$")])
+    name = StringField(_l("Name"), [DataRequired(_l("Say what it is for.")), Length(max=60), person_name])
+    scopes = SelectMultipleField(_l("What it may do"), choices=[])
+    lifetime = SelectField(_l("Good for"), choices=[])
+    until = StringField(_l("Last day"), [Length(max=10)])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        days = [(str(days), _("%(days)s days", days=days)) for days in LIFETIMES]
+        self.lifetime.choices = [*days, ("day", _("Until a day that I choose"))]
+
+    def moment(self, zone: ZoneInfo) -> datetime:
+        """When it ends. Raises Invalid when the day is none."""
+        if self.lifetime.data != "day":
+            return clock.now() + timedelta(days=int(self.lifetime.data))
+        try:
+            day = date.fromisoformat(self.until.data or "")
+            return clock.day_start(day + timedelta(days=1), zone) - timedelta(seconds=1)
+        except (ValueError, OverflowError):
+            raise Invalid(_("Choose a day within a year from now."), field="until") from None
+
+
+class MergeForm(BaseForm):
+    """Which other account, which of the two stays (`this` or `other`), and the address that is closed."""
+
+    other = HiddenField(validators=[Length(max=40)])
+    keep = HiddenField(validators=[Length(max=10)])
+    confirmation = StringField(_l("Address that is closed"))
+
+
+class LookForm(BaseForm):
+    """Why somebody looks as another person."""
+
+    reason = TextAreaField(_l("Reason"), [InputRequired(_l("Say in a few words why. It is kept.")), Length(max=500)])
+
+
+class ErasureForm(BaseForm):
+    """Typed before an account is to be erased: its address."""
+
+    confirmation = StringField(_l("Your email address"), [Length(max=254)])
+
+
+class ConsentForm(BaseForm):
+    """What somebody agrees to, each by itself."""
+
+    marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
+
+
+class PersonEditForm(BaseForm):
+    """What the office may change about a person."""
+
+    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call them.")), Length(max=100), person_name])
+    email = _email()
+    headline = StringField(_l("Headline"), [Length(max=120)])
+    country = SelectField(_l("Country"))
+    time_zone = SelectField(_l("Time zone"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.country.choices = [("", _("Not known")), *countries()]
+        self.time_zone.choices = [("", _("As the school")), *((zone, zone.replace("_", " ")) for zone in time_zones())]
+
+
+def countries() -> list[tuple[str, str]]:
+    """The countries of ISO 3166 by their names."""
+    names = Locale.parse(locale()).territories
+    return sorted(
+        ((code, name) for code, name in names.items() if len(code) == 2 and code not in _NO_COUNTRIES),
+        key=lambda one: one[1],
+    )
+
+
+# Codes of CLDR that are groups, or kept for private use.
+_NO_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
+
+
+class ReasonForm(BaseForm):
+    """Why something is done to a person; it stands in the audit log."""
+
+    reason = StringField(_l("Why"), [DataRequired(_l("Say why, in a few words.")), Length(max=200)])
+
+
+class BulkReasonForm(ReasonForm):
+    """The same for many."""
+
+
+class NoteForm(BaseForm):
+    """What somebody of the team has to say about a person."""
+
+    body = TextAreaField(_l("Note"), [DataRequired(_l("Write something.")), Length(max=4000)])
+
+
+class TagForm(BaseForm):
+    """A word to mark people with."""
+
+    tag = StringField(_l("Tag"), [DataRequired(_l("Type a word or two.")), Length(max=40)])
+
+    def validate_tag(self, field: Any) -> None:
+        """No comma, which parts tags in files."""
+        if "," in (field.data or ""):
+            raise ValidationError(_("A tag has no comma."))
+
+
+class BulkTagForm(TagForm):
+    """A tag for many people; `known` are those there are."""
+
+    known: Sequence[str] = ()
+    must_exist = False
+
+    def validate_tag(self, field: Any) -> None:
+        """Only a tag that is there can be taken away."""
+        super().validate_tag(field)
+        field.data = " ".join((field.data or "").split())
+        if self.must_exist and field.data.lower() not in {name.lower() for name in self.known}:
+            raise ValidationError(
+                _("There is no such tag. There are: %(tags)s.", tags=", ".join(self.known[:20]) or _("none"))
+            )
+
+
+class BulkRoleForm(BaseForm):
+    """A role for many people."""
+
+    role = SelectField(_l("Role"), choices=[])

@@ -16,8 +16,8 @@ from quart import Quart, Response, g
 
 from app.accounts import links, queries, second_factors, sign_ins, users
 from app.accounts.events import UserRegistered, UserVerified
-from app.accounts.forms import is_plain_name
 from app.accounts.models import ConnectedIdentity, SignedIn, User
+from app.accounts.names import is_name
 from app.accounts.queries import identities as own
 from app.core import audit, clock, db, events, mail, tokens
 from app.core.errors import Conflict, Invalid
@@ -39,7 +39,7 @@ class NotSignedIn(Exception):
     """Why somebody came back from the provider and is not signed in; `templates/accounts/google_trouble.html` says it.
 
     cancelled, stale, away, refused: between the browser, the provider and us. unproven_there, unproven_here, another,
-    taken, suspended: whose account it is.
+    taken, merged, suspended: whose account it is.
     """
 
     def __init__(self, why: str, email: str = "") -> None:
@@ -186,7 +186,7 @@ async def _by_address(found: Identity) -> ConnectedIdentity:
     if here is None:
         raise RuntimeError("an account vanished while it was looked up")
     if here.state != "active":
-        raise NotSignedIn("suspended")
+        raise NotSignedIn("merged" if here.state == "merged" else "suspended", here.email)
     if here.email_verified_at is None:
         raise NotSignedIn("unproven_here", here.email)
     with audit.acting(audit.current_actor().known_as(here.id)):
@@ -201,7 +201,7 @@ async def _by_address(found: Identity) -> ConnectedIdentity:
 async def _registered(found: Identity) -> User | None:
     """A new account whose address is proved, without a password; None when the address has one."""
     made = await users.insert(
-        found.email, found.name[:100] if is_plain_name(found.name) and not unreadable(found.name) else ""
+        found.email, found.name[:100] if is_name(found.name) and not unreadable(found.name) else ""
     )
     if made is None:
         return None

@@ -3,19 +3,33 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from app.accounts import links, magic_links, queries, sessions
+from app.accounts import (
+    access_tokens,
+    consents,
+    erasures,
+    exports,
+    impersonations,
+    links,
+    magic_links,
+    merging,
+    queries,
+    sessions,
+)
 from app.accounts.devices import device_of
 from app.accounts.events import (
     AccountMade,
     EmailChangeAsked,
     GuessingBegan,
+    InvitedAgain,
     NewDevice,
     PasswordResetAsked,
     RegisteredAgain,
     SignInLinkAsked,
 )
 from app.accounts.models import User
-from app.accounts.queries import email_changes, second_factors
+from app.accounts.queries import access_tokens as token_queries
+from app.accounts.queries import email_changes, passkeys, privacy, second_factors
+from app.accounts.queries import impersonations as impersonation_queries
 from app.core import clock, db, events, i18n, mail, queue
 from app.core.settings import school
 
@@ -29,10 +43,20 @@ async def welcome_made_account(event: AccountMade) -> None:
     await _mail_link(person, "set_password", "accounts/welcome", fact=f"welcome:{person.id}")
 
 
+@events.on(InvitedAgain)
+async def mail_invitation(event: InvitedAgain) -> None:
+    """Mail the link to enter once more; somebody who set a password meanwhile needs none."""
+    person = await queries.user_by_id(event.user_id)
+    if person is not None and person.state == "active" and not person.has_password:
+        await _mail_link(person, "set_password", "accounts/welcome", fact=f"invitation:{event.ask}")
+
+
 @events.on(PasswordResetAsked)
 async def mail_reset_link(event: PasswordResetAsked) -> None:
     """Mail the link that resets a password, if there is an account."""
     person = await queries.user_by_id(event.user_id) if event.user_id is not None else None
+    if person is not None and person.state == "merged":
+        await merging.remind(person, ask=event.ask)
     if person is not None and person.state == "active":
         await _mail_link(person, "reset_password", "accounts/password_reset", fact=f"password_reset:{event.ask}")
 
@@ -42,14 +66,6 @@ async def _mail_link(person: User, purpose: str, template: str, *, fact: str) ->
         _, token = await links.issue(person.id, person.email, purpose)
         # Run twice, the mail exists already; then the second link reaches nobody and expires unused.
         await mail.send(person.email, template, {"name": person.name, "path": f"/password/reset/{token}"}, fact=fact)
-
-
-@events.on(SignInLinkAsked)
-async def mail_sign_in_link(event: SignInLinkAsked) -> None:
-    """Mail the link that signs in, if there is an account."""
-    person = await queries.user_by_id(event.user_id) if event.user_id is not None else None
-    if person is not None and person.state == "active":
-        await magic_links.mail_link(person, event)
 
 
 @events.on(NewDevice)
@@ -104,6 +120,16 @@ async def mail_email_change(event: EmailChangeAsked) -> None:
             await mail.send(email, template, context, fact=f"email_change:{change.id}:ask:{which}")
 
 
+@events.on(SignInLinkAsked)
+async def mail_sign_in_link(event: SignInLinkAsked) -> None:
+    """Mail the link that signs in, if there is an account."""
+    person = await queries.user_by_id(event.user_id) if event.user_id is not None else None
+    if person is not None and person.state == "merged":
+        await merging.remind(person, ask=event.ask)
+    if person is not None and person.state == "active":
+        await magic_links.mail_link(person, event)
+
+
 @events.on(RegisteredAgain)
 async def mail_already_registered(event: RegisteredAgain) -> None:
     """Tell the owner of an address that it was registered again; the page did not."""
@@ -117,10 +143,49 @@ async def mail_already_registered(event: RegisteredAgain) -> None:
 @queue.every("23 * * * *")
 @queue.job()
 async def clear_expired() -> None:
-    """Delete sessions and half-done sign-ins that nobody can use any more, and links of a month ago."""
+    """Delete sessions, half-done sign-ins and challenges that nobody can use any more, and links of a month ago."""
     now = clock.now()
     await queries.delete_dead_sessions(now, now - sessions.IDLE)
     await second_factors.delete_dead_pending(now)
+    await passkeys.delete_dead_challenges(now)
+    await token_queries.delete_dead_tokens(now - access_tokens.KEPT)
     await queries.delete_dead_links(now - links.KEPT)
-    await magic_links.clear(now)
     await email_changes.delete_dead(now - links.KEPT)
+    await magic_links.clear(now)
+
+
+@queue.job(attempts=5, concurrency=2)
+async def build_export(export_id: int) -> None:
+    """Gather everything about a person into one file."""
+    await exports.build(export_id)
+
+
+@queue.job()
+async def forget_export_bytes(storage_key: str) -> None:
+    """Remove the file of an export whose row is gone."""
+    await exports.forget_bytes(storage_key)
+
+
+@queue.every("7 * * * *")
+@queue.job(attempts=1)
+async def erase_due() -> None:
+    """Give every erasure whose time has come a job of its own, and forget the addresses of the last mails."""
+    for erasure_id in await erasures.due():
+        await queue.enqueue(erase, once=str(erasure_id), erasure_id=erasure_id)
+    await erasures.forget_farewells()
+
+
+@queue.job(attempts=8)
+async def erase(erasure_id: int) -> None:
+    """Forget a person; killed half-way, it goes on where it was."""
+    await erasures.carry_out(erasure_id)
+
+
+@queue.every("52 3 * * *")
+@queue.job()
+async def clear_privacy() -> None:
+    """Remove files of exports that are too old, addresses of looks of a year ago, consents of guests who never bought."""
+    now = clock.now()
+    await exports.forget_old()
+    await impersonation_queries.delete_old_visits(now - impersonations.VISITS_KEPT)
+    await privacy.delete_stray_consents(now - consents.STRAY)

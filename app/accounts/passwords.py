@@ -1,6 +1,6 @@
 """Passwords: sign in with one, confirm it, change it, reset it by mail."""
 
-from app.accounts import familiar, hashing, links, queries, sessions, sign_ins, strength, users
+from app.accounts import access_tokens, familiar, hashing, links, queries, sessions, sign_ins, strength, users
 from app.accounts.events import GuessingBegan, PasswordResetAsked
 from app.accounts.familiar import account_key
 from app.accounts.models import Credentials, Link, SignedIn
@@ -34,6 +34,10 @@ async def sign_in(email: str, password: str, *, address: str, keep: bool, onward
     found = await queries.credentials_by_email(email)
     if not await hashing.matches(found.password_hash if found else None, password) or found is None:
         raise Invalid(_("That email and password do not go together. Try again, or let us send you a link."))
+    if found.state == "merged":
+        raise Invalid(
+            _("This account was merged into another one of yours. A mail told you its address: sign in with that.")
+        )
     if found.state != "active":
         raise Invalid(_("This account is suspended. Write to us if you think that this is a mistake."))
     await limits.forget("sign-in", here, TRIES_HERE)
@@ -146,6 +150,7 @@ async def change_required(person: SignedIn, new_password: str) -> None:
 async def _after_change(user_id: int, email: str, name: str, *, action: str, subject: str) -> None:
     await queries.delete_sessions_of(user_id)
     await queries.forget_password_change(user_id)
+    await access_tokens.end_all(user_id)
     await links.use_up(user_id, *links.PASSWORD)
     await audit.record(action, "person", subject)
     await mail.send(
@@ -160,7 +165,7 @@ async def ask_for_reset(email: str) -> None:
     """Mail a link that resets the password, when the address has an account. Same answer and work when it has none."""
     await limits.check("reset", account_key(email), RESETS)
     found = await queries.credentials_by_email(email)
-    user_id = found.id if found is not None and found.state == "active" else None
+    user_id = found.id if found is not None and found.state != "suspended" else None
     async with db.transaction():
         await events.publish(PasswordResetAsked(user_id, public_id()))
 

@@ -13,6 +13,7 @@ from babel import Locale, UnknownLocaleError
 from quart import current_app, request
 
 from app.core import i18n
+from app.web.clients import Proxies
 
 log = structlog.get_logger(__name__)
 
@@ -20,11 +21,16 @@ log = structlog.get_logger(__name__)
 def country_of_request() -> str:
     """The country that the trusted proxy says this request comes from, as two letters; '' when it does not say."""
     header: str = current_app.config.get("COUNTRY_HEADER", "")
-    if not header or not current_app.config["TRUSTED_PROXIES"]:
+    if not header or not _is_behind_a_proxy():
         return ""
     said = request.headers.get(header, "").strip().upper()
     # Cloudflare says XX for "unknown" and T1 for Tor.
     return said if len(said) == 2 and said.isascii() and said.isalpha() and said != "XX" else ""
+
+
+def _is_behind_a_proxy() -> bool:
+    proxies: Proxies = current_app.config["PROXIES"]
+    return proxies.trusts(request.remote_addr or "") if proxies.networks else proxies.hops > 0
 
 
 def place_of(address: str | None, country: str = "") -> str:

@@ -1,4 +1,4 @@
-"""A second proof beside the first: codes of an app, recovery codes. Passkeys count as one too.
+"""A second proof beside the first: codes of an app, recovery codes. Passkeys (app.accounts.passkeys) count as one too.
 
 Whoever turns one on gets ten recovery codes, shown once. Every change is mailed to the person and audited.
 """
@@ -7,7 +7,9 @@ import secrets
 from dataclasses import dataclass
 
 from app.accounts import familiar, hashing, sessions, totp
+from app.accounts import queries as people
 from app.accounts.models import Factors, SignedIn
+from app.accounts.queries import passkeys
 from app.accounts.queries import second_factors as queries
 from app.core import audit, clock, db, limits, mail
 from app.core.errors import Conflict, Invalid
@@ -50,7 +52,8 @@ async def of(user_id: int) -> Factors:
 
 
 async def turn_on_totp(person: SignedIn, sealed: str, code: str) -> list[str]:
-    """Take over the offered key, since the app shows its code; returns the recovery codes, to be shown once.
+    """Take over the offered key, since the app shows its code; returns the recovery codes, to be shown once, when this
+    is the first second factor, else none: those of before stay good.
 
     Raises Invalid for a wrong code or an offer that is too old, Conflict when there is a key. This session counts as
     one with a second factor from here on, all others end.
@@ -62,16 +65,38 @@ async def turn_on_totp(person: SignedIn, sealed: str, code: str) -> list[str]:
     step = totp.matching_step(secret, code)
     if step is None:
         raise Invalid(_("That is not the code of this moment. Look at the app again."), field="code")
-    codes = await _fresh_codes()
+    codes = await fresh_codes()
     async with db.transaction():
+        await people.lock_users([person.id])
+        was_on = (await queries.factors_of(person.id)).is_on
         if not await queries.insert_secret(person.id, totp.kept(secret), step, clock.now()):
             raise Conflict(_("Your account has an authenticator app already."))
-        await codes.keep(person.id)
         await _note(person, "second_factor.totp_on", "totp_on")
-        await sessions.revoke_others(person)
-        await sessions.start(person.id, second_factor=True)
+        if was_on:
+            await _stay_here_only(person)
+        else:
+            await begin(person, codes)
     await _forgive(person.id, person.email)
-    return codes.shown
+    return [] if was_on else codes.shown
+
+
+async def begin(person: SignedIn, codes: FreshCodes) -> None:
+    """The first second factor was just turned on, in the current transaction: keep the codes that are shown now.
+
+    This session counts as one with a second factor from here on, all others end.
+    """
+    await codes.keep(person.id)
+    await _stay_here_only(person)
+
+
+async def _stay_here_only(person: SignedIn) -> None:
+    await sessions.revoke_others(person)
+    await sessions.start(person.id, second_factor=True)
+
+
+async def end(user_id: int) -> None:
+    """The last second factor was just turned off, in the current transaction: nothing is left to stand in for."""
+    await queries.delete_recovery_codes(user_id)
 
 
 async def turn_off_totp(person: SignedIn) -> None:
@@ -80,17 +105,18 @@ async def turn_off_totp(person: SignedIn) -> None:
     Other sessions end, as after every change of how somebody proves who they are.
     """
     async with db.transaction():
+        await people.lock_users([person.id])
         if not await queries.delete_secret(person.id):
             raise Conflict(_("Your account has no authenticator app."))
         if not (await queries.factors_of(person.id)).is_on:
-            await queries.delete_recovery_codes(person.id)
+            await end(person.id)
         await sessions.revoke_others(person)
         await _note(person, "second_factor.totp_off", "totp_off")
 
 
 async def renew_recovery_codes(person: SignedIn) -> list[str]:
     """Ten new codes, to be shown once; the old ones are worth nothing from here on."""
-    codes = await _fresh_codes()
+    codes = await fresh_codes()
     async with db.transaction():
         if not (await queries.factors_of(person.id)).is_on:
             raise Conflict(_("Turn on a second step first."))
@@ -99,11 +125,14 @@ async def renew_recovery_codes(person: SignedIn) -> list[str]:
     return codes.shown
 
 
-async def turn_off_all(user_id: int, *, subject: str, email: str, name: str, action: str) -> None:
-    """Forget app and codes of somebody who lost both, in the current transaction: by an owner, or the command line."""
+async def turn_off_all(user_id: int, *, subject: str, email: str, name: str, action: str, reason: str = "") -> None:
+    """Forget app, passkeys and codes of somebody who lost all, in the current transaction: by an owner, or the command
+    line. Whoever signed in with a passkey alone gets a link by mail.
+    """
     await queries.delete_secret(user_id)
+    await passkeys.delete_all_of(user_id)
     await queries.delete_recovery_codes(user_id)
-    await audit.record(action, "person", subject)
+    await audit.record(action, "person", subject, summary=reason)
     await _mail(email, name, "turned_off")
 
 
@@ -141,7 +170,8 @@ async def tell_of_recovery(email: str, name: str, left: int) -> None:
     await _mail(email, name, "recovery_used", left=left)
 
 
-async def _fresh_codes() -> FreshCodes:
+async def fresh_codes() -> FreshCodes:
+    """Ten new recovery codes. Takes a second, so not inside a transaction."""
     codes = ["".join(secrets.choice(_ALPHABET) for _at in range(_LETTERS)) for _code in range(RECOVERY_CODES)]
     salt = secrets.token_bytes(16)
     return FreshCodes([f"{code[:5]}-{code[5:]}" for code in codes], await hashing.derived(codes, salt), salt)

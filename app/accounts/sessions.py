@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from quart import Quart, Response, current_app, g, request
+from quart import Quart, Response, g, request
 
-from app.accounts import familiar, places, queries
+from app.accounts import familiar, impersonations, places, queries
 from app.accounts.events import NewDevice
 from app.accounts.models import Session, SignedIn
 from app.core import audit, clock, db, events, tokens
@@ -13,8 +13,8 @@ from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
-from app.web import cookies
-from app.web.guards import guard_of
+from app.web import acting, cookies
+from app.web.guards import guard_kind
 from app.web.request import client_address
 
 LIFETIME = timedelta(days=60)
@@ -42,19 +42,20 @@ def install(app: Quart) -> None:
     @app.before_request
     async def load_user() -> None:
         g.user = None
-        guard = guard_of(current_app.view_functions.get(request.endpoint or ""))
-        if (
-            guard is not None and guard.kind == "machine"
-        ):  # nobody is behind it; `/health/live` must not need a database
+        if guard_kind() in ("machine", "api"):  # no cookie is asked; `/health/live` must not need a database
             return
         token = cookies.read(COOKIE)
         if token and len(token) < 100:
             g.user = await find(token, clock.now())
         if g.user is not None:
             audit.set_actor(audit.current_actor().known_as(g.user.id))
+            if g.user.impersonation_id is not None:
+                await impersonations.take_part(g.user)
 
     @app.after_request
     async def carry_cookie(response: Response) -> Response:
+        if acting.current() is not None:  # nothing of another person's stays behind in this browser
+            response.headers["Cache-Control"] = "private, no-store"
         if "session_token" in g:
             token: str | None = g.session_token
             if token is None:

@@ -1,6 +1,6 @@
 """People with an account: find, register, confirm the address, change the profile, make one for a buyer."""
 
-from app.accounts import hashing, links, queries, strength
+from app.accounts import consents, hashing, links, queries, strength
 from app.accounts.events import AccountMade, RegisteredAgain, UserRegistered, UserVerified
 from app.accounts.models import User
 from app.accounts.queries import identities
@@ -29,8 +29,9 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
     """The account for an address, made when it is missing (True): inside the caller's transaction.
 
     A made one has no password; a mail with the link to set one follows (event AccountMade). An account whose address
-    was never confirmed may have been registered by somebody else: password and passkeys are forgotten and its sessions end,
-    so that what is bought now belongs to whoever reads that address's mail.
+    was never confirmed may have been registered by somebody else: its password and passkeys are forgotten and its
+    sessions end, so that what is bought now belongs to whoever reads that address's mail. The address of an account
+    that was merged stands for the one it was merged into.
     """
     if not db.in_transaction():
         raise RuntimeError("users.ensure was called outside a transaction")
@@ -42,6 +43,8 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
     found = await queries.user_by_email(email)
     if found is None:
         raise RuntimeError("an account vanished while it was looked up")
+    if found.state == "merged":
+        found = await queries.kept_for(found.id) or found
     if found.email_verified_at is None and await identities.forget_unproven(found.id):
         await queries.delete_sessions_of(found.id)
         await events.publish(AccountMade(found.id))
@@ -53,20 +56,20 @@ async def insert(email: str, name: str = "") -> User | None:
     return await queries.insert_user(
         public_id=public_id(),
         email=email,
-        name=name.strip() or _name_from(email),
+        name=name.strip() or name_from(email),
         password_hash=None,
         time_zone=None,
         now=clock.now(),
     )
 
 
-def _name_from(email: str) -> str:
+def name_from(email: str) -> str:
     """`ines.kovac@example.org` is called "Ines Kovac" until she says otherwise."""
     words = email.partition("@")[0].partition("+")[0].replace(".", " ").replace("_", " ").replace("-", " ").split()
     return " ".join(word[:1].upper() + word[1:] for word in words)[:100] or email[:100]
 
 
-async def register(*, name: str, email: str, password: str) -> None:
+async def register(*, name: str, email: str, password: str, wants_offers: bool = False) -> None:
     """Make an account and mail the link that confirms its address. Raises Invalid for a weak password.
 
     Says nothing about whether the address had an account: then its owner gets a mail that tells so instead.
@@ -88,6 +91,8 @@ async def register(*, name: str, email: str, password: str) -> None:
                 await events.publish(RegisteredAgain(known.id, public_id()))
             return
         await _mail_verification(made)
+        if wants_offers:
+            await consents.say(made.id, consents.MARKETING, yes=True, origin="registration")
         await events.publish(UserRegistered(made.id))
 
 

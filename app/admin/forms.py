@@ -8,7 +8,16 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import available_timezones
 
-from wtforms import FileField, Form, IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    FileField,
+    Form,
+    IntegerField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.validators import InputRequired, Length, NumberRange, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -63,6 +72,11 @@ class SettingsForm(BaseForm):
     disclaimer = TextAreaField(lazy("Disclaimer"), [Length(max=1000)])
     second_factor_roles = SelectMultipleField(
         lazy("Who must use a second step at sign-in"), widget=ListWidget(), option_widget=CheckboxInput()
+    )
+    show_impersonations = BooleanField(lazy("People see when somebody of the school looked as them"))
+    erasure_days = SelectField(lazy("Days to think an erasure over"), choices=[7, 14, 30], coerce=int, default=14)
+    kept_years = SelectField(
+        lazy("Years that paid orders keep name and address"), choices=list(range(1, 16)), coerce=int, default=10
     )
 
     def __init__(self, *args: Any, roles: Mapping[str, Any] = MappingProxyType({}), **kwargs: Any) -> None:

@@ -78,9 +78,9 @@ async def merge(user_id: int, token: str) -> bool:
         return True
 
 
-async def show(whose: Whose) -> Cart:
+async def show(whose: Whose, *, is_kept: bool = True) -> Cart:
     """The cart as it stands now. What cannot be bought any more falls out and a lower price is taken over; `news`
-    says so in sentences, once.
+    says so in sentences, once. Unless `is_kept`, nothing of that is written.
     """
     cart_id = await find(whose)
     if cart_id is None:
@@ -91,7 +91,7 @@ async def show(whose: Whose) -> Cart:
     owned = await entitlements.owned(whose.user_id, ids) if whose.user_id is not None else set()
     kept, fallen = sort_out(items, offers, owned)
     cheaper = [line for line in kept if line.is_cheaper]
-    if fallen or cheaper:
+    if is_kept and (fallen or cheaper):
         async with db.transaction():
             await queries.delete_items(cart_id, [product_id for product_id, _why in fallen])
             for line in cheaper:

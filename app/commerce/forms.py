@@ -1,6 +1,6 @@
 """Forms of commerce: shape only; what is allowed is decided by the verbs."""
 
-from wtforms import EmailField, HiddenField, StringField
+from wtforms import BooleanField, EmailField, HiddenField, StringField
 from wtforms.validators import InputRequired, Length, Regexp
 
 from app.core.i18n import lazy as _l
@@ -20,6 +20,7 @@ class GuestForm(QuoteForm):
         _l("Email address"), [InputRequired(_l("Type your email address.")), Length(max=254), email_address]
     )
     name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100)])
+    marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
 
 
 class RefundForm(BaseForm):

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import structlog
 
+from app.accounts import consents
 from app.commerce import carts, checkouts, letters, orders, refunds, stripe_events
 from app.commerce.events import OrderFailed, OrderFlagged, OrderPaid, OrderRefunded
 from app.commerce.queries import carts as cart_queries
@@ -40,6 +41,14 @@ async def handle_stripe_event(webhook_id: int) -> None:
 async def mail_confirmation(event: OrderPaid) -> None:
     """Tell the buyer what was bought, once."""
     await letters.confirm_order(event.order_id)
+
+
+@events.on(OrderPaid)
+async def keep_consents(event: OrderPaid) -> None:
+    """What a guest agreed to at the checkout belongs to the account that the payment made."""
+    order = await orders.find(event.order_id)
+    if order is not None and order.user_id is not None:
+        await consents.adopt(f"order:{order.public_id}", order.user_id)
 
 
 @events.on(OrderPaid)

@@ -10,9 +10,10 @@ from app.commerce.queries import refunds as refund_queries
 from app.commerce.queries import timeline as timeline_queries
 from app.core import db, mail
 from app.core.errors import Conflict
-from app.core.i18n import _
+from app.core.i18n import _, format_day
 from app.core.ids import public_id
 from app.core.money import format_money
+from app.core.settings import school
 
 _owner = ""
 
@@ -45,6 +46,31 @@ async def send_receipt_again(order: Order) -> None:
             order.email, "commerce/order_confirmation", context, fact=f"order:{order.id}:receipt:{public_id()}"
         )
         await timeline.note(order.id, "receipt_sent")
+
+
+async def receipt_text(order: Order) -> str:
+    """The receipt as a text of its own, for somebody who takes their data along."""
+    facts, settings = await _facts(order), await school()
+    lines = [f"{title}: {price}" for title, price in facts["lines"]]
+    given_back = [
+        _("Given back: %(amount)s", amount=format_money(one.amount_minor, order.currency))
+        for one in await refund_queries.refunds_of(order.id)
+        if one.state == "succeeded" and one.is_booked
+    ]
+    tax = _("%(label)s included: %(tax)s", label=facts["tax_label"], tax=facts["tax"]) if facts["tax"] else ""
+    paid_at = format_day(order.paid_at.date(), "long") if order.paid_at is not None else ""
+    parts = [
+        _("Receipt %(number)s", number=order.number),
+        _("From: %(school)s", school=settings.legal_line or settings.name),
+        _("To: %(name)s, %(email)s", name=order.name or order.email, email=order.email),
+        _("Paid on %(day)s", day=paid_at),
+        "",
+        *lines,
+        _("Total: %(total)s", total=facts["total"]),
+        *([tax] if tax else []),
+        *given_back,
+    ]
+    return "\n".join(parts) + "\n"
 
 
 async def tell_owner_of_order(order_id: int) -> None:

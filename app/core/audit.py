@@ -91,6 +91,40 @@ async def record(
     )
 
 
+async def record_many(
+    action: str,
+    subject_type: str,
+    things: Sequence[tuple[str, Mapping[str, Any] | None, Mapping[str, Any] | None]],
+) -> None:
+    """The same act on many things, each (public id, before, after), as one statement."""
+    if not things:
+        return
+    actor = current_actor()
+    changes = [_differences(before, after) for _id, before, after in things]
+    await db.run(
+        """
+        INSERT INTO audit_log (actor_id, acting_as_id, address, user_agent, request_id, action, subject_type, subject_id,
+                               summary, before, after, created_at)
+        SELECT :actor_id, CAST(:acting_as_id AS bigint), :address, :user_agent, :request_id, :action, :subject_type,
+               thing.subject_id, '', thing.before, thing.after, :now
+        FROM unnest(CAST(:ids AS text[]), CAST(:befores AS jsonb[]), CAST(:afters AS jsonb[]))
+             WITH ORDINALITY AS thing (subject_id, before, after, place)
+        ORDER BY thing.place
+        """,
+        actor_id=actor.user_id,
+        acting_as_id=actor.acting_as,
+        address=actor.address,
+        user_agent=actor.user_agent,
+        request_id=actor.request_id,
+        action=action,
+        subject_type=subject_type,
+        ids=[id for id, _before, _after in things],
+        befores=[before for before, _after in changes],
+        afters=[after for _before, after in changes],
+        now=clock.now(),
+    )
+
+
 async def shred(person_id: int, person_public_id: str, *, words: Sequence[str]) -> int:
     """Take what is personal of one person out of the log, for good; how many rows changed.
 

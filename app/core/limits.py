@@ -20,6 +20,18 @@ class Limit:
 SENSITIVE = Limit(10, 10)
 WRITE = Limit(100, 10)
 READ = Limit(300, 10)
+# Programs: those of one person, and all that come from one place.
+API = Limit(120, 60)
+API_ADDRESS = Limit(600, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How many more uses there are until the window ends, in `seconds`."""
+
+    count: int
+    seconds: int
+
 
 _local: dict[str, tuple[float, int]] = {}
 _LOCAL_KEYS = 50_000
@@ -36,14 +48,29 @@ return found
 """
 
 
-async def check(name: str, key: str | Sequence[str], limit: Limit) -> None:
-    """Count one use of `name` by `key`, or by each of several. Raises TooMany when one is more than the limit allows."""
+async def check(name: str, key: str | Sequence[str], limit: Limit) -> Left:
+    """Count one use of `name` by `key`, or by each of several; what the one that is nearest to its end has left.
+
+    Raises TooMany when one is more than the limit allows.
+    """
     keys = [f"limit:{name}:{limit.seconds}:{each}" for each in ([key] if isinstance(key, str) else key)]
     counted = await cache.call(lambda client: client.eval(_COUNT, len(keys), *keys, limit.seconds))
     uses = list(zip(counted[::2], counted[1::2], strict=True)) if counted else [_count_here(k, limit) for k in keys]
     for used, wait in uses:
         if used > limit.count:
             raise TooMany(retry_after=max(1, wait))
+    used, wait = max(uses)
+    return Left(limit.count - used, max(1, wait))
+
+
+async def used(name: str, key: str, limit: Limit) -> int:
+    """How often `key` was counted in the window of now, without counting."""
+    full = f"limit:{name}:{limit.seconds}:{key}"
+    found = await cache.call(lambda client: client.get(full))
+    if found is not None:
+        return int(found)
+    until, here = _local.get(full, (0.0, 0))
+    return here if until > time.monotonic() else 0
 
 
 async def count(name: str, key: str, limit: Limit) -> int:

@@ -26,6 +26,11 @@ class School:
     legal_line: str = ""
     # Roles whose rights sleep until the session has seen a second factor.
     second_factor_roles: list[str] = field(default_factory=list)
+    # People see on their devices' page that somebody of the school looked as them.
+    show_impersonations: bool = True
+    # Days between asking for an erasure and its being done; years that the tax office may ask for an order.
+    erasure_days: int = 14
+    kept_years: int = 10
     disclaimer: str = ""
     # The front page, in the owner's words. A drawing of static/art may open it.
     home_title: str = ""

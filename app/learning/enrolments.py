@@ -5,12 +5,12 @@ from app.learning import queries
 from app.learning.events import Enrolled
 
 
-async def enrol(user_id: int, course_id: int) -> bool:
-    """Enrol a member; False when they were already. Publishes `Enrolled` once."""
+async def enrol(user_id: int, course_id: int, *, quietly: bool = False) -> bool:
+    """Enrol a member; False when they were already. Publishes `Enrolled` once; `quietly`: no mail comes of it."""
     async with db.transaction():
         new = await queries.insert_enrolment(user_id, course_id, clock.now())
         if new:
-            await events.publish(Enrolled(user_id, course_id))
+            await events.publish(Enrolled(user_id, course_id, quietly))
         return new
 
 

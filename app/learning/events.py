@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """A member was enrolled in a course for the first time."""
+    """A member was enrolled in a course for the first time. `quietly`: nobody is mailed."""
 
     user_id: int
     course_id: int
+    quietly: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ from app.learning.events import Enrolled
 async def enrol_on_access(event: AccessGranted) -> None:
     """Whoever may open a course is enrolled in it."""
     if event.course_id is not None:
-        await enrolments.enrol(event.user_id, event.course_id)
+        await enrolments.enrol(event.user_id, event.course_id, quietly=event.quietly)
 
 
 @events.on(Enrolled)
 async def mail_enrolment(event: Enrolled) -> None:
     """Tell a member that the course is open, once."""
+    if event.quietly:
+        return
     facts = await queries.mail_facts(event.user_id, event.course_id)
     if facts is not None:
         await mail.send(

@@ -92,3 +92,15 @@ async def stale_uploads(before: datetime) -> list[tuple[int, str]]:
         before=before,
     )
     return [(row.id, row.storage_key) for row in rows]
+
+
+async def uploads_of(owner_id: int) -> list[Upload]:
+    return await db.many(
+        Upload,
+        f"SELECT {_COLUMNS} FROM uploads WHERE owner_id = :id AND state = 'stored' ORDER BY id",  # noqa: S608
+        id=owner_id,
+    )
+
+
+async def disown_uploads(owner_id: int) -> int:
+    return await db.run("UPDATE uploads SET owner_id = NULL WHERE owner_id = :id", id=owner_id)

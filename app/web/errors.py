@@ -6,9 +6,9 @@ from quart import Quart, Response, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from app.core import reach
-from app.core.errors import NoRoom, Refused, SignInNeeded
-from app.core.i18n import _
-from app.web import render, typed
+from app.core.errors import NoRoom, Refused, SignInNeeded, TooMany
+from app.core.i18n import _, ngettext
+from app.web import api, render, typed
 from app.web.request import is_htmx, safe_next, user
 
 log = structlog.get_logger()
@@ -25,20 +25,42 @@ def install(app: Quart) -> None:
 
 async def _show_refusal(error: Exception) -> Response:
     assert isinstance(error, Refused)
+    if api.is_api():
+        return api.refusal(error)
     if isinstance(error, SignInNeeded):
         return await _to_sign_in(error.field)
-    response = await _page(error.status, error.message)
+    if isinstance(error, TooMany):
+        response = await _page(error.status, error.message or _wait(error.retry_after or 1), back=_came_from())
+    else:
+        response = await _page(error.status, error.message)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
+def _wait(seconds: int) -> str:
+    if seconds > 100:
+        return ngettext(
+            "To protect accounts we slow down after many tries. Wait %(num)s minute and try again.",
+            "To protect accounts we slow down after many tries. Wait %(num)s minutes and try again.",
+            -(-seconds // 60),
+        )
+    return ngettext(
+        "To protect accounts we slow down after many tries. Wait %(num)s second and try again.",
+        "To protect accounts we slow down after many tries. Wait %(num)s seconds and try again.",
+        seconds,
+    )
+
+
+def _came_from() -> str:
+    """The page of ours that sent the form, or nothing."""
+    referer = request.headers.get("Referer", "")
+    return safe_next("/" + referer.removeprefix(request.host_url), "") if referer.startswith(request.host_url) else ""
+
+
 async def _to_sign_in(lacking: str | None) -> Response:
     fresh = lacking == "fresh"
-    came_from = request.full_path.rstrip("?") if request.method == "GET" else request.headers.get("Referer", "")
-    if came_from.startswith(request.host_url):
-        came_from = "/" + came_from.removeprefix(request.host_url)
-    onward = safe_next(came_from, "/")
+    onward = safe_next(request.full_path.rstrip("?") if request.method == "GET" else _came_from(), "/")
     if fresh and request.method == "POST":
         await typed.keep(onward)
     # These pages belong to accounts; their addresses are part of the public contract.
@@ -80,8 +102,10 @@ async def _show_fault(error: Exception) -> Response:
     return await _page(500, "")
 
 
-async def _page(status: int, message: str) -> Response:
-    context = {"text": message, "request_id": g.get("request_id", ""), "world": _world()}
+async def _page(status: int, message: str, *, back: str = "") -> Response:
+    if api.is_api():
+        return api.problem(status, message)
+    context = {"text": message, "request_id": g.get("request_id", ""), "world": _world(), "back": back}
     try:
         if is_htmx():
             return await render.notice(status, **context)

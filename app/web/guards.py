@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from quart import Quart, Response, request
+from quart import Quart, Response, current_app, g, request
 
 from app.core import limits
 from app.core.errors import Forbidden, SignInNeeded
 from app.core.i18n import _
 from app.core.limits import Limit
-from app.web import once
-from app.web.request import Visitor, client_address, user
+from app.web import acting, once
+from app.web.request import Visitor, client_network, user
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -29,11 +29,13 @@ class Guard:
     `once` makes the same form of the same person, sent twice within seconds, act once.
     """
 
-    kind: str  # public | member | capability | machine
+    kind: str  # public | member | capability | machine | api
     capability: str | None = None
     limit: Limit = limits.WRITE
     fresh: bool = False
     once: bool = False
+    # It may be called while acting as another person: only what ends that.
+    while_acting: bool = False
 
 
 def _declare(guard: Guard) -> Callable[[F], F]:
@@ -44,14 +46,16 @@ def _declare(guard: Guard) -> Callable[[F], F]:
     return mark
 
 
-def public(*, limit: Limit = limits.WRITE, once: bool = False) -> Callable[[F], F]:
+def public(*, limit: Limit = limits.WRITE, once: bool = False, while_acting: bool = False) -> Callable[[F], F]:
     """Anyone may call it; writes count against `limit` per address."""
-    return _declare(Guard("public", limit=limit, once=once))
+    return _declare(Guard("public", limit=limit, once=once, while_acting=while_acting))
 
 
-def signed_in(*, limit: Limit = limits.WRITE, fresh: bool = False, once: bool = False) -> Callable[[F], F]:
+def signed_in(
+    *, limit: Limit = limits.WRITE, fresh: bool = False, once: bool = False, while_acting: bool = False
+) -> Callable[[F], F]:
     """Any signed-in person may call it; it loads rows through that person."""
-    return _declare(Guard("member", limit=limit, fresh=fresh, once=once))
+    return _declare(Guard("member", limit=limit, fresh=fresh, once=once, while_acting=while_acting))
 
 
 def requires(
@@ -64,6 +68,20 @@ def requires(
 def machine(*, limit: Limit = Limit(5000, 10)) -> Callable[[F], F]:
     """Called by machines that prove themselves otherwise (a signature); free of the cross-site check."""
     return _declare(Guard("machine", limit=limit))
+
+
+def api(scope: str = "", *, limit: Limit = limits.API) -> Callable[[F], F]:
+    """Called by programs below /api, which show a token that was made for `scope`; without one, by anybody.
+
+    Cookies count for nothing there, so another site gains nothing by sending somebody's browser: free of that check.
+    """
+    return _declare(Guard("api", scope or None, limit))
+
+
+def guard_kind() -> str:
+    """How the route of this request is guarded; empty when it has none."""
+    guard = guard_of(current_app.view_functions.get(request.endpoint or ""))
+    return guard.kind if guard is not None else ""
 
 
 def guard_of(view: Any) -> Guard | None:
@@ -84,9 +102,15 @@ def install(app: Quart, is_fresh: Callable[[], bool]) -> None:
         guard = guard_of(app.view_functions.get(endpoint))
         if guard is None:
             raise Forbidden(_("This address is not open to anyone."))
-        person = user()
-        await _check_limit(guard, str(person.id) if person else None)
-        if guard.kind not in ("public", "machine"):
+        person, looks = user(), acting.current()
+        # What somebody does while acting as another is counted as theirs.
+        counted = looks.real if looks is not None else person
+        await _check_limit(guard, str(counted.id) if counted else None)
+        if not guard.while_acting:
+            acting.check(is_sensitive=guard.fresh)
+        if guard.kind == "api":
+            _check_bearer(guard, person)
+        elif guard.kind not in ("public", "machine"):
             _check_person(guard, person, is_fresh)
         return await once.take_on() if guard.once else None
 
@@ -104,11 +128,36 @@ def _check_person(guard: Guard, person: Visitor | None, is_fresh: Callable[[], b
         raise SignInNeeded(_("Please confirm your password first."), field="fresh")
 
 
+def _check_bearer(guard: Guard, person: Visitor | None) -> None:
+    if guard.capability is None:
+        return
+    if person is None:
+        raise SignInNeeded(_("Send a token that is good now: Authorization: Bearer lec_…"), field="token")
+    if guard.capability not in getattr(person, "scopes", ()):
+        raise Forbidden(_("This token was not made for this."), field=guard.capability)
+    # The person's own things stay theirs, whatever their role may do.
+    if "." in guard.capability and not person.can(guard.capability):
+        raise Forbidden(_("Your role does not allow this."))
+
+
 async def _check_limit(guard: Guard, user_id: str | None) -> None:
+    if guard.kind == "api":
+        await _check_api_limit(guard, user_id)
+        return
     if request.method in SAFE_METHODS and guard.limit is limits.WRITE:
         return
-    name = "write" if guard.limit in (limits.WRITE,) else str(request.endpoint)
-    keys = [f"address:{client_address()}"]
-    if user_id is not None:
-        keys.append(f"user:{user_id}")
-    await limits.check(name, keys, guard.limit)
+    # Every write counts together, and those with a limit of their own count by themselves besides.
+    here = f"address:{client_network()}"
+    keys = [here, f"user:{user_id}"] if user_id is not None else [here]
+    if request.method not in SAFE_METHODS and guard.kind != "machine":
+        await limits.check("write", keys, limits.WRITE)
+    if guard.limit is not limits.WRITE:
+        await limits.check(str(request.endpoint), keys, guard.limit)
+
+
+async def _check_api_limit(guard: Guard, user_id: str | None) -> None:
+    """Programs of one person count together, wherever they run; those that nobody knows by where they come from."""
+    g.api_limit, g.api_left = guard.limit, None
+    await limits.check("api", f"address:{client_network()}", limits.API_ADDRESS)
+    who = f"user:{user_id}" if user_id is not None else f"address:{client_network()}"
+    g.api_left = await limits.check("api", who, guard.limit)

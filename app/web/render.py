@@ -22,7 +22,7 @@ from app.core import db, i18n
 from app.core.mail import Rendered
 from app.core.money import format_money
 from app.core.settings import School, school
-from app.web import templating
+from app.web import acting, templating
 from app.web.assets import Assets
 from app.web.flash import take_flashes
 from app.web.request import fragment, path_for, user
@@ -209,6 +209,7 @@ def _full_context(context: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     full: dict[str, Any] = {
         "school": _school.get(),
         "viewer": user(),
+        "acting": acting.current(),
         "request": request,
         "flashes": [],
         "office_nav": [],

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from quart import Request, current_app, g, request, url_for
 
+from app.web import clients
+
 
 class Visitor(Protocol):
     """Who asks. `app.accounts` puts one into `g.user` for a signed-in person; None is a visitor."""
@@ -76,15 +78,13 @@ def fragment() -> Fragment | None:
 
 
 def client_address() -> str:
-    """The address that the request came from, believing only as many proxies as TRUSTED_PROXIES says."""
-    trusted: int = current_app.config["TRUSTED_PROXIES"]
-    if trusted:
-        # Some proxies add a header of their own behind the client's instead of a hop to it: all of them count.
-        forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
-        hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
-        if len(hops) >= trusted:
-            return hops[-trusted][:64]
-    return (request.remote_addr or "unknown")[:64]
+    """The address that the request came from, believing only the proxies that the settings name."""
+    return clients.address_of(request.remote_addr or "unknown", request.headers, current_app.config["PROXIES"])
+
+
+def client_network() -> str:
+    """What limits count by: the address, or the whole /64 of an IPv6 one, which is somebody's for free."""
+    return clients.network_of(client_address())
 
 
 def safe_next(address: str | None, default: str) -> str:

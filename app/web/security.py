@@ -1,6 +1,7 @@
 """Headers on every answer, and the refusal of writes that another site started."""
 
 import secrets
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from quart import Quart, Request, Response, g, request
@@ -9,7 +10,7 @@ from app.core import audit, log
 from app.core.errors import Forbidden
 from app.core.i18n import _
 from app.web.bodies import CheckedHeaders
-from app.web.guards import SAFE_METHODS, guard_of
+from app.web.guards import SAFE_METHODS, guard_kind
 from app.web.request import client_address
 
 
@@ -50,9 +51,14 @@ def fixed_headers(policy: str, app_url: str) -> dict[str, str]:
     return fixed
 
 
-def install(app: Quart, *, policy: str, app_url: str) -> None:
-    """Set the headers, name the request, and check where writes come from."""
-    own_origin = _origin(app_url)
+def install(app: Quart, *, policy: str, app_url: str, hosts: Sequence[str] = ()) -> None:
+    """Set the headers, name the request, and check where writes come from.
+
+    The name that a request asks for is the visitor's word, so origins are compared with `hosts`, our names; none of them
+    is for a machine that somebody develops on, where any name will do.
+    """
+    scheme = urlsplit(app_url).scheme
+    origins = frozenset({_origin(app_url), *(f"{scheme}://{host}" for host in hosts)})
     defaults = [*fixed_headers(policy, app_url).items(), ("Cache-Control", "private, no-cache")]
 
     @app.before_request
@@ -67,10 +73,9 @@ def install(app: Quart, *, policy: str, app_url: str) -> None:
     async def refuse_cross_site_writes() -> None:
         if request.method in SAFE_METHODS:
             return
-        guard = guard_of(app.view_functions.get(request.endpoint or ""))
-        if guard is not None and guard.kind == "machine":
+        if guard_kind() in ("machine", "api"):
             return
-        if not _is_same_site(own_origin):
+        if not _is_same_site(origins if hosts else origins | {_origin(request.host_url)}):
             raise Forbidden(_("This form was sent from another site."))
 
     @app.after_request
@@ -89,7 +94,7 @@ def _loggable_path(current: Request) -> str:
     return rule if "<token>" in rule else current.path
 
 
-def _is_same_site(own_origin: str) -> bool:
+def _is_same_site(ours: frozenset[str]) -> bool:
     """Judge by Sec-Fetch-Site, else by Origin, else by Referer (OWASP's CSRF cheat sheet, Fetch Metadata with fallback).
 
     A browser sends at least one of them with a POST; a client that sends none carries nobody's cookies unasked.
@@ -97,7 +102,6 @@ def _is_same_site(own_origin: str) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site in ("same-origin", "none")
-    ours = (own_origin, _origin(request.host_url))
     origin = request.headers.get("Origin")
     if origin is not None:
         return origin in ours

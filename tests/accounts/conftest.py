@@ -42,7 +42,7 @@ class Mailbox:
     async def link(self, to: str) -> str:
         """The path of the link in the newest mail to this address."""
         text = text_of(await self.last(to))
-        found = re.search(r"http://localhost(/(?:verify|password/reset|login/link)/\S+)", text)
+        found = re.search(r"http://localhost(/(?:verify|password/reset|login/link|privacy/keep)/\S+)", text)
         assert found, text
         return found[1]
 

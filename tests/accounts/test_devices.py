@@ -14,6 +14,7 @@ from app.accounts import familiar, hashing, lock, places, queries, sessions
 from app.accounts.events import NewDevice
 from app.accounts.jobs import mail_new_device
 from app.core import clock, db, limits, tokens
+from app.web.clients import Proxies
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.cast import PASSWORD, Cast, Person
 
@@ -54,7 +55,7 @@ async def link_of(mailbox: Mailbox) -> str:
 async def test_the_list_says_how_and_from_where_each_sign_in_came_and_when_it_ends(
     ann: Person, browser: Browser, monkeypatch: pytest.MonkeyPatch, app: Lectern
 ) -> None:
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     monkeypatch.setitem(app.config, "COUNTRY_HEADER", "CF-IPCountry")
     headers = {"User-Agent": FIREFOX, "X-Forwarded-For": "203.0.113.7", "CF-IPCountry": "AT"}
     form = {"email": ann.email, "password": PASSWORD, "keep": "y"}
@@ -110,7 +111,7 @@ async def test_the_oldest_of_too_many_sessions_goes(app: Lectern, ann: Person, b
 async def test_a_country_is_believed_only_from_a_proxy_that_is_trusted(
     app: Lectern, monkeypatch: pytest.MonkeyPatch, trusted: int, header: str, said: str
 ) -> None:
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", trusted)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=trusted))
     monkeypatch.setitem(app.config, "COUNTRY_HEADER", header)
     async with app.test_request_context("/", headers={"CF-IPCountry": "at"}):
         assert places.country_of_request() == said
@@ -118,7 +119,7 @@ async def test_a_country_is_believed_only_from_a_proxy_that_is_trusted(
 
 @pytest.mark.parametrize("said", ["", "XX", "T1", "AUT", "<b", "ÄT", "A\u0661"])
 async def test_what_is_no_country_is_no_place(app: Lectern, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     monkeypatch.setitem(app.config, "COUNTRY_HEADER", "CF-IPCountry")
     async with app.test_request_context("/"):
         monkeypatch.setattr(places, "request", type("R", (), {"headers": {"CF-IPCountry": said}}))

@@ -12,6 +12,7 @@ from app import Lectern
 from app.accounts import familiar, hashing, passwords, queries
 from app.core import cache, clock, db, limits, queue
 from app.core.limits import Limit
+from app.web.clients import Proxies
 from tests.accounts.conftest import Browser, Mailbox, body
 from tests.cast import PASSWORD, Cast
 
@@ -117,7 +118,7 @@ async def test_inventing_addresses_does_not_help(app: Lectern, ann: int, counted
 async def test_behind_a_proxy_only_what_it_adds_is_believed(
     app: Lectern, ann: int, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
     answers = [guess(app.test_client(), n, **{"X-Forwarded-For": f"6.6.6.{n}, 9.9.9.9"}) for n in range(60)]
     await asyncio.gather(*answers)
     assert counted.tried.total() <= passwords.TRIES_HERE.count
@@ -127,7 +128,7 @@ async def test_behind_a_proxy_only_what_it_adds_is_believed(
 async def test_many_addresses_together_get_a_hundred_and_then_one_at_a_time(
     app: Lectern, ann: int, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
     await guesses(app, 300, spoofing=True)
     assert counted.tried.total() == passwords.TRIES_ANYWHERE.count + 1
 
@@ -141,7 +142,7 @@ async def test_an_owner_at_a_strange_machine_waits_and_gets_in_during_an_attack(
     app: Lectern, browser: Browser, ann: int, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Slowed down, not locked out."""
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     await guesses(app, 150, spoofing=True)
     refused = await browser.sign_in("ann@example.org")
     assert refused.status_code == 429
@@ -160,7 +161,7 @@ async def test_the_waits_between_tries_grow_to_a_minute(
         gaps.append(seconds)
 
     monkeypatch.setattr(limits, "take_turn", note)
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     await guesses(app, 400, spoofing=True, at_once=1)
     assert gaps == sorted(gaps)
     assert (gaps[0], gaps[-1], len(gaps)) == (5, 60, 300)
@@ -175,7 +176,7 @@ async def test_without_the_turns_all_would_be_tried(
         return None
 
     monkeypatch.setattr(limits, "take_turn", nothing)
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     await guesses(app, 200, spoofing=True)
     assert counted.tried.total() == 200
 
@@ -183,7 +184,7 @@ async def test_without_the_turns_all_would_be_tried(
 async def test_the_owner_hears_of_an_attack_once_a_day(
     app: Lectern, ann: int, counted: Counted, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     await guesses(app, 100, spoofing=True)
     assert await mailbox.all() == []
     await guesses(app, 250, spoofing=True)
@@ -197,7 +198,7 @@ async def test_the_owner_hears_of_an_attack_once_a_day(
 async def test_an_address_without_an_account_is_slowed_down_just_the_same(
     app: Lectern, ann: int, counted: Counted, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     seen = []
     for email in ("ann@example.org", "eve@example.org"):
         codes = []
@@ -214,7 +215,7 @@ async def test_an_address_without_an_account_is_slowed_down_just_the_same(
 
 async def under_attack(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
     """From everywhere, and from the address that the tests come from."""
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(1))
     await guesses(app, 150, spoofing=True)
     await asyncio.gather(*(guess(app.test_client(), n) for n in range(10)))
 

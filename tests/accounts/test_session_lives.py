@@ -104,7 +104,7 @@ ENDS: list[Callable[..., Awaitable[list[bool]]]] = [
     reset_password,
     sign_out_others,
     sign_out,
-    by_the_office("suspension"),
+    by_the_office("suspension", reason="spam"),
     by_the_office("sessions/removal"),
     by_the_office("role", role="support"),
 ]
@@ -196,6 +196,7 @@ async def test_every_cookie_of_every_address_is_for_this_host_over_tls_only(
         "__Host-cart",
         "__Host-device",
         "__Host-flash",
+        "__Host-passkey",
         "__Host-google",
         "__Host-link",
         "__Host-session",

@@ -9,6 +9,7 @@ from app import Lectern
 from app.accounts import hashing
 from app.accounts.forms import opened_stamp
 from app.core import clock, db, queue
+from app.web.clients import Proxies
 from app.web.guards import guard_of
 from app.web.request import client_address
 from tests.cast import PASSWORD, Cast
@@ -124,7 +125,7 @@ async def test_every_cookie_is_for_this_host_over_tls_and_not_for_scripts(
 async def test_a_client_cannot_choose_its_address(
     app: Lectern, monkeypatch: pytest.MonkeyPatch, trusted: int, forwarded: list[str], expected: str
 ) -> None:
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", trusted)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(trusted))
     headers = [("X-Forwarded-For", one) for one in forwarded]
     async with app.test_request_context("/", headers=headers):
         assert client_address() == expected

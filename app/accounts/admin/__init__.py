@@ -1,7 +1,11 @@
-"""The back office of accounts: people, and the roles that they may hold."""
+"""People in the back office, one module a noun: each adds its routes when it is imported."""
+
+import importlib
+import pkgutil
 
 from quart import Blueprint
 
 admin = Blueprint("accounts_admin", __name__, url_prefix="/admin")
 
-from app.accounts.admin import people, roles  # noqa: E402, F401 (they put their routes into it)
+for module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{module.name}")

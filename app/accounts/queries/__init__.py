@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from app.accounts.models import Begun, Credentials, Link, Session, SignedIn, User
-from app.accounts.roles import LABELS
+from app.accounts.queries.lists import PEOPLE, TEAM
 from app.core import db
-from app.core.i18n import lazy
-from app.web import tables
+
+__all__ = ["PEOPLE", "TEAM"]  # beside what is below
 
 USER_COLUMNS = """id, public_id, email, name, role, state, email_verified_at, created_at,
                password_hash IS NOT NULL AS has_password, headline, biography, time_zone, last_seen_at,
@@ -32,6 +32,28 @@ async def user_by_email(email: str) -> User | None:
         User,
         f"SELECT {USER_COLUMNS} FROM users WHERE lower(email) = lower(:email)",  # noqa: S608
         email=email,
+    )
+
+
+async def users_before(before: int | None, limit: int) -> list[User]:
+    """The newest people, or the newest of those who came before somebody."""
+    return await db.many(
+        User,
+        f"""
+        SELECT {USER_COLUMNS} FROM users WHERE id < coalesce(CAST(:before AS bigint), 9223372036854775807)
+        ORDER BY id DESC LIMIT :limit
+        """,  # noqa: S608
+        before=before,
+        limit=limit,
+    )
+
+
+async def kept_for(user_id: int) -> User | None:
+    """The account into which this one was merged."""
+    return await db.one(
+        User,
+        f"SELECT {USER_COLUMNS} FROM users WHERE id = (SELECT merged_into_id FROM users WHERE id = :id)",  # noqa: S608
+        id=user_id,
     )
 
 
@@ -164,68 +186,13 @@ async def change_role(user_id: int, old: str, new: str) -> bool:
 
 async def change_state(user_id: int, old: str, new: str) -> bool:
     return bool(
-        await db.run("UPDATE users SET state = :new WHERE id = :id AND state = :old", id=user_id, old=old, new=new)
+        await db.run(
+            "UPDATE users SET state = :new WHERE id = :id AND state = :old AND erased_at IS NULL",
+            id=user_id,
+            old=old,
+            new=new,
+        )
     )
-
-
-# The office's list
-
-TEAM = tables.Choice("team", lazy("All but members"), "u.role <> 'member'")
-PEOPLE = tables.Listing(
-    name="people",
-    select="""u.name, u.email, u.role, u.state, u.created_at AS joined, u.last_seen_at AS seen,
-              u.email_verified_at IS NOT NULL AS is_verified, '/admin/people/' || u.public_id AS url""",
-    source="users u",
-    key="u.id",
-    columns=[
-        tables.Column("name", lazy("Name"), sort="lower(u.name)"),
-        tables.Column("email", lazy("Email"), sort="lower(u.email)", priority="mid"),
-        tables.Column("role", lazy("Role")),
-        tables.Column("state", lazy("State")),
-        tables.Column("joined", lazy("Joined"), sort="u.created_at", descending_first=True, priority="mid"),
-        tables.Column(
-            "seen", lazy("Last seen"), sort="u.last_seen_at", nullable=True, descending_first=True, priority="wide"
-        ),
-    ],
-    filters=[
-        tables.Search("q", lazy("Name or email"), words="u.words"),
-        tables.Select(
-            "role",
-            lazy("Any role"),
-            "u.role",
-            # Those of the school come with the request.
-            [*(tables.Choice(role, label) for role, label in LABELS.items()), TEAM],
-        ),
-        tables.Select(
-            "state",
-            lazy("Any state"),
-            "u.state",
-            [
-                tables.Choice("active", lazy("Active")),
-                tables.Choice("suspended", lazy("Suspended"), "u.state = 'suspended'"),
-                tables.Choice("unverified", lazy("Address not confirmed"), "u.email_verified_at IS NULL"),
-            ],
-        ),
-        tables.Dates("joined", lazy("Joined"), "u.created_at"),
-    ],
-    sort="-joined",
-    empty=tables.Empty(
-        lazy("Nobody yet"),
-        lazy("Whoever registers or buys stands here."),
-        "/admin/people/new",
-        lazy("Add a person"),
-    ),
-    export=[
-        (lazy("Name"), "name"),
-        (lazy("Email"), "email"),
-        (lazy("Role"), "role"),
-        (lazy("State"), "state"),
-        (lazy("Address confirmed"), "is_verified"),
-        (lazy("Joined"), "joined"),
-        (lazy("Last seen"), "seen"),
-    ],
-    export_needs="people.export",
-)
 
 
 # Sessions
@@ -240,6 +207,9 @@ async def session_by_token(
         SELECT u.id, u.public_id, u.email, u.name, u.role, u.state, u.email_verified_at, u.time_zone,
                s.id AS session_id, s.public_id AS session_public_id, s.fresh_at, s.last_seen_at, s.expires_at,
                r.capabilities AS granted, s.method, s.second_factor_at,
+               (SELECT i.id FROM impersonations i WHERE i.session_id = s.id) AS impersonation_id,
+               (SELECT e.due_at FROM erasures e
+                WHERE e.user_id = u.id AND e.state IN ('waiting', 'begun')) AS erasure_due_at,
                u.password_change_required_at IS NOT NULL AND s.method = 'password' AS must_choose_password
         FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN roles r ON r.key = u.role
         WHERE s.token_hash = :token_hash AND s.expires_at > :now AND u.state = 'active'

@@ -1,4 +1,7 @@
-"""Public and member pages of accounts, one module a noun."""
+"""Public and member pages of accounts, one module a noun: each adds its routes when it is imported."""
+
+import importlib
+import pkgutil
 
 from quart import Blueprint
 
@@ -16,3 +19,6 @@ from app.accounts.routes import (  # noqa: E402, F401 (they add their routes)
     security,
     signing_in,
 )
+
+for module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{module.name}")

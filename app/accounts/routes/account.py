@@ -7,7 +7,7 @@ from typing import Any, cast
 from quart import redirect, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import email_changes, passwords, sessions, users
+from app.accounts import email_changes, impersonations, passwords, sessions, users
 from app.accounts.devices import Device, device_of
 from app.accounts.forms import PasswordForm, ProfileForm
 from app.accounts.models import Session, SignedIn
@@ -20,7 +20,7 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import signed_in
 from app.web.render import page
-from app.web.request import client_address, signed_in_user
+from app.web.request import client_network, signed_in_user
 
 
 @routes.get("/account")
@@ -56,7 +56,7 @@ async def update_password() -> ResponseReturnValue:
     if form.validate():
         try:
             await passwords.change(
-                _person(), form.current_password.data, form.new_password.data, address=client_address()
+                _person(), form.current_password.data, form.new_password.data, address=client_network()
             )
             flash(_("Your password is changed. Your other devices are signed out."))
             return _to_account()
@@ -93,7 +93,8 @@ async def list_sessions() -> ResponseReturnValue:
         Place(one, device_of(one.user_agent), place_of(one.address, one.country), sessions.idle_until(one))
         for one in await sessions.of(person.id)
     ]
-    return await page("accounts/sessions.html", devices=devices, current=person.session_public_id)
+    looks = await impersonations.seen_by(person.id)
+    return await page("accounts/sessions.html", devices=devices, current=person.session_public_id, looks=looks)
 
 
 @routes.post("/account/sessions/<public_id>/removal")

@@ -20,7 +20,7 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import public
 from app.web.render import block, page
-from app.web.request import client_address, user
+from app.web.request import client_network, user
 
 RESETS_HERE = Limit(30, 60 * 60)
 # Somebody who types and thinks again; each costs a few milliseconds.
@@ -41,7 +41,7 @@ async def create_reset_mail() -> ResponseReturnValue:
     form = await submitted(ForgotForm)
     if not form.validate():
         return await page("accounts/forgot.html", status=422, form=form)
-    await limits.check("reset", client_address(), RESETS_HERE)
+    await limits.check("reset", client_network(), RESETS_HERE)
     await passwords.ask_for_reset(form.email.data)
     return redirect(url_for("accounts.show_reset_sent"), 303)
 

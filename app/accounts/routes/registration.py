@@ -18,7 +18,7 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import public, signed_in
 from app.web.render import page
-from app.web.request import client_address, safe_next, signed_in_user, user
+from app.web.request import client_network, safe_next, signed_in_user, user
 
 REGISTRATIONS_HERE = Limit(30, 60 * 60)
 REGISTRATIONS = Limit(5, 60 * 60)
@@ -46,10 +46,15 @@ async def create_registration() -> ResponseReturnValue:
     if form.is_trapped():
         return _sent(form)
     if form.validate():
-        await limits.check("register", client_address(), REGISTRATIONS_HERE)
+        await limits.check("register", client_network(), REGISTRATIONS_HERE)
         await limits.check("register", familiar.account_key(form.email.data), REGISTRATIONS)
         try:
-            await users.register(name=form.name.data, email=form.email.data, password=form.password.data)
+            await users.register(
+                name=form.name.data,
+                email=form.email.data,
+                password=form.password.data,
+                wants_offers=form.marketing.data,
+            )
             return _sent(form)
         except Invalid as refused:
             form.refuse(refused)

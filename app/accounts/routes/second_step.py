@@ -22,7 +22,7 @@ from app.web.render import page
 async def show_second_step() -> ResponseReturnValue:
     """Ask for the code; without a half-done sign-in, back to its beginning."""
     waiting = await sign_ins.pending()
-    return to_login() if waiting is None else await _step_page(waiting, SecondStepForm())
+    return to_login() if waiting is None else await step_page(waiting, SecondStepForm())
 
 
 @routes.post("/login/second-step")
@@ -34,12 +34,12 @@ async def create_second_step() -> ResponseReturnValue:
         flash(_("That took too long. Please sign in once more."), "care")
         return to_login()
     if not form.validate():
-        return await _step_page(waiting, form, status=422)
+        return await step_page(waiting, form, status=422)
     try:
         await sign_ins.finish_with_code(waiting, form.code.data)
     except Invalid as refused:
         form.refuse(refused)
-        return await _step_page(waiting, form, status=422)
+        return await step_page(waiting, form, status=422)
     return to_login(waiting.onward)  # which sends a signed-in person on
 
 
@@ -51,7 +51,8 @@ async def delete_second_step() -> ResponseReturnValue:
     return redirect(url_for("accounts.show_login"), 303)
 
 
-async def _step_page(waiting: PendingSignIn, form: SecondStepForm, *, status: int = 200) -> ResponseReturnValue:
+async def step_page(waiting: PendingSignIn, form: SecondStepForm, *, status: int = 200) -> ResponseReturnValue:
+    """Ask for what this person can show beside the first proof."""
     return await page(
         "accounts/second_step.html",
         status=status,

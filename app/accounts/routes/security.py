@@ -5,7 +5,7 @@ from typing import cast
 from quart import Response, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import google, second_factors, totp
+from app.accounts import google, passkeys, second_factors, totp
 from app.accounts.forms import TotpForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
@@ -29,6 +29,8 @@ async def show_security() -> ResponseReturnValue:
         "accounts/security.html",
         person=person,
         factors=await second_factors.of(person.id),
+        passkeys=await passkeys.of(person.id),
+        passkeys_are_possible=passkeys.are_possible(),
         identity=await google.connected(person.id),
         is_asked_of_role=person.role in (await school()).second_factor_roles,
         asked="asked" in request.args,
@@ -53,7 +55,10 @@ async def create_totp() -> ResponseReturnValue:
     if form.validate():
         try:
             codes = await second_factors.turn_on_totp(person, form.offer.data or "", form.code.data)
-            return await _codes_page(codes)
+            if codes:
+                return await codes_page(codes)
+            flash(_("The authenticator app is turned on. Your recovery codes are those of before."))
+            return _to_security()
         except Invalid as refused:
             form.refuse(refused)
     return await _totp_page(person, form, status=422)
@@ -72,7 +77,7 @@ async def delete_totp() -> ResponseReturnValue:
 @signed_in(limit=limits.SENSITIVE, fresh=True)
 async def create_recovery_codes() -> ResponseReturnValue:
     """Ten new codes, shown in the answer, this once."""
-    return await _codes_page(await second_factors.renew_recovery_codes(_person()))
+    return await codes_page(await second_factors.renew_recovery_codes(_person()))
 
 
 def _person() -> SignedIn:
@@ -89,7 +94,8 @@ async def _totp_page(person: SignedIn, form: TotpForm, *, status: int = 200) -> 
     return await page("accounts/totp.html", status=status, headers=NOT_KEPT, form=form, offer=offer)
 
 
-async def _codes_page(codes: list[str]) -> Response:
+async def codes_page(codes: list[str]) -> Response:
+    """Show new recovery codes, this once."""
     return await page("accounts/recovery_codes.html", headers=NOT_KEPT, codes=codes)
 
 

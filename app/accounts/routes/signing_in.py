@@ -5,7 +5,7 @@ from typing import cast
 from quart import Response, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import passwords, sessions, users
+from app.accounts import passwords, second_factors, sessions, users
 from app.accounts.forms import ConfirmForm, SignInForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
@@ -14,7 +14,7 @@ from app.core.errors import Invalid
 from app.web.forms import submitted
 from app.web.guards import public, signed_in
 from app.web.render import block, page
-from app.web.request import client_address, safe_next, user
+from app.web.request import client_network, safe_next, user
 
 
 @routes.get("/login")
@@ -25,7 +25,7 @@ async def show_login() -> ResponseReturnValue:
     if person is None:
         return await page("accounts/login.html", form=SignInForm(data={"next": onward, "keep": True}))
     if request.args.get("fresh"):
-        return await _confirm_page(person, ConfirmForm(data={"next": onward}))
+        return await confirmation_page(ConfirmForm(data={"next": onward}))
     return _onward(onward, person.office_url)
 
 
@@ -39,7 +39,7 @@ async def create_session() -> ResponseReturnValue:
             found, is_in = await passwords.sign_in(
                 form.email.data,
                 form.password.data,
-                address=client_address(),
+                address=client_network(),
                 keep=form.keep.data,
                 onward=form.next.data or "",
             )
@@ -57,16 +57,16 @@ async def create_confirmation() -> ResponseReturnValue:
     if form.validate():
         try:
             is_in = await passwords.confirm(
-                person, form.password.data, address=client_address(), onward=form.next.data or ""
+                person, form.password.data, address=client_network(), onward=form.next.data or ""
             )
             return _onward(form.next.data, person.office_url) if is_in else to_second_step()
         except Invalid as refused:
             form.refuse(refused)
-    return await _confirm_page(person, form, status=422)
+    return await confirmation_page(form, status=422)
 
 
 @routes.post("/logout")
-@public()
+@public(while_acting=True)
 async def delete_session() -> ResponseReturnValue:
     """End this session; harmless for somebody who is not signed in."""
     await sessions.end()
@@ -85,10 +85,17 @@ async def show_corner() -> ResponseReturnValue:
     return answer
 
 
-async def _confirm_page(person: SignedIn, form: ConfirmForm, *, status: int = 200) -> Response:
+async def confirmation_page(form: ConfirmForm, *, status: int = 200) -> ResponseReturnValue:
+    """Ask a signed-in person who they are, by what they have."""
+    person = cast(SignedIn, user())
     found = await users.find(person.id)
-    has_password = found is not None and found.has_password
-    return await page("accounts/confirm.html", status=status, form=form, has_password=has_password)
+    return await page(
+        "accounts/confirm.html",
+        status=status,
+        form=form,
+        factors=await second_factors.of(person.id),
+        has_password=found is not None and found.has_password,
+    )
 
 
 def to_login(onward: str | None = None) -> ResponseReturnValue:

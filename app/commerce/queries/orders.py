@@ -93,6 +93,16 @@ async def orders_of_user(user_id: int, *, before: int | None, limit: int) -> lis
     )
 
 
+async def orders_before(before: int | None, limit: int) -> list[Order]:
+    """The newest orders, or the newest of those before one."""
+    return await db.many(
+        Order,
+        f"{_ORDER} WHERE id < coalesce(CAST(:before AS bigint), 9223372036854775807) ORDER BY id DESC LIMIT :limit",
+        before=before,
+        limit=limit,
+    )
+
+
 async def last_unpaid_of_guest(cart_id: int) -> Order | None:
     return await db.one(
         Order,

@@ -13,6 +13,7 @@ from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.settings import school
 from app.courses import courses
+from app.web import acting
 from app.web.flash import flash
 from app.web.guards import public
 from app.web.render import page
@@ -23,7 +24,7 @@ from app.web.request import fragment, user
 @public()
 async def show_cart() -> Response:
     """What is in the cart, what it costs, and the way to pay."""
-    cart = await carts.show(await whose_cart())
+    cart = await carts.show(await whose_cart(), is_kept=acting.current() is None)
     return await cart_page(cart, stopped=request.args.get("payment") == "stopped")
 
 

@@ -3,6 +3,7 @@
 from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.accounts import consents
 from app.commerce import carts, checkouts, orders, quotes
 from app.commerce.forms import GuestForm, QuoteForm
 from app.commerce.models import Buyer, Cart, Order, Quote
@@ -53,6 +54,8 @@ async def create_checkout() -> Response | BaseResponse:
         return await _guest_page(cart, quote, form, status=422)
     try:
         on = await checkouts.start(quote, _buyer(form), cart_id=cart.id)
+        if isinstance(form, GuestForm) and form.marketing.data:
+            await consents.say_as_guest(consents.MARKETING, origin=f"order:{on.order.public_id}")
     except Conflict as error:
         flash(error.message, "care")
         return redirect(url_for("commerce.show_cart"), 303)

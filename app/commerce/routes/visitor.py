@@ -6,7 +6,7 @@ from app.commerce import carts
 from app.commerce.carts import Whose
 from app.commerce.routes import routes
 from app.core import tokens
-from app.web import cookies
+from app.web import acting, cookies
 from app.web.request import user
 
 COOKIE = "cart"
@@ -26,7 +26,7 @@ async def whose_cart(*, make: bool = False) -> Whose:
     """
     person, token = user(), cart_token()
     if person is not None:
-        if token is not None:
+        if token is not None and acting.current() is None:  # else the cart in this browser is somebody else's
             await carts.merge(person.id, token)
             g.cart_token = None
         return Whose(user_id=person.id)

@@ -32,6 +32,16 @@ async def course_by_public_id(public_id: str) -> Course | None:
     return await db.one(Course, f"{_COURSE} WHERE c.public_id = :public_id", public_id=public_id)
 
 
+async def courses_before(before: int | None, limit: int) -> list[Course]:
+    """The newest courses, or the newest of those before one."""
+    return await db.many(
+        Course,
+        f"{_COURSE} WHERE c.id < coalesce(CAST(:before AS bigint), 9223372036854775807) ORDER BY c.id DESC LIMIT :limit",
+        before=before,
+        limit=limit,
+    )
+
+
 async def lock_course(course_id: int) -> Course | None:
     """The course as it stands, kept from others until the transaction ends: one at a time changes an outline.
 
@@ -213,3 +223,14 @@ async def is_teacher(user_id: int) -> bool:
 
 async def is_plate_used(plate: str) -> bool:
     return bool(await db.value("SELECT EXISTS (SELECT 1 FROM courses WHERE plate = :plate)", plate=plate))
+
+
+async def count_taught(user_id: int) -> int:
+    """How many courses a person teaches."""
+    found: int = await db.value("SELECT count(*) FROM courses WHERE instructor_id = :id", id=user_id)
+    return found
+
+
+async def change_teacher(old_id: int, new_id: int) -> int:
+    """Let one person teach what another taught; how many courses."""
+    return await db.run("UPDATE courses SET instructor_id = :new WHERE instructor_id = :old", old=old_id, new=new_id)

@@ -116,6 +116,7 @@ class Listing:
 
     `export` replaces the columns in the CSV: pairs of a label and a function from the row to the cell's value.
     `export_needs` is the capability that the CSV asks for, when seeing the list is not enough.
+    `pick` is the expression by which rows are picked for an act on several (see `bulk`).
     """
 
     name: str
@@ -130,6 +131,7 @@ class Listing:
     page_size: int = 40
     export: Sequence[tuple[Text, Any]] | None = None
     export_needs: str = ""
+    pick: str = ""
 
     def column(self, key: str) -> Column | None:
         """The sortable column of this key."""

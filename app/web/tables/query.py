@@ -138,6 +138,15 @@ def statement(
     return f"WITH matched AS MATERIALIZED ({matched}), {counted} {pages}", binds
 
 
+def matching(
+    listing: Listing, state: State, zone: ZoneInfo, choices: Choices | None = None
+) -> tuple[str, dict[str, Any]]:
+    """A SELECT of the keys of all rows that the filters find, and its binds without those of `listing.where`."""
+    conditions, binds = _conditions(listing, state, zone, choices)
+    filtered = _all(condition.sql for condition in conditions)
+    return f"SELECT {listing.key} AS id FROM {listing.source} WHERE {filtered}", binds  # noqa: S608
+
+
 def cut_short(listing: Listing, state: State, choices: Choices | None) -> bool:
     """Whether only the first rows that are found are sorted, when very many are: in all orders but the list's own."""
     if _is_own_order(listing, state):
@@ -188,8 +197,9 @@ def _counted(rest: str, candidates: str, all_candidates: str = "candidates") -> 
 
 
 def _page(listing: Listing, state: State, filtered: str, place: str, order: str, limit: int) -> str:
+    picked = f"{listing.pick} AS list_pick, " if listing.pick else ""
     return f"""
-        SELECT {listing.select}, {state.sort.sort} AS list_value, {listing.key} AS list_key,
+        SELECT {listing.select}, {picked}{state.sort.sort} AS list_value, {listing.key} AS list_key,
                (SELECT total FROM counted) AS list_total, (SELECT is_more FROM counted) AS list_is_more
         FROM {listing.source}
         WHERE {filtered}{place}

@@ -272,3 +272,11 @@ async def mail_facts(user_id: int, course_id: int) -> db.Row | None:
         user_id=user_id,
         course_id=course_id,
     )
+
+
+async def delete_of(user_id: int) -> None:
+    """Everything of one person; the triggers keep `learners` and the figures right."""
+    await db.run("DELETE FROM lesson_progress WHERE user_id = :user_id", user_id=user_id)
+    await db.run("DELETE FROM enrolments WHERE user_id = :user_id", user_id=user_id)
+    await db.run("DELETE FROM learner_days WHERE user_id = :user_id", user_id=user_id)
+    await db.run("DELETE FROM learners WHERE user_id = :user_id", user_id=user_id)

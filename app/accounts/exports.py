@@ -1,0 +1,174 @@
+"""Everything about a person in one ZIP: JSON by domain and their files, written row by row into a file, then stored.
+
+Each domain registers its part in app.core.personal. Memory does not grow with what there is.
+"""
+
+import asyncio
+import re
+import tempfile
+import zipfile
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import IO, Any
+
+import orjson
+import structlog
+
+from app.accounts import users
+from app.accounts.models import PersonalExport, SignedIn
+from app.accounts.queries import privacy as queries
+from app.core import audit, clock, db, mail, personal, queue
+from app.core.errors import Conflict, NotFound
+from app.core.i18n import _
+from app.core.ids import public_id
+from app.core.personal import Subject
+from app.core.settings import school
+from app.gateways.storage import Storage
+
+log = structlog.get_logger()
+
+KEPT = timedelta(days=7)
+EVERY = timedelta(days=1)
+_CHUNK = 256 * 1024
+_UNSAFE = re.compile(r"[^\w.\-() ]")
+
+_storage: Storage | None = None
+
+
+def configure(storage: Storage) -> None:
+    """Say where the files lie meanwhile; called once by create_app()."""
+    global _storage
+    _storage = storage
+
+
+async def ask(person: SignedIn) -> None:
+    """Have everything gathered; a mail tells when it is there. Raises Conflict when that was asked for today."""
+    from app.accounts.jobs import build_export
+
+    async with db.transaction():
+        await queries.lock_person(person.id)
+        now = clock.now()
+        made = await queries.insert_export(person.id, public_id(20), now, but_since=now - EVERY)
+        if made is None:
+            raise Conflict(_("You asked for your data less than a day ago. It can be asked for once a day."))
+        await audit.record("privacy.export", "person", person.public_id)
+        await queue.enqueue(build_export, export_id=made)
+
+
+async def last_of(user_id: int) -> PersonalExport | None:
+    """What was asked for last; None when nothing is kept."""
+    return await queries.last_export(user_id)
+
+
+async def find(user_id: int, export_id: str) -> PersonalExport:
+    """The person's own file, while it is there. Raises NotFound."""
+    found = await queries.export_of(user_id, export_id, clock.now())
+    if found is None:
+        raise NotFound(_("This file is not there any more. Ask for a new one."))
+    return found
+
+
+def pieces(export: PersonalExport) -> AsyncIterator[bytes]:
+    """Its bytes, a piece at a time."""
+    return _shelf().open(export.storage_key or "", 0, (export.size_bytes or 1) - 1)
+
+
+async def build(export_id: int) -> None:
+    """Gather, pack, store, tell. May run twice: what is ready is left alone."""
+    export = await queries.export_by_id(export_id)
+    person = await users.find(export.user_id) if export is not None else None
+    if export is None or person is None or export.state != "asked" or person.state != "active":
+        return
+    subject = Subject(person.id, person.public_id, person.email, person.name)
+    key = f"exports/{export.public_id[:2]}/{public_id(26)}.zip"
+    with tempfile.TemporaryFile() as packed:
+        await _pack(packed, subject)
+        size = packed.tell()
+        await db.release()
+        await _shelf().put(key, packed, content_type="application/zip")
+    now = clock.now()
+    async with db.transaction():
+        if await queries.mark_ready(export_id, key=key, size=size, now=now, expires_at=now + KEPT):
+            context = {"name": person.name, "until": (now + KEPT).isoformat()}
+            await mail.send(person.email, "accounts/export_ready", context, fact=f"export:{export_id}")
+            return
+    await _shelf().delete(key)  # another run was faster
+
+
+async def _pack(target: IO[bytes], subject: Subject) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("README.txt", await _readme(subject))
+        for name, rows in personal.EXPORTS.items():
+            with archive.open(f"{name}.json", "w", force_zip64=True) as file:
+                await _write_rows(file, rows(subject))
+        for files in personal.FILES.values():
+            async for each in files(subject):
+                kind = zipfile.ZipInfo(safe_name(each.name), date_time=clock.now().timetuple()[:6])
+                kind.compress_type = zipfile.ZIP_STORED  # films and pictures are packed already
+                with archive.open(kind, "w", force_zip64=True) as file:
+                    async for piece in each.pieces:
+                        await asyncio.to_thread(file.write, piece)
+    target.seek(0, 2)
+
+
+async def _write_rows(file: Any, rows: AsyncIterator[Any]) -> None:
+    file.write(b"[")
+    between, waiting = b"\n", bytearray()
+    async for row in rows:
+        waiting += between + orjson.dumps(row, default=str)
+        between = b",\n"
+        if len(waiting) > _CHUNK:
+            await asyncio.to_thread(file.write, bytes(waiting))
+            waiting.clear()
+    file.write(bytes(waiting) + b"\n]\n")
+
+
+async def _readme(subject: Subject) -> str:
+    settings = await school()
+    parts = [
+        _(
+            "Everything that %(school)s holds about %(email)s, on %(day)s.",
+            school=settings.name,
+            email=subject.email,
+            day=clock.now().date().isoformat(),
+        ),
+        _("Times are UTC (ISO 8601). Amounts are in the smallest unit of their currency: cents."),
+        "",
+        *(f"{name}.json: {(rows.__doc__ or '').strip()}" for name, rows in personal.EXPORTS.items()),
+        *(f"{name}/: {(files.__doc__ or '').strip()}" for name, files in personal.FILES.items()),
+        "",
+        _("Card numbers are not here: only Stripe, which takes the payments, holds them."),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def safe_name(name: str) -> str:
+    """A path inside the ZIP that leads nowhere else, whatever a file was called."""
+    parts = [_UNSAFE.sub("_", part).strip(". ") for part in name.replace("\\", "/").split("/")]
+    return "/".join(part for part in parts if part) or "file"
+
+
+async def forget_old() -> int:
+    """Remove what is too old, bytes first; how many."""
+    now = clock.now()
+    old = await queries.old_exports(now, now - KEPT)
+    for export in old:
+        await db.release()
+        if export.storage_key:
+            await _shelf().delete(export.storage_key)
+        await queries.delete_export(export.id)
+    return len(old)
+
+
+async def forget_bytes(storage_key: str) -> None:
+    """Remove the bytes of a file whose row is gone."""
+    if await queries.is_kept(storage_key):
+        return
+    await db.release()
+    await _shelf().delete(storage_key)
+
+
+def _shelf() -> Storage:
+    if _storage is None:
+        raise RuntimeError("the storage of exports is not configured")
+    return _storage

@@ -1,0 +1,80 @@
+"""The SQL of many accounts at once."""
+
+from datetime import datetime
+
+from app.accounts.models import User
+from app.accounts.queries import USER_COLUMNS
+from app.core import db
+
+
+async def by_emails(emails: list[str]) -> list[User]:
+    return await db.many(
+        User,
+        f"SELECT {USER_COLUMNS} FROM users WHERE lower(email) = ANY(CAST(:emails AS text[]))",  # noqa: S608
+        emails=emails,
+    )
+
+
+async def lock_by_emails(emails: list[str]) -> list[User]:
+    return await db.many(
+        User,
+        f"""
+        SELECT {USER_COLUMNS} FROM users WHERE lower(email) = ANY(CAST(:emails AS text[])) ORDER BY id FOR UPDATE OF users
+        """,  # noqa: S608
+        emails=emails,
+    )
+
+
+async def insert_many(public_ids: list[str], emails: list[str], names: list[str], now: datetime) -> list[db.Row]:
+    """Those that had no account, with their new one."""
+    return await db.many(
+        db.Row,
+        """
+        INSERT INTO users (public_id, email, name, created_at)
+        SELECT public_id, email, name, :now
+        FROM unnest(CAST(:public_ids AS text[]), CAST(:emails AS text[]), CAST(:names AS text[]))
+             AS made (public_id, email, name)
+        ON CONFLICT (lower(email)) DO NOTHING
+        RETURNING id, public_id, email
+        """,
+        public_ids=public_ids,
+        emails=emails,
+        names=names,
+        now=now,
+    )
+
+
+async def rename_many(user_ids: list[int], names: list[str]) -> None:
+    await db.run(
+        """
+        UPDATE users SET name = named.name
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:names AS text[])) AS named (id, name) WHERE users.id = named.id
+        """,
+        ids=user_ids,
+        names=names,
+    )
+
+
+async def forget_unproven_passwords(user_ids: list[int]) -> list[int]:
+    """Whose password went."""
+    rows = await db.many(
+        db.Row,
+        """
+        WITH forgotten AS (
+            UPDATE users SET password_hash = NULL
+            WHERE id = ANY(CAST(:ids AS bigint[])) AND email_verified_at IS NULL AND password_hash IS NOT NULL
+            RETURNING id
+        ), ended AS (DELETE FROM sessions WHERE user_id IN (SELECT id FROM forgotten)),
+        half_done AS (DELETE FROM pending_sign_ins WHERE user_id IN (SELECT id FROM forgotten))
+        SELECT id FROM forgotten
+        """,
+        ids=user_ids,
+    )
+    return [row.id for row in rows]
+
+
+async def public_ids(user_ids: list[int]) -> list[str]:
+    rows = await db.many(
+        db.Row, "SELECT public_id FROM users WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id", ids=user_ids
+    )
+    return [row.public_id for row in rows]

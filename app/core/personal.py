@@ -1,0 +1,101 @@
+"""What the school holds about a person, domain by domain: each says what it hands out, what it forgets, what stands
+in the way of forgetting, and by which texts it knows the person.
+
+    # app/learning/personal.py
+    @personal.exports("learning")
+    async def learning(subject: Subject) -> AsyncIterator[Mapping[str, Any]]: ...       # rows, each becomes JSON
+
+    @personal.erases("learning")
+    async def forget(subject: Subject) -> None: ...                     # in a transaction; may be done twice
+
+`app.accounts` runs them: exports into a ZIP, erasures one step after the other, its own, which takes the name from the
+account, last.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom it is about. `words` are texts that name the person: addresses, full names."""
+
+    id: int
+    public_id: str
+    email: str
+    name: str
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of the person for the ZIP: its name there, and its bytes a piece at a time."""
+
+    name: str
+    pieces: AsyncIterator[bytes]
+
+
+Rows = Callable[[Subject], AsyncIterator[Mapping[str, Any]]]
+Files = Callable[[Subject], AsyncIterator[File]]
+Step = Callable[[Subject], Awaitable[None]]
+Hindrance = Callable[[Subject], Awaitable[str]]
+Words = Callable[[Subject], Awaitable[list[str]]]
+
+EXPORTS: dict[str, Rows] = {}
+FILES: dict[str, Files] = {}
+ERASURES: dict[str, Step] = {}
+HINDRANCES: dict[str, Hindrance] = {}
+WORDS: dict[str, Words] = {}
+
+
+def exports(name: str) -> Callable[[Rows], Rows]:
+    """Register the rows of `<name>.json`; the function's docstring says in the README what they are."""
+    return _into(EXPORTS, name)
+
+
+def files(name: str) -> Callable[[Files], Files]:
+    """Register files that go into the folder `<name>`."""
+    return _into(FILES, name)
+
+
+def erases(name: str) -> Callable[[Step], Step]:
+    """Register a step of the erasure. It runs in a transaction of its own and may run again."""
+    return _into(ERASURES, name)
+
+
+def hinders(name: str) -> Callable[[Hindrance], Hindrance]:
+    """Register a reason against the erasure: a sentence for the person, or nothing."""
+    return _into(HINDRANCES, name)
+
+
+def knows(name: str) -> Callable[[Words], Words]:
+    """Register texts that name the person elsewhere than in the account: an address typed at a purchase."""
+    return _into(WORDS, name)
+
+
+def _into(registry: dict[str, Any], name: str) -> Callable[[Any], Any]:
+    def register(function: Any) -> Any:
+        if registry.get(name, function).__module__ != function.__module__:
+            raise RuntimeError(f"two steps are called {name}")
+        registry[name] = function
+        return function
+
+    return register
+
+
+async def hindrance(subject: Subject) -> str:
+    """Why this person cannot be erased now; empty when they can."""
+    for find in HINDRANCES.values():
+        if why := await find(subject):
+            return why
+    return ""
+
+
+async def words_of(subject: Subject) -> tuple[str, ...]:
+    """Every text that names the person, each once. A single word is no name: it would be found in other people's texts."""
+    found = [subject.email, subject.name]
+    for find in WORDS.values():
+        found += await find(subject)
+    kept = {word.strip().lower(): word.strip() for word in found if "@" in word or len(word.split()) > 1}
+    return tuple(kept.values())

@@ -1,0 +1,64 @@
+"""Forms of imports: a file; what its columns are and what is to be done with its rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from wtforms import BooleanField, FileField, HiddenField, RadioField, SelectField
+
+from app.core.i18n import lazy as _l
+from app.imports.models import Column
+from app.imports.people import KEEP, SKIP, UPDATE
+from app.web.forms import BaseForm
+
+
+class BringForm(BaseForm):
+    """The file."""
+
+    file = FileField(_l("File"))
+
+
+class StartForm(BaseForm):
+    """Which trial is to be carried out."""
+
+    attempt = HiddenField()
+
+    def number(self) -> int:
+        """The trial's number; 0 when it makes no sense."""
+        text = self.attempt.data or ""
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+
+
+class PlanForm(BaseForm):
+    """What is done with the rows. `plan_form` adds a field for each column."""
+
+    existing = RadioField(
+        _l("Who has an account already"),
+        choices=[
+            (SKIP, _l("Leave them as they are")),
+            (KEEP, _l("Give them what is chosen below, keep their names")),
+            (UPDATE, _l("Give them what is chosen below, and the name of the file")),
+        ],
+        default=SKIP,
+    )
+    product = SelectField(_l("Let everybody use"), choices=[], default="")
+    invite = BooleanField(_l("Send mails: the link to set a password to new people, and what was opened to everybody"))
+
+    @property
+    def mapping(self) -> list[str]:
+        """What the columns are, in their order."""
+        return [field.data or "" for field in self.column_fields]
+
+    @property
+    def column_fields(self) -> list[Any]:
+        """The selects of the columns, in their order."""
+        return [field for field in self if field.name.startswith("column-")]
+
+
+def plan_form(header: Sequence[str], columns: Sequence[Column]) -> type[PlanForm]:
+    """The form for a file with these columns."""
+    choices = [("", _l("leave out")), *((column.key, column.label) for column in columns)]
+    fields = {
+        f"column_{place:03}": SelectField(title, choices=choices, name=f"column-{place:03}")
+        for place, title in enumerate(header)
+    }
+    return type("FilePlanForm", (PlanForm,), fields)

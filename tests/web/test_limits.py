@@ -1,0 +1,148 @@
+"""How often something may be written: every address that takes a POST, with Redis and without, by place and by person."""
+
+import re
+from typing import Any
+
+import pytest
+from quart.typing import TestClientProtocol
+
+from app import Lectern
+from app.core import cache, limits
+from app.core.limits import Limit
+from app.web.guards import Guard, guard_of
+from tests import everywhere
+from tests.cast import Cast, Person
+
+# Where the tests come from.
+HERE = "address:<local>"
+# Ten in ten seconds. A route that checks a secret, mails somebody or makes a key belongs here.
+SENSITIVE = {
+    "/account/password",
+    "/account/password/link",
+    "/account/security/recovery-codes",
+    "/account/security/totp",
+    "/account/security/totp/removal",
+    "/account/tokens",
+    "/checkout",
+    "/checkout/confirmations/<token>",
+    "/login",
+    "/login/confirmation",
+    "/login/second-step",
+    "/password/forgot",
+    "/password/reset/<token>",
+    "/register",
+    "/verify/<token>",
+    "/verify/<token>/renewal",
+}
+# Machines that sign what they send.
+MACHINES = {"/webhooks/stripe"}
+
+
+@pytest.fixture(params=["with Redis", "without Redis"])
+def store(request: pytest.FixtureRequest) -> str:
+    if request.param == "without Redis":
+        request.getfixturevalue("without_redis")
+    return str(request.param)
+
+
+def writes(app: Lectern) -> dict[str, tuple[str, Guard]]:
+    """Endpoint and guard of every address that takes a POST."""
+    found = {}
+    for rule in everywhere.routes(app, "POST"):
+        guard = guard_of(app.view_functions[rule.endpoint])
+        assert guard is not None
+        found[rule.rule] = (rule.endpoint, guard)
+    return found
+
+
+async def used_up(name: str, key: str, limit: Limit, *, but: int = 0) -> None:
+    """As if all uses but so many had been made in the last seconds."""
+    await limits.check(name, key, limit)
+    full, more = f"limit:{name}:{limit.seconds}:{key}", limit.count - but - 1
+    if await cache.call(lambda client: client.incrby(full, more)) is None:
+        until, used = limits._local[full]
+        limits._local[full] = (until, used + more)
+
+
+def test_what_is_sensitive_is_in_the_list(app: Lectern) -> None:
+    assert {rule for rule, (_e, guard) in writes(app).items() if guard.limit == limits.SENSITIVE} == SENSITIVE
+    assert {rule for rule, (_e, guard) in writes(app).items() if guard.kind == "machine"} == MACHINES
+    assert (Limit(10, 10), Limit(100, 10)) == (limits.SENSITIVE, limits.WRITE)
+
+
+async def answered(browser: TestClientProtocol, path: str) -> tuple[int, str | None]:
+    answer = await browser.post(path)
+    return answer.status_code, answer.headers.get("Retry-After")
+
+
+@pytest.mark.usefixtures("store")
+async def test_every_write_has_its_limit_from_one_place_and_for_one_person(app: Lectern, cast: Cast) -> None:
+    olga = await cast.olga()
+    places = await everywhere.one_of_everything(app, instructor_id=olga.id)
+    for rule, (endpoint, guard) in writes(app).items():
+        if rule in MACHINES:
+            continue
+        counted = [("write", limits.WRITE)]
+        if guard.limit is not limits.WRITE:
+            counted.append((endpoint, guard.limit))
+        path = everywhere.address(rule, places)
+        for name, limit in counted:
+            for key in (HERE, f"user:{olga.id}"):
+                await cast.sign_in(olga)
+                await limits.forget_all()
+                await used_up(name, key, limit, but=1)
+                status, _wait = await answered(olga.browser, path)
+                assert status != 429, (rule, name, key)
+                if rule == "/logout":  # nobody is behind the next one
+                    continue
+                await cast.sign_in(olga)
+                status, wait = await answered(olga.browser, path)
+                assert status == 429, (rule, name, key)
+                assert wait is not None
+                assert 1 <= int(wait) <= limit.seconds, (rule, wait)
+
+
+@pytest.mark.usefixtures("store")
+async def test_a_hundred_writes_of_any_kind_from_one_place_are_enough(app: Lectern) -> None:
+    """Really sent, to addresses in turn: it does not help to try another door."""
+    paths = [rule for rule in writes(app) if "<" not in rule and rule not in SENSITIVE | MACHINES]
+    client = app.test_client()
+    codes = [(await answered(client, paths[n % len(paths)]))[0] for n in range(105)]
+    assert 429 not in codes[:100]
+    assert codes[100:] == [429] * 5
+
+
+async def test_ten_sensitive_ones_are_enough(app: Lectern, client: TestClientProtocol) -> None:
+    codes = [(await answered(client, "/register"))[0] for n in range(12)]
+    assert codes == [422] * 10 + [429] * 2
+    assert (await client.post("/cart/items", form={"product": "x"})).status_code != 429
+
+
+async def test_somebody_elsewhere_is_not_counted_along(app: Lectern, cast: Cast) -> None:
+    """The negative control: the limit is theirs, not everybody's."""
+    await used_up("write", "address:203.0.113.7", limits.WRITE)
+    await used_up("write", "user:4711", limits.WRITE)
+    ann = await cast.ann()
+    assert (await answered(ann.browser, "/account/profile"))[0] == 422
+
+
+async def text(person: Person, path: str, **headers: str) -> tuple[Any, str]:
+    answer = await person.browser.post(path, headers=headers)
+    return answer, await answer.get_data(as_text=True)
+
+
+async def test_the_page_says_how_long_and_leads_back(app: Lectern, cast: Cast) -> None:
+    ann = await cast.ann()
+    await used_up("write", HERE, limits.WRITE)
+    answer, page = await text(ann, "/account/profile", Referer="http://localhost/account?a=1")
+    assert answer.status_code == 429
+    assert re.search(r'<a href="/account\?a=1">Back to where you were</a>', page)
+    wait = answer.headers["Retry-After"]
+    assert f"{wait} second" in page
+    for elsewhere in ("https://evil.example/x", "http://localhost//evil.example", "javascript:alert(1)", ""):
+        _answer, page = await text(ann, "/account/profile", Referer=elsewhere, **{"Sec-Fetch-Site": "same-origin"})
+        assert "Back to where you were" not in page
+        assert "evil" not in page
+    _answer, notice = await text(ann, "/account/profile", **{"HX-Request": "true", "HX-Target": "main#page"})
+    assert 'id="notices"' in notice
+    assert f"{wait} second" in notice or "second" in notice
