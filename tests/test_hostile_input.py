@@ -96,7 +96,7 @@ def _names_of_parameters() -> list[str]:
         for name in re.findall(r'\bDates\(\s*"(\w+)"', text):
             names |= {f"{name}_from", f"{name}_to"}
     for form in _forms(BaseForm):
-        names |= {name for name in dir(form) if hasattr(getattr(form, name), "_formfield")}
+        names |= set(form()._fields)
     return sorted(names)
 
 
