@@ -39,7 +39,7 @@ class NotSignedIn(Exception):
     """Why somebody came back from the provider and is not signed in; `templates/accounts/google_trouble.html` says it.
 
     cancelled, stale, away, refused: between the browser, the provider and us. unproven_there, unproven_here, another,
-    taken, suspended: whose account it is.
+    taken, merged, suspended: whose account it is.
     """
 
     def __init__(self, why: str, email: str = "") -> None:
@@ -186,7 +186,7 @@ async def _by_address(found: Identity) -> ConnectedIdentity:
     if here is None:
         raise RuntimeError("an account vanished while it was looked up")
     if here.state != "active":
-        raise NotSignedIn("suspended")
+        raise NotSignedIn("merged" if here.state == "merged" else "suspended", here.email)
     if here.email_verified_at is None:
         raise NotSignedIn("unproven_here", here.email)
     with audit.acting(audit.current_actor().known_as(here.id)):

@@ -44,7 +44,7 @@ async def ask(email: str, *, onward: str = "") -> None:
     # A browser that the person has signed in with is counted by itself: others cannot use the mails up.
     await limits.check("sign-in-link", f"{account}:{familiar.known(account)}", ASKS)
     found = await queries.credentials_by_email(email)
-    user_id = found.id if found is not None and found.state == "active" else None
+    user_id = found.id if found is not None and found.state != "suspended" else None
     asked = SignInLinkAsked(
         user_id,
         public_id(),
