@@ -1,6 +1,6 @@
 """It was not me: what the link in an alert does, for somebody whose account another may have entered."""
 
-from app.accounts import links, queries, sessions, users
+from app.accounts import access_tokens, links, queries, sessions, users
 from app.accounts.models import Link
 from app.accounts.queries import email_changes
 from app.core import audit, clock, db
@@ -19,7 +19,8 @@ async def use_link(token: str) -> str | None:
 
 
 async def lock(user_id: int, email: str) -> str:
-    """Close the account to whoever is in it, in the current transaction: no session is left, and no password opens it.
+    """Close the account to whoever is in it, in the current transaction: no session and no token
+    is left, and no password opens it.
 
     Returns the token of a link that sets a new password, good for an hour, for whoever proved to read the mail of `email`;
     nothing when that is not the account's address any more or the account is suspended.
@@ -29,6 +30,7 @@ async def lock(user_id: int, email: str) -> str:
         return ""
     await queries.forget_password(user_id)
     await sessions.revoke_all(user_id)
+    await access_tokens.end_all(user_id)
     await email_changes.end(user_id, "cancelled", clock.now())
     await links.use_up(user_id, *links.PASSWORD, *links.EMAIL_CHANGE, "not_me")
     with audit.acting(audit.current_actor().known_as(user_id)):

@@ -31,7 +31,7 @@ from webauthn.helpers.structs import (
 )
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 
-from app.accounts import authenticators, challenges, familiar, second_factors, sessions, sign_ins
+from app.accounts import authenticators, challenges, second_factors, sessions, sign_ins
 from app.accounts import queries as people
 from app.accounts.models import KnownPasskey, Passkey, PendingSignIn, SignedIn
 from app.accounts.queries import passkeys as queries
@@ -244,7 +244,6 @@ async def sign_in(credential: str, *, keep: bool) -> None:
     """Sign in with nothing but a passkey that checked its owner. Raises Invalid."""
     found = await _signed(credential, SIGN_IN, is_named=True)
     await sessions.start(found.user_id, keep=keep, method="passkey", second_factor=True)
-    familiar.remember(familiar.account_key(found.owner_email))
 
 
 async def take_second_step(waiting: PendingSignIn, credential: str) -> None:

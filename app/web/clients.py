@@ -52,6 +52,19 @@ def address_of(peer: str, headers: Headers, proxies: Proxies) -> str:
     return _plain(peer)
 
 
+def came_through(peer: str, headers: Headers, proxies: Proxies) -> bool:
+    """Whether the request passed all the proxies that we trust, so that what the outermost adds may be believed."""
+    if proxies.headers:
+        found = _plain(peer)
+        for name in proxies.headers:
+            said = headers.getlist(name)
+            if not proxies.trusts(found) or len(said) != 1 or _parsed(said[0].strip()) is None:
+                return False
+            found = _plain(said[0].strip())
+        return True
+    return proxies.hops > 0 and (not proxies.networks or proxies.trusts(peer))
+
+
 def _named(peer: str, headers: Headers, proxies: Proxies) -> str:
     found = _plain(peer)
     for name in proxies.headers:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from netaddr import IPSet  # type: ignore[import-untyped]
+from werkzeug.datastructures import Headers
 
 from app import Lectern
 from app.accounts import familiar, hashing, lock, places, queries, sessions
 from app.accounts.events import NewDevice
 from app.accounts.jobs import mail_new_device
 from app.core import clock, db, limits, tokens
-from app.web.clients import Proxies
+from app.web.clients import Proxies, came_through, parse_networks
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.cast import PASSWORD, Cast, Person
 
@@ -115,6 +116,17 @@ async def test_a_country_is_believed_only_from_a_proxy_that_is_trusted(
     monkeypatch.setitem(app.config, "COUNTRY_HEADER", header)
     async with app.test_request_context("/", headers={"CF-IPCountry": "at"}):
         assert places.country_of_request() == said
+
+
+@pytest.mark.parametrize(
+    ("peer", "named", "believed"),
+    [("172.16.0.1", "104.16.0.9", True), ("172.16.0.1", "6.6.6.6", False), ("6.6.6.6", "104.16.0.9", False)],
+)
+def test_who_comes_past_the_outer_proxy_names_no_country(peer: str, named: str, believed: bool) -> None:
+    """Behind Fly and Cloudflare, somebody who asks Fly directly."""
+    networks = parse_networks("172.16.0.0/12, 104.16.0.0/13")
+    proxies = Proxies(headers=("Fly-Client-IP", "CF-Connecting-IP"), networks=networks)
+    assert came_through(peer, Headers({"Fly-Client-IP": named, "CF-Connecting-IP": "9.9.9.9"}), proxies) is believed
 
 
 @pytest.mark.parametrize("said", ["", "XX", "T1", "AUT", "<b", "ÄT", "A\u0661"])
