@@ -32,6 +32,27 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         VALUES ('stripe', 'evt_1', 'charge.refunded', '{"id": "evt_1"}', 'failed', now())
         """
     )
+    look = await db.value(
+        """
+        INSERT INTO impersonations (public_id, actor_id, subject_id, reason, started_at, ends_at, ended_at, visits)
+        VALUES ('a-look', :id, :id, 'To see what is wrong', now(), now(), now(), 1) RETURNING id
+        """,
+        id=pat.id,
+    )
+    await db.run(
+        """
+        INSERT INTO impersonation_visits (impersonation_id, method, path, query, created_at)
+        VALUES (:look, 'GET', '/learn', 'q=x', now())
+        """,
+        look=look,
+    )
+    await db.run(
+        """
+        INSERT INTO personal_exports (public_id, user_id, state, storage_key, size_bytes, created_at, ready_at, expires_at)
+        VALUES ('an-export', :id, 'ready', 'exports/none.zip', 1, now() - interval '2 days', now(), now() + interval '1 day')
+        """,
+        id=pat.id,
+    )
     imported = await an_import(app)
     async with db.transaction():
         await audit.record("course.test", "course", course.public_id)
@@ -45,6 +66,8 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "section_id": await db.value("SELECT public_id FROM sections ORDER BY id LIMIT 1"),
         "/orders": await an_order(user_id=pat.id),
         "/people": pat.public_id,
+        "/impersonations": "a-look",
+        "/exports": "an-export",
         "import_id": imported,
         "/views": await _a_view(pat.id),
         "/bulk": await _a_run(pat.id),
@@ -52,6 +75,7 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "tag_id": tag,
         "note_id": note,
         "/mails": await db.value("SELECT public_id FROM mails LIMIT 1"),
+        "/passkeys": "none",  # whoever has one is asked for a second step
         "job_id": str(job),
         "provider": "stripe",
         "event_id": "evt_1",
@@ -142,6 +166,13 @@ def address(rule: str, places: dict[str, str], **instead: str) -> str:
     """The address of a rule with things that are there, or with `instead` at a place."""
     kind = next(
         (kind for kind in ("/orders", "/people", "/mails", "/views", "/bulk") if f"{kind}/<public_id>" in rule),
+        "public_id",
+        (kind for kind in ("/orders", "/people", "/mails", "/passkeys") if f"{kind}/<public_id>" in rule),
+        (
+            kind
+            for kind in ("/orders", "/people", "/mails", "/impersonations", "/exports")
+            if f"{kind}/<public_id>" in rule
+        ),
         "public_id",
     )
     values = {**places, "public_id": places[kind], **instead}

@@ -28,6 +28,7 @@ ORDER = [
     {"demo"},
 ]
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
+PRIVATE_ROOMS = {"queries", "routes", "admin", "forms", "jobs", "personal"}
 PRIVATE_ROOMS = {"queries", "routes", "admin", "api", "forms", "jobs"}
 FLOOR = {"config", "core", "gateways", "web", "sandbox", "demo"}
 
@@ -57,6 +58,11 @@ TABLES = {
         "passkeys",
         "used_challenges",
         "identities",
+        "impersonations",
+        "impersonation_visits",
+        "personal_exports",
+        "erasures",
+        "consents",
         "email_changes",
         "sign_in_links",
         "roles",

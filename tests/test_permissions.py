@@ -71,6 +71,8 @@ POST /logout                                                          +  +  +  +
 GET  /media/<public_id>/<file_name>                                   +  +  +  +  +  +  +
 GET  /not-me/<token>                                                  +  +  +  +  +  +  +
 POST /not-me/<token>                                                  +  +  +  +  +  +  +
+GET  /privacy/keep/<token>                                            +  +  +  +  +  +  +
+POST /privacy/keep/<token>                                            +  +  +  +  +  +  +
 GET  /password/forgot                                                 +  +  +  +  +  +  +
 POST /password/forgot                                                 +  +  +  +  +  +  +
 GET  /password/reset/<token>                                          +  +  +  +  +  +  +
@@ -102,6 +104,14 @@ GET  /api/v1/orders/<public_id>                                       -  -  -  -
 GET  /api/v1/people                                                   -  -  -  -  -  -  -
 
 GET  /account                                                         -  +  +  +  +  +  +
+GET  /account/privacy                                                 -  +  +  +  +  +  +
+POST /account/privacy/consents                                        -  +  +  +  +  +  +
+GET  /account/privacy/erasure                                         -  +  +  +  +  +  +
+POST /account/privacy/erasure                                         -  +  +  +  +  +  +
+POST /account/privacy/erasure/removal                                 -  +  +  +  +  +  +
+POST /account/privacy/exports                                         -  +  +  +  +  +  +
+GET  /account/privacy/exports/<public_id>/data.zip                    -  +  +  +  +  +  +
+POST /impersonation/end                                               -  +  +  +  +  +  +
 GET  /account/email                                                   -  +  +  +  +  +  +
 POST /account/email                                                   -  +  +  +  +  +  +
 POST /account/email/removal                                           -  +  +  +  +  +  +
@@ -223,6 +233,8 @@ GET  /admin/webhooks/<provider>/<event_id>                            -  -  -  +
 GET  /admin/audit                                                     -  -  -  -  +  +  +
 GET  /admin/audit/<int:act_id>                                        -  -  -  -  +  +  +
 GET  /admin/audit/<kind>/<subject_id>                                 -  -  -  -  +  +  +
+GET  /admin/impersonations                                            -  -  -  -  +  +  +
+GET  /admin/impersonations/<public_id>                                -  -  -  -  +  +  +
 POST /admin/courses                                                   -  -  -  -  +  +  -
 POST /admin/courses/<public_id>/archival                              -  -  -  -  +  +  -
 GET  /admin/courses/<public_id>/price                                 -  -  -  -  +  +  -
@@ -244,6 +256,12 @@ POST /admin/orders/<public_id>/refunds                                -  -  -  -
 POST /admin/people                                                    -  -  -  -  +  +  -
 POST /admin/people/<public_id>/access                                 -  -  -  -  +  +  -
 POST /admin/people/<public_id>/access/<entitlement_id>/closure        -  -  -  -  +  +  -
+GET  /admin/people/<public_id>/erasure                                -  -  -  -  +  +  -
+POST /admin/people/<public_id>/erasure                                -  -  -  -  +  +  -
+POST /admin/people/<public_id>/erasure/removal                        -  -  -  -  +  +  -
+GET  /admin/people/<public_id>/impersonation                          -  -  -  -  +  +  -
+POST /admin/people/<public_id>/impersonation                          -  -  -  -  +  +  -
+GET  /admin/privacy                                                   -  -  -  -  +  +  -
 POST /admin/people/<public_id>/reset                                  -  -  -  -  +  +  -
 GET  /admin/people/<public_id>/details                                -  -  -  -  +  +  -
 POST /admin/people/<public_id>/details                                -  -  -  -  +  +  -

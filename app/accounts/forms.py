@@ -20,16 +20,14 @@ from wtforms.validators import DataRequired, InputRequired, Length, Regexp, Vali
 
 from app.accounts import names
 from app.accounts.strength import LONGEST
-from app.core import clock, tokens
+from app.core import clock
 from app.core.errors import Invalid
 from app.core.i18n import _, locale
 from app.core.i18n import lazy as _l
 from app.web.forms import BaseForm, email_address
+from app.web.traps import TrappedForm
 
 NEXT = 2000
-# Nobody fills a form in less; a program does. The page is good for a day.
-TOO_FAST_SECONDS = 1
-TOO_OLD_SECONDS = 24 * 3600
 # Days that an access token may be good for.
 LIFETIMES = (7, 30, 90, 365)
 
@@ -105,41 +103,17 @@ class TotpForm(SecondStepForm):
     offer = HiddenField(validators=[Length(max=500)])
 
 
-class RegisterForm(BaseForm):
-    """A new account, with two traps: a field that people do not see, and the time that the form was open."""
+class RegisterForm(TrappedForm):
+    """A new account."""
 
     name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     email = _email()
     password = _new_password()
     marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
-    website = StringField(_l("Leave this empty"))
-    opened = HiddenField()
     next = HiddenField(validators=[Length(max=NEXT)])
 
-    def is_trapped(self) -> bool:
-        """Whether the invisible field was filled in."""
-        return bool(self.website.data)
 
-    def validate(self, extra_validators: Any = None) -> bool:
-        """Also refuses a form that was sent at once, or whose stamp is not ours; a person's second press passes."""
-        valid = super().validate(extra_validators)
-        opened = tokens.unsign(self.opened.data or "", "register-form")
-        seconds = clock.now().timestamp() - opened if isinstance(opened, int | float) else None
-        known = seconds is not None and seconds <= TOO_OLD_SECONDS
-        if known and seconds is not None and seconds >= TOO_FAST_SECONDS:
-            return valid
-        if not known:
-            self.opened.data = opened_stamp()
-        self.form_errors.append(_("That went very fast. Please press the button once more."))
-        return False
-
-
-def opened_stamp() -> str:
-    """The moment a form was shown, signed."""
-    return tokens.sign(clock.now().timestamp(), "register-form")
-
-
-class ForgotForm(BaseForm):
+class ForgotForm(TrappedForm):
     """Where to mail the link."""
 
     email = _email()
@@ -150,6 +124,10 @@ class LinkForm(BaseForm):
 
     email = _email()
     next = HiddenField(validators=[Length(max=NEXT)])
+
+
+class LinkRequestForm(LinkForm, TrappedForm):
+    """The same from somebody whom nobody knows yet."""
 
 
 class ResetForm(BaseForm):

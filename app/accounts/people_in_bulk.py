@@ -142,12 +142,12 @@ class _TagAct:
         form.known = [tag.name for tag in await tags.every()]
         form.must_exist = not self.gives
         if not sent or not form.validate():
-            return Plan(self._sentence(""), form=form)
+            return Plan(self._sentence(""), form=form, suggestions=form.known)
         tag = await tags.named(form.tag.data)
         name = tag.name if tag is not None else form.tag.data
         has = "EXISTS (SELECT 1 FROM user_tags x WHERE x.user_id = u.id AND x.tag_id = :tag)"
         reason = f"CASE WHEN {has if self.gives else 'NOT ' + has} THEN 'already' ELSE '' END"
-        return Plan(self._sentence(name), reason, {"tag": tag.id if tag is not None else 0}, form, {"tag": name})
+        return Plan(self._sentence(name), reason, {"tag": tag.id if tag is not None else 0}, form, {"tag": name}, True)
 
     def _sentence(self, name: str) -> Callable[[int], str]:
         def said(number: int) -> str:
@@ -218,7 +218,7 @@ class _RoleAct:
                 "Give %(num)s person the role %(role)s", "Give %(num)s people the role %(role)s", number, role=name
             )
 
-        return Plan(said, reason, {**binds, "me": person.id, "role": chosen}, form, {"role": chosen})
+        return Plan(said, reason, {**binds, "me": person.id, "role": chosen}, form, {"role": chosen}, True)
 
     async def begin(self, options: dict[str, Any], person: SignedIn) -> dict[str, Any]:
         capabilities = await custom_roles.shared(options["role"])

@@ -1,7 +1,7 @@
 """Where an address of the network is, as far as we are told without asking anybody.
 
 A city from a database in MaxMind's format, when the school has one (GEOIP_DATABASE); else the country that the proxy in
-front names (COUNTRY_HEADER, believed only of proxies that are trusted). With neither there is no place.
+front names (COUNTRY_HEADER, believed only of requests that came through it). With neither there is no place.
 """
 
 from functools import lru_cache
@@ -13,7 +13,7 @@ from babel import Locale, UnknownLocaleError
 from quart import current_app, request
 
 from app.core import i18n
-from app.web.clients import Proxies, came_through
+from app.web.request import is_vouched
 
 log = structlog.get_logger(__name__)
 
@@ -21,8 +21,7 @@ log = structlog.get_logger(__name__)
 def country_of_request() -> str:
     """The country that the trusted proxy says this request comes from, as two letters; '' when it does not say."""
     header: str = current_app.config.get("COUNTRY_HEADER", "")
-    proxies: Proxies = current_app.config["PROXIES"]
-    if not header or not came_through(request.remote_addr or "", request.headers, proxies):
+    if not header or not is_vouched():
         return ""
     said = request.headers.get(header, "").strip().upper()
     # Cloudflare says XX for "unknown" and T1 for Tor.

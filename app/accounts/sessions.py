@@ -89,13 +89,14 @@ async def start(
     """Sign a person in: a new session (any session of this browser ends), its cookie set on the answer.
 
     Without `keep` it ends with the browser. `password_hash` is the one that was checked. `second_factor`: one was shown
-    just now. What is not given is as in the session before. Raises Invalid when the account was suspended or its
-    password changed meanwhile. Whoever has a second factor comes here through `sign_ins.go_on`.
+    just now; False: none is left to show. What is not given is as in the session before. Raises Invalid when the account
+    was suspended or its password changed meanwhile. Whoever has a second factor comes here through `sign_ins.go_on`.
     """
     now = clock.now()
     current: SignedIn | None = g.get("user")
     before = current if current is not None and current.id == user_id else None
-    shown_at = now if second_factor else before.second_factor_at if before is not None else None
+    shown_before = before.second_factor_at if before is not None and second_factor is None else None
+    shown_at = now if second_factor else shown_before
     if keep is None:
         keep = current is None or current.expires_at - now > BRIEF
     token, session_id, user_agent = tokens.random_token(), public_id(), request.headers.get("User-Agent", "")[:300]

@@ -22,7 +22,6 @@ COOKIE = "sign_in"
 
 async def go_on(
     user_id: int,
-    email: str,
     *,
     method: str,
     keep: bool | None = None,
@@ -86,7 +85,8 @@ async def give_up() -> None:
     waiting = await pending()
     if waiting is not None:
         await queries.delete_pending(waiting.id)
-    g.sign_in_token = None
+    if cookies.read(COOKIE):
+        g.sign_in_token = None
 
 
 def install(app: Quart) -> None:

@@ -146,19 +146,6 @@ async def forget_password(user_id: int) -> None:
     await db.run("UPDATE users SET password_hash = NULL WHERE id = :id", id=user_id)
 
 
-async def forget_unproven_password(user_id: int) -> bool:
-    """Take the password from an account whose address nobody has proved; False when there is nothing to take."""
-    return bool(
-        await db.run(
-            """
-            UPDATE users SET password_hash = NULL
-            WHERE id = :id AND email_verified_at IS NULL AND password_hash IS NOT NULL
-            """,
-            id=user_id,
-        )
-    )
-
-
 async def mark_verified(user_id: int, email: str, now: datetime) -> bool:
     """False when it was verified before, or the account has another address by now."""
     return bool(

@@ -32,6 +32,7 @@ SECOND_STEP = [
         """SELECT u.* FROM (SELECT user_id FROM mfa_secrets UNION SELECT user_id FROM passkeys) f
            JOIN users u ON u.id = f.user_id""",
         indexed=False,
+        rare=True,
     ),
     Choice("off", lazy("Without a second step"), f"NOT {_HAS_SECOND_STEP}", indexed=False),
 ]

@@ -45,7 +45,8 @@ class Outcome:
 
 @dataclass(slots=True)
 class Plan:
-    """An act with what was chosen for it. `form` is shown beside it; without `options` it has to be filled in first.
+    """An act with what was chosen for it. `form` is shown beside it; without `options` it has to be filled in first, and
+    when it was (`is_settled`), it is shown as it is looked at. `suggestions` are words for its first field.
 
     `reason` is SQL over the list's source: why a row is left alone, '' when it is not.
     """
@@ -55,6 +56,8 @@ class Plan:
     binds: dict[str, Any] = field(default_factory=dict)
     form: BaseForm | None = None
     options: dict[str, Any] | None = None
+    is_settled: bool = False
+    suggestions: Sequence[str] = ()
 
 
 class Act(Protocol):

@@ -45,7 +45,8 @@ class Choice:
     """One value of a Select. `where` replaces the comparison with the select's expression.
 
     `indexed`: an index finds its rows in the list's own order; see `Listing`. `rows`: a SELECT of the list's rows that it
-    stands for, by way of another table; when they are few they are taken from there.
+    stands for, by way of another table; when they are few they are taken from there. `rare`: they are fewer than those of
+    other choices nearly always, so that they are looked for first.
     """
 
     value: str
@@ -53,6 +54,7 @@ class Choice:
     where: str = ""
     rows: str = ""
     indexed: bool = True
+    rare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ class Condition:
     always: bool = False
     dates: bool = False
     indexed: bool = False
+    rare: bool = False
 
 
 def read(listing: Listing, args: Mapping[str, str], choices: Choices | None = None) -> State:
@@ -165,9 +166,9 @@ def _is_own_order(listing: Listing, state: State) -> bool:
 
 def _found_first(listing: Listing, state: State, conditions: Sequence[Condition]) -> list[Condition] | None:
     """Conditions whose rows are found before all else: of a search or of another table; in another order of the dates."""
-    by_rows = next((condition for condition in conditions if condition.rows), None)
-    if by_rows is not None:
-        return [by_rows]
+    by_rows = sorted((condition for condition in conditions if condition.rows), key=lambda one: not one.rare)
+    if by_rows:
+        return by_rows[:1]
     dates = [condition for condition in conditions if condition.dates and condition.table]
     return None if not dates or _is_own_order(listing, state) else dates
 
@@ -243,7 +244,9 @@ def _conditions(
             elif isinstance(item, Select):
                 choice = next(choice for choice in choices_of(item, choices) if choice.value == text)
                 if choice.where:
-                    found.append(Condition(f"({choice.where})", table, choice.rows, indexed=choice.indexed))
+                    found.append(
+                        Condition(f"({choice.where})", table, choice.rows, indexed=choice.indexed, rare=choice.rare)
+                    )
                     continue
                 if choice in item.choices and not item.where:
                     # A value of the declaration is written out, so that the planner knows how many rows have it and
