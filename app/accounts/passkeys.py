@@ -236,9 +236,7 @@ async def remove(person: SignedIn, passkey_id: str) -> None:
         left = await second_factors.of(person.id)
         if not owner.has_password and not left.passkeys and not await queries.has_identity(person.id):
             raise Conflict(_("This passkey is your only way in. Set a password first, or add another passkey."))
-        if not left.is_on:
-            await second_factors.end(person.id)
-        await sessions.revoke_others(person)
+        await second_factors.settle(person)
         await _note(person, "passkey.remove", "removed", name)
 
 

@@ -15,7 +15,7 @@ from app.accounts import (
 from app.accounts.events import GuessingBegan, PasswordResetAsked
 from app.accounts.familiar import account_key
 from app.accounts.models import Credentials, Link, SignedIn
-from app.accounts.queries import email_changes, identities
+from app.accounts.queries import email_changes, identities, magic_links
 from app.core import audit, clock, db, events, limits, mail
 from app.core.errors import Conflict, Invalid, SignInNeeded, TooMany
 from app.core.i18n import _
@@ -173,6 +173,7 @@ async def _after_change(user_id: int, email: str, name: str, *, action: str, sub
     await access_tokens.end_all(user_id)
     await links.use_up(user_id, *links.PASSWORD, *links.EMAIL_CHANGE)
     await email_changes.end(user_id, "cancelled", clock.now())
+    await magic_links.use_up_sign_in_links(user_id, clock.now())
     await audit.record(action, "person", subject)
     await mail.send(
         email,

@@ -97,9 +97,17 @@ async def _stay_here_only(person: SignedIn) -> None:
     await sessions.start(person.id, second_factor=True)
 
 
-async def end(user_id: int) -> None:
-    """The last second factor was just turned off, in the current transaction: nothing is left to stand in for."""
-    await queries.delete_recovery_codes(user_id)
+async def settle(person: SignedIn) -> None:
+    """A second factor was just turned off, in the current transaction: other sessions end, this one is a new one.
+
+    When it was the last, the recovery codes have nothing to stand in for, and where the school asks for a second step,
+    the rights of this session sleep from here on.
+    """
+    is_on = (await queries.factors_of(person.id)).is_on
+    if not is_on:
+        await queries.delete_recovery_codes(person.id)
+    await sessions.revoke_others(person)
+    await sessions.start(person.id, second_factor=None if is_on else False)
 
 
 def check_address(person: SignedIn) -> None:
@@ -119,12 +127,7 @@ async def turn_off_totp(person: SignedIn) -> None:
         await people.lock_users([person.id])
         if not await queries.delete_secret(person.id):
             raise Conflict(_("Your account has no authenticator app."))
-        is_on = (await queries.factors_of(person.id)).is_on
-        if not is_on:
-            await end(person.id)
-        await sessions.revoke_others(person)
-        # Where the school asks for a second step, the rights of this session sleep from here on, too.
-        await sessions.start(person.id, second_factor=None if is_on else False)
+        await settle(person)
         await _note(person, "second_factor.totp_off", "totp_off")
 
 

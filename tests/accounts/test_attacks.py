@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from app.accounts import familiar, hashing, links, passwords, queries, second_fa
 from app.accounts.queries import second_factors as factor_queries
 from app.commerce import carts
 from app.core import clock, db, limits, settings, tokens
-from tests.accounts.conftest import Browser, Mailbox, count, text_of
+from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.accounts.test_second_factors import code, enrol, half_way
 from tests.cast import PASSWORD, Cast, Person
 
@@ -400,6 +401,37 @@ async def test_nothing_is_set_up_in_the_name_of_an_address_that_nobody_confirmed
     answer = await page.post("/account/security/totp", offer=offer.sealed, code=code(secret))
     assert answer.status_code == 422
     assert await count("mfa_secrets") == 0
+    assert (await page.get("/account/security/passkeys/new")).headers["Location"] == "/account/security"
+    answer = await page.post("/account/security/passkeys", credential="{}", name="x")
+    assert "Confirm your email address first" in await body(answer)
+
+
+async def a_passkey(person: Person, name: str, *, days_ago: int) -> None:
+    await db.run(
+        """
+        INSERT INTO passkeys (public_id, user_id, name, credential_id, public_key, sign_count, user_handle,
+                              is_backup_eligible, created_at)
+        VALUES (:name, :user_id, :name, :key, 'x', 0, 'x', false, :at)
+        """,
+        name=name,
+        key=name.encode(),
+        user_id=person.id,
+        at=clock.now() - timedelta(days=days_ago),
+    )
+
+
+async def test_it_was_not_me_takes_away_what_the_intruder_added_and_leaves_what_was_there(
+    app: Lectern, ann: Person
+) -> None:
+    secret, _codes = await enrol(ann)
+    await a_passkey(ann, "mine", days_ago=30)
+    await a_passkey(ann, "mallorys", days_ago=0)
+    async with db.transaction():
+        _id, token = await links.issue(ann.id, ann.email, "not_me")
+    assert (await Browser(app.test_client()).post(f"/not-me/{token}")).status_code == 303
+    assert await db.value("SELECT string_agg(name, ',') FROM passkeys") == "mine"
+    assert (await count("mfa_secrets"), await count("sessions")) == (1, 0)  # a mail alone gets past no second step
+    assert secret
 
 
 async def buy(_app: Lectern, _mailbox: Mailbox) -> None:
