@@ -500,6 +500,8 @@ DEALT_WITH = {
     "merged_carts", "mfa_secrets", "one_time_tokens", "passkeys", "pending_sign_ins", "personal_exports", "recovery_codes", "sessions",
     # without what names anybody
     "courses", "erasures", "impersonations", "order_events", "orders", "refunds", "uploads",
+    # who brought a list; accounts that were merged into the one that is erased are erased with it
+    "imports", "users",
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.access import entitlements
-from app.accounts import merging, people, users
-from app.core import db, queue
+from app.accounts import erasures, merging, people, users
+from app.core import clock, db, queue
 from app.core.errors import Conflict, Forbidden, NotFound, Refused
 from app.learning import progress
 from tests.accounts.conftest import Browser, Mailbox, body, text_of
@@ -433,6 +434,31 @@ async def test_the_profile_is_completed_and_not_overwritten(cast: Cast) -> None:
     found = await users.find(kept.id)
     assert found is not None
     assert (found.headline, found.biography) == ("New", "Old")
+
+
+async def test_whoever_is_forgotten_is_forgotten_under_both_names(cast: Cast) -> None:
+    olga = await cast.olga()
+    gone = await cast.person("Anna Maria Archer", "anna@old.example")
+    kept = await cast.person("Ann Archer", "ann@example.org")
+    await merge(gone, kept, olga)
+    await kept.browser.post("/account/privacy/erasure", form={"confirmation": kept.email})
+    assert await db.value("SELECT count(*) FROM erasures") == 1
+    with clock.shifted(timedelta(days=40)):
+        for erasure_id in await erasures.due():
+            await erasures.carry_out(erasure_id)
+    rows = await db.many(db.Row, "SELECT email, name FROM users WHERE role = 'member'")
+    assert all(row.email.endswith("@erased.invalid") for row in rows)
+    assert len(rows) == 2
+    log = await db.value("SELECT CAST(json_agg(a) AS text) FROM audit_log a")
+    assert "old.example" not in log
+
+
+async def test_who_asked_to_be_forgotten_is_not_merged(cast: Cast) -> None:
+    olga = await cast.olga()
+    gone, kept = await two_anns(cast)
+    await gone.browser.post("/account/privacy/erasure", form={"confirmation": gone.email})
+    with pytest.raises(Conflict, match="forgotten"):
+        await merge(gone, kept, olga)
 
 
 # Likely duplicates

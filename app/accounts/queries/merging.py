@@ -60,3 +60,11 @@ async def close(gone_id: int, kept_id: int) -> None:
         kept=kept_id,
         gone=gone_id,
     )
+
+
+async def merged_in(user_id: int) -> list[User]:
+    return await db.many(
+        User,
+        f"SELECT {USER_COLUMNS} FROM users WHERE merged_into_id = :id ORDER BY id",  # noqa: S608
+        id=user_id,
+    )
