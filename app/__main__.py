@@ -1,4 +1,4 @@
-"""The command line: `python -m app web|worker|migrate|seed|figures|owner|doctor`."""
+"""The command line: `python -m app web|worker|migrate|seed|figures|owner|reset-second-factor|doctor`."""
 
 import argparse
 import asyncio
@@ -46,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     owner = commands.add_parser("owner", help="make somebody an owner and mail them the link to set a password")
     owner.add_argument("email")
     owner.set_defaults(run=run_owner)
+    reset = commands.add_parser("reset-second-factor", help="turn off the second step of somebody who lost the device")
+    reset.add_argument("email")
+    reset.set_defaults(run=run_reset_second_factor)
     commands.add_parser("doctor", help="say what is set up and what is missing").set_defaults(run=run_doctor)
     return parser
 
@@ -138,6 +141,27 @@ def run_owner(config: Config, options: argparse.Namespace) -> int:
         return 0
 
     return asyncio.run(promote())
+
+
+def run_reset_second_factor(config: Config, options: argparse.Namespace) -> int:
+    """Turn off the second step of an account, sign it out everywhere, and tell its address by mail."""
+    from app.accounts import people
+    from app.core.errors import Conflict
+
+    async def reset() -> int:
+        try:
+            async with _application(config):
+                found = await people.reset_second_factor(options.email)
+        except Conflict as error:
+            print(error.message, file=sys.stderr)
+            return 1
+        if not found:
+            print(f"{options.email} has no account", file=sys.stderr)
+            return 1
+        print(f"the second step of {options.email} is off, and they are signed out; a mail tells them")
+        return 0
+
+    return asyncio.run(reset())
 
 
 def run_doctor(config: Config, options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 import gc
 import importlib
 import importlib.util
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
@@ -16,7 +17,7 @@ from quart.wrappers.base import BaseRequestWebsocket
 from app.config import Config
 from app.core import cache, db, log, mail, reach, tokens
 from app.core.settings import school
-from app.gateways import identity, mailer
+from app.gateways import captcha, identity, mailer
 from app.web import (
     api,
     assets,
@@ -35,6 +36,7 @@ from app.web import (
     typed,
 )
 from app.web.page_cache import PageCache
+from app.web.tables import routes as tables
 
 # From left to right: a domain imports only from those before it.
 DOMAINS = (
@@ -92,13 +94,16 @@ class Lectern(Quart):
 def create_app(config: Config | None = None) -> Lectern:
     """The whole product as one ASGI application. Raises ConfigError when a setting is missing or wrong."""
     config = config or Config.from_env()
+    gate = captcha.choose(config)
     app = Lectern(__name__, static_folder=None, template_folder=None)
     app.config.update(
         LECTERN=config,
         SECURE_COOKIES=config.app_url.startswith("https://"),
+        PROXIES=_proxies(config),
+        CAPTCHA=gate,
+        CAPTCHA_POLICY=_policy(config, captcha=[gate.origin] if gate is not None else []),
         COUNTRY_HEADER=config.country_header,
         GEOIP_DATABASE=config.geoip_database,
-        PROXIES=_proxies(config),
         MAX_CONTENT_LENGTH=bodies.MEGABYTE,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(0),
     )
@@ -121,6 +126,7 @@ def create_app(config: Config | None = None) -> Lectern:
     health.install(app)
     theme.install(app)
     plates.install(app)
+    tables.install(app)
     load_domains(app)
     guards.install(app, importlib.import_module("app.accounts.sessions").is_fresh)
 
@@ -195,7 +201,7 @@ def _proxies(config: Config) -> clients.Proxies:
     return clients.Proxies(config.trusted_proxies, headers, clients.parse_networks(config.trusted_proxy_networks))
 
 
-def _policy(config: Config) -> str:
+def _policy(config: Config, *, captcha: Sequence[str] = ()) -> str:
     """Forms may lead to the payment page and to Google's; pictures and films may come from the CDN."""
     payment = "https://checkout.stripe.com"
     if config.stripe_api_base:
@@ -203,7 +209,7 @@ def _policy(config: Config) -> str:
     files = (config.cdn_base_url, config.r2_public_url, config.r2_endpoint, config.bunny_cdn_url)
     sources = {_origin(url) for url in files if url}
     targets = [target for target in (payment, identity.form_target(config)) if target]
-    return security.content_security_policy(form_targets=targets, media_sources=sorted(sources))
+    return security.content_security_policy(form_targets=targets, media_sources=sorted(sources), captcha=captcha)
 
 
 def _origin(url: str) -> str:

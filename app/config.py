@@ -131,6 +131,7 @@ class Config:
     google_issuer: str = GOOGLE
     turnstile_site_key: str = ""
     turnstile_secret_key: Secret = UNSET
+    turnstile_api_base: str = "https://challenges.cloudflare.com"
 
     # Provisioning of outside systems
     provisioning_mode: str = "manual"
@@ -340,6 +341,10 @@ def _check_production(config: Config, given: Mapping[str, Any]) -> None:
         raise ConfigError("Set STRIPE_WEBHOOK_SECRET to the webhook endpoint's signing secret (whsec_…).")
     if "from_email" not in given or "@" not in config.from_email:
         raise ConfigError("Set FROM_EMAIL to the address that the school's mail comes from.")
+    if config.turnstile_api_base != Config._default("turnstile_api_base"):
+        raise ConfigError("Remove TURNSTILE_API_BASE: in production only Cloudflare says who is a person.")
+    if config.turnstile_secret_key and config.turnstile_secret_key.reveal()[:2] in ("1x", "2x", "3x"):
+        raise ConfigError("Set TURNSTILE_SECRET_KEY to the secret of a widget of yours; it is one for trying out.")
     if not (config.postmark_token or config.smtp_host):
         raise ConfigError("Set POSTMARK_TOKEN or SMTP_HOST, so that the school can send mail.")
 

@@ -46,6 +46,7 @@ _PLACES = {
     "/orders": "SELECT o.public_id FROM orders o JOIN users u ON u.id = o.user_id WHERE u.email = $1 ORDER BY o.id LIMIT 1",
     "/people": "SELECT public_id FROM users WHERE email = $1",
     "/mails": "SELECT public_id FROM mails ORDER BY id LIMIT 1",
+    "/passkeys": "SELECT p.public_id FROM passkeys p JOIN users u ON u.id = p.user_id WHERE u.email = $1 ORDER BY p.id LIMIT 1",
     "job_id": "SELECT id::text FROM pgqueuer WHERE status = 'failed' LIMIT 1",
     "provider": "SELECT provider FROM webhook_events ORDER BY id LIMIT 1",
     "event_id": "SELECT event_id FROM webhook_events ORDER BY id LIMIT 1",

@@ -32,9 +32,31 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         VALUES ('stripe', 'evt_1', 'charge.refunded', '{"id": "evt_1"}', 'failed', now())
         """
     )
+    look = await db.value(
+        """
+        INSERT INTO impersonations (public_id, actor_id, subject_id, reason, started_at, ends_at, ended_at, visits)
+        VALUES ('a-look', :id, :id, 'To see what is wrong', now(), now(), now(), 1) RETURNING id
+        """,
+        id=pat.id,
+    )
+    await db.run(
+        """
+        INSERT INTO impersonation_visits (impersonation_id, method, path, query, created_at)
+        VALUES (:look, 'GET', '/learn', 'q=x', now())
+        """,
+        look=look,
+    )
+    await db.run(
+        """
+        INSERT INTO personal_exports (public_id, user_id, state, storage_key, size_bytes, created_at, ready_at, expires_at)
+        VALUES ('an-export', :id, 'ready', 'exports/none.zip', 1, now() - interval '2 days', now(), now() + interval '1 day')
+        """,
+        id=pat.id,
+    )
     imported = await an_import(app)
     async with db.transaction():
         await audit.record("course.test", "course", course.public_id)
+    tag, note = await _a_tag_and_a_note(pat.id)
     return {
         "public_id": course.public_id,
         "slug": course.slug,
@@ -44,8 +66,16 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "section_id": await db.value("SELECT public_id FROM sections ORDER BY id LIMIT 1"),
         "/orders": await an_order(user_id=pat.id),
         "/people": pat.public_id,
+        "/impersonations": "a-look",
+        "/exports": "an-export",
         "import_id": imported,
+        "/views": await _a_view(pat.id),
+        "/bulk": await _a_run(pat.id),
+        "list_name": "people",
+        "tag_id": tag,
+        "note_id": note,
         "/mails": await db.value("SELECT public_id FROM mails LIMIT 1"),
+        "/passkeys": "none",  # whoever has one is asked for a second step
         "job_id": str(job),
         "provider": "stripe",
         "event_id": "evt_1",
@@ -83,9 +113,68 @@ async def an_import(app: Lectern) -> str:
     return import_id
 
 
+async def _a_tag_and_a_note(person_id: int) -> tuple[str, str]:
+    tag, note = public_id(), public_id()
+    tag_id = await db.value(
+        "INSERT INTO tags (public_id, name, created_at) VALUES (:id, 'Press', now()) RETURNING id", id=tag
+    )
+    await db.run("INSERT INTO user_tags (user_id, tag_id) VALUES (:user, :tag)", user=person_id, tag=tag_id)
+    await db.run(
+        """
+        INSERT INTO person_notes (public_id, user_id, author_id, body, created_at)
+        SELECT :id, :user, id, 'Wrote to us', now() FROM users WHERE role = 'owner' LIMIT 1
+        """,
+        id=note,
+        user=person_id,
+    )
+    return tag, note
+
+
+async def _a_view(person_id: int) -> str:
+    """A view that the team shares; the owner's, where there is one."""
+    found = public_id()
+    await db.run(
+        """
+        INSERT INTO saved_views (public_id, list, path, query, name, owner_id, is_shared, created_at)
+        SELECT :id, 'people', '/admin/people', 'role=member', 'Members',
+               coalesce((SELECT id FROM users WHERE role = 'owner' LIMIT 1), :user), true, now()
+        """,
+        id=found,
+        user=person_id,
+    )
+    return found
+
+
+async def _a_run(person_id: int) -> str:
+    """An act on one person that the owner has chosen and not begun."""
+    found = public_id()
+    await db.run(
+        """
+        WITH run AS (
+            INSERT INTO bulk_runs (public_id, list, act, actor_id, came_from, total, created_at)
+            SELECT :id, 'people', 'suspend', coalesce((SELECT id FROM users WHERE role = 'owner' LIMIT 1), 0),
+                   '/admin/people', 1, now() RETURNING id)
+        INSERT INTO bulk_items (run_id, subject_id) SELECT id, :user FROM run
+        """,
+        id=found,
+        user=person_id,
+    )
+    return found
+
+
 def address(rule: str, places: dict[str, str], **instead: str) -> str:
     """The address of a rule with things that are there, or with `instead` at a place."""
-    kind = next((kind for kind in ("/orders", "/people", "/mails") if f"{kind}/<public_id>" in rule), "public_id")
+    kind = next(
+        (kind for kind in ("/orders", "/people", "/mails", "/views", "/bulk") if f"{kind}/<public_id>" in rule),
+        "public_id",
+        (kind for kind in ("/orders", "/people", "/mails", "/passkeys") if f"{kind}/<public_id>" in rule),
+        (
+            kind
+            for kind in ("/orders", "/people", "/mails", "/impersonations", "/exports")
+            if f"{kind}/<public_id>" in rule
+        ),
+        "public_id",
+    )
     values = {**places, "public_id": places[kind], **instead}
 
     def fill(match: re.Match[str]) -> str:

@@ -28,6 +28,7 @@ ORDER = [
     {"demo"},
 ]
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
+PRIVATE_ROOMS = {"queries", "routes", "admin", "forms", "jobs", "personal"}
 PRIVATE_ROOMS = {"queries", "routes", "admin", "api", "forms", "jobs"}
 FLOOR = {"config", "core", "gateways", "web", "sandbox", "demo"}
 
@@ -42,8 +43,12 @@ TABLES = {
         "pgqueuer_log",
         "lone_runs",
     },
+    "web": {"saved_views", "default_views", "bulk_runs", "bulk_items"},
     "accounts": {
         "users",
+        "tags",
+        "user_tags",
+        "person_notes",
         "sessions",
         "access_tokens",
         "one_time_tokens",
@@ -53,6 +58,11 @@ TABLES = {
         "passkeys",
         "used_challenges",
         "identities",
+        "impersonations",
+        "impersonation_visits",
+        "personal_exports",
+        "erasures",
+        "consents",
         "email_changes",
         "sign_in_links",
         "roles",

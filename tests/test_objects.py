@@ -30,6 +30,7 @@ TABLE = """
                                                                               |   |   |   admin
                                                                               |   |   |   |   owner
 own  GET  /account/orders/<public_id>                                         404 404 404 404 404
+own  GET  /account/privacy/exports/<public_id>/data.zip                       404 404 404 404 404
 own  GET  /account/security/passkeys/<public_id>                              404 404 404 404 404
 own  POST /account/security/passkeys/<public_id>                              404 404 404 404 404
 own  POST /account/security/passkeys/<public_id>/removal                      404 404 404 404 404
@@ -54,16 +55,18 @@ open POST /cart/items/<slug>/removal                                          ye
 
 key  GET  /checkout/confirmations/<token>                                     404 404 404 404 404
 key  POST /checkout/confirmations/<token>                                     404 404 404 404 404
+key  GET  /login/link/<token>                                                 404 404 404 404 404
+key  POST /login/link/<token>                                                 404 404 404 404 404
 key  GET  /email-changes/<token>                                              404 404 404 404 404
 key  POST /email-changes/<token>                                              303 303 303 303 303
 key  POST /email-changes/<token>/lock                                         303 303 303 303 303
 key  POST /email-changes/<token>/removal                                      303 303 303 303 303
 key  GET  /not-me/<token>                                                     404 404 404 404 404
 key  POST /not-me/<token>                                                     303 303 303 303 303
-key  GET  /login/link/<token>                                                 404 404 404 404 404
-key  POST /login/link/<token>                                                 404 404 404 404 404
 key  GET  /password/reset/<token>                                             404 404 404 404 404
 key  POST /password/reset/<token>                                             404 404 404 404 404
+key  GET  /privacy/keep/<token>                                               404 404 404 404 404
+key  POST /privacy/keep/<token>                                               303 303 303 303 303
 key  GET  /verify/<token>                                                     404 404 404 404 404
 key  POST /verify/<token>                                                     303 303 303 303 303
 key  POST /verify/<token>/renewal                                             303 303 303 303 303

@@ -71,6 +71,8 @@ POST /logout                                                          +  +  +  +
 GET  /media/<public_id>/<file_name>                                   +  +  +  +  +  +  +
 GET  /not-me/<token>                                                  +  +  +  +  +  +  +
 POST /not-me/<token>                                                  +  +  +  +  +  +  +
+GET  /privacy/keep/<token>                                            +  +  +  +  +  +  +
+POST /privacy/keep/<token>                                            +  +  +  +  +  +  +
 GET  /password/forgot                                                 +  +  +  +  +  +  +
 POST /password/forgot                                                 +  +  +  +  +  +  +
 GET  /password/reset/<token>                                          +  +  +  +  +  +  +
@@ -102,6 +104,14 @@ GET  /api/v1/orders/<public_id>                                       -  -  -  -
 GET  /api/v1/people                                                   -  -  -  -  -  -  -
 
 GET  /account                                                         -  +  +  +  +  +  +
+GET  /account/privacy                                                 -  +  +  +  +  +  +
+POST /account/privacy/consents                                        -  +  +  +  +  +  +
+GET  /account/privacy/erasure                                         -  +  +  +  +  +  +
+POST /account/privacy/erasure                                         -  +  +  +  +  +  +
+POST /account/privacy/erasure/removal                                 -  +  +  +  +  +  +
+POST /account/privacy/exports                                         -  +  +  +  +  +  +
+GET  /account/privacy/exports/<public_id>/data.zip                    -  +  +  +  +  +  +
+POST /impersonation/end                                               -  +  +  +  +  +  +
 GET  /account/email                                                   -  +  +  +  +  +  +
 POST /account/email                                                   -  +  +  +  +  +  +
 POST /account/email/removal                                           -  +  +  +  +  +  +
@@ -149,6 +159,13 @@ GET  /admin/courses/<public_id>                                       -  -  +  +
 GET  /admin/courses/<public_id>/lessons/<lesson_id>/preview           -  -  +  +  +  +  -
 GET  /admin/courses/<public_id>/preview                               -  -  +  +  +  +  -
 GET  /admin/search                                                    -  -  +  +  +  +  +
+POST /admin/views                                                     -  -  +  +  +  +  +
+POST /admin/views/<public_id>                                         -  -  +  +  +  +  +
+POST /admin/views/<public_id>/removal                                 -  -  +  +  +  +  +
+POST /admin/views/restorations/<token>                                -  -  +  +  +  +  +
+GET  /admin/bulk/<public_id>                                          -  -  +  +  +  +  +
+POST /admin/bulk/<public_id>/beginning                                -  -  +  +  +  +  +
+POST /admin/bulk/<public_id>/undoing                                  -  -  +  +  +  +  +
 
 GET  /admin/courses/<public_id>/details                               -  -  +  -  +  +  -
 POST /admin/courses/<public_id>/details                               -  -  +  -  +  +  -
@@ -197,13 +214,27 @@ POST /admin/orders/<public_id>/receipts                               -  -  -  +
 GET  /admin/people                                                    -  -  -  +  +  +  +
 GET  /admin/people/<public_id>                                        -  -  -  +  +  +  +
 GET  /admin/people/<public_id>/access                                 -  -  -  +  +  +  +
+POST /admin/bulk/lists/<list_name>                                    -  -  -  +  +  +  +
+GET  /admin/people/<public_id>/notes                                  -  -  -  +  +  +  +
+GET  /admin/people/tags                                               -  -  -  +  +  +  +
 GET  /admin/people/<public_id>/orders                                 -  -  -  +  +  +  +
+POST /admin/people/<public_id>/notes                                  -  -  -  +  +  +  -
+POST /admin/people/<public_id>/notes/<note_id>/removal                -  -  -  +  +  +  -
+POST /admin/people/<public_id>/tags                                   -  -  -  +  +  +  -
+POST /admin/people/<public_id>/tags/<tag_id>/removal                  -  -  -  +  +  +  -
+POST /admin/people/tags                                               -  -  -  +  +  +  -
+GET  /admin/people/tags/<tag_id>                                      -  -  -  +  +  +  -
+POST /admin/people/tags/<tag_id>                                      -  -  -  +  +  +  -
+POST /admin/people/tags/<tag_id>/merger                               -  -  -  +  +  +  -
+POST /admin/people/tags/<tag_id>/removal                              -  -  -  +  +  +  -
 GET  /admin/webhooks                                                  -  -  -  +  +  +  -
 GET  /admin/webhooks/<provider>/<event_id>                            -  -  -  +  +  +  -
 
 GET  /admin/audit                                                     -  -  -  -  +  +  +
 GET  /admin/audit/<int:act_id>                                        -  -  -  -  +  +  +
 GET  /admin/audit/<kind>/<subject_id>                                 -  -  -  -  +  +  +
+GET  /admin/impersonations                                            -  -  -  -  +  +  +
+GET  /admin/impersonations/<public_id>                                -  -  -  -  +  +  +
 POST /admin/courses                                                   -  -  -  -  +  +  -
 POST /admin/courses/<public_id>/archival                              -  -  -  -  +  +  -
 GET  /admin/courses/<public_id>/price                                 -  -  -  -  +  +  -
@@ -225,7 +256,17 @@ POST /admin/orders/<public_id>/refunds                                -  -  -  -
 POST /admin/people                                                    -  -  -  -  +  +  -
 POST /admin/people/<public_id>/access                                 -  -  -  -  +  +  -
 POST /admin/people/<public_id>/access/<entitlement_id>/closure        -  -  -  -  +  +  -
+GET  /admin/people/<public_id>/erasure                                -  -  -  -  +  +  -
+POST /admin/people/<public_id>/erasure                                -  -  -  -  +  +  -
+POST /admin/people/<public_id>/erasure/removal                        -  -  -  -  +  +  -
+GET  /admin/people/<public_id>/impersonation                          -  -  -  -  +  +  -
+POST /admin/people/<public_id>/impersonation                          -  -  -  -  +  +  -
+GET  /admin/privacy                                                   -  -  -  -  +  +  -
 POST /admin/people/<public_id>/reset                                  -  -  -  -  +  +  -
+GET  /admin/people/<public_id>/details                                -  -  -  -  +  +  -
+POST /admin/people/<public_id>/details                                -  -  -  -  +  +  -
+POST /admin/people/<public_id>/password-change                        -  -  -  -  +  +  -
+POST /admin/people/<public_id>/second-factor/removal                  -  -  -  -  +  +  -
 POST /admin/people/<public_id>/sessions/removal                       -  -  -  -  +  +  -
 POST /admin/people/<public_id>/suspension                             -  -  -  -  +  +  -
 POST /admin/people/<public_id>/suspension/removal                     -  -  -  -  +  +  -

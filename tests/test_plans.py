@@ -20,6 +20,7 @@ from tests.school import a_course
 
 BIG = {
     "users", "sessions", "one_time_tokens", "orders", "order_items", "order_events", "refunds", "entitlements",
+    "user_tags", "person_notes", "bulk_items", "mfa_secrets",
     "enrolments", "lesson_progress", "learner_days", "learners", "mails", "audit_log", "webhook_events", "carts",
     # Not the queue itself: it holds what waits, and each index on it costs every job.
     "pgqueuer_log",
@@ -31,7 +32,10 @@ OFFICE = [
     "/admin/people", "/admin/people?sort=name", "/admin/people?sort=-seen", "/admin/people?sort=seen",
     "/admin/people?sort=email", "/admin/people?q=ann", "/admin/people?role=team", "/admin/people?state=suspended",
     "/admin/people?state=unverified", "/admin/people?from=2026-01-01&to=2026-01-31", "/admin/people/{ann}",
-    "/admin/people/{ann}/orders", "/admin/people/{ann}/access",
+    "/admin/people/{ann}/orders", "/admin/people/{ann}/access", "/admin/people/{ann}/notes", "/admin/people/{ann}/details",
+    "/admin/people?tag=press", "/admin/people?seen=week", "/admin/people?seen=month&sort=name",
+    "/admin/people?seen=long_ago", "/admin/people?seen=never", "/admin/people?second_step=on",
+    "/admin/people?second_step=off&sort=-seen", "/admin/people/tags", "/admin/people/tags/press", "/admin/bulk/{run}",
     "/admin/learners", "/admin/learners?sort=-days", "/admin/learners?sort=name", "/admin/learners?q=ann",
     "/admin/learners?from=2026-01-01&to=2026-01-31",
     "/admin/orders", "/admin/orders?sort=customer", "/admin/orders?sort=-total", "/admin/orders?sort=-number",
@@ -84,8 +88,20 @@ async def visited(cast: Cast) -> dict[str, Any]:
     async with db.transaction():
         await audit.record("people.test", "person", ann.public_id)
     act = await db.value("SELECT max(id) FROM audit_log")
+    await db.run("INSERT INTO tags (public_id, name, created_at) VALUES ('press', 'Press', now())")
+    await db.run("INSERT INTO user_tags (user_id, tag_id) SELECT :id, id FROM tags", id=ann.id)
+    form = {"act": "suspend", "scope": "all", "path": "/admin/people"}
+    chosen = await olga.browser.post("/admin/bulk/lists/people", form=form)
+    run = chosen.headers["Location"].rpartition("/")[2]
     await db.script("ANALYZE")
-    names = {"ann": ann.public_id, "olga": olga.public_id, "order": order, "course": course.slug, "act": act}
+    names = {
+        "ann": ann.public_id,
+        "olga": olga.public_id,
+        "order": order,
+        "course": course.slug,
+        "act": act,
+        "run": run,
+    }
     return {"olga": olga, "ann": ann, "names": names}
 
 

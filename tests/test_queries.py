@@ -19,16 +19,23 @@ TABLE = """
 /account                                                   -  3  3
 /.well-known/change-password                               -  -  -
 /.well-known/security.txt                                  0  1  1
+/account                                                   -  3  3
 /account                                                   -  2  2
 /account/corner                                            0  1  1
 /account/email                                             -  1  1
 /account/orders                                            -  3  2
 /account/orders/<public_id>                                -  4  2
-/account/security                                          -  3  3
+/account/privacy                                           -  3  3
+/account/privacy/erasure                                   -  1  1
+/account/privacy/exports/<public_id>/data.zip              -  2  2
+/account/security                                          -  2  2
+/account/security/totp                                     -  2  2
+/account/sessions                                          -  3  3
+/account/security                                          -  4  4
 /account/security/passkeys/<public_id>                     -  2  2
 /account/security/passkeys/new                             -  1  1
 /account/security/totp                                     -  2  2
-/account/sessions                                          -  2  2
+/account/sessions                                          -  3  3
 /account/tokens                                            -  2  2
 /account/tokens/new                                        -  1  1
 /cart                                                      0  5  2
@@ -56,6 +63,7 @@ TABLE = """
 /password/required                                         -  -  -
 /password/reset/<token>                                    1  2  2
 /password/sent                                             0  1  1
+/privacy/keep/<token>                                      0  1  1
 /register                                                  0  -  -
 /register/sent                                             0  1  1
 /robots.txt                                                0  1  1
@@ -64,10 +72,11 @@ TABLE = """
 /verify/<token>                                            1  2  2
 
 /admin                                                     -  -  5
-/admin/audit                                               -  -  4
+/admin/audit                                               -  -  5
 /admin/audit/<int:act_id>                                  -  -  3
 /admin/audit/<kind>/<subject_id>                           -  -  3
-/admin/courses                                             -  -  4
+/admin/bulk/<public_id>                                    -  -  5
+/admin/courses                                             -  -  5
 /admin/courses/<public_id>                                 -  -  4
 /admin/courses/<public_id>/details                         -  -  5
 /admin/courses/<public_id>/lessons/<lesson_id>             -  -  4
@@ -78,34 +87,45 @@ TABLE = """
 /admin/courses/<public_id>/price                           -  -  5
 /admin/courses/<public_id>/sections/<section_id>           -  -  4
 /admin/courses/new                                         -  -  2
+/admin/jobs                                                -  -  4
+/admin/impersonations                                      -  -  3
+/admin/impersonations/<public_id>                          -  -  4
 /admin/jobs                                                -  -  3
 /admin/jobs/<int:job_id>                                   -  -  4
-/admin/jobs/log                                            -  -  3
+/admin/jobs/log                                            -  -  4
 /admin/jobs/schedules                                      -  -  3
-/admin/learners                                            -  -  3
-/admin/mails                                               -  -  3
+/admin/learners                                            -  -  4
+/admin/mails                                               -  -  4
 /admin/mails/templates                                     -  -  2
 /admin/mails/templates/<domain>/<name>                     -  -  2
 /admin/mails/templates/<domain>/<name>/body.html           -  -  2
-/admin/orders                                              -  -  4
+/admin/orders                                              -  -  5
 /admin/orders/<public_id>                                  -  -  5
 /admin/orders/<public_id>/receipt                          -  -  5
-/admin/people                                              -  -  4
+/admin/people                                              -  -  5
 /admin/people/<public_id>                                  -  -  5
 /admin/people/<public_id>/access                           -  -  5
+/admin/people/<public_id>/details                          -  -  3
+/admin/people/<public_id>/notes                            -  -  5
 /admin/people/<public_id>/orders                           -  -  5
+/admin/people/<public_id>/erasure                          -  -  5
+/admin/people/<public_id>/impersonation                    -  -  3
+/admin/people/new                                          -  -  2
+/admin/privacy                                             -  -  3
 /admin/people/<public_id>/tokens                           -  -  4
 /admin/people/new                                          -  -  2
 /admin/people/<public_id>/merge                            -  -  4
 /admin/people/imports                                      -  -  3
 /admin/people/imports/<import_id>                          -  -  4
 /admin/people/imports/<import_id>/result.csv               -  -  3
+/admin/people/tags                                         -  -  3
+/admin/people/tags/<tag_id>                                -  -  4
 /admin/roles                                               -  -  4
 /admin/roles/<key>                                         -  -  4
 /admin/roles/new                                           -  -  2
 /admin/search                                              -  -  2
 /admin/settings                                            -  -  3
-/admin/webhooks                                            -  -  3
+/admin/webhooks                                            -  -  4
 /admin/webhooks/<provider>/<event_id>                      -  -  3
 """
 MOST = 5
@@ -270,6 +290,25 @@ _MORE = (
     f"""
     INSERT INTO audit_log (action, subject_type, subject_id, summary, created_at)
     SELECT 'person.test', 'person', CAST(n AS text), '', now() FROM {_N}
+    """,
+    f"""
+    INSERT INTO tags (public_id, name, created_at) SELECT 'tag-' || n, 'Tag ' || n, now() FROM {_N}
+    """,
+    """
+    INSERT INTO user_tags (user_id, tag_id) SELECT u.id, t.id FROM users u, tags t
+    WHERE u.public_id = :pat OR u.id % 20 = t.id % 20
+    ON CONFLICT DO NOTHING
+    """,
+    f"""
+    INSERT INTO person_notes (public_id, user_id, author_id, body, created_at)
+    SELECT 'note-' || n, u.id, :ann, 'Note ' || n, now() FROM users u, {_N} WHERE u.public_id = :pat
+    """,
+    f"""
+    INSERT INTO saved_views (public_id, list, path, query, name, owner_id, is_shared, created_at)
+    SELECT 'view-' || n, 'people', '/admin/people', 'q=' || n, 'View ' || n, :ann, true, now() FROM {_N}
+    """,
+    """
+    INSERT INTO bulk_items (run_id, subject_id) SELECT r.id, u.id FROM bulk_runs r, users u ON CONFLICT DO NOTHING
     """,
     f"""
     INSERT INTO learner_days (on_date, user_id) SELECT current_date - n, :ann FROM {_N}

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
+from app.accounts.queries.lists import tag_choices
 from app.commerce.queries.lists import product_choices
 from app.core import clock, db
 from app.web.tables import Choice, Select
@@ -57,9 +58,18 @@ def _statement(address: scale.Address, names: dict[str, str]) -> tuple[str, dict
         for item in listing.filters
         if isinstance(item, Select) and not item.choices and item.name in asked
     }
+    if "tag" in asked:
+        choices["tag"] = tag_choices([_Tag(names)])  # type: ignore[list-item]
     if "product" in asked:
         choices["product"] = product_choices([_Product(names)])
     return statement(listing, read(listing, asked, choices), ZoneInfo("UTC"), choices, limit=listing.page_size + 1)
+
+
+class _Tag:
+    name = "Press"
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self.key, self.id = names["tag"], int(names["tag_id"])
 
 
 class _Product:
@@ -75,9 +85,11 @@ async def names(cast: Cast) -> dict[str, str]:
     product = await db.value("SELECT public_id FROM products WHERE id = :id", id=course.product_id)
     await db.script(Path(__file__).with_name("large.sql").read_text())
     today = clock.now().date()
+    tag_id = await db.value("SELECT id FROM tags WHERE public_id = 'press'")
     days = {name: (today.fromordinal(today.toordinal() - ago)).isoformat() for name, ago in
             {"today": 0, "yesterday": 1, "month_ago": 30}.items()}  # fmt: skip
     found = {"owner": olga.public_id, "product": product, "product_id": str(course.product_id), "surname": "kern5"}
+    found |= {"tag": "press", "tag_id": str(tag_id)}
     return found | days | {"email": "p77@example.org"}
 
 

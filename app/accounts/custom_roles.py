@@ -134,6 +134,14 @@ async def shared(key: str) -> frozenset[str]:
     return frozenset(role.capabilities)
 
 
+async def held(key: str) -> frozenset[str] | None:
+    """The same, or None for a role that is gone."""
+    if key in ROLES:
+        return ROLES[key]
+    role = await role_queries.share_role(key)
+    return None if role is None else frozenset(role.capabilities)
+
+
 async def locked_actor(by: SignedIn) -> User:
     """Who acts, locked, as they stand now. Raises Forbidden when they may not act any more."""
     found = await queries.lock_users([by.id])

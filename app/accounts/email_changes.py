@@ -120,7 +120,7 @@ async def cancel_and_lock(token: str) -> str | None:
         if link is None:
             return None
         await _cancel(link.user_id)
-        return await lock.lock(link.user_id, link.email)
+        return await lock.lock(link)
 
 
 async def cancel_own(person: SignedIn) -> bool:

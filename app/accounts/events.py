@@ -83,3 +83,11 @@ class SignInLinkAsked:
     user_agent: str
     address: str
     onward: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvitedAgain:
+    """The office sends the link to enter once more, to somebody who has no password yet. `ask` names this one occasion."""
+
+    user_id: int
+    ask: str

@@ -1,9 +1,11 @@
 """The forms of accounts: shape only; what is true or allowed is decided by the verbs."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from babel import Locale
 from wtforms import (
     BooleanField,
     EmailField,
@@ -18,16 +20,14 @@ from wtforms.validators import DataRequired, InputRequired, Length, Regexp, Vali
 
 from app.accounts import names
 from app.accounts.strength import LONGEST
-from app.core import clock, tokens
+from app.core import clock
 from app.core.errors import Invalid
-from app.core.i18n import _
+from app.core.i18n import _, locale
 from app.core.i18n import lazy as _l
 from app.web.forms import BaseForm, email_address
+from app.web.traps import TrappedForm
 
 NEXT = 2000
-# Nobody fills a form in less; a program does. The page is good for a day.
-TOO_FAST_SECONDS = 1
-TOO_OLD_SECONDS = 24 * 3600
 # Days that an access token may be good for.
 LIFETIMES = (7, 30, 90, 365)
 
@@ -103,41 +103,17 @@ class TotpForm(SecondStepForm):
     offer = HiddenField(validators=[Length(max=500)])
 
 
-class RegisterForm(BaseForm):
-    """A new account, with two traps: a field that people do not see, and the time that the form was open."""
+class RegisterForm(TrappedForm):
+    """A new account."""
 
     name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     email = _email()
     password = _new_password()
     marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
-    website = StringField(_l("Leave this empty"))
-    opened = HiddenField()
     next = HiddenField(validators=[Length(max=NEXT)])
 
-    def is_trapped(self) -> bool:
-        """Whether the invisible field was filled in."""
-        return bool(self.website.data)
 
-    def validate(self, extra_validators: Any = None) -> bool:
-        """Also refuses a form that was sent at once, or whose stamp is not ours; a person's second press passes."""
-        valid = super().validate(extra_validators)
-        opened = tokens.unsign(self.opened.data or "", "register-form")
-        seconds = clock.now().timestamp() - opened if isinstance(opened, int | float) else None
-        known = seconds is not None and seconds <= TOO_OLD_SECONDS
-        if known and seconds is not None and seconds >= TOO_FAST_SECONDS:
-            return valid
-        if not known:
-            self.opened.data = opened_stamp()
-        self.form_errors.append(_("That went very fast. Please press the button once more."))
-        return False
-
-
-def opened_stamp() -> str:
-    """The moment a form was shown, signed."""
-    return tokens.sign(clock.now().timestamp(), "register-form")
-
-
-class ForgotForm(BaseForm):
+class ForgotForm(TrappedForm):
     """Where to mail the link."""
 
     email = _email()
@@ -148,6 +124,10 @@ class LinkForm(BaseForm):
 
     email = _email()
     next = HiddenField(validators=[Length(max=NEXT)])
+
+
+class LinkRequestForm(LinkForm, TrappedForm):
+    """The same from somebody whom nobody knows yet."""
 
 
 class ResetForm(BaseForm):
@@ -275,3 +255,80 @@ class ConsentForm(BaseForm):
     """What somebody agrees to, each by itself."""
 
     marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
+
+
+class PersonEditForm(BaseForm):
+    """What the office may change about a person."""
+
+    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call them.")), Length(max=100), person_name])
+    email = _email()
+    headline = StringField(_l("Headline"), [Length(max=120)])
+    country = SelectField(_l("Country"))
+    time_zone = SelectField(_l("Time zone"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.country.choices = [("", _("Not known")), *countries()]
+        self.time_zone.choices = [("", _("As the school")), *((zone, zone.replace("_", " ")) for zone in time_zones())]
+
+
+def countries() -> list[tuple[str, str]]:
+    """The countries of ISO 3166 by their names."""
+    names = Locale.parse(locale()).territories
+    return sorted(
+        ((code, name) for code, name in names.items() if len(code) == 2 and code not in _NO_COUNTRIES),
+        key=lambda one: one[1],
+    )
+
+
+# Codes of CLDR that are groups, or kept for private use.
+_NO_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
+
+
+class ReasonForm(BaseForm):
+    """Why something is done to a person; it stands in the audit log."""
+
+    reason = StringField(_l("Why"), [DataRequired(_l("Say why, in a few words.")), Length(max=200)])
+
+
+class BulkReasonForm(ReasonForm):
+    """The same for many."""
+
+
+class NoteForm(BaseForm):
+    """What somebody of the team has to say about a person."""
+
+    body = TextAreaField(_l("Note"), [DataRequired(_l("Write something.")), Length(max=4000)])
+
+
+class TagForm(BaseForm):
+    """A word to mark people with."""
+
+    tag = StringField(_l("Tag"), [DataRequired(_l("Type a word or two.")), Length(max=40)])
+
+    def validate_tag(self, field: Any) -> None:
+        """No comma, which parts tags in files."""
+        if "," in (field.data or ""):
+            raise ValidationError(_("A tag has no comma."))
+
+
+class BulkTagForm(TagForm):
+    """A tag for many people; `known` are those there are."""
+
+    known: Sequence[str] = ()
+    must_exist = False
+
+    def validate_tag(self, field: Any) -> None:
+        """Only a tag that is there can be taken away."""
+        super().validate_tag(field)
+        field.data = " ".join((field.data or "").split())
+        if self.must_exist and field.data.lower() not in {name.lower() for name in self.known}:
+            raise ValidationError(
+                _("There is no such tag. There are: %(tags)s.", tags=", ".join(self.known[:20]) or _("none"))
+            )
+
+
+class BulkRoleForm(BaseForm):
+    """A role for many people."""
+
+    role = SelectField(_l("Role"), choices=[])

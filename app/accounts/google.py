@@ -14,7 +14,7 @@ from datetime import timedelta
 import orjson
 from quart import Quart, Response, g
 
-from app.accounts import queries, second_factors, sign_ins, users
+from app.accounts import links, queries, second_factors, sign_ins, users
 from app.accounts.events import UserRegistered, UserVerified
 from app.accounts.models import ConnectedIdentity, SignedIn, User
 from app.accounts.names import is_name
@@ -150,10 +150,17 @@ async def disconnect(person: SignedIn) -> None:
         [here] = await queries.lock_users([person.id])
         if not here.has_password and not (await second_factors.of(here.id)).passkeys:
             raise Conflict(_("Set a password first: without Google you would have no way in but mailed links."))
-        gone = await own.identity_of(here.id, PROVIDER)
-        if gone is None or not await own.delete_identity(here.id, PROVIDER):
+        if not await forget(here):
             raise Conflict(_("No Google account is connected."))
-        await _note(here, "disconnect", gone.email)
+
+
+async def forget(here: User) -> bool:
+    """Disconnect, in the current transaction; False when nothing is connected."""
+    gone = await own.identity_of(here.id, PROVIDER)
+    if gone is None or not await own.delete_identity(here.id, PROVIDER):
+        return False
+    await _note(here, "disconnect", gone.email)
+    return True
 
 
 async def connected(user_id: int) -> ConnectedIdentity | None:
@@ -214,10 +221,11 @@ async def _insert(here: User, found: Identity) -> bool:
 
 async def _note(here: User, what: str, email: str) -> None:
     await audit.record(f"identity.{what}", "person", here.public_id, summary="Google")
+    _id, token = await links.issue(here.id, here.email, "not_me")
     await mail.send(
         here.email,
         "accounts/identity_changed",
-        {"name": here.name, "what": what, "email": email, "at": clock.now().isoformat()},
+        {"name": here.name, "what": what, "email": email, "path": f"/not-me/{token}"},
         fact=f"identity:{public_id()}",
     )
 

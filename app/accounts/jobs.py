@@ -20,6 +20,7 @@ from app.accounts.events import (
     AccountMade,
     EmailChangeAsked,
     GuessingBegan,
+    InvitedAgain,
     NewDevice,
     PasswordResetAsked,
     RegisteredAgain,
@@ -40,6 +41,14 @@ async def welcome_made_account(event: AccountMade) -> None:
     if person is None or person.has_password:
         return
     await _mail_link(person, "set_password", "accounts/welcome", fact=f"welcome:{person.id}")
+
+
+@events.on(InvitedAgain)
+async def mail_invitation(event: InvitedAgain) -> None:
+    """Mail the link to enter once more; somebody who set a password meanwhile needs none."""
+    person = await queries.user_by_id(event.user_id)
+    if person is not None and person.state == "active" and not person.has_password:
+        await _mail_link(person, "set_password", "accounts/welcome", fact=f"invitation:{event.ask}")
 
 
 @events.on(PasswordResetAsked)

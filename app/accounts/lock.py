@@ -1,9 +1,14 @@
 """It was not me: what the link in an alert does, for somebody whose account another may have entered."""
 
-from app.accounts import links, queries, sessions, users
+from datetime import timedelta
+
+from app.accounts import google, links, queries, sessions, users
 from app.accounts.models import Link
-from app.accounts.queries import email_changes
+from app.accounts.queries import email_changes, identities, magic_links
 from app.core import audit, clock, db
+
+# An alert is mailed by a job, which may be late.
+BEFORE = timedelta(hours=1)
 
 
 async def find_link(token: str) -> Link | None:
@@ -15,23 +20,29 @@ async def use_link(token: str) -> str | None:
     """Lock the account of this link; None when the link does not work. The answer is as that of `lock`."""
     async with db.transaction():
         link = await links.use(token, "not_me")
-        return await lock(link.user_id, link.email) if link is not None else None
+        return await lock(link) if link is not None else None
 
 
-async def lock(user_id: int, email: str) -> str:
+async def lock(link: Link) -> str:
     """Close the account to whoever is in it, in the current transaction: no session is left, and no password opens it.
 
-    Returns the token of a link that sets a new password, good for an hour, for whoever proved to read the mail of `email`;
-    nothing when that is not the account's address any more or the account is suspended.
+    Nor do passkeys and Google accounts that were added since shortly before the link was mailed. Those of before stay, and
+    so does an app: whoever reads the mail alone must not get past a second step. Returns the token of a link that sets a
+    new password, good for an hour, for whoever proved to read the mail of that address; nothing when it is not the
+    account's any more or the account is suspended.
     """
+    user_id, email = link.user_id, link.email
     person = await users.find(user_id)
     if person is None:
         return ""
-    await sessions.revoke_all(user_id)
     await queries.forget_password(user_id)
+    await sessions.revoke_all(user_id)
+    await identities.forget_added_since(user_id, link.expires_at - links.LIFETIMES[link.purpose] - BEFORE)
+    await magic_links.use_up_sign_in_links(user_id, clock.now())
     await email_changes.end(user_id, "cancelled", clock.now())
     await links.use_up(user_id, *links.PASSWORD, *links.EMAIL_CHANGE, "not_me")
     with audit.acting(audit.current_actor().known_as(user_id)):
+        await google.forget(person)  # whoever was in the account may have connected it
         await audit.record("account.lock", "person", person.public_id, after={"locked_at": clock.now().isoformat()})
     if person.state != "active" or person.email.lower() != email.lower():
         return ""

@@ -104,7 +104,7 @@ async def use(token: str) -> tuple[str, SignInLink | None]:
         link = await own.use_sign_in_link(tokens.hashed(token), now)
         if link is None:
             return "", None
-        await own.use_up_sign_in_links(link.user_id, now)
+        await use_up(link.user_id)
         # Whoever made the account need not be who reads the mail of its address: their keys end here.
         was_taken = link.email_verified_at is None and await identities.forget_unproven(link.user_id)
         if link.email_verified_at is None:
@@ -112,6 +112,11 @@ async def use(token: str) -> tuple[str, SignInLink | None]:
         await users.prove_address(link.user_id, link.email)
         is_in = await sign_ins.go_on(link.user_id, link.email, method="link", keep=_keep(link), onward=link.onward)
     return ("taken" if was_taken else "in") if is_in else "half", link
+
+
+async def use_up(user_id: int) -> None:
+    """Close a person's open links, in the current transaction."""
+    await own.use_up_sign_in_links(user_id, clock.now())
 
 
 def _keep(link: SignInLink) -> bool | None:

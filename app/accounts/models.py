@@ -139,6 +139,7 @@ class EmailChange:
     new_confirmed_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
 class SignInLink:
     """A link that signs in, with the account and with the browser that asked for it."""
 
@@ -212,13 +213,15 @@ class SignedIn:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What this person's role holds, as it stood when this request began."""
+        """What this person's role holds, as it stood when this request began; nothing while its rights sleep."""
+        if self.is_held_back or self.must_choose_password:
+            return frozenset()
         held = capabilities_of(self.role, self.granted)
         return held if self.at_most is None else held & self.at_most
 
     def can(self, capability: str) -> bool:
         """Whether this person's role holds the capability."""
-        return not self.is_held_back and not self.must_choose_password and capability in self.capabilities
+        return capability in self.capabilities
 
     @property
     def office_url(self) -> str | None:
@@ -311,6 +314,8 @@ class TokenBearer:
     last_used_at: datetime | None
     # The school asks this role for a second factor, and the token was made without one: its rights sleep.
     is_held_back: bool = False
+    # A token ends when its person has to choose another password.
+    must_choose_password: bool = False
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -414,4 +419,44 @@ class Consent:
     is_given: bool
     origin: str
     address: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFacts:
+    """What the office sees of a person beside their account. The invitation is the last one that was mailed."""
+
+    country: str | None
+    suspension_reason: str
+    password_change_required_at: datetime | None
+    has_totp: bool
+    passkeys: int
+    invited_at: datetime | None
+    invitation_ends_at: datetime | None
+    invitation_used_at: datetime | None
+
+    @property
+    def has_second_step(self) -> bool:
+        """Whether signing in asks for more than the password."""
+        return self.has_totp or self.passkeys > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A word that people are marked with."""
+
+    id: int
+    public_id: str
+    name: str
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody of the team wrote about a person. `author` is None when they are gone."""
+
+    public_id: str
+    body: str
+    author: str | None
+    author_id: int | None
     created_at: datetime

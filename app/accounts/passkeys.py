@@ -31,7 +31,7 @@ from webauthn.helpers.structs import (
 )
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 
-from app.accounts import authenticators, challenges, familiar, second_factors, sessions, sign_ins
+from app.accounts import authenticators, challenges, second_factors, sessions, sign_ins
 from app.accounts import queries as people
 from app.accounts.models import KnownPasskey, Passkey, PendingSignIn, SignedIn
 from app.accounts.queries import passkeys as queries
@@ -161,9 +161,10 @@ async def find(user_id: int, passkey_id: str) -> Passkey:
 async def add(person: SignedIn, credential: str, *, name: str, user_agent: str) -> list[str]:
     """Keep a new passkey; returns the recovery codes, to be shown once, when it is the first second factor, else none.
 
-    The first one ends all other sessions, as an authenticator app does. Raises Invalid when the answer of the device is
-    not good, Conflict when it is known already or there are too many.
+    Other sessions end, as after every change of how somebody proves who they are. Raises Invalid when the answer of the
+    device is not good or the address is not confirmed, Conflict when it is known already or there are too many.
     """
+    second_factors.check_address(person)
     answer = _judged(lambda: parse_registration_credential_json(credential))
     challenge = _challenge_in(answer.response.client_data_json)
     await challenges.use(challenge, ADD, str(person.id))
@@ -181,7 +182,7 @@ async def add(person: SignedIn, credential: str, *, name: str, user_agent: str) 
     if not made.user_verified:
         raise _unverified()
     name = name or authenticators.name_of(made.aaguid, user_agent)
-    codes = await second_factors.fresh_codes()
+    codes = None if (await second_factors.of(person.id)).is_on else await second_factors.fresh_codes()
     async with db.transaction():
         await people.lock_users([person.id])
         before = await second_factors.of(person.id)
@@ -205,7 +206,10 @@ async def add(person: SignedIn, credential: str, *, name: str, user_agent: str) 
             raise Conflict(_("The school knows this passkey already."))
         await _note(person, "passkey.add", "added", name)
         if before.is_on:
+            await sessions.revoke_others(person)
             return []
+        if codes is None:
+            raise Conflict(_("Your account has just changed. Please try once more."))
         await second_factors.begin(person, codes)
     return codes.shown
 
@@ -220,7 +224,7 @@ async def rename(person: SignedIn, passkey_id: str, name: str) -> None:
 
 
 async def remove(person: SignedIn, passkey_id: str) -> None:
-    """Forget one, and the recovery codes when nothing is left that they stand in for.
+    """Forget one, and the recovery codes when nothing is left that they stand in for. Other sessions end.
 
     Raises NotFound for somebody else's, Conflict when it is the only way in: somebody without a password keeps one.
     """
@@ -232,8 +236,7 @@ async def remove(person: SignedIn, passkey_id: str) -> None:
         left = await second_factors.of(person.id)
         if not owner.has_password and not left.passkeys and not await queries.has_identity(person.id):
             raise Conflict(_("This passkey is your only way in. Set a password first, or add another passkey."))
-        if not left.is_on:
-            await second_factors.end(person.id)
+        await second_factors.settle(person)
         await _note(person, "passkey.remove", "removed", name)
 
 
@@ -244,7 +247,6 @@ async def sign_in(credential: str, *, keep: bool) -> None:
     """Sign in with nothing but a passkey that checked its owner. Raises Invalid."""
     found = await _signed(credential, SIGN_IN, is_named=True)
     await sessions.start(found.user_id, keep=keep, method="passkey", second_factor=True)
-    familiar.remember(familiar.account_key(found.owner_email))
 
 
 async def take_second_step(waiting: PendingSignIn, credential: str) -> None:

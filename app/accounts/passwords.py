@@ -1,11 +1,23 @@
 """Passwords: sign in with one, confirm it, change it, reset it by mail."""
 
-from app.accounts import access_tokens, familiar, hashing, links, queries, sessions, sign_ins, strength, users
+from app.accounts import (
+    access_tokens,
+    familiar,
+    hashing,
+    links,
+    queries,
+    second_factors,
+    sessions,
+    sign_ins,
+    strength,
+    users,
+)
 from app.accounts.events import GuessingBegan, PasswordResetAsked
 from app.accounts.familiar import account_key
 from app.accounts.models import Credentials, Link, SignedIn
+from app.accounts.queries import email_changes, identities, magic_links
 from app.core import audit, clock, db, events, limits, mail
-from app.core.errors import Conflict, Invalid, TooMany
+from app.core.errors import Conflict, Invalid, SignInNeeded, TooMany
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.limits import Limit
@@ -17,6 +29,7 @@ TRIES_HERE = Limit(10, 15 * 60)
 # seconds, in the end one in a minute. That is slow for who guesses, and a wait for an owner at a strange machine.
 TRIES_ANYWHERE = Limit(100, 60 * 60)
 _FIRST_GAP, _LONGEST_GAP = 5, 60
+CONFIRMATIONS = Limit(30, 60 * 60)
 RESETS = Limit(5, 60 * 60)
 
 
@@ -28,7 +41,10 @@ async def sign_in(email: str, password: str, *, address: str, keep: bool, onward
     account = account_key(email)
     here = _counted_as(account, address)
     await limits.check("sign-in", here, TRIES_HERE)
-    if not familiar.known(account):
+    if familiar.known(account):
+        # All known browsers together, too: whoever was in once may have made many of them known.
+        await limits.check("sign-in", f"{account}:known", TRIES_ANYWHERE)
+    else:
         await _slow_down(account, email)
     found = await queries.credentials_by_email(email)
     if not await hashing.matches(found.password_hash if found else None, password) or found is None:
@@ -95,17 +111,25 @@ async def confirm(person: SignedIn, password: str, *, address: str, onward: str)
 
 
 async def _show(person: SignedIn, password: str, *, address: str, field: str) -> Credentials:
-    account = account_key(person.email)
-    await limits.check("sign-in", f"{account}:{address}", TRIES_HERE)
+    # Whoever asks is signed in, or holds a stolen session: then from many addresses.
+    keys = [f"person:{person.id}", f"person:{person.id}:{address}"]
+    await limits.check("confirm", keys[0], CONFIRMATIONS)
+    await limits.check("confirm", keys[1], TRIES_HERE)
     found = await queries.credentials_by_id(person.id)
     if found is None or not await hashing.matches(found.password_hash, password):
         raise Invalid(_("That is not your password."), field=field)
-    await limits.forget("sign-in", f"{account}:{address}", TRIES_HERE)
+    await limits.forget("confirm", keys[0], CONFIRMATIONS)
+    await limits.forget("confirm", keys[1], TRIES_HERE)
     return found
 
 
 async def change(person: SignedIn, current_password: str, new_password: str, *, address: str) -> None:
-    """Change the password: every other session ends, this one is rotated, and a mail tells the person."""
+    """Change the password: every other session ends, this one is rotated, and a mail tells the person.
+
+    Raises SignInNeeded for somebody with a second step whose sign-in is old: the new session counts as fresh.
+    """
+    if not sessions.is_fresh() and (await second_factors.of(person.id)).is_on:
+        raise SignInNeeded(_("Please confirm that it is you first."), field="fresh")
     shown = await _show(person, current_password, address=address, field="current_password")
     if current_password == new_password:
         raise Invalid(_("This is the password you have now."), field="new_password")
@@ -127,6 +151,7 @@ async def require_change(user_id: int) -> bool:
     if not await queries.require_password_change(user_id, clock.now()):
         return False
     await sessions.revoke_all(user_id)
+    await access_tokens.end_all(user_id)
     return True
 
 
@@ -150,7 +175,9 @@ async def _after_change(user_id: int, email: str, name: str, *, action: str, sub
     await queries.delete_sessions_of(user_id)
     await queries.forget_password_change(user_id)
     await access_tokens.end_all(user_id)
-    await links.use_up(user_id, *links.PASSWORD)
+    await links.use_up(user_id, *links.PASSWORD, *links.EMAIL_CHANGE)
+    await email_changes.end(user_id, "cancelled", clock.now())
+    await magic_links.use_up_sign_in_links(user_id, clock.now())
     await audit.record(action, "person", subject)
     await mail.send(
         email,
@@ -189,6 +216,8 @@ async def reset(token: str, new_password: str) -> str:
     async with db.transaction():
         if await links.use(token, *links.PASSWORD) is None:
             return ""
+        if person.email_verified_at is None:
+            await identities.forget_unproven(person.id)  # passkeys of whoever made the account
         await queries.set_password(person.id, new_hash)
         await users.prove_address(person.id, link.email)
         with audit.acting(audit.current_actor().known_as(person.id)):

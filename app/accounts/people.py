@@ -1,11 +1,14 @@
 """What the office does with people: change roles, suspend, sign out, send links. Every act is in the audit log."""
 
-from app.accounts import custom_roles, queries, sessions, users
-from app.accounts.events import PasswordResetAsked
-from app.accounts.models import SignedIn, User
+from typing import Any
+
+from app.accounts import custom_roles, email_changes, passwords, queries, second_factors, sessions, users
+from app.accounts.events import InvitedAgain, PasswordResetAsked
+from app.accounts.models import PersonFacts, SignedIn, User
+from app.accounts.queries import people as people_queries
 from app.accounts.roles import covers, may_give
 from app.core import audit, db, events
-from app.core.errors import Forbidden, NotFound
+from app.core.errors import Conflict, Forbidden, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 
@@ -13,6 +16,14 @@ from app.core.ids import public_id
 async def find(person_id: str) -> User:
     """The person with this public id. Raises NotFound."""
     found = await users.find_by_public_id(person_id)
+    if found is None:
+        raise NotFound(_("There is no such person."))
+    return found
+
+
+async def with_facts(person_id: str) -> tuple[User, PersonFacts]:
+    """The person, with what the office sees beside their account. Raises NotFound."""
+    found = await people_queries.person_with_facts(person_id)
     if found is None:
         raise NotFound(_("There is no such person."))
     return found
@@ -38,12 +49,17 @@ async def change_role(person_id: str, role: str, *, by: SignedIn) -> User:
         person, actor = await _locked_both(person_id, by)
         if not may_give(actor, role, capabilities):
             raise Forbidden(_("You cannot give more than you may do yourself."))
-        if person.role != role and await queries.change_role(person.id, person.role, role):
-            await sessions.revoke_all(person.id)
-            await audit.record(
-                "people.role", "person", person.public_id, before={"role": person.role}, after={"role": role}
-            )
+        await give_role(person, role)
     return person
+
+
+async def give_role(person: User, role: str) -> bool:
+    """Give a locked person a role that the caller has checked; False when they have it."""
+    if person.role == role or not await queries.change_role(person.id, person.role, role):
+        return False
+    await sessions.revoke_all(person.id)
+    await audit.record("people.role", "person", person.public_id, before={"role": person.role}, after={"role": role})
+    return True
 
 
 async def make_owner(email: str) -> User:
@@ -53,45 +69,171 @@ async def make_owner(email: str) -> User:
     """
     async with db.transaction():
         person, is_new = await users.ensure(email)
-        if person.role != "owner" and await queries.change_role(person.id, person.role, "owner"):
-            await sessions.revoke_all(person.id)
-            await audit.record(
-                "people.role", "person", person.public_id, before={"role": person.role}, after={"role": "owner"}
-            )
+        await give_role(person, "owner")
         if not is_new:
             await events.publish(PasswordResetAsked(person.id, public_id()))
     return person
 
 
-async def suspend(person_id: str, *, by: SignedIn) -> bool:
+async def suspend(person_id: str, reason: str, *, by: SignedIn) -> bool:
     """Keep a person out and end their sessions; what they bought stays theirs. False when they were suspended before."""
-    return await _change_state(person_id, "active", "suspended", by=by)
+    async with db.transaction():
+        return await shut_out(await locked(person_id, by), reason)
 
 
 async def unsuspend(person_id: str, *, by: SignedIn) -> bool:
     """Let a person in again. False when they were not suspended."""
-    return await _change_state(person_id, "suspended", "active", by=by)
-
-
-async def _change_state(person_id: str, old: str, new: str, *, by: SignedIn) -> bool:
     async with db.transaction():
-        person = await locked(person_id, by)
-        if not await queries.change_state(person.id, old, new):
-            return False
-        await sessions.revoke_all(person.id)
-        action = "people.suspend" if new == "suspended" else "people.unsuspend"
-        await audit.record(action, "person", person.public_id, before={"state": old}, after={"state": new})
-        return True
+        return await let_in(await locked(person_id, by)) is not None
+
+
+async def shut_out(person: User, reason: str) -> bool:
+    """Suspend a locked person; False when they were suspended before."""
+    if not await people_queries.suspend(person.id, reason):
+        return False
+    await sessions.revoke_all(person.id)
+    await audit.record(
+        "people.suspend",
+        "person",
+        person.public_id,
+        before={"state": "active"},
+        after={"state": "suspended"},
+        summary=reason,
+    )
+    return True
+
+
+async def let_in(person: User) -> str | None:
+    """End the suspension of a locked person: why they were suspended, None when they were not."""
+    reason = await people_queries.unsuspend(person.id)
+    if reason is None:
+        return None
+    await sessions.revoke_all(person.id)
+    await audit.record(
+        "people.unsuspend", "person", person.public_id, before={"state": "suspended"}, after={"state": "active"}
+    )
+    return reason
 
 
 async def sign_out(person_id: str, *, by: SignedIn) -> int:
     """End all sessions of a person; how many there were."""
     async with db.transaction():
+        return await send_away(await locked(person_id, by))
+
+
+async def send_away(person: User) -> int:
+    """End all sessions of a locked person; how many there were."""
+    ended = await sessions.revoke_all(person.id)
+    if ended:
+        await audit.record("people.sign_out", "person", person.public_id, after={"sessions": ended})
+    return ended
+
+
+async def edit(
+    person_id: str,
+    *,
+    name: str,
+    email: str,
+    headline: str,
+    time_zone: str | None,
+    country: str | None,
+    by: SignedIn,
+) -> bool:
+    """Change what stands about a person; `time_zone` None is the school's, `country` an ISO 3166 code or None. True when
+    they have another address from now on: it has to be confirmed, the old one is told, and they are signed out.
+
+    Raises Forbidden for somebody who can do more, and for oneself, whose page is the own account; Invalid for an address
+    that another account has.
+    """
+    async with db.transaction():
         person = await locked(person_id, by)
-        ended = await sessions.revoke_all(person.id)
-        if ended:
-            await audit.record("people.sign_out", "person", person.public_id, after={"sessions": ended})
-        return ended
+        before: dict[str, Any] = {
+            "name": person.name,
+            "headline": person.headline,
+            "time_zone": person.time_zone,
+            "country": await people_queries.country_of(person.id),
+        }
+        after: dict[str, Any] = {"name": name, "headline": headline, "time_zone": time_zone, "country": country}
+        if before != after:
+            await people_queries.update_profile(
+                person.id, name=name, headline=headline, time_zone=time_zone, country=country
+            )
+            await audit.record("people.edit", "person", person.public_id, before=before, after=after)
+        return await email_changes.by_office(person, email)
+
+
+async def require_password_change(person_id: str, *, by: SignedIn) -> bool:
+    """Have the person choose a new password before they go on. False when it was asked for, or they have none."""
+    async with db.transaction():
+        return await ask_for_new_password(await locked(person_id, by))
+
+
+async def ask_for_new_password(person: User) -> bool:
+    """The same for a locked person."""
+    if not await passwords.require_change(person.id):
+        return False
+    await audit.record("people.require_password", "person", person.public_id)
+    return True
+
+
+async def waive_new_password(person: User) -> bool:
+    """A locked person may keep the password; False when no other was asked for (any more)."""
+    if not await people_queries.waive_password_change(person.id):
+        return False
+    await audit.record("people.waive_password", "person", person.public_id)
+    return True
+
+
+async def turn_off_second_factor(person_id: str, reason: str, *, by: SignedIn) -> None:
+    """Let somebody in who lost the device: their second step goes, they are signed out and told by mail.
+
+    Raises Conflict when they have none.
+    """
+    async with db.transaction():
+        await _turn_off_second_factor(await locked(person_id, by), reason)
+
+
+async def reset_second_factor(email: str) -> bool:
+    """The same from the command line, for an owner whom nobody else can help. False when the address has no account.
+
+    Raises Conflict when there is no second step.
+    """
+    async with db.transaction():
+        found = await queries.user_by_email(email)
+        if found is None:
+            return False
+        (person,) = await queries.lock_users([found.id])
+        await _turn_off_second_factor(person, _("From the command line"))
+        return True
+
+
+async def _turn_off_second_factor(person: User, reason: str) -> None:
+    if not (await second_factors.of(person.id)).is_on:
+        raise Conflict(_("There is no second step to turn off."))
+    await sessions.revoke_all(person.id)
+    await second_factors.turn_off_all(
+        person.id,
+        subject=person.public_id,
+        email=person.email,
+        name=person.name,
+        action="people.second_factor_off",
+        reason=reason,
+    )
+
+
+async def send_link(person: User) -> bool:
+    """Mail the link to enter: the invitation to those who have no password, else one for another password, in the
+    current transaction. False for a suspended person, who could not sign in with it.
+    """
+    if person.state != "active":
+        return False
+    if person.has_password:
+        await events.publish(PasswordResetAsked(person.id, public_id()))
+        await audit.record("people.reset_mail", "person", person.public_id)
+    else:
+        await events.publish(InvitedAgain(person.id, public_id()))
+        await audit.record("people.invite", "person", person.public_id)
+    return True
 
 
 async def mail_verification(person_id: str) -> bool:
@@ -105,14 +247,9 @@ async def mail_verification(person_id: str) -> bool:
 
 
 async def mail_reset(person_id: str) -> bool:
-    """Mail the link that sets a password. False for a suspended person, who could not sign in with it."""
+    """Mail the link to enter, or for another password. False for a suspended person, who could not sign in with it."""
     async with db.transaction():
-        person = await find(person_id)
-        if person.state != "active":
-            return False
-        await events.publish(PasswordResetAsked(person.id, public_id()))
-        await audit.record("people.reset_mail", "person", person.public_id)
-        return True
+        return await send_link(await find(person_id))
 
 
 async def locked(person_id: str, by: SignedIn) -> User:

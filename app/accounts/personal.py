@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from app.accounts import erasures, queries
+from app.accounts import erasures, merging, queries
 from app.accounts.jobs import forget_export_bytes
 from app.accounts.queries import privacy
 from app.core import clock, db, personal, queue
+from app.core.errors import Conflict
+from app.core.i18n import _
 from app.core.personal import Subject
 from app.core.settings import school
 
@@ -56,13 +58,14 @@ async def devices(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
 
 @personal.exports("sign_in")
 async def ways_in(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
-    """How you can prove who you are: passkeys, accounts elsewhere, an authenticator app. Never the secrets themselves."""
+    """How you can prove who you are: passkeys, accounts elsewhere, apps, tokens. Never the secrets themselves."""
     async for row in db.stream(
         db.Row,
         """
         SELECT 'passkey' AS kind, name, created_at, last_used_at FROM passkeys WHERE user_id = :id
         UNION ALL SELECT provider, email, created_at, last_used_at FROM identities WHERE user_id = :id
         UNION ALL SELECT 'authenticator app', '', created_at, NULL FROM mfa_secrets WHERE user_id = :id
+        UNION ALL SELECT 'access token', name, created_at, last_used_at FROM access_tokens WHERE user_id = :id
         ORDER BY created_at
         """,
         id=subject.id,
@@ -83,8 +86,9 @@ async def addresses(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
 
 @personal.knows("addresses")
 async def former_addresses(subject: Subject) -> list[str]:
-    """What the account was called before."""
-    return await privacy.former_addresses(subject.id)
+    """What the account was called before, and accounts that were merged into it."""
+    merged = [text for row in await privacy.merged_into(subject.id) for text in (row.email, row.name)]
+    return merged + await privacy.former_addresses(subject.id)
 
 
 @personal.exports("consents")
@@ -121,16 +125,35 @@ async def looks(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
 @personal.erases(erasures.LAST)
 async def forget(subject: Subject) -> None:
     """Every way in, every export, and what stands in the account. Its row stays, as nobody's."""
-    for export in await privacy.exports_of(subject.id):
+    await privacy.forget_words(list(subject.words))
+    closed = [(row.id, row.public_id) for row in await privacy.merged_into(subject.id)]
+    for user_id, public_id in [*closed, (subject.id, subject.public_id)]:
+        await _drop_exports(user_id)
+        await privacy.forget_looks(user_id)
+        await privacy.delete_proofs(user_id)
+        await privacy.anonymise(
+            user_id, email=f"erased-{public_id}@erased.invalid", name=str(erasures.NAME), now=clock.now()
+        )
+
+
+async def _drop_exports(user_id: int) -> None:
+    for export in await privacy.exports_of(user_id):
         await privacy.delete_export(export.id)
         if export.storage_key:
             await queue.enqueue(forget_export_bytes, storage_key=export.storage_key)
-    await privacy.forget_looks(subject.id)
-    await privacy.forget_words(list(subject.words))
-    await privacy.delete_proofs(subject.id)
-    await privacy.anonymise(
-        subject.id,
-        email=f"erased-{subject.public_id}@erased.invalid",
-        name=str(erasures.NAME),
-        now=clock.now(),
-    )
+
+
+async def _move(gone_id: int, kept_id: int) -> dict[str, int]:
+    """Two accounts become one: what was agreed to goes along. Who asked to be erased is not merged away from that."""
+    for user_id in (gone_id, kept_id):
+        if await privacy.open_erasure(user_id) is not None:
+            raise Conflict(_("One of them is about to be erased. That has to be taken back first."))
+    await _drop_exports(gone_id)
+    return {"consents": await privacy.move_consents(gone_id, kept_id)}
+
+
+async def _preview(_gone_id: int, _kept_id: int) -> list[str]:
+    return []
+
+
+merging.register(merging.Step("privacy", preview=_preview, move=_move))

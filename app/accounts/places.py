@@ -1,7 +1,7 @@
 """Where an address of the network is, as far as we are told without asking anybody.
 
 A city from a database in MaxMind's format, when the school has one (GEOIP_DATABASE); else the country that the proxy in
-front names (COUNTRY_HEADER, believed only behind TRUSTED_PROXIES). With neither there is no place.
+front names (COUNTRY_HEADER, believed only of requests that came through it). With neither there is no place.
 """
 
 from functools import lru_cache
@@ -13,7 +13,7 @@ from babel import Locale, UnknownLocaleError
 from quart import current_app, request
 
 from app.core import i18n
-from app.web.clients import Proxies
+from app.web.request import is_vouched
 
 log = structlog.get_logger(__name__)
 
@@ -21,16 +21,11 @@ log = structlog.get_logger(__name__)
 def country_of_request() -> str:
     """The country that the trusted proxy says this request comes from, as two letters; '' when it does not say."""
     header: str = current_app.config.get("COUNTRY_HEADER", "")
-    if not header or not _is_behind_a_proxy():
+    if not header or not is_vouched():
         return ""
     said = request.headers.get(header, "").strip().upper()
     # Cloudflare says XX for "unknown" and T1 for Tor.
     return said if len(said) == 2 and said.isascii() and said.isalpha() and said != "XX" else ""
-
-
-def _is_behind_a_proxy() -> bool:
-    proxies: Proxies = current_app.config["PROXIES"]
-    return proxies.trusts(request.remote_addr or "") if proxies.networks else proxies.hops > 0
 
 
 def place_of(address: str | None, country: str = "") -> str:

@@ -67,7 +67,8 @@ GROUPS = (
         lazy("People"),
         (
             Capability("people.view", lazy("See members and what they may use")),
-            Capability("people.edit", lazy("Add people, send them links to enter"), needs=("people.view",)),
+            Capability("people.edit", lazy("Add and edit people, send them links to enter"), needs=("people.view",)),
+            Capability("people.notes", lazy("Write notes about people, tag them"), needs=("people.view",)),
             Capability("people.access", lazy("Grant and close access"), needs=("people.view",)),
             Capability("people.suspend", lazy("Suspend people, sign them out"), needs=("people.view",)),
             Capability("people.import", lazy("Import people from a file"), needs=("people.view", "people.edit")),
@@ -94,7 +95,8 @@ GROUPS = (
 CAPABILITIES = {capability.name: capability for group in GROUPS for capability in group.capabilities}
 
 _SUPPORT = {
-    "admin.enter", "dashboard.view", "courses.view", "orders.view", "orders.export", "people.view", "jobs.view",
+    "admin.enter", "dashboard.view", "courses.view", "orders.view", "orders.export", "people.view", "people.notes",
+    "jobs.view",
 }  # fmt: skip
 _INSTRUCTOR = {"admin.enter", "courses.view", "courses.edit"}
 # What an owner alone may do, or gives to somebody in a custom role.

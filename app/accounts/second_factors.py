@@ -20,6 +20,8 @@ from app.core.limits import Limit
 RECOVERY_CODES = 10
 # Six digits can be guessed: few tries, whatever the place they come from.
 TRIES = (Limit(5, 5 * 60), Limit(20, 60 * 60), Limit(50, 24 * 60 * 60))
+# Of all known browsers together: whoever was in once may have made many of them known.
+TRIES_OF_KNOWN = Limit(100, 24 * 60 * 60)
 # Letters and digits that are not taken for each other; ten of them hold 50 bits.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _LETTERS = 10
@@ -58,6 +60,7 @@ async def turn_on_totp(person: SignedIn, sealed: str, code: str) -> list[str]:
     Raises Invalid for a wrong code or an offer that is too old, Conflict when there is a key. This session counts as
     one with a second factor from here on, all others end.
     """
+    check_address(person)
     secret = totp.opened_offer(person.id, sealed)
     if secret is None:
         raise Invalid(_("That took a while, so here is a new key. Scan it once more."), field="code")
@@ -94,9 +97,25 @@ async def _stay_here_only(person: SignedIn) -> None:
     await sessions.start(person.id, second_factor=True)
 
 
-async def end(user_id: int) -> None:
-    """The last second factor was just turned off, in the current transaction: nothing is left to stand in for."""
-    await queries.delete_recovery_codes(user_id)
+async def settle(person: SignedIn) -> None:
+    """A second factor was just turned off, in the current transaction: other sessions end, this one is a new one.
+
+    When it was the last, the recovery codes have nothing to stand in for, and where the school asks for a second step,
+    the rights of this session sleep from here on.
+    """
+    is_on = (await queries.factors_of(person.id)).is_on
+    if not is_on:
+        await queries.delete_recovery_codes(person.id)
+    await sessions.revoke_others(person)
+    await sessions.start(person.id, second_factor=None if is_on else False)
+
+
+def check_address(person: SignedIn) -> None:
+    """Raises Invalid while the address is not confirmed. Somebody else may have registered it, and would keep a way in,
+    or keep its owner out, once the owner takes the account over by mail.
+    """
+    if person.email_verified_at is None:
+        raise Invalid(_("Confirm your email address first: then nobody else can set this up in your name."))
 
 
 async def turn_off_totp(person: SignedIn) -> None:
@@ -108,9 +127,7 @@ async def turn_off_totp(person: SignedIn) -> None:
         await people.lock_users([person.id])
         if not await queries.delete_secret(person.id):
             raise Conflict(_("Your account has no authenticator app."))
-        if not (await queries.factors_of(person.id)).is_on:
-            await end(person.id)
-        await sessions.revoke_others(person)
+        await settle(person)
         await _note(person, "second_factor.totp_off", "totp_off")
 
 
@@ -125,14 +142,14 @@ async def renew_recovery_codes(person: SignedIn) -> list[str]:
     return codes.shown
 
 
-async def turn_off_all(user_id: int, *, subject: str, email: str, name: str, action: str) -> None:
+async def turn_off_all(user_id: int, *, subject: str, email: str, name: str, action: str, reason: str = "") -> None:
     """Forget app, passkeys and codes of somebody who lost all, in the current transaction: by an owner, or the command
     line. Whoever signed in with a passkey alone gets a link by mail.
     """
     await queries.delete_secret(user_id)
     await passkeys.delete_all_of(user_id)
     await queries.delete_recovery_codes(user_id)
-    await audit.record(action, "person", subject)
+    await audit.record(action, "person", subject, summary=reason)
     await _mail(email, name, "turned_off")
 
 
@@ -194,6 +211,8 @@ async def _mail(email: str, name: str, what: str, *, left: int = 0) -> None:
 async def _count(user_id: int, email: str) -> None:
     for limit in TRIES:
         await limits.check("second-factor", _counted_as(user_id, email), limit)
+    if familiar.known(familiar.account_key(email)):
+        await limits.check("second-factor", f"user:{user_id}:all-known", TRIES_OF_KNOWN)
 
 
 async def _forgive(user_id: int, email: str) -> None:

@@ -89,19 +89,19 @@ async def start(
     """Sign a person in: a new session (any session of this browser ends), its cookie set on the answer.
 
     Without `keep` it ends with the browser. `password_hash` is the one that was checked. `second_factor`: one was shown
-    just now. What is not given is as in the session before. Raises Invalid when the account was suspended or its
-    password changed meanwhile. Whoever has a second factor comes here through `sign_ins.go_on`.
+    just now; False: none is left to show. What is not given is as in the session before. Raises Invalid when the account
+    was suspended or its password changed meanwhile. Whoever has a second factor comes here through `sign_ins.go_on`.
     """
     now = clock.now()
     current: SignedIn | None = g.get("user")
     before = current if current is not None and current.id == user_id else None
-    shown_at = now if second_factor else before.second_factor_at if before is not None else None
+    shown_before = before.second_factor_at if before is not None and second_factor is None else None
+    shown_at = now if second_factor else shown_before
     if keep is None:
         keep = current is None or current.expires_at - now > BRIEF
     token, session_id, user_agent = tokens.random_token(), public_id(), request.headers.get("User-Agent", "")[:300]
     async with db.transaction():
-        if current is not None:
-            await queries.delete_session(current.session_id)
+        # The person's row first, as everybody does who ends sessions: two that wait for each other would be one too many.
         begun = await queries.insert_session(
             public_id=session_id,
             token_hash=tokens.hashed(token),
@@ -117,6 +117,8 @@ async def start(
         )
         if begun is None:
             raise Invalid(_("This account has just changed. Please try again."))
+        if current is not None:
+            await queries.delete_session(current.session_id)
         await queries.delete_oldest_sessions(user_id, keep=MOST)
         if before is None:
             await _greet_browser(user_id, session_id, begun.email, user_agent, is_first=begun.is_first)

@@ -89,7 +89,8 @@ async def give_up() -> None:
     waiting = await pending()
     if waiting is not None:
         await queries.delete_pending(waiting.id)
-    g.sign_in_token = None
+    if cookies.read(COOKIE):
+        g.sign_in_token = None
 
 
 def _remember(user_id: int, email: str) -> None:

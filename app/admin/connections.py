@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.config import Config
+from app.config import GOOGLE, Config
 from app.core.i18n import _
 
 
@@ -16,8 +16,8 @@ class Service:
 
 
 def connected(config: Config) -> list[Service]:
-    """Payments, mail and files, as the environment sets them."""
-    return [_payments(config), _mail(config), _files(config)]
+    """Payments, mail, files and who vouches for people, as the environment sets them."""
+    return [_payments(config), _mail(config), _files(config), _identity(config)]
 
 
 def _payments(config: Config) -> Service:
@@ -41,3 +41,11 @@ def _files(config: Config) -> Service:
     if config.r2_bucket:
         return Service(_("Files"), _("Bucket %(name)s", name=config.r2_bucket), True)
     return Service(_("Files"), _("The disk of this machine"), False)
+
+
+def _identity(config: Config) -> Service:
+    if not config.google_client_id:
+        return Service(_("Sign-in"), _("No Google: its button is not shown"), False)
+    if config.google_issuer != GOOGLE:
+        return Service(_("Sign-in"), _("The local Google, which believes everybody"), False)
+    return Service(_("Sign-in"), "Google", True)

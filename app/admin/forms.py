@@ -74,9 +74,17 @@ class SettingsForm(BaseForm):
         lazy("Who must use a second step at sign-in"), widget=ListWidget(), option_widget=CheckboxInput()
     )
     show_impersonations = BooleanField(lazy("People see when somebody of the school looked as them"))
-    erasure_days = SelectField(lazy("Days to think an erasure over"), choices=[7, 14, 30], coerce=int, default=14)
+    erasure_days = SelectField(
+        lazy("Days to think an erasure over"),
+        choices=[(days, str(days)) for days in (7, 14, 30)],
+        coerce=int,
+        default=14,
+    )
     kept_years = SelectField(
-        lazy("Years that paid orders keep name and address"), choices=list(range(1, 16)), coerce=int, default=10
+        lazy("Years that paid orders keep name and address"),
+        choices=[(years, str(years)) for years in range(1, 16)],
+        coerce=int,
+        default=10,
     )
 
     def __init__(self, *args: Any, roles: Mapping[str, Any] = MappingProxyType({}), **kwargs: Any) -> None:

@@ -5,6 +5,7 @@ from wtforms.validators import InputRequired, Length, Regexp
 
 from app.core.i18n import lazy as _l
 from app.web.forms import BaseForm, email_address
+from app.web.traps import HoneypotForm
 
 
 class QuoteForm(BaseForm):
@@ -13,7 +14,7 @@ class QuoteForm(BaseForm):
     quote = HiddenField(validators=[Length(max=8000)])
 
 
-class GuestForm(QuoteForm):
+class GuestForm(QuoteForm, HoneypotForm):
     """A guest's checkout: who buys, and the signed prices."""
 
     email = EmailField(

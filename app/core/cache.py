@@ -18,13 +18,18 @@ T = TypeVar("T")
 
 _client: "redis.Redis | None" = None
 _asking: "asyncio.Task[None] | None" = None
+# The pool holds a hundred connections and fails beyond them. Whoever sends as many requests at once must not be able to
+# make Redis look away, and the limits begin anew in this process: the others wait for their turn.
+_AT_ONCE = 64
+_room = asyncio.Semaphore(_AT_ONCE)
 _TIMEOUT = 0.5
 _PAUSE = 1.0
 
 
 def configure(url: str) -> None:
     """Say where Redis is (redis://, rediss://, unix://); an empty address means none."""
-    global _client
+    global _client, _room
+    _room = asyncio.Semaphore(_AT_ONCE)
     _client = (
         redis.Redis.from_url(url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, decode_responses=False)
         if url
@@ -46,12 +51,13 @@ async def close() -> None:
 async def call(use: Callable[["redis.Redis"], Awaitable[T]]) -> T | None:
     """Do something with the client; None when there is no Redis, or it is away."""
     global _asking
-    if _client is None or _asking is not None:
-        return None
     try:
-        return await use(_client)
+        async with _room:
+            if _client is None or _asking is not None:
+                return None
+            return await use(_client)
     except (RedisError, OSError, TimeoutError) as error:
-        if _asking is None:
+        if _asking is None and _client is not None:
             log.warning("redis is away", error=type(error).__name__)
             _asking = asyncio.create_task(_ask_until_it_answers(_client))
         return None

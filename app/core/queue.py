@@ -140,6 +140,9 @@ async def perform(pg_job: Job) -> None:
         except Killer:
             log.error("job held: its workers died of it")
             raise
+        except PutOff:
+            log.warning("job put off: its workers died while it ran")
+            raise
         except Exception as error:
             why = f"{type(error).__name__}: {error}"
             if reach.is_lost(error) and pg_job.attempts < kind.attempts + _LOST_TRIES:
@@ -161,13 +164,23 @@ LONGEST_DELAY = timedelta(minutes=15)
 # Whose worker died so often while it had the job is a suspect: the job runs alone from then on, so that those which only
 # stood beside a killer (a worker takes several at once) are told from it.
 _SUSPECT_AFTER = 2
-# A job that was begun alone so often, and whose worker died each time, is not begun once more.
+# A job that was begun alone so often, and whose worker died each time, is put off once, in case something else ends the
+# workers just then; after as many more deaths it is not begun again.
 _LONE_DEATHS = 3
+_PUT_OFF = timedelta(minutes=5)
 _YOUNG = timedelta(seconds=15)
 
 
-class DatabaseLost(RetryRequested):
-    """The job is to be tried again, and this try does not count. The queue's log keeps the name of this class."""
+class NotToBlame(RetryRequested):
+    """The job is to be tried again, and this try does not count. The queue's log keeps the names of its classes."""
+
+
+class DatabaseLost(NotToBlame):
+    """The database went away under the job."""
+
+
+class PutOff(NotToBlame):
+    """The job is not begun just now."""
 
 
 async def _failures(pg_job: Job) -> int:
@@ -179,11 +192,10 @@ async def _failures(pg_job: Job) -> int:
             lost = await db.value(
                 """
                 SELECT count(*) FROM pgqueuer_log WHERE job_id = :id AND status = 'queued'
-                AND traceback ->> 'exception_type' = :lost AND created > coalesce(
+                AND traceback ->> 'exception_type' IN ('DatabaseLost', 'PutOff') AND created > coalesce(
                     (SELECT max(created) FROM pgqueuer_log WHERE job_id = :id AND status = 'failed'), '-infinity')
                 """,
                 id=pg_job.id,
-                lost=DatabaseLost.__name__,
             )
     except Exception as error:
         if reach.is_lost(error) and pg_job.attempts < registry[pg_job.entrypoint].attempts + _LOST_TRIES:
@@ -226,16 +238,20 @@ async def _carry_out(pg_job: Job, kind: JobKind, arguments: dict[str, Any], *, i
 
 async def _refuse_a_killer(job_id: int) -> None:
     """Raise Killer for a job that ends the process it runs in (no memory, say), so that the others get their turn."""
-    begun = await db.value(
+    found = await db.one(db.Row, "SELECT begun, was_put_off FROM lone_runs WHERE job_id = :id", id=job_id)
+    if found is not None and found.begun >= 2 * _LONE_DEATHS:
+        await _forget_lone_runs(job_id)
+        raise Killer(f"its worker died {_SUSPECT_AFTER + found.begun} times while it ran")
+    if found is not None and found.begun >= _LONE_DEATHS and not found.was_put_off:
+        await db.run("UPDATE lone_runs SET was_put_off = true WHERE job_id = :id", id=job_id)
+        raise PutOff(_PUT_OFF, f"its worker died {_SUSPECT_AFTER + found.begun} times while it ran")
+    await db.run(
         """
         INSERT INTO lone_runs (job_id, begun) VALUES (:id, 1)
-        ON CONFLICT (job_id) DO UPDATE SET begun = lone_runs.begun + 1 RETURNING begun
+        ON CONFLICT (job_id) DO UPDATE SET begun = lone_runs.begun + 1
         """,
         id=job_id,
     )
-    if begun > _LONE_DEATHS:
-        await _forget_lone_runs(job_id)
-        raise Killer(f"its worker died {_SUSPECT_AFTER + begun - 1} times while it ran")
 
 
 async def _forget_lone_runs(job_id: int) -> None:
@@ -246,7 +262,7 @@ class _Company:
     """The jobs that run in this process: many together, or one alone."""
 
     # So long a suspect waits for the others; then it runs beside them, and a death is not laid at its door.
-    PATIENCE = 60.0
+    PATIENCE = 15.0
 
     def __init__(self) -> None:
         self._running = 0

@@ -10,7 +10,7 @@ from app.accounts import hashing
 from app.admin import figures
 from app.config import Config
 from app.core import clock, db
-from app.demo import words, year
+from app.demo import margins, words, year
 from app.demo.history import stream
 from app.demo.keys import Keys
 from app.demo.school import DemoSchool, load_school
@@ -37,6 +37,8 @@ _TABLES = (
     "learners",
     "mails",
     "audit_log",
+    "user_tags",
+    "person_notes",
 )
 
 
@@ -74,6 +76,7 @@ async def run(config: Config, *, members: int, say: Callable[[str], None] | None
                 say("making indexes")
             await year.make_indexes(indexes)
             learner = await _choose_learner(password_hash, now)
+            await margins.write(now)
         for table in _TABLES:
             # Also marks pages as visible to all, without which counting reads every row once more.
             await db.script(f"VACUUM (ANALYZE) {table}")
@@ -85,7 +88,18 @@ async def run(config: Config, *, members: int, say: Callable[[str], None] | None
 async def _empty_half_done() -> None:
     """Take away what a killed seed left: the school's words without its members."""
     async with db.transaction():
-        for table in ("prices", "products", "lessons", "sections", "courses", "topics", "uploads", "users", "roles"):
+        for table in (
+            "prices",
+            "products",
+            "lessons",
+            "sections",
+            "courses",
+            "topics",
+            "uploads",
+            "users",
+            "roles",
+            "tags",
+        ):
             await db.run(f"DELETE FROM {table}")  # noqa: S608 (names of our own)
 
 

@@ -17,6 +17,7 @@ from app.config import Config
 from app.sandbox.google import LocalGoogle
 from app.sandbox.mailbox import create_mailbox
 from app.sandbox.stripe import LocalStripe
+from app.sandbox.turnstile import LocalTurnstile
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ def create_sandbox(config: Config) -> Quart:
     services += [GOOGLE] if has_google else []
     app.jinja_env.globals.update(services=services, school_url=config.app_url)
     app.register_blueprint(create_mailbox(config.data_dir / "mail"))
+    if config.turnstile_secret_key and "challenges.cloudflare.com" not in config.turnstile_api_base:
+        app.register_blueprint(LocalTurnstile(config.turnstile_secret_key.reveal()).blueprint())
     if config.stripe_api_base:
         _mount_stripe(app, config)
     if has_google:

@@ -16,7 +16,17 @@ from app.web.request import Visitor
 # Nothing of a person; every page needs them.
 _NEUTRAL = ("/theme.css", "/plates/", "/time", "/health/")
 # Whatever proves or changes who somebody is begins with one of these. What is new below them is shut too.
-_SHUT = ("/account/", "/login", "/password/", "/verify/", "/register", "/checkout", "/privacy/", "/.well-known/")
+_SHUT = (
+    "/account/",
+    "/login",
+    "/password/",
+    "/verify/",
+    "/register",
+    "/checkout",
+    "/privacy/",
+    "/email-changes/",
+    "/not-me/",
+)
 _OPEN = ("/account/corner", "/account/orders")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -41,26 +41,35 @@ def parse_networks(text: str) -> tuple[Network, ...]:
 
 def address_of(peer: str, headers: Headers, proxies: Proxies) -> str:
     """The visitor's address: `peer`, or what the trusted proxies before us say."""
+    return _told(peer, headers, proxies)[0]
+
+
+def is_vouched(peer: str, headers: Headers, proxies: Proxies) -> bool:
+    """Whether the request came through all proxies that should be there, so that what the outermost adds is its word."""
+    return _told(peer, headers, proxies)[1]
+
+
+def _told(peer: str, headers: Headers, proxies: Proxies) -> tuple[str, bool]:
     if proxies.headers:
         return _named(peer, headers, proxies)
-    if proxies.hops and (not proxies.networks or proxies.trusts(peer)):
+    if proxies.hops and (not proxies.networks or proxies.trusts(_plain(peer))):
         # Some proxies add a header of their own behind the client's instead of a hop to it: all of them count.
         forwarded = ",".join(headers.getlist("X-Forwarded-For"))
         hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
         if len(hops) >= proxies.hops:
-            return _plain(hops[-proxies.hops])
-    return _plain(peer)
+            return _plain(hops[-proxies.hops]), True
+    return _plain(peer), False
 
 
-def _named(peer: str, headers: Headers, proxies: Proxies) -> str:
+def _named(peer: str, headers: Headers, proxies: Proxies) -> tuple[str, bool]:
     found = _plain(peer)
     for name in proxies.headers:
         said = headers.getlist(name)
         # Twice the same header: one of them is the visitor's own.
         if not proxies.trusts(found) or len(said) != 1 or _parsed(said[0].strip()) is None:
-            break
+            return found, False
         found = _plain(said[0].strip())
-    return found
+    return found, True
 
 
 def network_of(address: str) -> str:

@@ -1,8 +1,9 @@
 """One machine has several names, and a cookie belongs to one of them.
 
-Who opens a school on this machine as `localhost`, and pays, comes back from the payment page to the name of `APP_URL`,
-say 127.0.0.1, without cart or session. So visits by another name of the loopback are led to that one. Only there: in
-earnest the names of a school are the proxy's affair.
+Who opens a school on this machine as 127.0.0.1, and pays, comes back from the payment page to the name of `APP_URL`,
+say `localhost`, without cart or session; nor has a number passkeys. So browsers that come by another name of the loopback
+are led to that one. Programs follow nobody: they are answered at any name. Only there: in earnest the names of a school
+are the proxy's affair.
 """
 
 import ipaddress
@@ -26,7 +27,7 @@ class OneName:
         if scope["type"] == "http" and scope["method"] in _METHODS and not scope["path"].startswith("/health/"):
             for name, text in scope["headers"]:
                 if name == b"host":
-                    if text != self._host and self._is_another_name(text):
+                    if text != self._host and self._is_another_name(text) and _is_browser(scope):
                         await self._lead(scope, send)
                         return
                     break
@@ -53,6 +54,11 @@ class OneName:
         ]
         await send({"type": "http.response.start", "status": 307, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
+
+
+def _is_browser(scope: dict[str, Any]) -> bool:
+    """Every browser since 2023 says how it came to ask, where it trusts the address; this machine's it does."""
+    return any(name == b"sec-fetch-site" for name, _text in scope["headers"])
 
 
 def is_this_machine(host: str) -> bool:

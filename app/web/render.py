@@ -22,7 +22,7 @@ from app.core import db, i18n
 from app.core.mail import Rendered
 from app.core.money import format_money
 from app.core.settings import School, school
-from app.web import acting, templating
+from app.web import acting, templating, traps
 from app.web.assets import Assets
 from app.web.flash import take_flashes
 from app.web.request import fragment, path_for, user
@@ -58,6 +58,7 @@ def configure(assets: Assets, *, app_url: str, debug: bool, compiled: Path | Non
         has_asset=assets.has,
         url_for=path_for,
         app_url=app_url,
+        captcha_gate=traps.captcha,
         # Macros see globals only; the object behind changes with each request.
         school=LocalProxy(_school),
         money=lambda minor, currency=None: format_money(

@@ -82,6 +82,11 @@ def client_address() -> str:
     return clients.address_of(request.remote_addr or "unknown", request.headers, current_app.config["PROXIES"])
 
 
+def is_vouched() -> bool:
+    """Whether the request came through every proxy that the settings name: what the outermost adds may be believed."""
+    return clients.is_vouched(request.remote_addr or "unknown", request.headers, current_app.config["PROXIES"])
+
+
 def client_network() -> str:
     """What limits count by: the address, or the whole /64 of an IPv6 one, which is somebody's for free."""
     return clients.network_of(client_address())

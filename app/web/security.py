@@ -14,12 +14,17 @@ from app.web.guards import SAFE_METHODS, guard_kind
 from app.web.request import client_address
 
 
-def content_security_policy(*, form_targets: list[str], media_sources: list[str]) -> str:
-    """The policy of every page. `form_targets`: where a form may lead through a redirect (the payment page)."""
+def content_security_policy(
+    *, form_targets: Sequence[str], media_sources: Sequence[str], captcha: Sequence[str] = ()
+) -> str:
+    """The policy of every page. `form_targets`: where a form may lead through a redirect (the payment page).
+
+    `captcha`: whose script and frame a page that shows a captcha lets in.
+    """
     return "; ".join(
         [
             "default-src 'none'",
-            "script-src 'self'",
+            " ".join(["script-src 'self'", *captcha]),
             "style-src 'self'",
             "font-src 'self'",
             " ".join(["img-src 'self' data:", *media_sources]),
@@ -27,7 +32,7 @@ def content_security_policy(*, form_targets: list[str], media_sources: list[str]
             "connect-src 'self'",
             "manifest-src 'self'",
             " ".join(["form-action 'self'", *form_targets]),
-            "frame-src 'self'",
+            " ".join(["frame-src 'self'", *captcha]),
             "frame-ancestors 'none'",
             "base-uri 'none'",
         ]

@@ -55,8 +55,9 @@
     // Nobody asked for this one, so nobody is told when it fails; the button is still there.
     async #offer() {
       if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
-      const { signal } = (this.#offered = new AbortController());
-      const timer = setTimeout(() => this.#offered.abort("again"), AGAIN);
+      const offered = (this.#offered = new AbortController());
+      const { signal } = offered;
+      const timer = setTimeout(() => offered.abort("again"), AGAIN);
       try {
         this.#send(await navigator.credentials.get({ mediation: "conditional", publicKey: await this.#options(), signal }));
       } catch {

@@ -13,9 +13,9 @@ from quart import Response
 from quart.typing import TestClientProtocol
 
 from app import Lectern
-from app.accounts.forms import opened_stamp
 from app.config import Config
 from app.core import clock, db, queue
+from app.web.traps import opened_stamp
 from tests.cast import PASSWORD
 
 
@@ -58,6 +58,12 @@ def mailbox(config: Config) -> Mailbox:
     return Mailbox(config.data_dir / "mail")
 
 
+def an_old_stamp() -> str:
+    """That of a form which was open for a while."""
+    with clock.shifted(timedelta(seconds=-20)):
+        return opened_stamp()
+
+
 @dataclass
 class Browser:
     """A person at a browser: posts forms as a page of ours would."""
@@ -68,6 +74,8 @@ class Browser:
         return cast(Response, await self.client.get(path, headers=headers))
 
     async def post(self, path: str, headers: dict[str, str] | None = None, **form: Any) -> Response:
+        if path in ("/password/forgot", "/login/link"):
+            form = {"opened": an_old_stamp(), **form}
         return cast(Response, await self.client.post(path, form=form, headers=headers))
 
     async def text(self, path: str) -> str:
@@ -77,11 +85,8 @@ class Browser:
         return await self.post("/login", email=email, password=password, **form)
 
     async def register(self, name: str = "Ann Archer", email: str = "ann@example.org", **form: Any) -> Response:
-        with clock.shifted(timedelta(seconds=-20)):
-            opened = opened_stamp()
-        return await self.post(
-            "/register", **{"name": name, "email": email, "password": PASSWORD, "opened": opened, "website": "", **form}
-        )
+        filled = {"name": name, "email": email, "password": PASSWORD, "opened": an_old_stamp(), "website": ""}
+        return await self.post("/register", **{**filled, **form})
 
     @property
     def cookie(self) -> str | None:

@@ -113,7 +113,7 @@ async def test_a_country_is_believed_only_from_a_proxy_that_is_trusted(
 ) -> None:
     monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=trusted))
     monkeypatch.setitem(app.config, "COUNTRY_HEADER", header)
-    async with app.test_request_context("/", headers={"CF-IPCountry": "at"}):
+    async with app.test_request_context("/", headers={"CF-IPCountry": "at", "X-Forwarded-For": "203.0.113.7"}):
         assert places.country_of_request() == said
 
 
@@ -121,7 +121,7 @@ async def test_a_country_is_believed_only_from_a_proxy_that_is_trusted(
 async def test_what_is_no_country_is_no_place(app: Lectern, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     monkeypatch.setitem(app.config, "COUNTRY_HEADER", "CF-IPCountry")
-    async with app.test_request_context("/"):
+    async with app.test_request_context("/", headers={"X-Forwarded-For": "203.0.113.7"}):
         monkeypatch.setattr(places, "request", type("R", (), {"headers": {"CF-IPCountry": said}}))
         assert places.country_of_request() == ""
 

@@ -78,8 +78,9 @@ async def annabel(cast: Cast) -> Person:
         await db.run(f"INSERT INTO {table} ({columns})", id=person.id, email=EMAIL)
     await db.run(
         """
-        INSERT INTO passkeys (public_id, user_id, name, credential_id, public_key, sign_count, created_at)
-        VALUES ('p', :id, 'Phone of Annabel', 'x', 'y', 1, now())
+        INSERT INTO passkeys (public_id, user_id, name, credential_id, public_key, sign_count, created_at, user_handle,
+                              is_backup_eligible)
+        VALUES ('p', :id, 'Phone of Annabel', 'x', 'y', 1, now(), 'z', false)
         """,
         id=person.id,
     )
@@ -92,6 +93,38 @@ async def annabel(cast: Cast) -> Person:
         id=person.id,
         old=FORMER,
         new=EMAIL,
+    )
+    await db.run(
+        """
+        INSERT INTO users (public_id, email, name, state, merged_into_id, created_at)
+        VALUES ('merged', 'annabel.old@example.org', 'Annabel Quarrington', 'merged', :id, now())
+        """,
+        id=person.id,
+    )
+    await db.run(
+        """
+        INSERT INTO access_tokens (public_id, user_id, name, token_hash, ending, scopes, second_factor, created_at, expires_at)
+        VALUES ('t', :id, 'Script of Annabel', 'x', 'abcd', '{x}', false, now(), now() + interval '1 day')
+        """,
+        id=person.id,
+    )
+    await db.run(
+        """
+        INSERT INTO sign_in_links (token_hash, user_id, email, browser_hash, user_agent, address, onward, created_at,
+                                   expires_at)
+        VALUES ('x', :id, :email, 'x', '', '203.0.113.77', '', now(), now())
+        """,
+        id=person.id,
+        email=EMAIL,
+    )
+    await db.run(
+        """
+        INSERT INTO imports (public_id, kind, state, file_name, storage_key, size_bytes, encoding, delimiter, header,
+                             samples, row_count, created_at, moved_at)
+        VALUES ('i', 'people', 'done', 'list.csv', 'imports/x', 1, 'utf-8', ',', '{}', CAST(:samples AS jsonb), 1, now(),
+                now())
+        """,
+        samples=[["x@example.org", "Xaver"], [EMAIL, NAME]],
     )
     async with db.transaction():
         await audit.record("order.note", "order", "o2", after={"from": FORMER})
@@ -185,7 +218,7 @@ async def test_nothing_names_her_afterwards_but_the_orders_that_the_tax_office_m
         "mails.subject", "mails.context", "mails.error", "mails.words", "webhook_events.payload", "pgqueuer_log.traceback",
         "audit_log.before", "audit_log.after", "audit_log.summary", "audit_log.address", "audit_log.user_agent",
         "impersonations.reason", "impersonation_visits.query", "identities.email", "one_time_tokens.email",
-        "passkeys.name", "sessions.address", "consents.address", "audit_log.words",
+        "passkeys.name", "access_tokens.name", "sign_in_links.email", "imports.samples", "sessions.address", "consents.address", "audit_log.words",
     }  # fmt: skip
     await ask(person)
     await queue.drain()
@@ -266,7 +299,7 @@ async def _steps() -> list[str]:
     return list(await db.value("SELECT steps FROM erasures"))
 
 
-@pytest.mark.parametrize("killed_after", range(8))
+@pytest.mark.parametrize("killed_after", range(9))
 async def test_killed_half_way_and_done_again_it_ends_the_same(
     cast: Cast, monkeypatch: pytest.MonkeyPatch, killed_after: int
 ) -> None:
@@ -274,7 +307,7 @@ async def test_killed_half_way_and_done_again_it_ends_the_same(
     person = await annabel(cast)
     await ask(person)
     order = [*(step for step in personal.ERASURES if step != erasures.LAST), erasures.LAST]
-    assert len(order) == 8
+    assert len(order) == 9
     victim, real = order[killed_after], personal.ERASURES[order[killed_after]]
 
     class Killed(BaseException):
@@ -496,12 +529,10 @@ async def test_every_table_that_points_at_a_person_is_dealt_with(app: Lectern) -
 
 DEALT_WITH = {
     # deleted
-    "carts", "consents", "email_changes", "enrolments", "entitlements", "identities", "learner_days", "learners", "lesson_progress",
-    "merged_carts", "mfa_secrets", "one_time_tokens", "passkeys", "pending_sign_ins", "personal_exports", "recovery_codes", "sessions",
+    "access_tokens", "carts", "consents", "email_changes", "enrolments", "entitlements", "identities", "learner_days", "learners", "lesson_progress",
+    "merged_carts", "mfa_secrets", "one_time_tokens", "passkeys", "pending_sign_ins", "personal_exports", "recovery_codes", "sessions", "sign_in_links",
     # without what names anybody
-    "courses", "erasures", "impersonations", "order_events", "orders", "refunds", "uploads",
-    # who brought a list; accounts that were merged into the one that is erased are erased with it
-    "imports", "users",
+    "courses", "erasures", "impersonations", "imports", "order_events", "orders", "refunds", "uploads", "users",
 }  # fmt: skip
 
 

@@ -51,9 +51,10 @@ async def a_life(person: Person, course: Any) -> bytes:
     await mail.send(person.email, "accounts/welcome", {"name": person.name}, fact=f"welcome:{person.id}")
     await db.run(
         """
-        INSERT INTO passkeys (public_id, user_id, name, credential_id, public_key, sign_count, created_at)
-        VALUES (:p, :id, 'Phone of ' || :name, CAST(:p AS text)::bytea, 'y', 1, now())
-        """.replace("CAST(:p AS text)::bytea", "convert_to(:p, 'UTF8')"),
+        INSERT INTO passkeys (public_id, user_id, name, credential_id, public_key, sign_count, created_at, user_handle,
+                              is_backup_eligible)
+        VALUES (:p, :id, 'Phone of ' || :name, convert_to(:p, 'UTF8'), 'y', 1, now(), 'z', false)
+        """,
         id=person.id,
         p=person.public_id,
         name=person.name,

@@ -395,3 +395,19 @@ async def test_connecting_and_disconnecting_ask_for_a_fresh_sign_in(ann: Person,
     await cast.sign_in(ann, fresh=False)
     for path in ("/account/security/google", "/account/security/google/removal"):
         assert "fresh=1" in (await ann.browser.post(path)).headers["Location"]
+
+
+async def test_it_was_not_me_takes_away_what_a_stranger_connected(
+    config: Config, ann: Person, browser: Browser, other_browser: Browser, mailbox: Mailbox
+) -> None:
+    """Mallory is in Ann's browser for a moment, and connects a Google account to come back with."""
+    await connect(config, Browser(ann.browser), "mallory@example.net")
+    path = re.search(r"http://localhost(/not-me/\S+)", text_of(await mailbox.last(ann.email)))
+    assert path is not None
+    await browser.post("/login/link", email=ann.email)
+    link = await mailbox.link(ann.email)
+    assert (await browser.post(path[1])).status_code == 303
+    assert await count("identities") == 0
+    assert (await browser.post(link)).status_code == 410  # a link that was asked for meanwhile
+    await enter(config, other_browser, "mallory@example.net")
+    assert await db.value("SELECT count(*) FROM sessions WHERE user_id = :id", id=ann.id) == 0

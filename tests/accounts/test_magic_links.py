@@ -236,8 +236,9 @@ async def test_what_somebody_planted_in_an_unproved_account_ends(
     await queries.set_password(planted.id, await hashing.hashed(PASSWORD))
     await db.run(
         """
-        INSERT INTO passkeys (public_id, user_id, name, credential_id, public_key, sign_count, created_at)
-        VALUES ('p', :id, 'mine', '\\x01', '\\x01', 0, now())
+        INSERT INTO passkeys (public_id, user_id, name, credential_id, public_key, sign_count, user_handle,
+                              is_backup_eligible, created_at)
+        VALUES ('p', :id, 'mine', '\\x01', '\\x01', 0, '\\x01', false, now())
         """,
         id=planted.id,
     )
@@ -322,7 +323,8 @@ async def test_old_links_are_cleared_away(browser: Browser, ann: Person, mailbox
 
 
 async def test_the_app_of_a_second_step_outlives_the_proof(browser: Browser, cast: Cast, mailbox: Mailbox) -> None:
-    ann = await cast.person("Ann Archer", "ann@example.org", verified=False)
+    ann = await cast.ann()
     await enrol(ann)
+    await db.run("UPDATE users SET email_verified_at = NULL")  # the office gave them another address, say
     assert (await browser.post(await ask(browser, mailbox))).headers["Location"] == "/login/second-step"
     assert (await second_factors.of(ann.id)).has_totp

@@ -10,7 +10,7 @@ import pytest
 from quart import Response
 
 from app import Lectern
-from app.accounts import challenges, hashing, passkeys, queries, totp
+from app.accounts import challenges, hashing, passkeys, queries, second_factors, totp
 from app.accounts.queries import passkeys as passkey_queries
 from app.config import Config
 from app.core import clock, db, settings
@@ -96,7 +96,7 @@ async def test_the_options_name_nobody_but_the_person_and_exclude_what_is_there(
         assert known.encode() not in made.user_handle
 
 
-async def test_the_first_one_brings_recovery_codes_and_ends_other_sessions(
+async def test_the_first_one_brings_recovery_codes_and_each_change_ends_other_sessions(
     app: Lectern, ann: Person, device: Device, other_browser: Browser
 ) -> None:
     await other_browser.sign_in(ann.email)
@@ -107,8 +107,18 @@ async def test_the_first_one_brings_recovery_codes_and_ends_other_sessions(
     assert not await other_browser.is_signed_in()
     assert await Browser(ann.browser).is_signed_in()
     assert Browser(ann.browser).cookie != before
+    await db.run(
+        "UPDATE recovery_codes SET used_at = now() WHERE code_hash IN (SELECT code_hash FROM recovery_codes LIMIT 1)"
+    )
+    await signed(other_browser, device)
     assert (await add_passkey(ann.browser, Device())).status_code == 303
-    assert await count("recovery_codes") == 10
+    assert await db.value("SELECT count(*) FROM recovery_codes WHERE used_at IS NULL") == 9
+    assert not await other_browser.is_signed_in()
+    await signed(other_browser, device)
+    assert await other_browser.is_signed_in()
+    one = await db.value("SELECT max(public_id) FROM passkeys")
+    await Browser(ann.browser).post(f"{SECURITY}/passkeys/{one}/removal")
+    assert not await other_browser.is_signed_in()
 
 
 async def test_after_an_app_the_codes_of_before_stay_and_the_other_way_round(
@@ -398,7 +408,7 @@ async def test_a_counter_that_goes_back_is_refused_mailed_and_audited(
     for counter in (8, 7, 1, 0):  # the same again is as bad
         await is_refused(await signed(browser, device, counter=counter), "looks like a copy")
         assert not await browser.is_signed_in()
-    assert "A passkey was refused" in (await mailbox.last(ann.email))["Subject"]
+    assert "A passkey was refused" in [mail["Subject"] for mail in await mailbox.all(ann.email)]
     assert await db.value("SELECT count(*) FROM audit_log WHERE action = 'passkey.refuse'") == 4
     assert await db.value("SELECT subject_id FROM audit_log WHERE action = 'passkey.refuse' LIMIT 1") == ann.public_id
     assert await db.value("SELECT sign_count FROM passkeys") == 8
@@ -629,7 +639,22 @@ async def test_the_app_keeps_the_codes_when_the_last_passkey_goes(app: Lectern, 
     assert await count("recovery_codes") == 0
 
 
+async def test_turning_everything_off_forgets_passkeys_too(app: Lectern, ann: Person, device: Device) -> None:
+    await owns(ann, device)
+    async with db.transaction():
+        await second_factors.turn_off_all(ann.id, subject=ann.public_id, email=ann.email, name=ann.name, action="x.y")
+    assert (await count("passkeys"), await count("recovery_codes")) == (0, 0)
+
+
 # The rest
+
+
+async def test_a_passkey_that_is_copied_elsewhere_is_shown_as_such(app: Lectern, ann: Person, browser: Browser) -> None:
+    device = Device(copies=True, counts=False)
+    await owns(ann, device)
+    assert "Backed up" in await Browser(ann.browser).text(SECURITY)
+    assert (await signed(browser, device)).status_code == 303
+    await is_refused(await signed(browser, device, copies=False), "not one of this account")
 
 
 async def test_used_challenges_are_cleared_when_they_are_over(app: Lectern, ann: Person, device: Device) -> None:

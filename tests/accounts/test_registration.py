@@ -5,8 +5,8 @@ import pytest
 
 from app import Lectern
 from app.accounts import hashing, users
-from app.accounts.forms import opened_stamp
 from app.core import clock, db, limits
+from app.web.traps import opened_stamp
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.cast import PASSWORD, Cast
 

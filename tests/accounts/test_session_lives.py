@@ -104,7 +104,7 @@ ENDS: list[Callable[..., Awaitable[list[bool]]]] = [
     reset_password,
     sign_out_others,
     sign_out,
-    by_the_office("suspension"),
+    by_the_office("suspension", reason="spam"),
     by_the_office("sessions/removal"),
     by_the_office("role", role="support"),
 ]

@@ -53,7 +53,7 @@ class Started:
     """One start of bin/run, and how long it took until `/health/ready`."""
 
     def __init__(self, checkout: Path, home: Path, port: int, *, patience: float) -> None:
-        self.url, self.sandbox_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}"
+        self.url, self.sandbox_url = f"http://localhost:{port}", f"http://127.0.0.1:{port + 1}"
         self.output = home / "output.txt"
         began = time.monotonic()
         with self.output.open("wb") as output:

@@ -57,6 +57,7 @@ CHOSEN = {
     ("/admin/audit", "action"): ["order.refund"],
     ("/admin/audit", "subject"): ["order"],
     ("/admin/jobs/log", "job"): ["core.deliver_mail"],
+    ("/admin/people", "tag"): ["{tag}"],
 }
 # The beginning of very many words, a surname, a word of one row, nothing.
 WORDS = ["an", "{surname}", "{email}", "zzzzqq"]
@@ -175,6 +176,7 @@ _CHOSEN = """
            lower(reverse(split_part(reverse(u.name), ' ', 1))) AS surname, c.slug AS course, c.public_id AS course_id,
            l.slug AS lesson, l.public_id AS lesson_id, p.public_id AS product,
            (SELECT public_id FROM orders WHERE user_id = u.id ORDER BY id LIMIT 1) AS order,
+           (SELECT public_id FROM tags ORDER BY id LIMIT 1) AS tag,
            CAST(now() AS date) AS today, CAST(now() AS date) - 1 AS yesterday, CAST(now() AS date) - 30 AS month_ago
     FROM (SELECT id, public_id FROM users WHERE role = 'owner' ORDER BY id LIMIT 1) o, users u
     JOIN entitlements e ON e.user_id = u.id AND e.closed_at IS NULL

@@ -110,6 +110,10 @@ async def test_a_job_that_kills_its_workers_is_held_before_it_kills_another(app:
     await _kill_lone_workers_of_all(queue._LONE_DEATHS)
     await queue.drain()
     assert seen == []
+    assert await db.value("SELECT count(*) FROM pgqueuer WHERE status = 'queued' AND execute_after > now()") == 1
+    await db.run("UPDATE lone_runs SET begun = :n", n=2 * queue._LONE_DEATHS)
+    await queue.drain(ignore_delays=True)
+    assert seen == []
     assert await db.value("SELECT count(*) FROM pgqueuer WHERE status = 'failed'") == 1
     job_id = await db.value("SELECT id FROM pgqueuer")
     assert await queue.requeue(job_id)

@@ -27,6 +27,17 @@ async def test_the_demo_school_is_written_once_and_adds_up(app: Lectern, config:
     assert (counts.members, counts.orders, counts.films) == (60, 120, 2)
     assert counts.courses >= 4
     assert counts.lessons >= 20
+    margins = await db.one(
+        db.Row,
+        """
+        SELECT (SELECT count(*) FROM tags) AS tags, (SELECT count(*) FROM user_tags) AS tagged,
+               (SELECT count(*) FROM person_notes WHERE author_id IS NOT NULL) AS notes,
+               (SELECT count(*) FROM saved_views WHERE is_shared) AS views
+        """,
+    )
+    assert margins is not None
+    assert (margins.tags, margins.notes, margins.views) == (3, 4, 1)
+    assert margins.tagged >= 12
     people = json.loads((config.data_dir / "demo.json").read_text())
     assert {"owner", "instructor", "member"} <= set(people)
 

@@ -133,7 +133,7 @@ async def test_it_is_found_by_address_and_by_anybody_who_acted(cast: Cast) -> No
 
 async def test_each_thing_shows_its_own_history_to_those_who_may_read_the_log(cast: Cast) -> None:
     olga, sam, ann = await cast.olga(), await cast.sam(), await cast.ann()
-    await olga.browser.post(f"/admin/people/{ann.public_id}/suspension")
+    await olga.browser.post(f"/admin/people/{ann.public_id}/suspension", form={"reason": "spam"})
     with acting(Actor(olga.id)):
         async with db.transaction():
             await audit.record("access.grant", "user", ann.public_id, after={"product": "Reading Price"})

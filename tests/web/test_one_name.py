@@ -8,7 +8,9 @@ from app import Lectern
 from app.web.one_name import OneName, is_this_machine
 
 
-async def asked(host: str, *, method: str = "GET", path: str = "/courses", query: bytes = b"", url: str = "") -> Any:
+async def asked(
+    host: str, *, method: str = "GET", path: str = "/courses", query: bytes = b"", url: str = "", browser: bool = True
+) -> Any:
     """The address that a visit is led to, or None when it is served."""
     found: list[Any] = []
 
@@ -25,7 +27,7 @@ async def asked(host: str, *, method: str = "GET", path: str = "/courses", query
         "method": method,
         "path": path,
         "query_string": query,
-        "headers": [(b"host", host.encode())],
+        "headers": [(b"host", host.encode()), *([(b"sec-fetch-site", b"none")] if browser else [])],
     }
     await OneName(inner, url or "http://127.0.0.1:8000")(scope, None, send)
     (only,) = found
@@ -73,6 +75,10 @@ async def test_a_form_is_taken_where_it_was_sent() -> None:
     assert await asked("localhost:8000", method="POST") is None
 
 
+async def test_a_program_is_answered_at_any_name() -> None:
+    assert await asked("localhost:8000", browser=False) is None
+
+
 async def test_whoever_watches_a_process_is_answered_at_any_name() -> None:
     assert await asked("localhost:8000", path="/health/ready") is None
 
@@ -93,6 +99,6 @@ def test_only_the_loopback_has_several_names(host: str, is_ours: bool) -> None:
 
 
 async def test_the_school_leads_past_its_kept_pages(app: Lectern) -> None:
-    answer = await app.test_client().get("/courses?page=1", headers={"Host": "127.0.0.1"})
+    answer = await app.test_client().get("/courses?page=1", headers={"Host": "127.0.0.1", "Sec-Fetch-Site": "none"})
     assert (answer.status_code, answer.headers["Location"]) == (307, "http://localhost/courses?page=1")
     assert (await app.test_client().get("/courses")).status_code == 200

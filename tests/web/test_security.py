@@ -7,11 +7,11 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.accounts import hashing
-from app.accounts.forms import opened_stamp
 from app.core import clock, db, queue
 from app.web.clients import Proxies
 from app.web.guards import guard_of
 from app.web.request import client_address
+from app.web.traps import opened_stamp
 from tests.cast import PASSWORD, Cast
 from tests.office import an_order
 from tests.school import a_course
@@ -137,7 +137,7 @@ async def test_links_in_mails_lead_home_whatever_host_was_asked_for(app: Lectern
     form = {"name": "Gus", "email": "gus@example.org", "password": "a good long phrase 17", "opened": opened}
     headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
     await client.post("/register", form=form, headers=headers)
-    await client.post("/password/forgot", form={"email": "gus@example.org"}, headers=headers)
+    await client.post("/password/forgot", form={"email": "gus@example.org", "opened": opened}, headers=headers)
     await queue.drain()
     assert await db.value("SELECT count(*) FROM mails WHERE state = 'sent'") == 2
     mailed = [path.read_text() for path in (app.config["LECTERN"].data_dir).rglob("*.eml")]

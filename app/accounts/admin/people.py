@@ -2,17 +2,21 @@
 
 from typing import cast
 
-from quart import current_app, redirect, request, url_for
+from babel import Locale
+from quart import current_app, redirect, url_for
 from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from app.accounts import custom_roles, impersonations, merging, people, queries, sessions
+from app.accounts import custom_roles, impersonations, merging, people, people_in_bulk, queries, sessions
 from app.accounts.admin import admin
 from app.accounts.devices import device_of
-from app.accounts.forms import PersonForm, RoleForm
+from app.accounts.forms import PersonForm, ReasonForm, RoleForm
 from app.accounts.models import SignedIn, User
+from app.accounts.queries import lists
 from app.accounts.roles import LABELS, covers
-from app.core.i18n import _, ngettext
+from app.core import clock
+from app.core.errors import Forbidden
+from app.core.i18n import _, format_locale, ngettext
 from app.web import tables
 from app.web.flash import flash
 from app.web.forms import submitted
@@ -21,16 +25,21 @@ from app.web.render import page
 from app.web.request import signed_in_user
 
 # Parts of a person's page that other domains draw, at an address below it.
-PANELS = ("access", "orders", "learning")
+PANELS = ("notes", "access", "orders", "learning")
 
 
 @admin.get("/people")
 @requires("people.view")
 async def list_people() -> ResponseReturnValue:
     """Everybody with an account."""
-    roles = await custom_roles.labels()
-    choices = {"role": [*(tables.Choice(key, label) for key, label in roles.items()), queries.TEAM]}
-    return await tables.show(queries.PEOPLE, "accounts/admin/people.html", choices=choices, roles=roles)
+    own, tags = await lists.roles_and_tags()
+    return await tables.show(
+        queries.PEOPLE,
+        "accounts/admin/people.html",
+        choices=people_in_bulk.filters(own, tags),
+        bulk=people_in_bulk.PEOPLE,
+        roles={**LABELS, **own},
+    )
 
 
 @admin.get("/people/new")
@@ -52,14 +61,14 @@ async def create_person() -> ResponseReturnValue:
         flash(_("%(name)s has an account now; a mail with the link to enter is on its way.", name=person.name))
     else:
         flash(_("%(email)s had an account already; this is it.", email=person.email), "care")
-    return _to(person.public_id)
+    return to_person(person.public_id)
 
 
 @admin.get("/people/<public_id>")
 @requires("people.view")
 async def show_person(public_id: str) -> ResponseReturnValue:
     """One person: facts, role, devices, and the parts that other domains draw."""
-    return await _person_page(await people.find(public_id))
+    return await person_page(public_id)
 
 
 @admin.post("/people/<public_id>/role")
@@ -69,20 +78,24 @@ async def update_role(public_id: str) -> ResponseReturnValue:
     form = await submitted(RoleForm)
     form.role.choices = custom_roles.to_give(me(), await custom_roles.every())
     if not form.validate():
-        return await _person_page(await people.find(public_id), role_form=form, status=422)
+        return await person_page(public_id, role_form=form, status=422)
     person = await people.change_role(public_id, form.role.data, by=me())
     if person.role != form.role.data:
         flash(_("The role of %(name)s is changed; it begins with the next sign-in.", name=person.name))
-    return _to(public_id)
+    return to_person(public_id)
 
 
 @admin.post("/people/<public_id>/suspension")
 @requires("people.suspend")
 async def create_suspension(public_id: str) -> ResponseReturnValue:
-    """Keep the person out."""
-    if await people.suspend(public_id, by=me()):
+    """Keep the person out, for a reason."""
+    person, form = await people.find(public_id), await submitted(ReasonForm)
+    check_may_act(person)
+    if not form.validate():
+        return await person_page(public_id, suspension_form=form, status=422)
+    if await people.suspend(public_id, form.reason.data, by=me()):
         flash(_("Suspended and signed out."), undo_url=url_for(".delete_suspension", public_id=public_id))
-    return _to(public_id)
+    return to_person(public_id)
 
 
 @admin.post("/people/<public_id>/suspension/removal")
@@ -91,7 +104,7 @@ async def delete_suspension(public_id: str) -> ResponseReturnValue:
     """Let the person in again."""
     if await people.unsuspend(public_id, by=me()):
         flash(_("The person can sign in again."))
-    return _to(public_id)
+    return to_person(public_id)
 
 
 @admin.post("/people/<public_id>/sessions/removal")
@@ -101,7 +114,7 @@ async def delete_sessions(public_id: str) -> ResponseReturnValue:
     ended = await people.sign_out(public_id, by=me())
     if ended:  # the second of two clicks finds none, and leaves what the first said
         flash(ngettext("Signed out of %(num)s device.", "Signed out of %(num)s devices.", ended))
-    return _to(public_id)
+    return to_person(public_id)
 
 
 @admin.post("/people/<public_id>/verification")
@@ -112,7 +125,7 @@ async def create_verification_mail(public_id: str) -> ResponseReturnValue:
         flash(_("A mail with the link is on its way."))
     else:
         flash(_("The address is confirmed already."))
-    return _to(public_id)
+    return to_person(public_id)
 
 
 @admin.post("/people/<public_id>/reset")
@@ -123,13 +136,22 @@ async def create_reset_mail(public_id: str) -> ResponseReturnValue:
         flash(_("A mail with the link is on its way."))
     else:
         flash(_("A suspended person cannot sign in, so no link was sent."), "care")
-    return _to(public_id)
+    return to_person(public_id)
 
 
-async def _person_page(person: User, *, role_form: RoleForm | None = None, status: int = 200) -> ResponseReturnValue:
+async def person_page(
+    public_id: str,
+    *,
+    role_form: RoleForm | None = None,
+    suspension_form: ReasonForm | None = None,
+    second_factor_form: ReasonForm | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
+    """The page of a person, with a form of it that was refused."""
+    person, facts = await people.with_facts(public_id)
     viewer, places = me(), await sessions.of(person.id)
     roles = await custom_roles.every()
-    may_act = person.id != viewer.id and covers(viewer, person)
+    may_act, page_url = _may_act(person), url_for(".show_person", public_id=person.public_id)
     role_form = role_form or RoleForm(data={"role": person.role})
     role_form.role.choices = custom_roles.to_give(viewer, roles)
     return await page(
@@ -137,16 +159,32 @@ async def _person_page(person: User, *, role_form: RoleForm | None = None, statu
         status=status,
         person=person,
         kept=await merging.kept_for(person.id) if person.state == "merged" else None,
+        facts=facts,
+        country=Locale.parse(format_locale()).territories.get(facts.country or "", facts.country),
+        now=clock.now(),
         role_name={**LABELS, **{role.key: role.name for role in roles}}.get(person.role, person.role),
         places=[(place, device_of(place.user_agent)) for place in places],
         may_edit=viewer.can("people.edit"),
+        may_edit_facts=viewer.can("people.edit") and may_act,
         may_decide=viewer.can("people.suspend") and may_act,
         may_change_role=viewer.can("people.roles") and may_act,
         may_look=impersonations.may_look_as(viewer, person),
         may_erase=viewer.can("people.erase") and may_act,
         role_form=role_form,
-        panels=[(name, f"{request.path}/{name}") for name in PANELS if _is_served(f"{request.path}/{name}")],
+        suspension_form=suspension_form or ReasonForm(),
+        second_factor_form=second_factor_form or ReasonForm(prefix="second-"),
+        panels=[(name, f"{page_url}/{name}") for name in PANELS if _is_served(f"{page_url}/{name}")],
     )
+
+
+def _may_act(person: User) -> bool:
+    return person.id != me().id and covers(me(), person)
+
+
+def check_may_act(person: User) -> None:
+    """Raise Forbidden for oneself and for somebody who can do more, before a form is looked at; the verbs check again."""
+    if not _may_act(person):
+        raise Forbidden(_("Your role does not allow this."))
 
 
 def _is_served(path: str) -> bool:
@@ -163,5 +201,6 @@ def me() -> SignedIn:
     return cast(SignedIn, signed_in_user())
 
 
-def _to(public_id: str) -> ResponseReturnValue:
+def to_person(public_id: str) -> ResponseReturnValue:
+    """To the page of the person, where the result shows."""
     return redirect(url_for(".show_person", public_id=public_id), 303)

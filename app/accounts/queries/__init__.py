@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from app.accounts.models import Begun, Credentials, Link, Session, SignedIn, User
-from app.accounts.roles import LABELS
+from app.accounts.queries.lists import PEOPLE, TEAM
 from app.core import db
-from app.core.i18n import lazy
-from app.web import tables
+
+__all__ = ["PEOPLE", "TEAM"]  # beside what is below
 
 USER_COLUMNS = """id, public_id, email, name, role, state, email_verified_at, created_at,
                password_hash IS NOT NULL AS has_password, headline, biography, time_zone, last_seen_at,
@@ -146,19 +146,6 @@ async def forget_password(user_id: int) -> None:
     await db.run("UPDATE users SET password_hash = NULL WHERE id = :id", id=user_id)
 
 
-async def forget_unproven_password(user_id: int) -> bool:
-    """Take the password from an account whose address nobody has proved; False when there is nothing to take."""
-    return bool(
-        await db.run(
-            """
-            UPDATE users SET password_hash = NULL
-            WHERE id = :id AND email_verified_at IS NULL AND password_hash IS NOT NULL
-            """,
-            id=user_id,
-        )
-    )
-
-
 async def mark_verified(user_id: int, email: str, now: datetime) -> bool:
     """False when it was verified before, or the account has another address by now."""
     return bool(
@@ -206,67 +193,6 @@ async def change_state(user_id: int, old: str, new: str) -> bool:
             new=new,
         )
     )
-
-
-# The office's list
-
-TEAM = tables.Choice("team", lazy("All but members"), "u.role <> 'member'")
-PEOPLE = tables.Listing(
-    name="people",
-    select="""u.name, u.email, u.role, u.state, u.created_at AS joined, u.last_seen_at AS seen,
-              u.email_verified_at IS NOT NULL AS is_verified, '/admin/people/' || u.public_id AS url""",
-    source="users u",
-    key="u.id",
-    columns=[
-        tables.Column("name", lazy("Name"), sort="lower(u.name)"),
-        tables.Column("email", lazy("Email"), sort="lower(u.email)", priority="mid"),
-        tables.Column("role", lazy("Role")),
-        tables.Column("state", lazy("State")),
-        tables.Column("joined", lazy("Joined"), sort="u.created_at", descending_first=True, priority="mid"),
-        tables.Column(
-            "seen", lazy("Last seen"), sort="u.last_seen_at", nullable=True, descending_first=True, priority="wide"
-        ),
-    ],
-    filters=[
-        tables.Search("q", lazy("Name or email"), words="u.words"),
-        tables.Select(
-            "role",
-            lazy("Any role"),
-            "u.role",
-            # Those of the school come with the request.
-            [*(tables.Choice(role, label) for role, label in LABELS.items()), TEAM],
-        ),
-        tables.Select(
-            "state",
-            lazy("Any state"),
-            "u.state",
-            [
-                tables.Choice("active", lazy("Active")),
-                tables.Choice("suspended", lazy("Suspended"), "u.state = 'suspended'"),
-                tables.Choice("merged", lazy("Merged into another"), "u.state = 'merged'", indexed=False),
-                tables.Choice("unverified", lazy("Address not confirmed"), "u.email_verified_at IS NULL"),
-            ],
-        ),
-        tables.Dates("joined", lazy("Joined"), "u.created_at"),
-    ],
-    sort="-joined",
-    empty=tables.Empty(
-        lazy("Nobody yet"),
-        lazy("Whoever registers or buys stands here."),
-        "/admin/people/new",
-        lazy("Add a person"),
-    ),
-    export=[
-        (lazy("Name"), "name"),
-        (lazy("Email"), "email"),
-        (lazy("Role"), "role"),
-        (lazy("State"), "state"),
-        (lazy("Address confirmed"), "is_verified"),
-        (lazy("Joined"), "joined"),
-        (lazy("Last seen"), "seen"),
-    ],
-    export_needs="people.export",
-)
 
 
 # Sessions

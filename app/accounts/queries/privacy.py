@@ -252,9 +252,10 @@ async def anonymise(user_id: int, *, email: str, name: str, now: datetime) -> No
     """The row of a person who is erased; suspended, so that nobody enters by it."""
     await db.run(
         """
-        UPDATE users SET email = :email, name = :name, state = 'suspended', password_hash = NULL, headline = '',
+        UPDATE users SET email = :email, name = :name, password_hash = NULL, headline = '',
                          biography = '', country = NULL, time_zone = NULL, last_seen_at = NULL, role = 'member',
                          password_change_required_at = NULL,
+                         state = CASE state WHEN 'merged' THEN 'merged' ELSE 'suspended' END,
                          email_verified_at = coalesce(email_verified_at, :now), erased_at = :now
         WHERE id = :id
         """,
@@ -272,6 +273,13 @@ async def former_addresses(user_id: int) -> list[str]:
     return [row.old_email for row in rows]
 
 
+async def merged_into(user_id: int) -> list[db.Row]:
+    """Accounts (`id, public_id, email, name`) that were closed in favour of this one: the same person under other names."""
+    return await db.many(
+        db.Row, "SELECT id, public_id, email, name FROM users WHERE merged_into_id = :id ORDER BY id", id=user_id
+    )
+
+
 async def delete_proofs(user_id: int) -> None:
     """Everything by which the person could prove who they are, and every place where they did."""
     await db.run(
@@ -279,7 +287,8 @@ async def delete_proofs(user_id: int) -> None:
         WITH a AS (DELETE FROM sessions WHERE user_id = :id), b AS (DELETE FROM one_time_tokens WHERE user_id = :id),
              c AS (DELETE FROM pending_sign_ins WHERE user_id = :id), d AS (DELETE FROM mfa_secrets WHERE user_id = :id),
              e AS (DELETE FROM recovery_codes WHERE user_id = :id), f AS (DELETE FROM passkeys WHERE user_id = :id),
-             g AS (DELETE FROM identities WHERE user_id = :id), h AS (DELETE FROM email_changes WHERE user_id = :id)
+             g AS (DELETE FROM identities WHERE user_id = :id), h AS (DELETE FROM email_changes WHERE user_id = :id),
+             i AS (DELETE FROM sign_in_links WHERE user_id = :id), j AS (DELETE FROM access_tokens WHERE user_id = :id)
         DELETE FROM consents WHERE user_id = :id
         """,
         id=user_id,
@@ -343,6 +352,10 @@ async def adopt_consents(origin: str, user_id: int) -> int:
         origin=origin,
         user_id=user_id,
     )
+
+
+async def move_consents(gone_id: int, kept_id: int) -> int:
+    return await db.run("UPDATE consents SET user_id = :kept WHERE user_id = :gone", gone=gone_id, kept=kept_id)
 
 
 async def has_consent_of(origin: str, kind: str) -> bool:

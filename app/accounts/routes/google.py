@@ -17,7 +17,7 @@ from app.core.limits import Limit
 from app.web.flash import flash
 from app.web.guards import public, signed_in
 from app.web.render import page
-from app.web.request import client_address, safe_next, signed_in_user, user
+from app.web.request import client_network, safe_next, signed_in_user, user
 
 # The address of the page that a browser comes back to holds the code: it goes nowhere, and stays in no cache.
 NOT_KEPT = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
@@ -54,7 +54,7 @@ async def _depart(onward: str, connects: SignedIn | None) -> ResponseReturnValue
 async def show_google_arrival() -> ResponseReturnValue:
     """The browser comes back: sign in, or connect, whoever Google says it is."""
     _offered()
-    await limits.check("google", client_address(), ARRIVALS)
+    await limits.check("google", client_network(), ARRIVALS)
     try:
         flow = google.take_flow(request.args.get("state", ""))
         code = request.args.get("code", "")

@@ -7,7 +7,7 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import magic_links
 from app.accounts.devices import device_of
-from app.accounts.forms import LinkForm
+from app.accounts.forms import LinkForm, LinkRequestForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
 from app.accounts.routes.registration import SECRET_ADDRESS
@@ -20,7 +20,8 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import public, signed_in
 from app.web.render import page
-from app.web.request import client_address, safe_next, signed_in_user
+from app.web.request import client_network, safe_next, signed_in_user
+from app.web.traps import captcha_headers, captcha_passes, opened_stamp
 
 LINKS_HERE = Limit(30, 60 * 60)
 
@@ -30,18 +31,20 @@ LINKS_HERE = Limit(30, 60 * 60)
 async def show_link_request() -> ResponseReturnValue:
     """Ask where to mail the link. The browser gets its secret here, so that a double click does not miss it."""
     magic_links.bind_browser()
-    form = LinkForm(data={"next": request.args.get("next", "")})
-    return await page("accounts/link_request.html", form=form)
+    form = LinkRequestForm(data={"next": request.args.get("next", ""), "opened": opened_stamp()})
+    return await page("accounts/link_request.html", headers=captcha_headers(), form=form)
 
 
 @routes.post("/login/link")
 @public(limit=limits.SENSITIVE, once=True)
 async def create_sign_in_link() -> ResponseReturnValue:
     """Mail the link when there is an account. The answer and its time do not tell."""
-    form = await submitted(LinkForm)
-    if not form.validate():
-        return await page("accounts/link_request.html", status=422, form=form)
-    await limits.check("sign-in-link", client_address(), LINKS_HERE)
+    form = await submitted(LinkRequestForm)
+    if form.is_trapped():
+        return redirect(url_for("accounts.show_link_sent"), 303)
+    if not form.validate() or not await captcha_passes(form, "link"):
+        return await page("accounts/link_request.html", status=422, headers=captcha_headers(), form=form)
+    await limits.check("sign-in-link", client_network(), LINKS_HERE)
     await magic_links.ask(form.email.data, onward=form.next.data or "")
     return redirect(url_for("accounts.show_link_sent"), 303)
 
@@ -58,7 +61,7 @@ async def show_link_sent() -> ResponseReturnValue:
 async def create_confirmation_link() -> ResponseReturnValue:
     """Mail the signed-in person a link that confirms that it is them; what asked for it goes on from there."""
     form = await submitted(LinkForm)
-    await limits.check("sign-in-link", client_address(), LINKS_HERE)
+    await limits.check("sign-in-link", client_network(), LINKS_HERE)
     await magic_links.ask(cast(SignedIn, signed_in_user()).email, onward=safe_next(form.next.data, ""))
     return redirect(url_for("accounts.show_link_sent"), 303)
 

@@ -8,7 +8,7 @@ from typing import cast
 from quart import Response, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import passkeys, sign_ins
+from app.accounts import passkeys, second_factors, sign_ins
 from app.accounts.forms import ConfirmForm, NewPasskeyForm, PasskeyForm, PasskeyNameForm, SecondStepForm, SignInForm
 from app.accounts.models import Passkey, SignedIn
 from app.accounts.routes import routes
@@ -101,6 +101,11 @@ async def create_passkey_confirmation() -> ResponseReturnValue:
 @signed_in(fresh=True)
 async def show_new_passkey() -> ResponseReturnValue:
     """Say what a passkey is, and add one."""
+    try:
+        second_factors.check_address(_person())
+    except Invalid as refused:
+        flash(refused.message, "care")
+        return redirect(url_for("accounts.show_security"), 303)
     return await _new_page(NewPasskeyForm())
 
 

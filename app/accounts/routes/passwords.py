@@ -21,6 +21,7 @@ from app.web.forms import submitted
 from app.web.guards import public
 from app.web.render import block, page
 from app.web.request import client_network, user
+from app.web.traps import captcha_headers, captcha_passes, opened_stamp
 
 RESETS_HERE = Limit(30, 60 * 60)
 # Somebody who types and thinks again; each costs a few milliseconds.
@@ -31,7 +32,8 @@ READINGS = Limit(60, 10)
 @public()
 async def show_forgotten() -> ResponseReturnValue:
     """Ask where to mail the link."""
-    return await page("accounts/forgot.html", form=ForgotForm())
+    form = ForgotForm(data={"opened": opened_stamp()})
+    return await page("accounts/forgot.html", headers=captcha_headers(), form=form)
 
 
 @routes.post("/password/forgot")
@@ -39,8 +41,10 @@ async def show_forgotten() -> ResponseReturnValue:
 async def create_reset_mail() -> ResponseReturnValue:
     """Mail the link when there is an account. The answer and its time do not tell."""
     form = await submitted(ForgotForm)
-    if not form.validate():
-        return await page("accounts/forgot.html", status=422, form=form)
+    if form.is_trapped():
+        return redirect(url_for("accounts.show_reset_sent"), 303)
+    if not form.validate() or not await captcha_passes(form, "forgot"):
+        return await page("accounts/forgot.html", status=422, headers=captcha_headers(), form=form)
     await limits.check("reset", client_network(), RESETS_HERE)
     await passwords.ask_for_reset(form.email.data)
     return redirect(url_for("accounts.show_reset_sent"), 303)

@@ -6,7 +6,7 @@ from quart import redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from app.accounts import familiar, links, users
-from app.accounts.forms import RegisterForm, opened_stamp
+from app.accounts.forms import RegisterForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
 from app.accounts.routes.signing_in import to_login
@@ -19,6 +19,7 @@ from app.web.forms import submitted
 from app.web.guards import public, signed_in
 from app.web.render import page
 from app.web.request import client_network, safe_next, signed_in_user, user
+from app.web.traps import captcha_headers, captcha_passes, opened_stamp
 
 REGISTRATIONS_HERE = Limit(30, 60 * 60)
 REGISTRATIONS = Limit(5, 60 * 60)
@@ -35,7 +36,7 @@ async def show_registration() -> ResponseReturnValue:
     if user() is not None:
         return redirect(safe_next(onward, "/account"), 303)
     form = RegisterForm(data={"next": onward, "opened": opened_stamp()})
-    return await page("accounts/register.html", form=form)
+    return await page("accounts/register.html", headers=captcha_headers(), form=form)
 
 
 @routes.post("/register")
@@ -45,7 +46,7 @@ async def create_registration() -> ResponseReturnValue:
     form = await submitted(RegisterForm)
     if form.is_trapped():
         return _sent(form)
-    if form.validate():
+    if form.validate() and await captcha_passes(form, "register"):
         await limits.check("register", client_network(), REGISTRATIONS_HERE)
         await limits.check("register", familiar.account_key(form.email.data), REGISTRATIONS)
         try:
@@ -58,7 +59,7 @@ async def create_registration() -> ResponseReturnValue:
             return _sent(form)
         except Invalid as refused:
             form.refuse(refused)
-    return await page("accounts/register.html", status=422, form=form)
+    return await page("accounts/register.html", status=422, headers=captcha_headers(), form=form)
 
 
 def _sent(form: RegisterForm) -> ResponseReturnValue:

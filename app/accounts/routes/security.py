@@ -44,6 +44,11 @@ async def show_totp() -> ResponseReturnValue:
     person = _person()
     if (await second_factors.of(person.id)).has_totp:
         return _to_security()
+    try:
+        second_factors.check_address(person)
+    except Invalid as refused:
+        flash(refused.message, "care")
+        return _to_security()
     return await _totp_page(person, TotpForm())
 
 

@@ -5,7 +5,7 @@ from typing import cast
 from quart import Response, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import passwords, second_factors, sessions, users
+from app.accounts import passwords, second_factors, sessions, sign_ins, suspicion, users
 from app.accounts.forms import ConfirmForm, SignInForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
@@ -15,6 +15,7 @@ from app.web.forms import submitted
 from app.web.guards import public, signed_in
 from app.web.render import block, page
 from app.web.request import client_network, safe_next, user
+from app.web.traps import captcha_headers, captcha_passes
 
 
 @routes.get("/login")
@@ -23,7 +24,7 @@ async def show_login() -> ResponseReturnValue:
     """The form; a signed-in person is sent on, or asked for the password once more (`fresh=1`)."""
     onward, person = request.args.get("next", ""), cast("SignedIn | None", user())
     if person is None:
-        return await page("accounts/login.html", form=SignInForm(data={"next": onward, "keep": True}))
+        return await _login_page(SignInForm(data={"next": onward, "keep": True}))
     if request.args.get("fresh"):
         return await confirmation_page(ConfirmForm(data={"next": onward}))
     return _onward(onward, person.office_url)
@@ -34,7 +35,8 @@ async def show_login() -> ResponseReturnValue:
 async def create_session() -> ResponseReturnValue:
     """Sign in. Wrong address, wrong password and no such account answer the same."""
     form = await submitted(SignInForm)
-    if form.validate():
+    asks = await suspicion.asks_for_captcha(form.email.data or "")
+    if form.validate() and (not asks or await captcha_passes(form, "login")):
         try:
             found, is_in = await passwords.sign_in(
                 form.email.data,
@@ -45,8 +47,15 @@ async def create_session() -> ResponseReturnValue:
             )
             return _onward(form.next.data, found.office_url) if is_in else to_second_step()
         except Invalid as refused:
+            await suspicion.note_failure(form.email.data)
             form.refuse(refused)
-    return await page("accounts/login.html", status=422, form=form)
+    return await _login_page(form, status=422)
+
+
+async def _login_page(form: SignInForm, *, status: int = 200) -> Response:
+    asks = await suspicion.asks_for_captcha(form.email.data or "")
+    headers = captcha_headers() if asks else None
+    return await page("accounts/login.html", status=status, headers=headers, form=form, asks=asks)
 
 
 @routes.post("/login/confirmation")
@@ -70,6 +79,7 @@ async def create_confirmation() -> ResponseReturnValue:
 async def delete_session() -> ResponseReturnValue:
     """End this session; harmless for somebody who is not signed in."""
     await sessions.end()
+    await sign_ins.give_up()
     return redirect("/", 303)
 
 

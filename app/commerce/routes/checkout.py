@@ -19,6 +19,7 @@ from app.web.forms import submitted
 from app.web.guards import public
 from app.web.render import page
 from app.web.request import fragment, user
+from app.web.traps import captcha_headers, captcha_passes
 
 
 @routes.get("/checkout")
@@ -50,8 +51,11 @@ async def create_checkout() -> Response | BaseResponse:
         flash(problem, "care")
     if problem or cart.id is None or not cart.lines:
         return redirect(url_for("commerce.show_cart"), 303)
-    if isinstance(form, GuestForm) and not form.validate():
-        return await _guest_page(cart, quote, form, status=422)
+    if isinstance(form, GuestForm):
+        if form.is_trapped():  # a program; it gets what looks like the next page, for nothing
+            return redirect(url_for("commerce.show_cart"), 303)
+        if not form.validate() or not await captcha_passes(form, "checkout"):
+            return await _guest_page(cart, quote, form, status=422)
     try:
         on = await checkouts.start(quote, _buyer(form), cart_id=cart.id)
         if isinstance(form, GuestForm) and form.marketing.data:
@@ -100,7 +104,15 @@ async def _quote(cart: Cart) -> Quote:
 async def _guest_page(cart: Cart, quote: Quote, form: GuestForm, *, trouble: str = "", status: int = 200) -> Response:
     assert cart.id is not None
     form.quote.data = quotes.sign(quote, cart.id)
-    return await page("commerce/checkout.html", status=status, cart=cart, quote=quote, form=form, trouble=trouble)
+    return await page(
+        "commerce/checkout.html",
+        status=status,
+        headers=captcha_headers(),
+        cart=cart,
+        quote=quote,
+        form=form,
+        trouble=trouble,
+    )
 
 
 @routes.get("/checkout/success")

@@ -30,17 +30,19 @@ travels as a bind (a day, once it is read as one, is written out). Sorting an ex
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from quart import Response, request
+from quart import Response, redirect, request
 
 from app.core import db
 from app.core.errors import Forbidden
 from app.core.i18n import _
 from app.core.settings import school
 from app.web import render
-from app.web.request import user
+from app.web.request import fragment, user
+from app.web.tables import views
+from app.web.tables.bulk import Bulk
 from app.web.tables.declaration import (
     AnyFilter,
     Choice,
@@ -53,17 +55,19 @@ from app.web.tables.declaration import (
     Select,
     Toggle,
 )
-from app.web.tables.drawing import Table, draw
+from app.web.tables.drawing import Picking, Table, draw
 from app.web.tables.export import amount, export
 from app.web.tables.query import State, begin_words, read, statement
 
 __all__ = [
     "AnyFilter",
+    "Bulk",
     "Choice",
     "Column",
     "Dates",
     "Empty",
     "Listing",
+    "Picking",
     "Search",
     "Select",
     "Table",
@@ -82,18 +86,34 @@ async def show(
     *,
     binds: Mapping[str, Any] | None = None,
     choices: Choices | None = None,
+    bulk: Bulk | None = None,
     **context: Any,
 ) -> Response:
-    """The page of a list at the address asked for, or with `?format=csv` all its rows as a file (audited)."""
-    person = user() if listing.export_needs else None
+    """The page of a list at the address asked for, or with `?format=csv` all its rows as a file (audited).
+
+    Above it stand the saved views; asked for without anything, it opens with the one that this person chose for that.
+    """
+    person = user()
     may_export = not listing.export_needs or (person is not None and person.can(listing.export_needs))
     if request.args.get("format") == "csv":
         if not may_export:
             raise Forbidden(_("Your role does not allow this."))
         return await export(listing, binds=binds, choices=choices)
-    table = await load(listing, request.path, request.args, binds=binds, choices=choices)
+    saved = await views.of(listing.name, person) if person is not None else []
+    first = next((view for view in saved if view.is_default and view.path == request.path), None)
+    if first is not None and not request.args and fragment() is None and first.query:
+        # The house answers with its own class of response.
+        return cast(Response, redirect(first.url, 303))
+    opened = f"{request.path}?{views.ALL}" if first is not None else request.path
+    table = await load(listing, request.path, request.args, binds=binds, choices=choices, plain_url=opened)
     if not may_export:
         table.export_url = None
+    if person is not None:
+        table.views = views.drawn(saved, person, listing.name, request.path, table.query)
+    offered = bulk.offered(person) if bulk is not None else []
+    if offered:
+        table.picking = Picking.of(listing, table, [(act.key, str(act.label)) for act in offered])
+    table.is_part = fragment() is not None
     return await render.page(template, table=table, **context)
 
 
@@ -104,15 +124,19 @@ async def load(
     *,
     binds: Mapping[str, Any] | None = None,
     choices: Choices | None = None,
+    plain_url: str = "",
 ) -> Table:
-    """One page of rows with everything around it: one query (two when the place asked for is gone)."""
+    """One page of rows with everything around it: one query (two when the place asked for is gone).
+
+    `plain_url` is the list without filters, where that is not `base_url`.
+    """
     zone = (await school()).zone
     state = read(listing, args, choices)
     rows = await _rows(listing, state, zone, binds or {}, choices)
     if not rows and state.cursor is not None:
         state = State(state.values, state.sort, state.descending, state.sort_name, None)
         rows = await _rows(listing, state, zone, binds or {}, choices)
-    return draw(listing, base_url, state, rows, zone, choices)
+    return draw(listing, base_url, state, rows, zone, choices, plain_url=plain_url)
 
 
 async def _rows(

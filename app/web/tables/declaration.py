@@ -45,7 +45,8 @@ class Choice:
     """One value of a Select. `where` replaces the comparison with the select's expression.
 
     `indexed`: an index finds its rows in the list's own order; see `Listing`. `rows`: a SELECT of the list's rows that it
-    stands for, by way of another table; when they are few they are taken from there.
+    stands for, by way of another table; when they are few they are taken from there. `rare`: they are fewer than those of
+    other choices nearly always, so that they are looked for first.
     """
 
     value: str
@@ -53,6 +54,7 @@ class Choice:
     where: str = ""
     rows: str = ""
     indexed: bool = True
+    rare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class Listing:
 
     `export` replaces the columns in the CSV: pairs of a label and a function from the row to the cell's value.
     `export_needs` is the capability that the CSV asks for, when seeing the list is not enough.
+    `pick` is the expression by which rows are picked for an act on several (see `bulk`).
     """
 
     name: str
@@ -130,6 +133,7 @@ class Listing:
     page_size: int = 40
     export: Sequence[tuple[Text, Any]] | None = None
     export_needs: str = ""
+    pick: str = ""
 
     def column(self, key: str) -> Column | None:
         """The sortable column of this key."""

@@ -23,6 +23,7 @@ from app.web.tables.declaration import (
     names,
 )
 from app.web.tables.query import COUNT_LIMIT, State, cut_short, sign_cursor
+from app.web.tables.views import Views, query_of
 
 
 @dataclass(slots=True)
@@ -88,10 +89,40 @@ class Table:
     is_filtered: bool
     clear_url: str
     by_time: bool
+    # The filters and the order alone, as a view keeps them.
+    query: str
+    # All rows that the filters find, in words.
+    everything: str
+    # Whether only the list is drawn, so that the tabs above it have to come along.
+    is_part: bool = False
+    views: Views | None = None
+    picking: "Picking | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picking:
+    """The bar below a list whose rows may be picked. `everything` says how many the filters find."""
+
+    url: str
+    acts: list[tuple[str, str]]
+    everything: str
+
+    @classmethod
+    def of(cls, listing: Listing, table: Table, acts: list[tuple[str, str]]) -> "Picking":
+        """The bar for what this table shows."""
+        url = f"/admin/bulk/lists/{listing.name}"
+        return cls(f"{url}?{table.query}" if table.query else url, acts, table.everything)
 
 
 def draw(
-    listing: Listing, base_url: str, state: State, rows: list[Any], zone: ZoneInfo, choices: Choices | None
+    listing: Listing,
+    base_url: str,
+    state: State,
+    rows: list[Any],
+    zone: ZoneInfo,
+    choices: Choices | None,
+    *,
+    plain_url: str = "",
 ) -> Table:
     """The table of one page. `rows` may hold one row more than a page, which tells that there are more."""
     backward = state.cursor is not None and state.cursor.backward
@@ -99,7 +130,7 @@ def draw(
     rows = rows[: listing.page_size]
     if backward:
         rows.reverse()
-    address = _Address(listing, base_url, state)
+    address = _Address(listing, base_url, state, plain_url or base_url)
     has_previous = has_more if backward else state.cursor is not None
     has_next = backward or has_more
     total = rows[0].list_total if rows else 0
@@ -123,14 +154,23 @@ def draw(
         is_filtered=bool(state.values),
         clear_url=address.without(*state.values),
         by_time=bool(rows) and isinstance(rows[0].list_value, date),
+        query=query_of(state.values, state.sort_name if state.sort_name != listing.sort else ""),
+        everything=_everything(total, is_more=is_more),
     )
+
+
+def _everything(total: int, *, is_more: bool) -> str:
+    if is_more:
+        return _("All that match")
+    return ngettext("The one that matches", "All %(count)s that match", total, count=i18n.format_number(total))
 
 
 class _Address:
     """Addresses of this list with something changed; each forgets the place."""
 
-    def __init__(self, listing: Listing, base_url: str, state: State) -> None:
+    def __init__(self, listing: Listing, base_url: str, state: State, plain_url: str) -> None:
         self._base_url = base_url
+        self._plain_url = plain_url
         self._values = dict(state.values)
         if state.sort_name != listing.sort:
             self._values["sort"] = state.sort_name
@@ -147,7 +187,7 @@ class _Address:
 
     def _with(self, values: Mapping[str, str]) -> str:
         query = urlencode([(name, value) for name, value in values.items() if value])
-        return f"{self._base_url}?{query}" if query else self._base_url
+        return f"{self._base_url}?{query}" if query else self._plain_url
 
 
 def _head(column: Column, state: State, address: _Address) -> Head:

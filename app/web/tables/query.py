@@ -61,6 +61,7 @@ class Condition:
     always: bool = False
     dates: bool = False
     indexed: bool = False
+    rare: bool = False
 
 
 def read(listing: Listing, args: Mapping[str, str], choices: Choices | None = None) -> State:
@@ -138,6 +139,15 @@ def statement(
     return f"WITH matched AS MATERIALIZED ({matched}), {counted} {pages}", binds
 
 
+def matching(
+    listing: Listing, state: State, zone: ZoneInfo, choices: Choices | None = None
+) -> tuple[str, dict[str, Any]]:
+    """A SELECT of the keys of all rows that the filters find, and its binds without those of `listing.where`."""
+    conditions, binds = _conditions(listing, state, zone, choices)
+    filtered = _all(condition.sql for condition in conditions)
+    return f"SELECT {listing.key} AS id FROM {listing.source} WHERE {filtered}", binds  # noqa: S608
+
+
 def cut_short(listing: Listing, state: State, choices: Choices | None) -> bool:
     """Whether only the first rows that are found are sorted, when very many are: in all orders but the list's own."""
     if _is_own_order(listing, state):
@@ -156,9 +166,9 @@ def _is_own_order(listing: Listing, state: State) -> bool:
 
 def _found_first(listing: Listing, state: State, conditions: Sequence[Condition]) -> list[Condition] | None:
     """Conditions whose rows are found before all else: of a search or of another table; in another order of the dates."""
-    by_rows = next((condition for condition in conditions if condition.rows), None)
-    if by_rows is not None:
-        return [by_rows]
+    by_rows = sorted((condition for condition in conditions if condition.rows), key=lambda one: not one.rare)
+    if by_rows:
+        return by_rows[:1]
     dates = [condition for condition in conditions if condition.dates and condition.table]
     return None if not dates or _is_own_order(listing, state) else dates
 
@@ -188,8 +198,9 @@ def _counted(rest: str, candidates: str, all_candidates: str = "candidates") -> 
 
 
 def _page(listing: Listing, state: State, filtered: str, place: str, order: str, limit: int) -> str:
+    picked = f"{listing.pick} AS list_pick, " if listing.pick else ""
     return f"""
-        SELECT {listing.select}, {state.sort.sort} AS list_value, {listing.key} AS list_key,
+        SELECT {listing.select}, {picked}{state.sort.sort} AS list_value, {listing.key} AS list_key,
                (SELECT total FROM counted) AS list_total, (SELECT is_more FROM counted) AS list_is_more
         FROM {listing.source}
         WHERE {filtered}{place}
@@ -233,7 +244,9 @@ def _conditions(
             elif isinstance(item, Select):
                 choice = next(choice for choice in choices_of(item, choices) if choice.value == text)
                 if choice.where:
-                    found.append(Condition(f"({choice.where})", table, choice.rows, indexed=choice.indexed))
+                    found.append(
+                        Condition(f"({choice.where})", table, choice.rows, indexed=choice.indexed, rare=choice.rare)
+                    )
                     continue
                 if choice in item.choices and not item.where:
                     # A value of the declaration is written out, so that the planner knows how many rows have it and

@@ -1,0 +1,73 @@
+"""What the office changes about a person, and how it helps them in."""
+
+from quart.typing import ResponseReturnValue
+
+from app.accounts import people
+from app.accounts.admin import admin
+from app.accounts.admin.people import check_may_act, me, person_page, to_person
+from app.accounts.forms import PersonEditForm, ReasonForm
+from app.core.errors import Invalid
+from app.core.i18n import _
+from app.web.flash import flash
+from app.web.forms import submitted
+from app.web.guards import requires
+from app.web.render import page
+
+
+@admin.get("/people/<public_id>/details")
+@requires("people.edit")
+async def show_details(public_id: str) -> ResponseReturnValue:
+    """The form for name, address, headline, country and time zone."""
+    person, facts = await people.with_facts(public_id)
+    check_may_act(person)
+    form = PersonEditForm(obj=person, country=facts.country or "", time_zone=person.time_zone or "")
+    return await page("accounts/admin/details.html", person=person, form=form)
+
+
+@admin.post("/people/<public_id>/details")
+@requires("people.edit", fresh=True)
+async def update_details(public_id: str) -> ResponseReturnValue:
+    """Change them."""
+    person, form = await people.find(public_id), await submitted(PersonEditForm)
+    check_may_act(person)
+    if not form.validate():
+        return await page("accounts/admin/details.html", status=422, person=person, form=form)
+    try:
+        moved = await people.edit(
+            public_id,
+            name=form.name.data,
+            email=form.email.data,
+            headline=form.headline.data or "",
+            time_zone=form.time_zone.data or None,
+            country=form.country.data or None,
+            by=me(),
+        )
+    except Invalid as error:
+        form.refuse(error)
+        return await page("accounts/admin/details.html", status=422, person=person, form=form)
+    flash(_("Saved. A mail asks them to confirm the new address.") if moved else _("Saved."))
+    return to_person(public_id)
+
+
+@admin.post("/people/<public_id>/password-change")
+@requires("people.suspend")
+async def create_password_change(public_id: str) -> ResponseReturnValue:
+    """Have the person choose a new password before they go on."""
+    if await people.require_password_change(public_id, by=me()):
+        flash(_("They choose a new password before they go on."))
+    else:
+        flash(_("They are asked for one already, or have no password."), "care")
+    return to_person(public_id)
+
+
+@admin.post("/people/<public_id>/second-factor/removal")
+@requires("people.suspend", fresh=True)
+async def delete_second_factor(public_id: str) -> ResponseReturnValue:
+    """Turn off the second step of somebody who lost the device."""
+    person, form = await people.find(public_id), await submitted(ReasonForm, prefix="second-")
+    check_may_act(person)
+    if not form.validate():
+        return await person_page(public_id, second_factor_form=form, status=422)
+    await people.turn_off_second_factor(public_id, form.reason.data, by=me())
+    flash(_("The second step is turned off; a mail tells %(name)s.", name=person.name))
+    return to_person(public_id)

@@ -1,0 +1,377 @@
+"""Acts on many people: chosen, looked at, carried out by a job with another look at the rights, and taken back."""
+
+import asyncio
+import re
+from datetime import timedelta
+from urllib.parse import urlencode
+
+import pytest
+
+from app.accounts import hashing
+from app.core import clock, db, queue
+from app.web.tables import bulk
+from tests.accounts.conftest import Browser, Mailbox, count
+from tests.cast import PASSWORD, Cast, Person
+from tests.office import seen
+
+
+async def crowd(number: int) -> list[str]:
+    """So many members more; their public ids."""
+    rows = await db.many(
+        db.Row,
+        """
+        INSERT INTO users (public_id, email, name, created_at)
+        SELECT 'p' || n, 'p' || n || '@example.org', 'Person ' || n, now() - n * interval '1 minute'
+        FROM generate_series(1, CAST(:number AS int)) n RETURNING public_id
+        """,
+        number=number,
+    )
+    return [row.public_id for row in rows]
+
+
+async def choose(by: Person, act: str, picked: list[str] | None = None, query: str = "", status: int = 303) -> str:
+    """Choose people (all that the query finds, without `picked`) for an act; the page of what it would do."""
+    form = {"act": act, "path": "/admin/people", "scope": "all" if picked is None else "picked", "pick": picked or []}
+    answer = await by.browser.post(
+        f"/admin/bulk/lists/people?{query}",
+        data=urlencode(form, doseq=True),
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert answer.status_code == status, await answer.get_data(as_text=True)
+    return str(answer.headers.get("Location", ""))
+
+
+async def carry_out(by: Person, page: str, **form: str) -> str:
+    """Begin what was looked at, let the job run; the page of what came of it."""
+    answer = await by.browser.post(f"{page.partition('?')[0]}/beginning", form=form)
+    assert answer.status_code == 303, await answer.get_data(as_text=True)
+    await queue.drain()
+    return await seen(by, page.partition("?")[0])
+
+
+async def take_back(by: Person, page: str) -> str:
+    answer = await by.browser.post(f"{page}/undoing")
+    assert answer.status_code == 303, await answer.get_data(as_text=True)
+    await queue.drain()
+    return await seen(by, answer.headers["Location"])
+
+
+def shares(page: str) -> dict[str, int]:
+    """The rows of the table: what, and of how many."""
+    found = re.findall(r'<th scope="row">([^<]+)<small.*?<td class="table__num">([\d,]+)</td>', page, re.DOTALL)
+    return {what.strip(): int(number.replace(",", "")) for what, number in found}
+
+
+async def states() -> str:
+    return str(await db.value("SELECT string_agg(state, ' ' ORDER BY id) FROM users"))
+
+
+# What is looked at is what is done
+
+
+async def test_the_dry_run_says_what_would_happen_to_how_many_and_changes_nothing(cast: Cast) -> None:
+    await cast.ann()
+    bob, rob = await cast.bob(), await cast.rob()
+    await cast.olga()
+    await db.run("UPDATE users SET state = 'suspended' WHERE id = :id", id=bob.id)
+    page = await seen(rob, await choose(rob, "suspend"))
+    assert shares(page) == {
+        "Suspend 1 person": 1,
+        "is suspended already": 1,
+        "is yourself": 1,
+        "may do more than you": 1,
+    }
+    assert "4 chosen" in page
+    assert "Ann Archer" in page
+    assert await states() == "active suspended active active"
+    assert not await count("audit_log WHERE action LIKE 'people.%'")
+
+
+async def test_what_was_chosen_is_done_by_a_job_and_noted_for_each(cast: Cast) -> None:
+    ann, bob, rob = await cast.ann(), await cast.bob(), await cast.rob()
+    page = await choose(rob, "suspend", [ann.public_id, bob.public_id])
+    assert (await rob.browser.post(f"{page}/beginning", form={"reason": ""})).status_code == 422
+    assert await states() == "active active active"
+    done = await carry_out(rob, page, reason="shared their passwords")
+    assert "Done: 2 changed." in done
+    assert await states() == "suspended suspended active"
+    assert not await Browser(ann.browser).is_signed_in()
+    rows = await db.many(
+        db.Row,
+        "SELECT actor_id, subject_id, summary, address FROM audit_log WHERE action = 'people.suspend' ORDER BY id",
+    )
+    assert [(row.actor_id, row.subject_id, row.summary) for row in rows] == [
+        (rob.id, ann.public_id, "shared their passwords"),
+        (rob.id, bob.public_id, "shared their passwords"),
+    ]
+    assert all(row.address for row in rows)
+    assert await count("audit_log WHERE action = 'list.bulk'") == 1
+
+
+async def test_all_that_match_are_all_on_every_page_and_nobody_who_came_later(cast: Cast) -> None:
+    olga = await cast.olga()
+    await crowd(250)
+    page = await choose(olga, "tag", query="role=member&q=person")
+    await db.run(
+        "INSERT INTO users (public_id, email, name, created_at) VALUES ('late', 'l@example.org', 'Person Late', now())"
+    )
+    assert shares(await seen(olga, f"{page}?tag=Autumn")) == {"Tag 250 people “Autumn”": 250}
+    assert not await count("tags")
+    assert "Done: 250 changed." in await carry_out(olga, page, tag="Autumn")
+    assert await count("user_tags") == 250
+    assert "250" in await seen(olga, "/admin/people/tags")
+
+
+async def test_picked_rows_are_those_and_no_others(cast: Cast) -> None:
+    olga, picked = await cast.olga(), (await crowd(9))[2:5]
+    page = await choose(olga, "tag", [*picked, "nobody", picked[0]])
+    await carry_out(olga, page, tag="Press")
+    rows = await db.many(db.Row, "SELECT u.public_id FROM user_tags t JOIN users u ON u.id = t.user_id ORDER BY u.id")
+    assert [row.public_id for row in rows] == picked
+
+
+async def test_nothing_chosen_says_so(cast: Cast) -> None:
+    olga = await cast.olga()
+    assert await choose(olga, "tag", []) == "/admin/people"
+    assert "Tick the rows" in await seen(olga, "/admin/people")
+    assert await choose(olga, "tag", query="q=zzz") == "/admin/people?q=zzz"
+    assert await choose(olga, "fly") == "/admin/people"
+    assert not await count("bulk_runs")
+
+
+# Rights
+
+
+async def test_only_acts_that_one_may_do_are_offered_and_taken(cast: Cast) -> None:
+    ann, sam = await cast.ann(), await cast.sam()
+    page = await seen(sam, "/admin/people")
+    acts = re.findall(r'<option value="([\w-]+)">', page.split('id="list-act"')[1].split("</select>")[0])
+    assert acts == ["tag", "untag"]
+    for act in ("suspend", "role", "sign-out", "password", "link"):
+        await choose(sam, act, [ann.public_id], status=403)
+    for person in (await cast.ines(), await cast.bob()):
+        await choose(person, "tag", [ann.public_id], status=403)
+    assert not await count("bulk_runs")
+
+
+async def test_a_run_is_only_for_who_chose_it(cast: Cast) -> None:
+    ann, rob, olga = await cast.ann(), await cast.rob(), await cast.olga()
+    page = await choose(rob, "suspend", [ann.public_id])
+    await seen(olga, page, 404)
+    assert (await olga.browser.post(f"{page}/beginning", form={"reason": "x"})).status_code == 404
+    assert await states() == "active active active"
+
+
+async def test_rights_are_looked_at_again_for_each_person_when_it_is_done(cast: Cast) -> None:
+    """Between the look and the job Bob became an administrator of another kind, and Rob was deposed half-way."""
+    ann, bob, rob = await cast.ann(), await cast.bob(), await cast.rob()
+    page = await choose(rob, "suspend", [ann.public_id, bob.public_id])
+    await rob.browser.post(f"{page}/beginning", form={"reason": "x"})
+    await db.run("UPDATE users SET role = 'owner' WHERE id = :id", id=bob.id)
+    await queue.drain()
+    assert shares(await seen(rob, page)) == {"may do more than you": 1}
+    assert await states() == "suspended active active"
+
+
+@pytest.mark.parametrize("change", ["role = 'support'", "state = 'suspended'"])
+async def test_who_may_not_act_any_more_does_nothing(cast: Cast, change: str) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    page = await choose(rob, "suspend", [ann.public_id])
+    await rob.browser.post(f"{page}/beginning", form={"reason": "x"})
+    await db.run(f"UPDATE users SET {change} WHERE id = :id", id=rob.id)
+    await queue.drain()
+    assert await db.value("SELECT state FROM users WHERE id = :id", id=ann.id) == "active"
+    assert await db.value("SELECT reason FROM bulk_items") == "right"
+
+
+async def test_nobody_gives_many_what_they_may_not_give_one(cast: Cast) -> None:
+    await cast.role("deputy", ["admin.enter", "people.view", "people.roles"])
+    ann, kim = await cast.ann(), await cast.person("Kim Kern", "kim@example.org", role="deputy")
+    page = await choose(kim, "role", [ann.public_id])
+    for role in ("owner", "admin"):
+        assert shares(await seen(kim, f"{page}?role={role}")) == {}
+        assert (await kim.browser.post(f"{page}/beginning", form={"role": role})).status_code == 422
+    assert shares(await seen(kim, f"{page}?role=deputy")) == {"Give 1 person the role Deputy": 1}
+    await carry_out(kim, page, role="deputy")
+    assert await db.value("SELECT role FROM users WHERE id = :id", id=ann.id) == "deputy"
+
+
+async def test_beginning_asks_for_a_fresh_sign_in(cast: Cast) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    page = await choose(rob, "suspend", [ann.public_id])
+    await cast.sign_in(rob, fresh=False)
+    answer = await rob.browser.post(f"{page}/beginning", form={"reason": "x"})
+    assert "fresh=1" in answer.headers["Location"]
+    assert await states() == "active active"
+
+
+# Each act
+
+
+async def test_roles_are_given_and_taken_back_as_they_were(cast: Cast) -> None:
+    ann = await cast.ann()
+    await cast.sam()
+    olga = await cast.olga()
+    page = await choose(olga, "role")
+    assert "Look at what it does" in await seen(olga, page)
+    assert shares(await seen(olga, f"{page}?role=instructor")) == {
+        "Give 2 people the role Instructor": 2,
+        "is yourself": 1,
+    }
+    await carry_out(olga, page, role="instructor")
+    assert await db.value("SELECT string_agg(role, ' ' ORDER BY id) FROM users") == "instructor instructor owner"
+    await db.run("UPDATE users SET role = 'admin' WHERE id = :id", id=ann.id)
+    assert shares(await take_back(olga, page)) == {"has changed since": 1}
+    assert await db.value("SELECT string_agg(role, ' ' ORDER BY id) FROM users") == "admin support owner"
+
+
+async def test_suspensions_are_taken_back_but_not_those_that_stood_before(cast: Cast) -> None:
+    ann, bob, rob = await cast.ann(), await cast.bob(), await cast.rob()
+    await db.run("UPDATE users SET state = 'suspended', suspension_reason = 'old' WHERE id = :id", id=bob.id)
+    page = await choose(rob, "suspend", [ann.public_id, bob.public_id])
+    await carry_out(rob, page, reason="x")
+    assert await states() == "suspended suspended active"
+    assert "1 changed" in await take_back(rob, page)
+    assert await states() == "active suspended active"
+    assert "This was taken back" in await seen(rob, page)
+
+    page = await choose(rob, "unsuspend", [bob.public_id])
+    await carry_out(rob, page)
+    assert await states() == "active active active"
+    await take_back(rob, page)
+    assert await db.value("SELECT suspension_reason FROM users WHERE id = :id", id=bob.id) == "old"
+
+
+async def test_a_tag_is_taken_from_many_and_given_back(cast: Cast) -> None:
+    olga = await cast.olga()
+    await crowd(3)
+    await carry_out(olga, await choose(olga, "tag", query="role=member"), tag="Press")
+    page = await choose(olga, "untag")
+    assert "There is no such tag" in await seen(olga, f"{page}?tag=Other")
+    assert shares(await seen(olga, f"{page}?tag=press")) == {"Take “Press” from 3 people": 3, "does not have it": 1}
+    await carry_out(olga, page, tag="press")
+    assert not await count("user_tags")
+    await take_back(olga, page)
+    assert await count("user_tags") == 3
+
+
+async def test_many_are_signed_out_and_asked_for_a_new_password(cast: Cast) -> None:
+    ann, bob, rob = await cast.ann(), await cast.bob(), await cast.rob()
+    await db.run("UPDATE users SET password_hash = :h WHERE id = :id", h=await hashing.hashed(PASSWORD), id=ann.id)
+    page = await choose(rob, "password", query="role=member")
+    assert shares(await seen(rob, page)) == {
+        "Ask 1 person for a new password": 1,
+        "is asked for one already, or has none": 1,
+    }
+    await carry_out(rob, page)
+    assert await count("users WHERE password_change_required_at IS NOT NULL") == 1
+    await take_back(rob, page)
+    assert await count("users WHERE password_change_required_at IS NOT NULL") == 0
+
+    page = await choose(rob, "sign-out", query="role=member")
+    assert "This cannot be taken back" in await seen(rob, page)
+    done = await carry_out(rob, page)
+    assert "Done: 1 changed" in done  # Ann was, when she was asked for a new password
+    assert "Take it back" not in done
+    assert (await rob.browser.post(f"{page}/undoing")).status_code == 409
+    assert not await Browser(bob.browser).is_signed_in()
+
+
+async def test_many_are_sent_the_link_that_each_needs(cast: Cast, mailbox: Mailbox) -> None:
+    ann, bob, rob = await cast.ann(), await cast.bob(), await cast.rob()
+    await db.run("UPDATE users SET password_hash = :h WHERE id = :id", h=await hashing.hashed(PASSWORD), id=ann.id)
+    await carry_out(rob, await choose(rob, "link", [ann.public_id, bob.public_id]))
+    assert "password" in (await mailbox.last(ann.email))["Subject"].lower()
+    assert "Welcome" in (await mailbox.last(bob.email))["Subject"]
+
+
+# Twice, and at once
+
+
+async def test_begun_twice_at_once_it_is_done_once(cast: Cast) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    page = await choose(rob, "suspend", [ann.public_id])
+    await asyncio.gather(*(rob.browser.post(f"{page}/beginning", form={"reason": "x"}) for _ in range(3)))
+    await queue.drain()
+    assert await count("audit_log WHERE action = 'people.suspend'") == 1
+    assert await count("audit_log WHERE action = 'list.bulk'") == 1
+
+
+async def test_taken_back_twice_at_once_it_is_taken_back_once(cast: Cast) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    page = await choose(rob, "suspend", [ann.public_id])
+    await carry_out(rob, page, reason="x")
+    answers = await asyncio.gather(*(rob.browser.post(f"{page}/undoing") for _ in range(3)))
+    assert len({answer.headers["Location"] for answer in answers}) == 1
+    await queue.drain()
+    assert await count("bulk_runs") == 2
+    assert await count("audit_log WHERE action = 'people.unsuspend'") == 1
+
+
+async def test_a_job_that_is_run_by_two_workers_at_once_does_each_row_once(cast: Cast) -> None:
+    olga = await cast.olga()
+    await crowd(250)
+    page = await choose(olga, "tag", query="role=member")
+    await olga.browser.post(f"{page}/beginning", form={"tag": "Autumn"})
+    run_id = await db.value("SELECT id FROM bulk_runs")
+
+    async def work() -> None:
+        async with db.hold():
+            await bulk.work_through(run_id)
+
+    await asyncio.gather(work(), work(), work())
+    run = await db.one(db.Row, "SELECT state, acted, skipped FROM bulk_runs")
+    assert run is not None
+    assert (run.state, run.acted, run.skipped) == ("done", 250, 0)
+    assert await count("audit_log WHERE action = 'people.tag'") == 250
+
+
+async def test_a_job_that_dies_between_two_hundreds_goes_on_where_it_was(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga = await cast.olga()
+    await crowd(250)
+    page = await choose(olga, "tag", query="role=member")
+    await olga.browser.post(f"{page}/beginning", form={"tag": "Autumn"})
+    run_id = await db.value("SELECT id FROM bulk_runs")
+    assert await bulk._one_batch(run_id)
+    half_way = await seen(olga, page)
+    assert "100 of 250" in half_way
+    assert 'hx-trigger="every 1s"' in half_way
+    assert (await olga.browser.get(f"{page}?seen=100-0")).status_code == 204
+    await bulk.work_through(run_id)
+    await bulk.work_through(run_id)
+    assert "Done: 250 changed." in await seen(olga, page)
+    assert await count("audit_log WHERE action = 'people.tag'") == 250
+
+
+async def test_whoever_is_gone_meanwhile_is_left_out(cast: Cast) -> None:
+    olga = await cast.olga()
+    await crowd(2)
+    page = await choose(olga, "tag", query="role=member")
+    await db.run("DELETE FROM users WHERE public_id = 'p1'")
+    assert shares(await seen(olga, f"{page}?tag=A")) == {"Tag 1 person “A”": 1, "is not there any more": 1}
+    assert shares(await carry_out(olga, page, tag="A")) == {"is not there any more": 1}
+
+
+async def test_what_was_never_begun_is_forgotten_after_a_day_and_the_rest_after_a_month(cast: Cast) -> None:
+    olga = await cast.olga()
+    await crowd(2)
+    await choose(olga, "untag", query="role=member")
+    await carry_out(olga, await choose(olga, "tag", query="role=member"), tag="A")
+    for days, left in ((0, 2), (2, 1), (31, 0)):
+        with clock.shifted(timedelta(days=days)):
+            await bulk.forget_old_runs()
+        assert await count("bulk_runs") == left
+    assert not await count("bulk_items")
+
+
+@pytest.mark.parametrize("number", [10, 200])
+async def test_looking_costs_the_same_for_few_and_for_many(cast: Cast, number: int) -> None:
+    olga = await cast.olga()
+    await crowd(number)
+    page = await choose(olga, "suspend", query="role=member")
+    await seen(olga, page)
+    with db.count_queries() as sent:
+        await seen(olga, page)
+    assert sent.total == 5
