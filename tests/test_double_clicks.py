@@ -17,7 +17,6 @@ from werkzeug.datastructures import FileStorage
 from app import Lectern
 from app.access import entitlements
 from app.accounts import hashing, totp
-from app.accounts.forms import opened_stamp
 from app.core import clock, db, limits, queue, settings, submissions, tokens
 from app.core.ids import public_id
 from app.web.traps import opened_stamp

@@ -22,7 +22,7 @@ from app.accounts.queries import merging as merges
 from app.accounts.roles import covers
 from app.core import audit, db, mail, personal
 from app.core.errors import Conflict, Forbidden, NotFound
-from app.core.i18n import _
+from app.core.i18n import _, ngettext
 from app.core.personal import Subject
 
 
@@ -120,7 +120,13 @@ async def hindrance_now(gone: User, kept: User, by: SignedIn | User) -> str:
 
 async def preview(gone: User, kept: User) -> list[str]:
     """What would move, in sentences, domain by domain."""
-    return [sentence for step in _steps.values() for sentence in await step.preview(gone.id, kept.id)]
+    said = [sentence for step in _steps.values() for sentence in await step.preview(gone.id, kept.id)]
+    found = await merges.noted(gone.id)
+    if found.notes:
+        said.append(ngettext("%(num)s note of the team moves.", "%(num)s notes of the team move.", found.notes))
+    if found.tags:
+        said.append(ngettext("%(num)s tag moves.", "%(num)s tags move.", found.tags))
+    return said
 
 
 async def merge(gone_id: str, kept_id: str, *, by: SignedIn) -> User:
@@ -131,7 +137,7 @@ async def merge(gone_id: str, kept_id: str, *, by: SignedIn) -> User:
     """
     async with db.transaction():
         gone, kept = await _locked(gone_id, kept_id, by)
-        moved: dict[str, int] = {}
+        moved = {"notes": await merges.move_notes(gone.id, kept.id), "tags": await merges.move_tags(gone.id, kept.id)}
         for step in _steps.values():
             moved |= await step.move(gone.id, kept.id)
         # A password that proved nothing must not open what comes now (see users.ensure).

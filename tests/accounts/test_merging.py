@@ -118,6 +118,9 @@ async def furnish(person: Person, products: list[Any]) -> None:
         "INSERT INTO cart_items (cart_id, product_id, agreed_minor, agreed_currency, added_at) SELECT c.id, p.id, 1, 'EUR', now() FROM carts c, products p WHERE c.user_id = :id LIMIT 1",
         "INSERT INTO merged_carts (token_hash, user_id, merged_at) VALUES (decode(md5(CAST(CAST(:id AS bigint) AS text)), 'hex'), :id, now())",
         "UPDATE courses SET instructor_id = :id",
+        "INSERT INTO tags (public_id, name, created_at) VALUES ('gold', 'Gold', now()) ON CONFLICT DO NOTHING",
+        "INSERT INTO user_tags (user_id, tag_id) SELECT :id, id FROM tags",
+        "INSERT INTO person_notes (public_id, user_id, body, created_at) VALUES (CAST(CAST(:id AS bigint) AS text), :id, 'x', now())",
         "INSERT INTO identities (user_id, provider, subject, email, created_at) VALUES (:id, 'google', CAST(CAST(:id AS bigint) AS text), 'x', now())",
         "INSERT INTO mfa_secrets (user_id, sealed_secret, created_at, last_step) VALUES (:id, 'x', now(), 0)",
         "INSERT INTO pending_sign_ins (token_hash, user_id, method, created_at, expires_at) VALUES (decode(md5(CAST(CAST(:id AS bigint) AS text)), 'hex'), :id, 'x', now(), now())",
@@ -181,6 +184,8 @@ async def test_orders_access_and_the_cart_of_both_are_with_the_kept_account(cast
         == 1
     )
     assert await db.value("SELECT count(*) FROM enrolments WHERE user_id = :id", id=kept.id) == 2
+    assert await db.value("SELECT count(*) FROM user_tags WHERE user_id = :id", id=kept.id) == 1
+    assert await db.value("SELECT count(*) FROM person_notes WHERE user_id = :id", id=kept.id) == 2
 
 
 async def test_of_what_was_learned_in_both_the_further_counts(cast: Cast) -> None:
