@@ -20,7 +20,7 @@ TABLE = """
 /.well-known/change-password                               -  -  -
 /.well-known/security.txt                                  0  1  1
 /account                                                   -  3  3
-/account                                                   -  2  2
+/account                                                   -  3  3
 /account/corner                                            0  1  1
 /account/email                                             -  1  1
 /account/orders                                            -  3  2
@@ -88,9 +88,9 @@ TABLE = """
 /admin/courses/<public_id>/sections/<section_id>           -  -  4
 /admin/courses/new                                         -  -  2
 /admin/jobs                                                -  -  4
-/admin/impersonations                                      -  -  3
+/admin/impersonations                                      -  -  4
 /admin/impersonations/<public_id>                          -  -  4
-/admin/jobs                                                -  -  3
+/admin/jobs                                                -  -  4
 /admin/jobs/<int:job_id>                                   -  -  4
 /admin/jobs/log                                            -  -  4
 /admin/jobs/schedules                                      -  -  3
@@ -111,7 +111,7 @@ TABLE = """
 /admin/people/<public_id>/erasure                          -  -  5
 /admin/people/<public_id>/impersonation                    -  -  3
 /admin/people/new                                          -  -  2
-/admin/privacy                                             -  -  3
+/admin/privacy                                             -  -  4
 /admin/people/<public_id>/tokens                           -  -  4
 /admin/people/new                                          -  -  2
 /admin/people/<public_id>/merge                            -  -  4
