@@ -659,6 +659,21 @@ async def test_turning_everything_off_forgets_passkeys_too(app: Lectern, ann: Pe
     assert (await count("passkeys"), await count("recovery_codes")) == (0, 0)
 
 
+async def test_it_was_not_me_takes_away_what_somebody_else_added(
+    app: Lectern, ann: Person, device: Device, browser: Browser, mailbox: Mailbox
+) -> None:
+    await owns(ann, device)
+    await db.run("UPDATE passkeys SET created_at = now() - interval '8 days'")
+    thief = Device()
+    await owns(ann, thief, "Not mine")
+    link = re.search(r"http://localhost(/not-me/\S+)", text_of(await mailbox.last(ann.email)))
+    assert link is not None
+    assert (await browser.post(link[1])).headers["Location"].startswith("/password/reset/")
+    await is_refused(await signed(browser, thief), "does not know this passkey")
+    assert (await signed(browser, device)).status_code == 303
+    assert await count("recovery_codes") == 10
+
+
 # The rest
 
 
