@@ -164,17 +164,8 @@ async def _a_run(person_id: int) -> str:
 
 def address(rule: str, places: dict[str, str], **instead: str) -> str:
     """The address of a rule with things that are there, or with `instead` at a place."""
-    kind = next(
-        (kind for kind in ("/orders", "/people", "/mails", "/views", "/bulk") if f"{kind}/<public_id>" in rule),
-        "public_id",
-        (kind for kind in ("/orders", "/people", "/mails", "/passkeys") if f"{kind}/<public_id>" in rule),
-        (
-            kind
-            for kind in ("/orders", "/people", "/mails", "/impersonations", "/exports")
-            if f"{kind}/<public_id>" in rule
-        ),
-        "public_id",
-    )
+    kinds = ("/orders", "/people", "/mails", "/views", "/bulk", "/passkeys", "/impersonations", "/exports")
+    kind = next((kind for kind in kinds if f"{kind}/<public_id>" in rule), "public_id")
     values = {**places, "public_id": places[kind], **instead}
 
     def fill(match: re.Match[str]) -> str:
