@@ -119,9 +119,7 @@ async def sign_in(found: Identity, *, onward: str) -> bool:
         person = await _known(found) or await _by_address(found)
         is_same = g.get("user") is not None and g.user.id == person.user_id
         try:
-            return await sign_ins.go_on(
-                person.user_id, person.user_email, method=PROVIDER, keep=None if is_same else True, onward=onward
-            )
+            return await sign_ins.go_on(person.user_id, method=PROVIDER, keep=None if is_same else True, onward=onward)
         except Invalid as error:
             raise NotSignedIn("suspended") from error
 

@@ -110,7 +110,7 @@ async def use(token: str) -> tuple[str, SignInLink | None]:
         if link.email_verified_at is None:
             await sessions.revoke_all(link.user_id)
         await users.prove_address(link.user_id, link.email)
-        is_in = await sign_ins.go_on(link.user_id, link.email, method="link", keep=_keep(link), onward=link.onward)
+        is_in = await sign_ins.go_on(link.user_id, method="link", keep=_keep(link), onward=link.onward)
     return ("taken" if was_taken else "in") if is_in else "half", link
 
 

@@ -416,6 +416,19 @@ async def test_a_counter_that_goes_back_is_refused_mailed_and_audited(
     assert (await signed(browser, device)).status_code == 303  # the real one goes on
 
 
+async def test_without_the_guard_a_copy_would_get_in(
+    app: Lectern, ann: Person, device: Device, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control of the test above."""
+    await owns(ann, device)
+
+    async def anything(*_args: object) -> bool:
+        return True
+
+    monkeypatch.setattr(passkey_queries, "note_use", anything)
+    assert (await signed(browser, device, counter=0)).status_code == 303
+
+
 async def test_who_cannot_sign_cannot_raise_the_alarm(
     app: Lectern, ann: Person, device: Device, browser: Browser, mailbox: Mailbox
 ) -> None:

@@ -87,15 +87,3 @@ async def forget_unproven(user_id: int) -> bool:
             id=user_id,
         )
     )
-
-
-async def forget_added_since(user_id: int, since: datetime) -> None:
-    """Take away the passkeys and accounts elsewhere that opened the account from then on."""
-    await db.run(
-        """
-        WITH gone AS (DELETE FROM passkeys WHERE user_id = :id AND created_at >= :since)
-        DELETE FROM identities WHERE user_id = :id AND created_at >= :since
-        """,
-        id=user_id,
-        since=since,
-    )
