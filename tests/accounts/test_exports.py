@@ -83,6 +83,9 @@ async def test_it_holds_every_domain_and_nothing_of_anybody_else(app: Lectern, c
     await a_course("risk", "The Arithmetic of Risk", price=18900)
     picture = await a_life(ann, course)
     await a_life(bob, course)
+    for whom in (ann, bob):
+        await rob.browser.post(f"/admin/people/{whom.public_id}/notes", form={"body": f"asked about {whom.name}"})
+        await rob.browser.post(f"/admin/people/{whom.public_id}/tags", form={"tag": f"Tag of {whom.name}"})
     await rob.browser.post(
         f"/admin/people/{ann.public_id}/impersonation", form={"reason": "a reason that Rob Rask typed"}
     )
@@ -94,7 +97,7 @@ async def test_it_holds_every_domain_and_nothing_of_anybody_else(app: Lectern, c
     names = set(archive.namelist())
     assert {f"{name}.json" for name in personal.EXPORTS} | {"README.txt"} <= names
     assert {"account", "devices", "sign_in", "consents", "looks", "uploads", "teaching", "access", "orders", "cart",
-            "learning", "days", "mails", "activity", "addresses"} == set(personal.EXPORTS)  # fmt: skip
+            "learning", "days", "mails", "activity", "addresses", "notes"} == set(personal.EXPORTS)  # fmt: skip
     parts = {name: json.loads(archive.read(f"{name}.json")) for name in personal.EXPORTS}
     assert {name for name, rows in parts.items() if not rows} == {"teaching", "addresses"}
     assert parts["account"][0]["email"] == ann.email
@@ -103,6 +106,7 @@ async def test_it_holds_every_domain_and_nothing_of_anybody_else(app: Lectern, c
     assert parts["learning"][0]["lesson"] == "Lesson number 1"
     assert parts["access"][0]["note"] == "note on Ann Archer"
     assert parts["consents"][0]["given"] is True
+    assert [row["words"] for row in parts["notes"]] == ["asked about Ann Archer", "Tag of Ann Archer"]
     assert parts["cart"][0]["title"] == "The Arithmetic of Risk"
     (upload,) = parts["uploads"]
     assert archive.read(upload["file"]) == picture

@@ -254,7 +254,7 @@ async def anonymise(user_id: int, *, email: str, name: str, now: datetime) -> No
         """
         UPDATE users SET email = :email, name = :name, password_hash = NULL, headline = '',
                          biography = '', country = NULL, time_zone = NULL, last_seen_at = NULL, role = 'member',
-                         password_change_required_at = NULL,
+                         password_change_required_at = NULL, suspension_reason = '',
                          state = CASE state WHEN 'merged' THEN 'merged' ELSE 'suspended' END,
                          email_verified_at = coalesce(email_verified_at, :now), erased_at = :now
         WHERE id = :id
