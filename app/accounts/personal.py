@@ -1,17 +1,17 @@
 """What accounts hold about a person, and how they are made nobody's."""
 
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from app.accounts import erasures, merging, queries
 from app.accounts.jobs import forget_export_bytes
-from app.accounts.queries import people, privacy
+from app.accounts.queries import privacy
 from app.core import clock, db, personal, queue
 from app.core.errors import Conflict
-from app.core.i18n import _, ngettext
+from app.core.i18n import _
 from app.core.personal import Subject
 from app.core.settings import school
-from app.web.tables import views
 
 
 @personal.exports("account")
@@ -110,6 +110,21 @@ async def agreed(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
         }
 
 
+@personal.exports("notes")
+async def notes(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
+    """Notes of the office about you, and the tags that it gave you."""
+    async for row in db.stream(
+        db.Row,
+        """
+        SELECT 'note' AS kind, body AS text, created_at FROM person_notes WHERE user_id = :id
+        UNION ALL SELECT 'tag', t.name, NULL FROM user_tags x JOIN tags t ON t.id = x.tag_id WHERE x.user_id = :id
+        ORDER BY 3 NULLS LAST
+        """,
+        id=subject.id,
+    ):
+        yield {"kind": row.kind, "text": row.text, "at": row.created_at}
+
+
 @personal.exports("looks")
 async def looks(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
     """When somebody of the school looked at it as you, where the school tells that."""
@@ -123,33 +138,12 @@ async def looks(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
         yield {"from": row.started_at, "until": row.over}
 
 
-@personal.exports("notes")
-async def notes_and_tags(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
-    """What the team wrote down about you, and the words it marked you with."""
-    async for row in db.stream(
-        db.Row,
-        """
-        SELECT 'note' AS kind, body AS words, created_at FROM person_notes WHERE user_id = :id
-        UNION ALL SELECT 'tag', t.name, NULL FROM user_tags x JOIN tags t ON t.id = x.tag_id WHERE x.user_id = :id
-        ORDER BY 3, 2
-        """,
-        id=subject.id,
-    ):
-        yield {"kind": row.kind, "words": row.words, "at": row.created_at}
-
-
-@personal.erases("notes")
-async def forget_notes(subject: Subject) -> None:
-    """What the team wrote about the person and the accounts that were merged into theirs; tags and saved views go too."""
-    for user_id in [subject.id, *(row.id for row in await privacy.merged_into(subject.id))]:
-        await people.forget_notes_and_tags(user_id)
-        await views.forget_of(user_id)
-
-
 @personal.erases(erasures.LAST)
 async def forget(subject: Subject) -> None:
     """Every way in, every export, and what stands in the account. Its row stays, as nobody's."""
     await privacy.forget_words(list(subject.words))
+    for note in await privacy.notes_with(list(subject.words)):
+        await privacy.rewrite_note(note.id, _without(note.body, subject.words))
     closed = [(row.id, row.public_id) for row in await privacy.merged_into(subject.id)]
     for user_id, public_id in [*closed, (subject.id, subject.public_id)]:
         await _drop_exports(user_id)
@@ -158,6 +152,13 @@ async def forget(subject: Subject) -> None:
         await privacy.anonymise(
             user_id, email=f"erased-{public_id}@erased.invalid", name=str(erasures.NAME), now=clock.now()
         )
+
+
+def _without(text: str, words: Sequence[str]) -> str:
+    """A note about somebody else stays, but for the name."""
+    for word in words:
+        text = re.sub(re.escape(word), "[erased]", text, flags=re.IGNORECASE)
+    return text
 
 
 async def _drop_exports(user_id: int) -> None:
@@ -180,16 +181,4 @@ async def _preview(_gone_id: int, _kept_id: int) -> list[str]:
     return []
 
 
-async def _move_notes(gone_id: int, kept_id: int) -> dict[str, int]:
-    notes, tags = await people.move_notes_and_tags(gone_id, kept_id)
-    return {"notes": notes, "tags": tags}
-
-
-async def _preview_notes(gone_id: int, _kept_id: int) -> list[str]:
-    found, tags = await people.notes_and_tags(gone_id)
-    said = [ngettext("%(num)s note of the team.", "%(num)s notes of the team.", len(found))] if found else []
-    return said + ([_("Tags: %(tags)s.", tags=", ".join(tag.words for tag in tags))] if tags else [])
-
-
-merging.register(merging.Step("notes", preview=_preview_notes, move=_move_notes))
 merging.register(merging.Step("privacy", preview=_preview, move=_move))

@@ -69,16 +69,6 @@ async def annabel(cast: Cast) -> Person:
         SELECT 'r-' || id, id, 1, 'Annabel Quarrington was unhappy', 'succeeded', now() FROM orders WHERE state = 'paid'
         """
     )
-    await rob.browser.post(f"/admin/people/{person.public_id}/notes", form={"body": "Annabel Quarrington phoned"})
-    await rob.browser.post(f"/admin/people/{person.public_id}/tags", form={"tag": "Press"})
-    await db.run(
-        """
-        INSERT INTO saved_views (public_id, list, path, query, name, owner_id, created_at)
-        VALUES ('v', 'people', '/admin/people', 'q=Quarrington', 'Of Annabel', :id, now())
-        """,
-        id=person.id,
-    )
-    await db.run("UPDATE users SET suspension_reason = 'Annabel Quarrington said so' WHERE id = :id", id=person.id)
     await db.run("INSERT INTO carts (user_id, created_at, updated_at) VALUES (:id, now(), now())", id=person.id)
     for table in ("one_time_tokens", "identities"):
         columns = {
@@ -135,6 +125,35 @@ async def annabel(cast: Cast) -> Person:
                 now())
         """,
         samples=[["x@example.org", "Xaver"], [EMAIL, NAME]],
+    )
+    await db.run("UPDATE users SET suspension_reason = 'Annabel owes us' WHERE id = :id", id=person.id)
+    await db.run(
+        """
+        INSERT INTO person_notes (public_id, user_id, author_id, body, created_at)
+        VALUES ('n1', :id, :rob, 'Annabel called twice', now()), ('n2', :rob, :rob, 'Knows annabel QUARRINGTON well', now())
+        """,
+        id=person.id,
+        rob=rob.id,
+    )
+    await db.run(
+        """
+        INSERT INTO saved_views (public_id, list, path, query, name, owner_id, created_at)
+        VALUES ('v1', 'people', '/admin/people', 'q=annabel.quarrington%40example.org', 'Hers', :rob, now()),
+               ('v2', 'people', '/admin/people', '', 'Views of Annabel', :id, now())
+        """,
+        id=person.id,
+        rob=rob.id,
+    )
+    await db.run(
+        """
+        WITH run AS (
+            INSERT INTO bulk_runs (public_id, list, act, options, actor_id, actor, came_from, created_at)
+            VALUES ('b', 'people', 'suspend', '{"reason": "as Annabel Quarrington said"}', :id,
+                    '{"user_id": 1, "address": "203.0.113.77"}', '/admin/people?q=Annabel+Quarrington', now())
+            RETURNING id)
+        INSERT INTO bulk_items (run_id, subject_id, before) SELECT id, :id, '{"name": "Annabel"}' FROM run
+        """,
+        id=person.id,
     )
     async with db.transaction():
         await audit.record("order.note", "order", "o2", after={"from": FORMER})
@@ -228,7 +247,9 @@ async def test_nothing_names_her_afterwards_but_the_orders_that_the_tax_office_m
         "mails.subject", "mails.context", "mails.error", "mails.words", "webhook_events.payload", "pgqueuer_log.traceback",
         "audit_log.before", "audit_log.after", "audit_log.summary", "audit_log.address", "audit_log.user_agent",
         "impersonations.reason", "impersonation_visits.query", "identities.email", "one_time_tokens.email",
-        "passkeys.name", "access_tokens.name", "sign_in_links.email", "imports.samples", "sessions.address", "consents.address", "audit_log.words",
+        "passkeys.name", "access_tokens.name", "sign_in_links.email", "imports.samples", "person_notes.body", "saved_views.query", "saved_views.name",
+        "bulk_runs.options", "bulk_runs.actor", "bulk_runs.came_from", "bulk_items.before", "users.suspension_reason",
+        "sessions.address", "consents.address", "audit_log.words",
     }  # fmt: skip
     await ask(person)
     await queue.drain()
@@ -539,11 +560,10 @@ async def test_every_table_that_points_at_a_person_is_dealt_with(app: Lectern) -
 
 DEALT_WITH = {
     # deleted
-    "access_tokens", "carts", "consents", "email_changes", "enrolments", "entitlements", "identities", "learner_days", "learners", "lesson_progress",
-    "merged_carts", "mfa_secrets", "one_time_tokens", "passkeys", "pending_sign_ins", "personal_exports", "recovery_codes", "sessions", "sign_in_links",
-    "default_views", "person_notes", "saved_views", "user_tags",
+    "access_tokens", "carts", "consents", "default_views", "email_changes", "enrolments", "entitlements", "identities", "learner_days", "learners", "lesson_progress",
+    "merged_carts", "mfa_secrets", "one_time_tokens", "passkeys", "pending_sign_ins", "personal_exports", "recovery_codes", "sessions", "saved_views", "sign_in_links", "user_tags",
     # without what names anybody
-    "courses", "erasures", "impersonations", "imports", "order_events", "orders", "refunds", "uploads", "users",
+    "courses", "erasures", "impersonations", "imports", "order_events", "orders", "person_notes", "refunds", "uploads", "users",
 }  # fmt: skip
 
 

@@ -69,8 +69,8 @@ async def unsuspend(user_id: int) -> str | None:
     found: str | None = await db.value(
         """
         UPDATE users u SET state = 'active', suspension_reason = ''
-        FROM (SELECT id, suspension_reason FROM users WHERE id = :id AND erased_at IS NULL) old
-        WHERE u.id = old.id AND u.state = 'suspended' RETURNING old.suspension_reason
+        FROM (SELECT id, suspension_reason FROM users WHERE id = :id) old
+        WHERE u.id = old.id AND u.state = 'suspended' AND u.erased_at IS NULL RETURNING old.suspension_reason
         """,
         id=user_id,
     )
@@ -234,26 +234,3 @@ async def delete_note(public_id: str, user_id: int, author_id: int) -> bool:
             author=author_id,
         )
     )
-
-
-async def forget_notes_and_tags(user_id: int) -> None:
-    await db.run(
-        """
-        WITH untagged AS (DELETE FROM user_tags WHERE user_id = :id) DELETE FROM person_notes WHERE user_id = :id
-        """,
-        id=user_id,
-    )
-
-
-async def move_notes_and_tags(gone_id: int, kept_id: int) -> tuple[int, int]:
-    """How many notes, and tags that were not there, went along."""
-    notes = await db.run("UPDATE person_notes SET user_id = :kept WHERE user_id = :gone", kept=kept_id, gone=gone_id)
-    tags = await db.run(
-        """
-        WITH gone AS (DELETE FROM user_tags WHERE user_id = :gone RETURNING tag_id)
-        INSERT INTO user_tags (user_id, tag_id) SELECT :kept, tag_id FROM gone ON CONFLICT DO NOTHING
-        """,
-        kept=kept_id,
-        gone=gone_id,
-    )
-    return notes, tags

@@ -209,16 +209,6 @@ async def restore(token: str, *, by: Visitor) -> str:
     return f"{path}?{query or ALL}"
 
 
-async def forget_of(user_id: int) -> None:
-    """Remove the views of somebody who is erased, in the current transaction: their filters may name people."""
-    await db.run(
-        """
-        WITH chosen AS (DELETE FROM default_views WHERE user_id = :id) DELETE FROM saved_views WHERE owner_id = :id
-        """,
-        id=user_id,
-    )
-
-
 async def _locked(view_id: str, by: Visitor) -> View:
     found = await db.one(
         View,
