@@ -16,7 +16,6 @@ TABLE = """
                                                            |  member
                                                            |  |  owner
 /                                                          3  4  4
-/account                                                   -  3  3
 /.well-known/change-password                               -  -  -
 /.well-known/security.txt                                  0  1  1
 /account                                                   -  3  3
@@ -28,9 +27,6 @@ TABLE = """
 /account/privacy                                           -  3  3
 /account/privacy/erasure                                   -  1  1
 /account/privacy/exports/<public_id>/data.zip              -  2  2
-/account/security                                          -  2  2
-/account/security/totp                                     -  2  2
-/account/sessions                                          -  3  3
 /account/security                                          -  4  4
 /account/security/passkeys/<public_id>                     -  2  2
 /account/security/passkeys/new                             -  1  1

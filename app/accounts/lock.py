@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from app.accounts import google, links, queries, sessions, users
+from app.accounts import access_tokens, google, links, queries, sessions, users
 from app.accounts.models import Link
-from app.accounts.queries import email_changes, identities, magic_links
+from app.accounts.queries import email_changes, magic_links, passkeys
 from app.core import audit, clock, db
 
 # An alert is mailed by a job, which may be late.
@@ -24,12 +24,13 @@ async def use_link(token: str) -> str | None:
 
 
 async def lock(link: Link) -> str:
-    """Close the account to whoever is in it, in the current transaction: no session is left, and no password opens it.
+    """Close the account to whoever is in it, in the current transaction: no session and no token is left, and no
+    password opens it.
 
-    Nor do passkeys and Google accounts that were added since shortly before the link was mailed. Those of before stay, and
-    so does an app: whoever reads the mail alone must not get past a second step. Returns the token of a link that sets a
-    new password, good for an hour, for whoever proved to read the mail of that address; nothing when it is not the
-    account's any more or the account is suspended.
+    Nor does an access token, a Google account, or a passkey that was added since shortly before the link was mailed.
+    Passkeys of before stay, and so does an app: whoever reads the mail alone must not get past a second step. Returns the
+    token of a link that sets a new password, good for an hour, for whoever proved to read the mail of that address;
+    nothing when it is not the account's any more or the account is suspended.
     """
     user_id, email = link.user_id, link.email
     person = await users.find(user_id)
@@ -37,7 +38,8 @@ async def lock(link: Link) -> str:
         return ""
     await queries.forget_password(user_id)
     await sessions.revoke_all(user_id)
-    await identities.forget_added_since(user_id, link.expires_at - links.LIFETIMES[link.purpose] - BEFORE)
+    await access_tokens.end_all(user_id)
+    await passkeys.delete_added_since(user_id, link.expires_at - links.LIFETIMES[link.purpose] - BEFORE)
     await magic_links.use_up_sign_in_links(user_id, clock.now())
     await email_changes.end(user_id, "cancelled", clock.now())
     await links.use_up(user_id, *links.PASSWORD, *links.EMAIL_CHANGE, "not_me")

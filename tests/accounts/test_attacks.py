@@ -15,6 +15,7 @@ from app.accounts import familiar, hashing, links, passwords, queries, second_fa
 from app.accounts.queries import second_factors as factor_queries
 from app.commerce import carts
 from app.core import clock, db, limits, settings, tokens
+from app.web.clients import Proxies
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.accounts.test_second_factors import code, enrol, half_way
 from tests.cast import PASSWORD, Cast, Person
@@ -99,7 +100,7 @@ async def test_the_code_of_one_does_not_finish_what_another_began_in_the_same_br
 
 
 async def suspend(ann: Person, cast: Cast, _box: Mailbox) -> None:
-    await (await cast.olga()).browser.post(f"/admin/people/{ann.public_id}/suspension")
+    await (await cast.olga()).browser.post(f"/admin/people/{ann.public_id}/suspension", form={"reason": "chargeback"})
 
 
 async def change_role(ann: Person, cast: Cast, _box: Mailbox) -> None:
@@ -277,7 +278,7 @@ async def many_hands(app: Lectern, ann: Person, *, marks: bool = False) -> None:
 async def test_many_half_done_sign_ins_guess_no_more_codes_than_one(
     app: Lectern, ann: Person, looked_at: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     await enrol(ann)
     await limits.forget_all()
     looked_at.clear()
@@ -289,7 +290,7 @@ async def test_many_known_browsers_together_guess_no_more_than_a_hundred_a_day(
     app: Lectern, ann: Person, looked_at: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever was in once may have collected the marks of many browsers."""
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     monkeypatch.setattr(second_factors, "TRIES_OF_KNOWN", limits.Limit(30, 24 * 60 * 60))
     await enrol(ann)
     await limits.forget_all()
@@ -318,7 +319,7 @@ async def test_many_known_browsers_together_try_a_hundred_passwords_an_hour(
         return False
 
     monkeypatch.setattr(hashing, "matches", never)
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
 
     async def guess(number: int) -> None:
         mark = tokens.sign([familiar.account_key(ann.email), f"browser-{number}"], "device")
@@ -341,7 +342,7 @@ async def test_a_stolen_session_cannot_guess_the_password_from_many_places(
         return False
 
     monkeypatch.setattr(hashing, "matches", never)
-    monkeypatch.setitem(app.config, "TRUSTED_PROXIES", 1)
+    monkeypatch.setitem(app.config, "PROXIES", Proxies(hops=1))
     for number in range(60):
         where = {"X-Forwarded-For": f"6.6.6.{number}"}
         path, field = [("/login/confirmation", "password"), ("/account/password", "current_password")][number % 2]
@@ -366,6 +367,16 @@ async def test_a_new_password_does_not_make_a_session_fresh_that_saw_no_second_s
     assert "fresh=1" in answer.headers["Location"]
     assert "/login" in (await thief.post("/account/security/totp/removal")).headers["Location"]
     assert await count("mfa_secrets") == 1
+
+
+async def test_a_stolen_session_cannot_sign_the_owner_out(app: Lectern, ann: Person, cast: Cast) -> None:
+    mine = Browser(app.test_client())
+    await mine.sign_in(ann.email)
+    await cast.sign_in(ann, fresh=False)
+    other = await db.value("SELECT public_id FROM sessions WHERE user_id = :id ORDER BY id LIMIT 1", id=ann.id)
+    for path in ("/account/sessions/removal", f"/account/sessions/{other}/removal"):
+        assert "fresh=1" in (await Browser(ann.browser).post(path)).headers["Location"]
+    assert await mine.is_signed_in()
 
 
 async def test_rights_that_need_a_second_step_sleep_as_soon_as_none_is_left(app: Lectern, cast: Cast) -> None:
@@ -426,10 +437,18 @@ async def test_it_was_not_me_takes_away_what_the_intruder_added_and_leaves_what_
     secret, _codes = await enrol(ann)
     await a_passkey(ann, "mine", days_ago=30)
     await a_passkey(ann, "mallorys", days_ago=0)
+    await db.run(
+        """
+        INSERT INTO access_tokens (public_id, user_id, name, token_hash, ending, scopes, second_factor, created_at, expires_at)
+        VALUES ('t', :id, 'mallorys', 'x', 'xxxx', '{me}', true, now(), now() + interval '1 day')
+        """,
+        id=ann.id,
+    )
     async with db.transaction():
         _id, token = await links.issue(ann.id, ann.email, "not_me")
     assert (await Browser(app.test_client()).post(f"/not-me/{token}")).status_code == 303
     assert await db.value("SELECT string_agg(name, ',') FROM passkeys") == "mine"
+    assert await count("access_tokens") == 0
     assert (await count("mfa_secrets"), await count("sessions")) == (1, 0)  # a mail alone gets past no second step
     assert secret
 

@@ -78,22 +78,12 @@ async def forget_unproven(user_id: int) -> bool:
             WITH unproven AS (SELECT id FROM users WHERE id = :id AND email_verified_at IS NULL FOR UPDATE),
                  a AS (DELETE FROM identities WHERE user_id IN (SELECT id FROM unproven) RETURNING 1),
                  b AS (DELETE FROM passkeys WHERE user_id IN (SELECT id FROM unproven) RETURNING 1),
+                 t AS (DELETE FROM access_tokens WHERE user_id IN (SELECT id FROM unproven) RETURNING 1),
                  c AS (UPDATE users SET password_hash = NULL
                        WHERE id IN (SELECT id FROM unproven) AND password_hash IS NOT NULL RETURNING 1)
             SELECT (SELECT count(*) FROM a) + (SELECT count(*) FROM b) + (SELECT count(*) FROM c)
+                 + (SELECT count(*) FROM t)
             """,
             id=user_id,
         )
-    )
-
-
-async def forget_added_since(user_id: int, since: datetime) -> None:
-    """Take away the passkeys and accounts elsewhere that opened the account from then on."""
-    await db.run(
-        """
-        WITH gone AS (DELETE FROM passkeys WHERE user_id = :id AND created_at >= :since)
-        DELETE FROM identities WHERE user_id = :id AND created_at >= :since
-        """,
-        id=user_id,
-        since=since,
     )

@@ -29,7 +29,8 @@ async def end_ways_in(user_id: int) -> None:
              c AS (DELETE FROM one_time_tokens WHERE user_id = :id),
              d AS (DELETE FROM mfa_secrets WHERE user_id = :id),
              e AS (DELETE FROM recovery_codes WHERE user_id = :id),
-             f AS (DELETE FROM passkeys WHERE user_id = :id)
+             f AS (DELETE FROM passkeys WHERE user_id = :id),
+             g AS (DELETE FROM sign_in_links WHERE user_id = :id)
         DELETE FROM identities WHERE user_id = :id
         """,
         id=user_id,

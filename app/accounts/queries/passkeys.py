@@ -158,3 +158,7 @@ async def delete_dead_challenges(now: datetime) -> int:
         """,
         now=now,
     )
+
+
+async def delete_added_since(user_id: int, since: datetime) -> None:
+    await db.run("DELETE FROM passkeys WHERE user_id = :id AND created_at >= :since", id=user_id, since=since)

@@ -98,7 +98,7 @@ async def list_sessions() -> ResponseReturnValue:
 
 
 @routes.post("/account/sessions/<public_id>/removal")
-@signed_in()
+@signed_in(fresh=True)
 async def delete_one_session(public_id: str) -> ResponseReturnValue:
     """Sign one device out; somebody else's is not found."""
     person = _person()
@@ -111,7 +111,7 @@ async def delete_one_session(public_id: str) -> ResponseReturnValue:
 
 
 @routes.post("/account/sessions/removal")
-@signed_in()
+@signed_in(fresh=True)
 async def delete_other_sessions() -> ResponseReturnValue:
     """Sign every other device out."""
     ended = await sessions.revoke_others(_person())

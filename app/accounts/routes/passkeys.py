@@ -14,7 +14,7 @@ from app.accounts.models import Passkey, SignedIn
 from app.accounts.routes import routes
 from app.accounts.routes.second_step import step_page
 from app.accounts.routes.security import NOT_KEPT, codes_page
-from app.accounts.routes.signing_in import confirmation_page, to_login
+from app.accounts.routes.signing_in import confirmation_page, login_page, to_login
 from app.core import limits
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
@@ -44,7 +44,7 @@ async def create_passkey_session() -> ResponseReturnValue:
         await passkeys.sign_in(_credential(form), keep=form.keep.data)
     except Invalid as refused:
         again.refuse(refused)
-        return await page("accounts/login.html", status=422, form=again)
+        return await login_page(again, status=422)
     return to_login(form.next.data)  # which sends a signed-in person on
 
 

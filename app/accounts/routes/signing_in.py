@@ -24,7 +24,7 @@ async def show_login() -> ResponseReturnValue:
     """The form; a signed-in person is sent on, or asked for the password once more (`fresh=1`)."""
     onward, person = request.args.get("next", ""), cast("SignedIn | None", user())
     if person is None:
-        return await _login_page(SignInForm(data={"next": onward, "keep": True}))
+        return await login_page(SignInForm(data={"next": onward, "keep": True}))
     if request.args.get("fresh"):
         return await confirmation_page(ConfirmForm(data={"next": onward}))
     return _onward(onward, person.office_url)
@@ -49,10 +49,10 @@ async def create_session() -> ResponseReturnValue:
         except Invalid as refused:
             await suspicion.note_failure(form.email.data)
             form.refuse(refused)
-    return await _login_page(form, status=422)
+    return await login_page(form, status=422)
 
 
-async def _login_page(form: SignInForm, *, status: int = 200) -> Response:
+async def login_page(form: SignInForm, *, status: int = 200) -> Response:
     asks = await suspicion.asks_for_captcha(form.email.data or "")
     headers = captcha_headers() if asks else None
     return await page("accounts/login.html", status=status, headers=headers, form=form, asks=asks)
