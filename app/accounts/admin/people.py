@@ -154,6 +154,8 @@ async def person_page(
     may_act, page_url = _may_act(person), url_for(".show_person", public_id=person.public_id)
     role_form = role_form or RoleForm(data={"role": person.role})
     role_form.role.choices = custom_roles.to_give(viewer, roles)
+    suspension_form = suspension_form or ReasonForm()
+    suspension_form.reason.id = "suspension-reason"  # the panel of access has a reason of its own on this page
     return await page(
         "accounts/admin/person.html",
         status=status,
@@ -171,7 +173,7 @@ async def person_page(
         may_look=impersonations.may_look_as(viewer, person),
         may_erase=viewer.can("people.erase") and may_act,
         role_form=role_form,
-        suspension_form=suspension_form or ReasonForm(),
+        suspension_form=suspension_form,
         second_factor_form=second_factor_form or ReasonForm(prefix="second-"),
         panels=[(name, f"{page_url}/{name}") for name in PANELS if _is_served(f"{page_url}/{name}")],
     )
