@@ -506,7 +506,9 @@ CASES: dict[str, Case] = {
     "/admin/people/<public_id>/access/<entitlement_id>/closure": Case(prepare=an_open_cause),
     "/admin/people/<public_id>/erasure": Case({"confirmation": "pat@example.org"}),
     "/admin/people/<public_id>/erasure/removal": Case(prepare=an_erasure),
-    "/admin/people/<public_id>/impersonation": Case({"reason": "She asked for help with lesson two"}),
+    "/admin/people/<public_id>/impersonation": Case(
+        {"reason": "She asked for help with lesson two"}, free="the second press is refused and written down as a visit"
+    ),
     "/admin/people/<public_id>/merge": Case(prepare=a_duplicate),
     "/admin/people/<public_id>/details": Case(
         {"name": "Patricia", "email": "patricia@example.org", "country": "NL", "time_zone": ""}

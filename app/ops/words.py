@@ -31,6 +31,8 @@ ACTS = {
     "erasure.ask": lazy("Asked for an erasure"),
     "erasure.cancel": lazy("Took an erasure back"),
     "erasure.done": lazy("Erased a person"),
+    "erasures.export": lazy("Exported who asked to be erased"),
+    "impersonations.export": lazy("Exported who looked as another person"),
     "impersonation.end": lazy("Went back to themselves"),
     "impersonation.start": lazy("Looked as another person"),
     "job.discard": lazy("Discarded a job"),

@@ -29,6 +29,7 @@ LISTING = tables.Listing(
         "/admin/people",
         lazy("People"),
     ),
+    export_needs="audit.export",
 )
 
 

@@ -42,6 +42,7 @@ ERASURES = tables.Listing(
         "/admin/people",
         lazy("People"),
     ),
+    export_needs="people.export",
 )
 
 
