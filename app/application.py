@@ -164,7 +164,8 @@ def create_app(config: Config | None = None) -> Lectern:
 
 def load_domains(app: Quart | None = None) -> None:
     """Import the rooms of every domain: its jobs register themselves, its routes are put into `app`."""
-    importlib.import_module("app.core.records")
+    for floor in ("app.core.records", "app.web.personal"):
+        importlib.import_module(floor)
     for domain in DOMAINS:
         package = f"app.{domain}"
         for room in ROOMS:

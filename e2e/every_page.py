@@ -53,6 +53,7 @@ _PLACES = {
     "act_id": "SELECT max(id)::text FROM audit_log",
     "subject_id": "SELECT subject_id FROM audit_log WHERE subject_type = 'order' ORDER BY id LIMIT 1",
     "key": "SELECT key FROM roles LIMIT 1",
+    "tag_id": "SELECT public_id FROM tags ORDER BY id LIMIT 1",
     "entitlement_id": "SELECT public_id FROM entitlements LIMIT 1",
 }
 _FIXED = {

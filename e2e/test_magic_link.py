@@ -21,6 +21,7 @@ def test_a_mailed_link_signs_in(visit: Callable[..., Visitor], people: People, m
     visitor.click("Mail me a link instead")
     visitor.sees("Sign in with a link", level=1)
     visitor.fill("Email address", lena.email)
+    visitor.think()
     visitor.press("Mail me the link")
     visitor.sees("Look into your mail", level=1)
     link = mailbox.link(lena.email, "link to sign in", "/login/link/")
@@ -41,6 +42,7 @@ def test_a_mailed_link_signs_in(visit: Callable[..., Visitor], people: People, m
     elsewhere.sees("This link was used", level=1)
     elsewhere.click("Mail me a new link")
     elsewhere.fill("Email address", lena.email)
+    elsewhere.think()
     elsewhere.press("Mail me the link")
     elsewhere.sees("Look into your mail", level=1)
     new = _another(mailbox, lena.email, link)
@@ -67,6 +69,7 @@ def test_asking_for_an_address_without_an_account_answers_the_same(
     visitor = visit()
     visitor.open("/login/link")
     visitor.fill("Email address", "nobody.there@example.org")
+    visitor.think()
     visitor.press("Mail me the link")
     visitor.sees(re.compile("Look into your mail"), level=1)
     assert mailbox.messages("nobody.there@example.org") == []

@@ -64,7 +64,7 @@ def add(visitor: Visitor, name: str) -> None:
 def test_a_passkey_replaces_the_password_and_is_a_second_step_beside_it(
     visit: Callable[..., Visitor], people: People, mailbox: Mailbox
 ) -> None:
-    petra = people.member("Petra Paasch")
+    petra = people.confirmed(mailbox, "Petra Paasch")
     home = visit(width=375)
     phone = Device(home.page)
     home.sign_in(petra)

@@ -23,6 +23,7 @@ def test_a_forgotten_password_is_replaced_through_the_mail(
     visitor.click("Forgot your password?")
     visitor.sees("Forgot your password?", level=1)
     visitor.fill("Email address", remo.email)
+    visitor.think()
     visitor.press("Send the link")
     visitor.sees("Look into your mail", level=1)
     link = mailbox.link(remo.email, "new password", "/password/reset/")
@@ -59,6 +60,7 @@ def test_a_forgotten_password_is_replaced_through_the_mail(
 def test_asking_for_an_address_without_an_account_answers_the_same(visitor: Visitor, mailbox: Mailbox) -> None:
     visitor.open("/password/forgot")
     visitor.fill("Email address", "nobody.at.all@example.org")
+    visitor.think()
     visitor.press("Send the link")
     visitor.sees("Look into your mail", level=1)
     assert mailbox.messages("nobody.at.all@example.org") == []

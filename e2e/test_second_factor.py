@@ -20,7 +20,7 @@ pytestmark = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "
 def test_an_app_is_set_up_and_asked_for(
     visit: Callable[..., Visitor], people: People, mailbox: Mailbox, scripts: bool
 ) -> None:
-    tessa = people.member("Tessa Toth")
+    tessa = people.confirmed(mailbox, "Tessa Toth")
     visitor = visit(scripts=scripts, width=1280 if scripts else 375)
     visitor.sign_in(tessa)
     visitor.open("/account")

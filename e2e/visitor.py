@@ -58,6 +58,10 @@ class Visitor:
         """Press a button by its words."""
         self.click(name, role="button", within=within, exact=exact)
 
+    def think(self) -> None:
+        """Leave a form open for as long as a person takes: faster ones are taken for programs."""
+        self.page.wait_for_timeout(1100)
+
     def fill(self, label: str | re.Pattern[str], text: str, *, exact: bool = False) -> None:
         """Type into the field with that label."""
         self.page.get_by_label(label, exact=exact).first.fill(text)

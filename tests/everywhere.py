@@ -162,10 +162,13 @@ async def _a_run(person_id: int) -> str:
     return found
 
 
+# Below these an address is filled with the id of one of theirs; all other `public_id`s are the course's.
+KINDS = ("/orders", "/people", "/mails", "/views", "/bulk", "/passkeys", "/impersonations", "/exports")
+
+
 def address(rule: str, places: dict[str, str], **instead: str) -> str:
     """The address of a rule with things that are there, or with `instead` at a place."""
-    kinds = ("/orders", "/people", "/mails", "/views", "/bulk", "/passkeys", "/impersonations", "/exports")
-    kind = next((kind for kind in kinds if f"{kind}/<public_id>" in rule), "public_id")
+    kind = next((kind for kind in KINDS if f"{kind}/<public_id>" in rule), "public_id")
     values = {**places, "public_id": places[kind], **instead}
 
     def fill(match: re.Match[str]) -> str:

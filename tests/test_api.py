@@ -379,7 +379,7 @@ async def test_what_ends_a_token_ends_it_at_the_next_request(app: Lectern, cast:
 async def test_whoever_is_let_in_again_makes_new_ones(app: Lectern, cast: Cast) -> None:
     kim, olga = await cast.person("Kim Kern", "kim@example.org", role="support"), await cast.olga()
     token = await a_token(kim)
-    await olga.browser.post(f"/admin/people/{kim.public_id}/suspension")
+    await olga.browser.post(f"/admin/people/{kim.public_id}/suspension", form={"reason": "left"})
     await olga.browser.post(f"/admin/people/{kim.public_id}/suspension/removal")
     await problem(await asked(app.test_client(), "/api/v1/me", token), 401)
 

@@ -28,8 +28,7 @@ ORDER = [
     {"demo"},
 ]
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
-PRIVATE_ROOMS = {"queries", "routes", "admin", "forms", "jobs", "personal"}
-PRIVATE_ROOMS = {"queries", "routes", "admin", "api", "forms", "jobs"}
+PRIVATE_ROOMS = {"queries", "routes", "admin", "api", "forms", "jobs", "personal"}
 FLOOR = {"config", "core", "gateways", "web", "sandbox", "demo"}
 
 TABLES = {

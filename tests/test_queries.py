@@ -16,11 +16,10 @@ TABLE = """
                                                            |  member
                                                            |  |  owner
 /                                                          3  4  4
-/account                                                   -  3  3
 /.well-known/change-password                               -  -  -
 /.well-known/security.txt                                  0  1  1
 /account                                                   -  3  3
-/account                                                   -  2  2
+/account                                                   -  3  3
 /account/corner                                            0  1  1
 /account/email                                             -  1  1
 /account/orders                                            -  3  2
@@ -28,9 +27,6 @@ TABLE = """
 /account/privacy                                           -  3  3
 /account/privacy/erasure                                   -  1  1
 /account/privacy/exports/<public_id>/data.zip              -  2  2
-/account/security                                          -  2  2
-/account/security/totp                                     -  2  2
-/account/sessions                                          -  3  3
 /account/security                                          -  4  4
 /account/security/passkeys/<public_id>                     -  2  2
 /account/security/passkeys/new                             -  1  1
@@ -88,9 +84,9 @@ TABLE = """
 /admin/courses/<public_id>/sections/<section_id>           -  -  4
 /admin/courses/new                                         -  -  2
 /admin/jobs                                                -  -  4
-/admin/impersonations                                      -  -  3
+/admin/impersonations                                      -  -  4
 /admin/impersonations/<public_id>                          -  -  4
-/admin/jobs                                                -  -  3
+/admin/jobs                                                -  -  4
 /admin/jobs/<int:job_id>                                   -  -  4
 /admin/jobs/log                                            -  -  4
 /admin/jobs/schedules                                      -  -  3
@@ -111,7 +107,7 @@ TABLE = """
 /admin/people/<public_id>/erasure                          -  -  5
 /admin/people/<public_id>/impersonation                    -  -  3
 /admin/people/new                                          -  -  2
-/admin/privacy                                             -  -  3
+/admin/privacy                                             -  -  4
 /admin/people/<public_id>/tokens                           -  -  4
 /admin/people/new                                          -  -  2
 /admin/people/<public_id>/merge                            -  -  4

@@ -1,11 +1,7 @@
 """People and how they prove who they are: users, sessions, passwords, roles.
 
-Owns `users`, `sessions`, `one_time_tokens`, `pending_sign_ins`, `mfa_secrets`, `recovery_codes`, `passkeys`, `used_challenges`,
-`identities`.
-Owns `users`, `sessions`, `one_time_tokens`, `pending_sign_ins`, `mfa_secrets`, `recovery_codes`, `passkeys`, `identities`,
-`sign_in_links`.
-Owns `users`, `sessions`, `access_tokens`, `one_time_tokens`, `pending_sign_ins`, `mfa_secrets`, `recovery_codes`, `passkeys`, `identities`.
-Owns `users`, `sessions`, `one_time_tokens`, `pending_sign_ins`, `mfa_secrets`, `recovery_codes`, `passkeys`, `identities`,
+Owns `users`, `roles`, `sessions`, `access_tokens`, `one_time_tokens`, `sign_in_links`, `pending_sign_ins`, `mfa_secrets`,
+`recovery_codes`, `passkeys`, `used_challenges`, `identities`, `email_changes`, `tags`, `user_tags`, `person_notes`,
 `impersonations`, `impersonation_visits`, `personal_exports`, `erasures`, `consents`.
 Puts the signed-in person into `g.user` for every request.
 """

@@ -100,7 +100,7 @@ async def create(person: SignedIn, ref: str, *, name: str, scopes: Sequence[str]
             if await queries.is_made(ref, person.id):
                 raise Conflict(_("This form has made its token. If you did not see it, remove it and make a new one."))
             raise Invalid(_("You have %(most)s tokens. Remove one that you do not need.", most=MOST))
-        after = {"token": name, "scopes": wanted, "expires_at": until.isoformat()}
+        after = {"name": name, "scopes": wanted, "expires_at": until.isoformat()}
         await audit.record("token.create", "person", person.public_id, after=after, summary=name)
         await mail.send(
             person.email,
@@ -141,7 +141,7 @@ async def _remove(user_id: int, person_id: str, token_id: str) -> None:
     removed = await queries.delete_token_of(user_id, token_id)
     if removed is None:
         raise NotFound(_("There is no such token."))
-    before = {"token": removed.name, "scopes": removed.scopes, "expires_at": removed.expires_at.isoformat()}
+    before = {"name": removed.name, "scopes": removed.scopes, "expires_at": removed.expires_at.isoformat()}
     await audit.record("token.remove", "person", person_id, before=before, summary=removed.name)
 
 

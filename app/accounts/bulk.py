@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from app.accounts import tags
 from app.accounts.events import AccountMade
 from app.accounts.models import User
 from app.accounts.queries import bulk as queries
@@ -52,7 +53,7 @@ async def rename(names: Mapping[int, str], people: Mapping[int, User]) -> None:
     """Give these people other names; `people` are they as they stand, locked."""
     await queries.rename_many(list(names), list(names.values()))
     await audit.record_many(
-        "people.rename",
+        "people.edit",
         "person",
         [(people[id].public_id, {"name": people[id].name}, {"name": name}) for id, name in names.items()],
     )
@@ -65,6 +66,23 @@ async def claim(user_ids: Sequence[int], *, invite: bool) -> None:
     for user_id in await queries.forget_unproven_passwords(list(user_ids)):
         if invite:
             await events.publish(AccountMade(user_id))
+
+
+async def tags_of(user_ids: Sequence[int]) -> dict[int, set[str]]:
+    """The tags of these people, in lower case."""
+    found: dict[int, set[str]] = {}
+    for row in await queries.tags_of(list(user_ids)) if user_ids else []:
+        found.setdefault(row.user_id, set()).add(row.name.lower())
+    return found
+
+
+async def tag(names: Mapping[int, Sequence[str]]) -> None:
+    """Mark people with tags, which are made when there are none of these names."""
+    wanted = sorted({name.lower(): name for given in names.values() for name in given}.items())
+    ids = {lowered: (await tags.ensure(name)).id for lowered, name in wanted}
+    pairs = [(user_id, ids[name.lower()]) for user_id, given in names.items() for name in given]
+    made = await queries.insert_user_tags([user_id for user_id, _tag in pairs], [tag_id for _user, tag_id in pairs])
+    await audit.record_many("people.tag", "person", [(row.public_id, None, {"tag": row.name}) for row in made])
 
 
 async def public_ids(user_ids: Sequence[int]) -> list[str]:

@@ -17,6 +17,7 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from app.accounts import names
 from app.accounts.strength import LONGEST
@@ -211,7 +212,9 @@ class AccessTokenForm(BaseForm):
 
     ref = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9a-z]{12}$")])
     name = StringField(_l("Name"), [DataRequired(_l("Say what it is for.")), Length(max=60), person_name])
-    scopes = SelectMultipleField(_l("What it may do"), choices=[])
+    scopes = SelectMultipleField(
+        _l("What it may do"), choices=[], widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
+    )
     lifetime = SelectField(_l("Good for"), choices=[])
     until = StringField(_l("Last day"), [Length(max=10)])
 

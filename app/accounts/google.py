@@ -39,7 +39,7 @@ class NotSignedIn(Exception):
     """Why somebody came back from the provider and is not signed in; `templates/accounts/google_trouble.html` says it.
 
     cancelled, stale, away, refused: between the browser, the provider and us. unproven_there, unproven_here, another,
-    taken, suspended: whose account it is.
+    taken, merged, suspended: whose account it is.
     """
 
     def __init__(self, why: str, email: str = "") -> None:
@@ -119,9 +119,7 @@ async def sign_in(found: Identity, *, onward: str) -> bool:
         person = await _known(found) or await _by_address(found)
         is_same = g.get("user") is not None and g.user.id == person.user_id
         try:
-            return await sign_ins.go_on(
-                person.user_id, person.user_email, method=PROVIDER, keep=None if is_same else True, onward=onward
-            )
+            return await sign_ins.go_on(person.user_id, method=PROVIDER, keep=None if is_same else True, onward=onward)
         except Invalid as error:
             raise NotSignedIn("suspended") from error
 
@@ -186,7 +184,7 @@ async def _by_address(found: Identity) -> ConnectedIdentity:
     if here is None:
         raise RuntimeError("an account vanished while it was looked up")
     if here.state != "active":
-        raise NotSignedIn("suspended")
+        raise NotSignedIn("merged" if here.state == "merged" else "suspended", here.email)
     if here.email_verified_at is None:
         raise NotSignedIn("unproven_here", here.email)
     with audit.acting(audit.current_actor().known_as(here.id)):

@@ -124,6 +124,8 @@ async def mail_email_change(event: EmailChangeAsked) -> None:
 async def mail_sign_in_link(event: SignInLinkAsked) -> None:
     """Mail the link that signs in, if there is an account."""
     person = await queries.user_by_id(event.user_id) if event.user_id is not None else None
+    if person is not None and person.state == "merged":
+        await merging.remind(person, ask=event.ask)
     if person is not None and person.state == "active":
         await magic_links.mail_link(person, event)
 

@@ -24,7 +24,8 @@ async def use_link(token: str) -> str | None:
 
 
 async def lock(link: Link) -> str:
-    """Close the account to whoever is in it, in the current transaction: no session is left, and no password opens it.
+    """Close the account to whoever is in it, in the current transaction: no session and no token is left, and no
+    password opens it.
 
     Nor does an access token, a Google account, or a passkey that was added since shortly before the link was mailed.
     Passkeys of before stay, and so does an app: whoever reads the mail alone must not get past a second step. Returns the

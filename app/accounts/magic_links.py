@@ -44,7 +44,7 @@ async def ask(email: str, *, onward: str = "") -> None:
     # A browser that the person has signed in with is counted by itself: others cannot use the mails up.
     await limits.check("sign-in-link", f"{account}:{familiar.known(account)}", ASKS)
     found = await queries.credentials_by_email(email)
-    user_id = found.id if found is not None and found.state == "active" else None
+    user_id = found.id if found is not None and found.state != "suspended" else None
     asked = SignInLinkAsked(
         user_id,
         public_id(),
@@ -110,7 +110,7 @@ async def use(token: str) -> tuple[str, SignInLink | None]:
         if link.email_verified_at is None:
             await sessions.revoke_all(link.user_id)
         await users.prove_address(link.user_id, link.email)
-        is_in = await sign_ins.go_on(link.user_id, link.email, method="link", keep=_keep(link), onward=link.onward)
+        is_in = await sign_ins.go_on(link.user_id, method="link", keep=_keep(link), onward=link.onward)
     return ("taken" if was_taken else "in") if is_in else "half", link
 
 

@@ -11,17 +11,19 @@ How somebody signs in does not move: passwords, passkeys, authenticator apps and
 end with it, so that nobody who could enter only that one enters the kept one.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import Any
 
-from app.accounts import bulk, queries, users
+from app.accounts import bulk, erasures, queries, users
 from app.accounts.models import SignedIn, User
 from app.accounts.queries import merging as merges
 from app.accounts.roles import covers
-from app.core import audit, db, mail
+from app.core import audit, db, mail, personal
 from app.core.errors import Conflict, Forbidden, NotFound
-from app.core.i18n import _
+from app.core.i18n import _, ngettext
+from app.core.personal import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,23 @@ def hindrance(gone: User, kept: User, by: SignedIn | User) -> str:
     return ""
 
 
+async def hindrance_now(gone: User, kept: User, by: SignedIn | User) -> str:
+    """The same, with what only the database knows."""
+    why_not = hindrance(gone, kept, by)
+    if not why_not and (await erasures.of(gone.id) or await erasures.of(kept.id)):
+        return _("One of them asked to be forgotten. Take that back first, or leave it to go on.")
+    return why_not
+
+
 async def preview(gone: User, kept: User) -> list[str]:
     """What would move, in sentences, domain by domain."""
-    return [sentence for step in _steps.values() for sentence in await step.preview(gone.id, kept.id)]
+    said = [sentence for step in _steps.values() for sentence in await step.preview(gone.id, kept.id)]
+    found = await merges.noted(gone.id)
+    if found.notes:
+        said.append(ngettext("%(num)s note of the team moves.", "%(num)s notes of the team move.", found.notes))
+    if found.tags:
+        said.append(ngettext("%(num)s tag moves.", "%(num)s tags move.", found.tags))
+    return said
 
 
 async def merge(gone_id: str, kept_id: str, *, by: SignedIn) -> User:
@@ -121,7 +137,7 @@ async def merge(gone_id: str, kept_id: str, *, by: SignedIn) -> User:
     """
     async with db.transaction():
         gone, kept = await _locked(gone_id, kept_id, by)
-        moved: dict[str, int] = {}
+        moved = {"notes": await merges.move_notes(gone.id, kept.id), "tags": await merges.move_tags(gone.id, kept.id)}
         for step in _steps.values():
             moved |= await step.move(gone.id, kept.id)
         # A password that proved nothing must not open what comes now (see users.ensure).
@@ -154,7 +170,7 @@ async def _locked(gone_id: str, kept_id: str, by: SignedIn) -> tuple[User, User]
         raise NotFound(_("There is no such person."))
     if actor is None or actor.state != "active" or actor.role != by.role:
         raise Forbidden(_("Your role does not allow this."))
-    why_not = hindrance(gone, kept, actor)
+    why_not = await hindrance_now(gone, kept, actor)
     if why_not:
         may = actor.id not in ids and covers(actor, gone) and covers(actor, kept)
         raise Conflict(why_not) if may else Forbidden(why_not)
@@ -183,3 +199,29 @@ async def remind(gone: User, *, ask: str) -> None:
 async def _tell(person: User, gone: User, kept: User, *, fact: str) -> None:
     context = {"name": person.name, "gone": gone.email, "kept": kept.email, "is_kept": person.id == kept.id}
     await mail.send(person.email, "accounts/merged", context, fact=fact)
+
+
+# What the kept account stands for: whoever asks what the school knows of them, or to be forgotten, means both.
+
+
+@personal.knows("merged")
+async def former_accounts(subject: Subject) -> list[str]:
+    """What the accounts were called that were merged into this one."""
+    return [text for one in await merges.merged_in(subject.id) for text in (one.email, one.name)]
+
+
+@personal.exports("merged")
+async def merged_accounts(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
+    """Accounts of yours that were merged into this one."""
+    for one in await merges.merged_in(subject.id):
+        yield {"id": one.public_id, "email": one.email, "name": one.name, "made": one.created_at}
+
+
+@personal.erases("merged")
+async def forget_merged(subject: Subject) -> None:
+    """All that is done for the account is done for those that were merged into it."""
+    steps = [name for name in personal.ERASURES if name not in ("merged", erasures.LAST)]
+    for one in await merges.merged_in(subject.id):
+        former = Subject(one.id, one.public_id, one.email, one.name, subject.words)
+        for name in (*steps, erasures.LAST):
+            await personal.ERASURES[name](former)

@@ -31,7 +31,7 @@ from webauthn.helpers.structs import (
 )
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 
-from app.accounts import authenticators, challenges, second_factors, sessions, sign_ins
+from app.accounts import authenticators, challenges, links, second_factors, sessions, sign_ins
 from app.accounts import queries as people
 from app.accounts.models import KnownPasskey, Passkey, PendingSignIn, SignedIn
 from app.accounts.queries import passkeys as queries
@@ -314,7 +314,7 @@ async def _note_use(found: KnownPasskey, shown: VerifiedAuthentication) -> None:
     async with db.transaction():
         if await queries.exists(found.id):
             await audit.record("passkey.refuse", "person", found.owner_public_id, summary=found.name)
-            await _mail(found.owner_email, found.owner_name, "refused", found.name)
+            await _mail(found.user_id, found.owner_email, found.owner_name, "refused", found.name)
     raise Invalid(_("This passkey was refused, because it looks like a copy. Sign in another way, then remove it."))
 
 
@@ -349,13 +349,14 @@ def _unknown() -> NotFound:
 
 async def _note(person: SignedIn, action: str, what: str, name: str) -> None:
     await audit.record(action, "person", person.public_id, summary=name)
-    await _mail(person.email, person.name, what, name)
+    await _mail(person.id, person.email, person.name, what, name)
 
 
-async def _mail(email: str, name: str, what: str, passkey: str) -> None:
+async def _mail(user_id: int, email: str, name: str, what: str, passkey: str) -> None:
+    _id, token = await links.issue(user_id, email, "not_me")
     await mail.send(
         email,
         "accounts/passkey_changed",
-        {"name": name, "what": what, "passkey": passkey, "at": clock.now().isoformat()},
+        {"name": name, "what": what, "passkey": passkey, "path": f"/not-me/{token}"},
         fact=f"passkey:{public_id()}",
     )

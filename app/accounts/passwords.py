@@ -58,9 +58,7 @@ async def sign_in(email: str, password: str, *, address: str, keep: bool, onward
     await limits.forget("sign-in", here, TRIES_HERE)
     await limits.forget("sign-in", account, TRIES_ANYWHERE)
     current = await _renewed(found, password)
-    is_in = await sign_ins.go_on(
-        found.id, found.email, method="password", keep=keep, onward=onward, password_hash=current
-    )
+    is_in = await sign_ins.go_on(found.id, method="password", keep=keep, onward=onward, password_hash=current)
     return found, is_in
 
 
@@ -105,9 +103,7 @@ async def confirm(person: SignedIn, password: str, *, address: str, onward: str)
     False when the second step comes first.
     """
     shown = await _show(person, password, address=address, field="password")
-    return await sign_ins.go_on(
-        person.id, person.email, method=person.method, onward=onward, password_hash=shown.password_hash
-    )
+    return await sign_ins.go_on(person.id, method=person.method, onward=onward, password_hash=shown.password_hash)
 
 
 async def _show(person: SignedIn, password: str, *, address: str, field: str) -> Credentials:
@@ -224,4 +220,4 @@ async def reset(token: str, new_password: str) -> str:
             await _after_change(person.id, person.email, person.name, action="password.reset", subject=person.public_id)
         if person.state != "active":
             return "out"
-        return "in" if await sign_ins.go_on(person.id, person.email, method="link") else "half"
+        return "in" if await sign_ins.go_on(person.id, method="link") else "half"

@@ -16,7 +16,7 @@ from app.accounts.roles import LABELS, ROLES, Holder, covers, may_give
 from app.core.errors import Forbidden
 from app.core.i18n import _, lazy, ngettext
 from app.web.tables import Choice, bulk
-from app.web.tables.bulk import Act, Outcome, Plan
+from app.web.tables.acts import Act, Bulk, Outcome, Plan
 from app.web.tables.declaration import Choices, Text
 
 _CHANGED = lazy("has changed since")
@@ -175,6 +175,8 @@ class _TagAct:
         self, ids: Sequence[int], options: dict[str, Any], actor_id: int, *, gives: bool
     ) -> Mapping[int, Outcome]:
         tag = await people_queries.tag_by_public_id(options["tag_id"])
+        if tag is not None and not await people_queries.share_tag(tag.id):
+            tag = None
 
         async def deed(subject: User, _actor: User) -> Outcome:
             if tag is None:
@@ -352,7 +354,7 @@ ACTS: list[Act] = [
 ]
 
 PEOPLE = bulk.register(
-    bulk.Bulk(
+    Bulk(
         listing=queries.PEOPLE,
         label=lazy("People"),
         needs="people.view",

@@ -1,6 +1,7 @@
 """What accounts hold about a person, and how they are made nobody's."""
 
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from app.accounts import erasures, merging, queries
@@ -109,6 +110,21 @@ async def agreed(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
         }
 
 
+@personal.exports("notes")
+async def notes(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
+    """Notes of the office about you, and the tags that it gave you."""
+    async for row in db.stream(
+        db.Row,
+        """
+        SELECT 'note' AS kind, body AS text, created_at FROM person_notes WHERE user_id = :id
+        UNION ALL SELECT 'tag', t.name, NULL FROM user_tags x JOIN tags t ON t.id = x.tag_id WHERE x.user_id = :id
+        ORDER BY 3 NULLS LAST
+        """,
+        id=subject.id,
+    ):
+        yield {"kind": row.kind, "text": row.text, "at": row.created_at}
+
+
 @personal.exports("looks")
 async def looks(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
     """When somebody of the school looked at it as you, where the school tells that."""
@@ -126,6 +142,8 @@ async def looks(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
 async def forget(subject: Subject) -> None:
     """Every way in, every export, and what stands in the account. Its row stays, as nobody's."""
     await privacy.forget_words(list(subject.words))
+    for note in await privacy.notes_with(list(subject.words)):
+        await privacy.rewrite_note(note.id, _without(note.body, subject.words))
     closed = [(row.id, row.public_id) for row in await privacy.merged_into(subject.id)]
     for user_id, public_id in [*closed, (subject.id, subject.public_id)]:
         await _drop_exports(user_id)
@@ -134,6 +152,13 @@ async def forget(subject: Subject) -> None:
         await privacy.anonymise(
             user_id, email=f"erased-{public_id}@erased.invalid", name=str(erasures.NAME), now=clock.now()
         )
+
+
+def _without(text: str, words: Sequence[str]) -> str:
+    """A note about somebody else stays, but for the name."""
+    for word in words:
+        text = re.sub(re.escape(word), "[erased]", text, flags=re.IGNORECASE)
+    return text
 
 
 async def _drop_exports(user_id: int) -> None:

@@ -8,8 +8,7 @@ from datetime import timedelta
 
 from quart import Quart, Response, g
 
-from app.accounts import familiar, second_factors, sessions
-from app.accounts.familiar import account_key
+from app.accounts import second_factors, sessions
 from app.accounts.models import PendingSignIn
 from app.accounts.queries import second_factors as queries
 from app.core import clock, db, tokens
@@ -23,7 +22,6 @@ COOKIE = "sign_in"
 
 async def go_on(
     user_id: int,
-    email: str,
     *,
     method: str,
     keep: bool | None = None,
@@ -37,7 +35,6 @@ async def go_on(
     """
     if not (await second_factors.of(user_id)).is_on:
         await sessions.start(user_id, keep=keep, password_hash=password_hash, method=method)
-        _remember(user_id, email)
         return True
     now, token = clock.now(), tokens.random_token()
     made = await queries.insert_pending(
@@ -80,7 +77,6 @@ async def finish(waiting: PendingSignIn) -> None:
     if not await queries.delete_pending(waiting.id):
         raise Invalid(_("This sign-in is over. Please begin again."))
     await sessions.start(waiting.user_id, keep=waiting.keep, method=waiting.method, second_factor=True)
-    _remember(waiting.user_id, waiting.email)
     g.sign_in_token = None
 
 
@@ -91,12 +87,6 @@ async def give_up() -> None:
         await queries.delete_pending(waiting.id)
     if cookies.read(COOKIE):
         g.sign_in_token = None
-
-
-def _remember(user_id: int, email: str) -> None:
-    """This browser is known from now on; one that only confirmed a sign-in is known already."""
-    if g.get("user") is None or g.user.id != user_id:
-        familiar.remember(account_key(email))
 
 
 def install(app: Quart) -> None:

@@ -37,12 +37,12 @@ def checked(name: str) -> str:
 
 
 async def ensure(name: str) -> Tag:
-    """The tag of this name, made when there is none, in the current transaction."""
+    """The tag of this name, made when there is none, kept from going for the rest of the current transaction."""
     name = checked(name)
     new_id = public_id()
     is_new = await queries.insert_tag(new_id, name, clock.now())
     found = await queries.tag_by_name(name)
-    if found is None:
+    if found is None or not await queries.share_tag(found.id):
         raise NotFound(_("There is no such tag."))
     if is_new:
         await audit.record("tag.create", "tag", found.public_id, after={"name": name}, summary=name)
@@ -62,8 +62,8 @@ async def add(person: User, name: str) -> bool:
 
 
 async def give(person: User, tag: Tag) -> bool:
-    """Mark a person with a tag, in the current transaction; False when they have it."""
-    if not await queries.share_tag(tag.id) or not await queries.add_tag(person.id, tag.id):
+    """Mark a person with a tag that the caller keeps from going, in the current transaction; False when they have it."""
+    if not await queries.add_tag(person.id, tag.id):
         return False
     await audit.record("people.tag", "person", person.public_id, after={"tag": tag.name})
     return True

@@ -12,9 +12,10 @@ in the way of forgetting, and by which texts it knows the person.
 account, last.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,11 @@ async def hindrance(subject: Subject) -> str:
         if why := await find(subject):
             return why
     return ""
+
+
+def in_addresses(words: Sequence[str]) -> list[str]:
+    """These texts as the query of an address spells them too: `ann%40example.org`, `Ann+Archer`."""
+    return sorted({*words, *(quote(word, safe="") for word in words), *(quote_plus(word) for word in words)})
 
 
 async def words_of(subject: Subject) -> tuple[str, ...]:

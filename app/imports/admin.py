@@ -13,7 +13,7 @@ from app.core.i18n import _
 from app.imports import imports, queries, results
 from app.imports.forms import BringForm, PlanForm, StartForm, plan_form
 from app.imports.kinds import KINDS
-from app.imports.models import KEPT, LARGEST, REASONS, Import
+from app.imports.models import KEPT, LARGEST, REASONS, Column, Import
 from app.imports.people import KEY
 from app.web import tables
 from app.web.bodies import MEGABYTE, brings
@@ -73,11 +73,16 @@ async def show_import(import_id: str) -> ResponseReturnValue:
 async def create_trial(import_id: str) -> ResponseReturnValue:
     """Try it without effect."""
     found = await imports.find(KEY, import_id)
-    form = await submitted(plan_form(found.header, KINDS[KEY].columns))
+    form = await submitted(plan_form(found.header, _columns()))
     await _offer(form)
     if not form.validate():
         return await _show(found, form=form, status=422)
-    options = {"existing": form.existing.data, "invite": form.invite.data, "product": form.product.data}
+    options = {
+        "existing": form.existing.data,
+        "invite": form.invite.data,
+        "product": form.product.data,
+        "tag": form.tag.data,
+    }
     try:
         await imports.check(import_id, kind=KEY, mapping=form.mapping, options=options, by=_me())
     except Invalid as error:
@@ -133,10 +138,10 @@ def _seen(found: Import) -> str:
 
 async def _show(found: Import, *, form: PlanForm | None = None, status: int = 200) -> Response:
     if form is None:
-        options = {key: found.options[key] for key in ("existing", "invite", "product") if key in found.options}
-        form = plan_form(found.header, KINDS[KEY].columns)(data=options)
+        options = {key: found.options[key] for key in ("existing", "invite", "product", "tag") if key in found.options}
+        form = plan_form(found.header, _columns())(data=options)
         for field, meaning in zip(form.column_fields, found.mapping, strict=True):
-            field.data = meaning
+            field.data = meaning if meaning != "tags" or _me().can("people.notes") else ""
         await _offer(form)
     return await page(
         "imports/import.html",
@@ -146,10 +151,16 @@ async def _show(found: Import, *, form: PlanForm | None = None, status: int = 20
         seen=_seen(found),
         is_stuck=imports.is_stuck(found),
         may_plan=found.state in ("ready", "checked") and found.cleared_at is None,
+        may_tag=_me().can("people.notes"),
         reasons=REASONS,
         days=KEPT.days,
         trail=[(_("People"), "/admin/people"), (_("Imports"), url_for(".list_imports"))],
     )
+
+
+def _columns() -> list[Column]:
+    """What a column can be for whoever asks."""
+    return [column for column in KINDS[KEY].columns if column.key != "tags" or _me().can("people.notes")]
 
 
 async def _offer(form: PlanForm) -> None:

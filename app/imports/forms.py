@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from wtforms import BooleanField, FileField, HiddenField, RadioField, SelectField
+from wtforms import BooleanField, FileField, HiddenField, RadioField, SelectField, StringField
 
 from app.core.i18n import lazy as _l
 from app.imports.models import Column
@@ -41,6 +41,7 @@ class PlanForm(BaseForm):
         default=SKIP,
     )
     product = SelectField(_l("Let everybody use"), choices=[], default="")
+    tag = StringField(_l("Tag everybody"))
     invite = BooleanField(_l("Send mails: the link to set a password to new people, and what was opened to everybody"))
 
     @property

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, BinaryIO
 
 from app.access import entitlements
+from app.accounts import tags
 from app.accounts.models import SignedIn
 from app.core import audit, clock, db, queue
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
@@ -87,7 +88,8 @@ async def check(
     """
     found = await find(kind, import_id)
     _check_columns(mapping, kind)
-    wanted = await _checked_options(options, found, by)
+    wanted = await _checked_options(options, found)
+    _check_rights(mapping, wanted, kind, by)
     async with db.transaction():
         attempt = await queries.begin_check(
             found.id, found.attempt, mapping=list(mapping), options=wanted, now=clock.now()
@@ -114,23 +116,27 @@ def _check_columns(mapping: Sequence[str], kind: str) -> None:
         raise Invalid(_("Say which column is “%(what)s”.", what=columns[required].label))
 
 
-async def _checked_options(options: Mapping[str, Any], found: Import, by: SignedIn) -> dict[str, Any]:
+def _check_rights(mapping: Sequence[str], options: Mapping[str, Any], kind: str, by: SignedIn) -> None:
+    if not all(by.can(capability) for capability in KINDS[kind].needs(mapping, options)):
+        raise Forbidden(_("Your role does not allow this."))
+
+
+async def _checked_options(options: Mapping[str, Any], found: Import) -> dict[str, Any]:
     wanted = {"existing": options["existing"], "invite": bool(options["invite"]), "note": found.file_name}
     if options["product"]:
-        if not by.can("people.access"):
-            raise Forbidden(_("Your role does not allow this."))
         product = {row.public_id: row for row in await entitlements.grantable()}.get(str(options["product"]))
         if product is None:
             raise Invalid(_("There is no such product."), field="product")
         wanted |= {"product_id": product.id, "product": product.public_id, "title": product.title}
+    if options["tag"]:
+        wanted["tag"] = tags.checked(str(options["tag"]))
     return wanted
 
 
 async def start(import_id: str, *, kind: str, attempt: int, by: SignedIn) -> Import:
     """Carry out what was tried as number `attempt`, in a job. Starting twice starts once. Raises Conflict."""
     found = await find(kind, import_id)
-    if found.options.get("product_id") and not by.can("people.access"):
-        raise Forbidden(_("Your role does not allow this."))
+    _check_rights(found.mapping, found.options, kind, by)
     async with db.transaction():
         if await queries.begin_run(found.id, attempt, clock.now()):
             await queue.enqueue(work.run_import, import_id=found.id)
@@ -146,7 +152,7 @@ async def start(import_id: str, *, kind: str, attempt: int, by: SignedIn) -> Imp
 
 
 def _told(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: options[key] for key in ("existing", "invite", "title") if key in options}
+    return {key: options[key] for key in ("existing", "invite", "title", "tag") if key in options}
 
 
 async def cancel(import_id: str, *, kind: str) -> bool:

@@ -34,6 +34,7 @@ REASONS = {
     "bad_email": lazy("This is not an email address."),
     "bad_name": lazy("A name is one line of words, without the address of a page."),
     "long_name": lazy("The name has more than 100 characters."),
+    "bad_tag": lazy("A tag has at most 40 characters."),
     "unreadable": lazy("Some characters could not be read. Save the file as UTF-8."),
     "too_many_cells": lazy("The row has more cells than there are columns."),
     "twice": lazy("The address stood further up in this file."),
@@ -158,6 +159,9 @@ class Kind(Protocol):
     capability: str
     columns: Sequence[Column]
     required: str
+
+    def needs(self, mapping: Sequence[str], options: Mapping[str, Any]) -> set[str]:
+        """The capabilities that such an import asks for."""
 
     def understand(self, values: Mapping[str, str]) -> tuple[str, Mapping[str, str], str]:
         """The key, the cleaned values and why they cannot be taken ("" when they can). No database."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.access import entitlements
-from app.accounts import bulk, names
+from app.accounts import bulk, names, tags
 from app.accounts.bulk import NewPerson
 from app.accounts.models import User
 from app.accounts.roles import covers
@@ -64,6 +64,11 @@ COLUMNS = (
             "efternavn", "sukunimi", "nazwisko", "фамилия", "prezime", "vezetéknév", "姓",
         ),
     ),
+    Column(
+        "tags",
+        lazy("Tags, with commas between them"),
+        _words("tag", "tags", "label", "labels", "schlagwort", "schlagworte", "étiquettes", "etiquetas", "etichette", "метки"),
+    ),
 )  # fmt: skip
 
 
@@ -74,15 +79,22 @@ class _Wish:
     verdict: Verdict
     name: str = ""
     grants: bool = False
+    tags: tuple[str, ...] = ()
 
 
 class People:
-    """The kind `people`. Options: `existing` (skip, keep, update), `invite`, `product_id` (0: none), `note`."""
+    """The kind `people`. Options: `existing` (skip, keep, update), `invite`, `product_id` (0: none), `tag`, `note`."""
 
     key = KEY
     capability = CAPABILITY
     columns: Sequence[Column] = COLUMNS
     required = "email"
+
+    def needs(self, mapping: Sequence[str], options: Mapping[str, Any]) -> set[str]:
+        """See `Kind`."""
+        access = {"people.access"} if options.get("product_id") else set()
+        notes = {"people.notes"} if options.get("tag") or "tags" in mapping else set()
+        return {CAPABILITY} | access | notes
 
     def understand(self, values: Mapping[str, str]) -> tuple[str, Mapping[str, str], str]:
         """See `Kind`."""
@@ -91,7 +103,9 @@ class People:
         name = cleaned.get("name", "") or " ".join(
             part for part in (cleaned.get("first_name", ""), cleaned.get("last_name", "")) if part
         )
-        return email.lower(), {"email": email, "name": name}, _refusal(email, name, values)
+        wanted = _tags(cleaned.get("tags", ""))
+        reason = _refusal(email, name, values) or ("bad_tag" if any(len(tag) > tags.LONGEST for tag in wanted) else "")
+        return email.lower(), {"email": email, "name": name, "tags": ",".join(wanted)}, reason
 
     async def judge(self, rows: Sequence[Row], options: Mapping[str, Any], actor: User) -> list[Verdict]:
         """See `Kind`."""
@@ -119,6 +133,12 @@ class People:
         receivers = [there[row.key].id for row, wish in zip(rows, wishes, strict=True) if wish.grants]
         if receivers:
             await bulk.claim(receivers, invite=invite)
+        tagged: dict[int, Sequence[str]] = {
+            made[row.key]: _tags_for(row, options) for row in fine if row.key in made and _tags_for(row, options)
+        }
+        tagged |= {there[row.key].id: wish.tags for row, wish in zip(rows, wishes, strict=True) if wish.tags}
+        if tagged:
+            await bulk.tag(tagged)
         if options.get("product_id"):
             await _grant([*made.values(), *receivers], options, actor, import_id)
         return [wish.verdict for wish in wishes]
@@ -129,10 +149,18 @@ class People:
         product_id = int(options.get("product_id") or 0)
         ids = [user.id for user in there.values()]
         holders = await entitlements.holders(product_id, ids) if product_id else set()
-        return [_wish(row, there.get(row.key), options, actor, holders) for row in rows]
+        tagged = await bulk.tags_of(ids) if any(_tags_for(row, options) for row in rows) else {}
+        return [_wish(row, there.get(row.key), options, actor, holders, tagged) for row in rows]
 
 
-def _wish(row: Row, user: User | None, options: Mapping[str, Any], actor: User, holders: set[int]) -> _Wish:
+def _wish(
+    row: Row,
+    user: User | None,
+    options: Mapping[str, Any],
+    actor: User,
+    holders: set[int],
+    tagged: Mapping[int, set[str]],
+) -> _Wish:
     if row.reason:
         return _Wish(Verdict(row.number, REFUSED, row.reason))
     if user is None:
@@ -144,11 +172,12 @@ def _wish(row: Row, user: User | None, options: Mapping[str, Any], actor: User, 
         return _Wish(Verdict(row.number, UNCHANGED))
     name = row.values["name"] if existing == UPDATE and row.values["name"] != user.name else ""
     grants = bool(options.get("product_id")) and user.id not in holders
-    if not name and not grants:
+    new_tags = tuple(tag for tag in _tags_for(row, options) if tag.lower() not in tagged.get(user.id, ()))
+    if not name and not grants and not new_tags:
         return _Wish(Verdict(row.number, UNCHANGED))
     if not covers(actor, user):
         return _Wish(Verdict(row.number, REFUSED, "above"))
-    return _Wish(Verdict(row.number, CHANGED), name, grants)
+    return _Wish(Verdict(row.number, CHANGED), name, grants, new_tags)
 
 
 async def _grant(user_ids: Sequence[int], options: Mapping[str, Any], actor: User, import_id: str) -> None:
@@ -171,6 +200,17 @@ async def _grant(user_ids: Sequence[int], options: Mapping[str, Any], actor: Use
         "user",
         [(public_id, None, {"import": import_id, "reason": note}) for public_id in await bulk.public_ids(given)],
     )
+
+
+def _tags(text: str) -> list[str]:
+    """The tags in a cell, each once."""
+    parts = (" ".join(part.split()) for part in text.replace(";", ",").replace("|", ",").split(","))
+    return list({part.lower(): part for part in parts if part}.values())
+
+
+def _tags_for(row: Row, options: Mapping[str, Any]) -> list[str]:
+    """The tags of the row and the one for everybody."""
+    return _tags(",".join((row.values["tags"], str(options.get("tag", "")))))
 
 
 def _clean(value: str) -> str:

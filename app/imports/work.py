@@ -116,7 +116,7 @@ async def _actor_of(found: Import | None) -> User | None:
     person = await users.find(found.created_by) if found is not None and found.created_by is not None else None
     if found is None or person is None or person.state != "active":
         return None
-    needed = [KINDS[found.kind].capability, *(["people.access"] if found.options.get("product_id") else [])]
+    needed = KINDS[found.kind].needs(found.mapping, found.options)
     return person if all(person.can(capability) for capability in needed) else None
 
 

@@ -61,7 +61,6 @@ ACTS = {
     "people.email": lazy("Changed a person's address"),
     "people.export": lazy("Exported the people"),
     "people.merge": lazy("Merged two accounts"),
-    "people.rename": lazy("Changed a person's name"),
     "people.invite": lazy("Sent the invitation again"),
     "people.note": lazy("Wrote a note about a person"),
     "people.note_removal": lazy("Removed a note about a person"),

@@ -126,6 +126,35 @@ async def annabel(cast: Cast) -> Person:
         """,
         samples=[["x@example.org", "Xaver"], [EMAIL, NAME]],
     )
+    await db.run("UPDATE users SET suspension_reason = 'Annabel owes us' WHERE id = :id", id=person.id)
+    await db.run(
+        """
+        INSERT INTO person_notes (public_id, user_id, author_id, body, created_at)
+        VALUES ('n1', :id, :rob, 'Annabel called twice', now()), ('n2', :rob, :rob, 'Knows annabel QUARRINGTON well', now())
+        """,
+        id=person.id,
+        rob=rob.id,
+    )
+    await db.run(
+        """
+        INSERT INTO saved_views (public_id, list, path, query, name, owner_id, created_at)
+        VALUES ('v1', 'people', '/admin/people', 'q=annabel.quarrington%40example.org', 'Hers', :rob, now()),
+               ('v2', 'people', '/admin/people', '', 'Views of Annabel', :id, now())
+        """,
+        id=person.id,
+        rob=rob.id,
+    )
+    await db.run(
+        """
+        WITH run AS (
+            INSERT INTO bulk_runs (public_id, list, act, options, actor_id, actor, came_from, created_at)
+            VALUES ('b', 'people', 'suspend', '{"reason": "as Annabel Quarrington said"}', :id,
+                    '{"user_id": 1, "address": "203.0.113.77"}', '/admin/people?q=Annabel+Quarrington', now())
+            RETURNING id)
+        INSERT INTO bulk_items (run_id, subject_id, before) SELECT id, :id, '{"name": "Annabel"}' FROM run
+        """,
+        id=person.id,
+    )
     async with db.transaction():
         await audit.record("order.note", "order", "o2", after={"from": FORMER})
     await db.run("UPDATE sessions SET address = '203.0.113.77' WHERE user_id = :id", id=person.id)
@@ -218,7 +247,9 @@ async def test_nothing_names_her_afterwards_but_the_orders_that_the_tax_office_m
         "mails.subject", "mails.context", "mails.error", "mails.words", "webhook_events.payload", "pgqueuer_log.traceback",
         "audit_log.before", "audit_log.after", "audit_log.summary", "audit_log.address", "audit_log.user_agent",
         "impersonations.reason", "impersonation_visits.query", "identities.email", "one_time_tokens.email",
-        "passkeys.name", "access_tokens.name", "sign_in_links.email", "imports.samples", "sessions.address", "consents.address", "audit_log.words",
+        "passkeys.name", "access_tokens.name", "sign_in_links.email", "imports.samples", "person_notes.body", "saved_views.query", "saved_views.name",
+        "bulk_runs.options", "bulk_runs.actor", "bulk_runs.came_from", "bulk_items.before", "users.suspension_reason",
+        "sessions.address", "consents.address", "audit_log.words",
     }  # fmt: skip
     await ask(person)
     await queue.drain()
@@ -299,7 +330,7 @@ async def _steps() -> list[str]:
     return list(await db.value("SELECT steps FROM erasures"))
 
 
-@pytest.mark.parametrize("killed_after", range(9))
+@pytest.mark.parametrize("killed_after", range(10))
 async def test_killed_half_way_and_done_again_it_ends_the_same(
     cast: Cast, monkeypatch: pytest.MonkeyPatch, killed_after: int
 ) -> None:
@@ -307,7 +338,7 @@ async def test_killed_half_way_and_done_again_it_ends_the_same(
     person = await annabel(cast)
     await ask(person)
     order = [*(step for step in personal.ERASURES if step != erasures.LAST), erasures.LAST]
-    assert len(order) == 9
+    assert len(order) == 10
     victim, real = order[killed_after], personal.ERASURES[order[killed_after]]
 
     class Killed(BaseException):
@@ -529,10 +560,10 @@ async def test_every_table_that_points_at_a_person_is_dealt_with(app: Lectern) -
 
 DEALT_WITH = {
     # deleted
-    "access_tokens", "carts", "consents", "email_changes", "enrolments", "entitlements", "identities", "learner_days", "learners", "lesson_progress",
-    "merged_carts", "mfa_secrets", "one_time_tokens", "passkeys", "pending_sign_ins", "personal_exports", "recovery_codes", "sessions", "sign_in_links",
+    "access_tokens", "carts", "consents", "default_views", "email_changes", "enrolments", "entitlements", "identities", "learner_days", "learners", "lesson_progress",
+    "merged_carts", "mfa_secrets", "one_time_tokens", "passkeys", "pending_sign_ins", "personal_exports", "recovery_codes", "sessions", "saved_views", "sign_in_links", "user_tags",
     # without what names anybody
-    "courses", "erasures", "impersonations", "imports", "order_events", "orders", "refunds", "uploads", "users",
+    "courses", "erasures", "impersonations", "imports", "order_events", "orders", "person_notes", "refunds", "uploads", "users",
 }  # fmt: skip
 
 

@@ -50,6 +50,12 @@ async def a_life(person: Person, course: Any) -> bytes:
     await person.browser.post("/cart/items", form={"product": "risk"})
     await mail.send(person.email, "accounts/welcome", {"name": person.name}, fact=f"welcome:{person.id}")
     await db.run(
+        "INSERT INTO person_notes (public_id, user_id, body, created_at) VALUES (:p, :id, 'Note on ' || :name, now())",
+        id=person.id,
+        p=person.public_id,
+        name=person.name,
+    )
+    await db.run(
         """
         INSERT INTO passkeys (public_id, user_id, name, credential_id, public_key, sign_count, created_at, user_handle,
                               is_backup_eligible)
@@ -94,7 +100,7 @@ async def test_it_holds_every_domain_and_nothing_of_anybody_else(app: Lectern, c
     names = set(archive.namelist())
     assert {f"{name}.json" for name in personal.EXPORTS} | {"README.txt"} <= names
     assert {"account", "devices", "sign_in", "consents", "looks", "uploads", "teaching", "access", "orders", "cart",
-            "learning", "days", "mails", "activity", "addresses"} == set(personal.EXPORTS)  # fmt: skip
+            "learning", "days", "mails", "activity", "addresses", "notes"} == set(personal.EXPORTS)  # fmt: skip
     parts = {name: json.loads(archive.read(f"{name}.json")) for name in personal.EXPORTS}
     assert {name for name, rows in parts.items() if not rows} == {"teaching", "addresses"}
     assert parts["account"][0]["email"] == ann.email

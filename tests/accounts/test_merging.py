@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.access import entitlements
-from app.accounts import merging, people, users
-from app.core import db, queue
+from app.accounts import erasures, merging, people, users
+from app.core import clock, db, queue
 from app.core.errors import Conflict, Forbidden, NotFound, Refused
 from app.learning import progress
 from tests.accounts.conftest import Browser, Mailbox, body, text_of
@@ -117,6 +118,9 @@ async def furnish(person: Person, products: list[Any]) -> None:
         "INSERT INTO cart_items (cart_id, product_id, agreed_minor, agreed_currency, added_at) SELECT c.id, p.id, 1, 'EUR', now() FROM carts c, products p WHERE c.user_id = :id LIMIT 1",
         "INSERT INTO merged_carts (token_hash, user_id, merged_at) VALUES (decode(md5(CAST(CAST(:id AS bigint) AS text)), 'hex'), :id, now())",
         "UPDATE courses SET instructor_id = :id",
+        "INSERT INTO tags (public_id, name, created_at) VALUES ('gold', 'Gold', now()) ON CONFLICT DO NOTHING",
+        "INSERT INTO user_tags (user_id, tag_id) SELECT :id, id FROM tags",
+        "INSERT INTO person_notes (public_id, user_id, body, created_at) VALUES (CAST(CAST(:id AS bigint) AS text), :id, 'x', now())",
         "INSERT INTO identities (user_id, provider, subject, email, created_at) VALUES (:id, 'google', CAST(CAST(:id AS bigint) AS text), 'x', now())",
         "INSERT INTO mfa_secrets (user_id, sealed_secret, created_at, last_step) VALUES (:id, 'x', now(), 0)",
         "INSERT INTO pending_sign_ins (token_hash, user_id, method, created_at, expires_at) VALUES (decode(md5(CAST(CAST(:id AS bigint) AS text)), 'hex'), :id, 'x', now(), now())",
@@ -180,6 +184,8 @@ async def test_orders_access_and_the_cart_of_both_are_with_the_kept_account(cast
         == 1
     )
     assert await db.value("SELECT count(*) FROM enrolments WHERE user_id = :id", id=kept.id) == 2
+    assert await db.value("SELECT count(*) FROM user_tags WHERE user_id = :id", id=kept.id) == 1
+    assert await db.value("SELECT count(*) FROM person_notes WHERE user_id = :id", id=kept.id) == 2
 
 
 async def test_of_what_was_learned_in_both_the_further_counts(cast: Cast) -> None:
@@ -433,6 +439,31 @@ async def test_the_profile_is_completed_and_not_overwritten(cast: Cast) -> None:
     found = await users.find(kept.id)
     assert found is not None
     assert (found.headline, found.biography) == ("New", "Old")
+
+
+async def test_whoever_is_forgotten_is_forgotten_under_both_names(cast: Cast) -> None:
+    olga = await cast.olga()
+    gone = await cast.person("Anna Maria Archer", "anna@old.example")
+    kept = await cast.person("Ann Archer", "ann@example.org")
+    await merge(gone, kept, olga)
+    await kept.browser.post("/account/privacy/erasure", form={"confirmation": kept.email})
+    assert await db.value("SELECT count(*) FROM erasures") == 1
+    with clock.shifted(timedelta(days=40)):
+        for erasure_id in await erasures.due():
+            await erasures.carry_out(erasure_id)
+    rows = await db.many(db.Row, "SELECT email, name FROM users WHERE role = 'member'")
+    assert all(row.email.endswith("@erased.invalid") for row in rows)
+    assert len(rows) == 2
+    log = await db.value("SELECT CAST(json_agg(a) AS text) FROM audit_log a")
+    assert "old.example" not in log
+
+
+async def test_who_asked_to_be_forgotten_is_not_merged(cast: Cast) -> None:
+    olga = await cast.olga()
+    gone, kept = await two_anns(cast)
+    await gone.browser.post("/account/privacy/erasure", form={"confirmation": gone.email})
+    with pytest.raises(Conflict, match="forgotten"):
+        await merge(gone, kept, olga)
 
 
 # Likely duplicates

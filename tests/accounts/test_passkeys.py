@@ -416,6 +416,19 @@ async def test_a_counter_that_goes_back_is_refused_mailed_and_audited(
     assert (await signed(browser, device)).status_code == 303  # the real one goes on
 
 
+async def test_without_the_guard_a_copy_would_get_in(
+    app: Lectern, ann: Person, device: Device, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control of the test above."""
+    await owns(ann, device)
+
+    async def anything(*_args: object) -> bool:
+        return True
+
+    monkeypatch.setattr(passkey_queries, "note_use", anything)
+    assert (await signed(browser, device, counter=0)).status_code == 303
+
+
 async def test_who_cannot_sign_cannot_raise_the_alarm(
     app: Lectern, ann: Person, device: Device, browser: Browser, mailbox: Mailbox
 ) -> None:
@@ -644,6 +657,21 @@ async def test_turning_everything_off_forgets_passkeys_too(app: Lectern, ann: Pe
     async with db.transaction():
         await second_factors.turn_off_all(ann.id, subject=ann.public_id, email=ann.email, name=ann.name, action="x.y")
     assert (await count("passkeys"), await count("recovery_codes")) == (0, 0)
+
+
+async def test_it_was_not_me_takes_away_what_somebody_else_added(
+    app: Lectern, ann: Person, device: Device, browser: Browser, mailbox: Mailbox
+) -> None:
+    await owns(ann, device)
+    await db.run("UPDATE passkeys SET created_at = now() - interval '8 days'")
+    thief = Device()
+    await owns(ann, thief, "Not mine")
+    link = re.search(r"http://localhost(/not-me/\S+)", text_of(await mailbox.last(ann.email)))
+    assert link is not None
+    assert (await browser.post(link[1])).headers["Location"].startswith("/password/reset/")
+    await is_refused(await signed(browser, thief), "does not know this passkey")
+    assert (await signed(browser, device)).status_code == 303
+    assert await count("recovery_codes") == 10
 
 
 # The rest

@@ -119,6 +119,44 @@ async def test_access_is_given_once_whoever_has_it_keeps_one_cause(cast: Cast) -
     assert await db.value("SELECT count(*) FROM enrolments WHERE user_id = :id", id=ann.id) == 1
 
 
+async def test_tags_are_given_to_all_and_by_row_and_made_when_missing(cast: Cast) -> None:
+    olga, ann = await cast.olga(), await cast.ann()
+    await db.run("INSERT INTO tags (public_id, name, created_at) VALUES ('g', 'Gold', now())")
+    await db.run("INSERT INTO user_tags (user_id, tag_id) SELECT :id, id FROM tags", id=ann.id)
+    content = f"Email,Tags\nann@example.org,gold\nnew@example.org,Silver; GOLD\nlong@example.org,{'x' * 41}\n"
+    where = await brought(olga, content)
+    await tried(olga, where, existing="keep")
+    assert (await state(where)).counts == {"unchanged": 1, "new": 1, "refused": 1}
+    await tried(olga, where, existing="keep", tag="Spring 2026")
+    assert (await state(where)).counts == {"changed": 1, "new": 1, "refused": 1}
+    assert await db.value("SELECT count(*) FROM tags") == 1
+    await run(olga, where)
+    rows = await db.many(
+        db.Row,
+        """
+        SELECT u.email, string_agg(t.name, ',' ORDER BY t.name) AS tags
+        FROM user_tags ut JOIN users u ON u.id = ut.user_id JOIN tags t ON t.id = ut.tag_id GROUP BY u.email ORDER BY 1
+        """,
+    )
+    assert [(row.email, row.tags) for row in rows] == [
+        ("ann@example.org", "Gold,Spring 2026"),
+        ("new@example.org", "Gold,Silver,Spring 2026"),
+    ]
+    assert await db.value("SELECT count(*) FROM audit_log WHERE action = 'people.tag'") == 4
+
+
+async def test_tagging_asks_for_the_right_to_tag(cast: Cast) -> None:
+    key = await cast.role("registrar", ["admin.enter", "people.view", "people.edit", "people.import"])
+    pia = await cast.person("Pia", "pia@meridian.example", role=key)
+    where = await brought(pia, "Email,Tags\na@example.org,Gold\n")
+    assert "Tag everybody" not in await (await pia.browser.get(where)).get_data(as_text=True)
+    sent = {"column-000": "email", "existing": "skip", "product": ""}
+    assert (await pia.browser.post(f"{where}/trials", form={**sent, "column-001": "tags"})).status_code == 422
+    assert (
+        await pia.browser.post(f"{where}/trials", form={**sent, "column-001": "", "tag": "Gold"})
+    ).status_code == 403
+
+
 async def test_mails_go_out_only_when_they_were_asked_for(cast: Cast, mailbox: Mailbox) -> None:  # noqa: F811
     olga = await cast.olga()
     product = await product_of()
@@ -511,7 +549,7 @@ async def test_who_brought_tried_and_ran_it_is_written_down(cast: Cast) -> None:
         db.Row,
         "SELECT action, actor_id, subject_type, subject_id, before, after FROM audit_log WHERE action <> 'settings.change' ORDER BY id",
     )
-    assert [row.action for row in rows] == ["import.bring", "import.start", "people.add", "people.rename", "import.end"]
+    assert [row.action for row in rows] == ["import.bring", "import.start", "people.add", "people.edit", "import.end"]
     assert {row.actor_id for row in rows} == {olga.id}
     renamed = rows[3]
     assert (renamed.subject_id, renamed.before, renamed.after) == (

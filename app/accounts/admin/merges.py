@@ -60,7 +60,7 @@ async def _page(
     person: User, other: User | None, *, keeps_other: bool, form: MergeForm | None = None, status: int = 200
 ) -> ResponseReturnValue:
     gone, kept = (person, other) if keeps_other else (other, person)
-    why_not = merging.hindrance(gone, kept, me()) if gone is not None and kept is not None else ""
+    why_not = await merging.hindrance_now(gone, kept, me()) if gone is not None and kept is not None else ""
     moves = await merging.preview(gone, kept) if gone is not None and kept is not None and not why_not else []
     return await page(
         "accounts/admin/merge.html",

@@ -78,3 +78,33 @@ async def public_ids(user_ids: list[int]) -> list[str]:
         db.Row, "SELECT public_id FROM users WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id", ids=user_ids
     )
     return [row.public_id for row in rows]
+
+
+async def tags_of(user_ids: list[int]) -> list[db.Row]:
+    return await db.many(
+        db.Row,
+        """
+        SELECT ut.user_id, t.name FROM user_tags ut JOIN tags t ON t.id = ut.tag_id
+        WHERE ut.user_id = ANY(CAST(:ids AS bigint[]))
+        """,
+        ids=user_ids,
+    )
+
+
+async def insert_user_tags(user_ids: list[int], tag_ids: list[int]) -> list[db.Row]:
+    """Those that were not there: the person's public id and the tag's name."""
+    return await db.many(
+        db.Row,
+        """
+        WITH made AS (
+            INSERT INTO user_tags (user_id, tag_id)
+            SELECT user_id, tag_id
+            FROM unnest(CAST(:users AS bigint[]), CAST(:tags AS bigint[])) AS wanted (user_id, tag_id)
+            ON CONFLICT DO NOTHING RETURNING user_id, tag_id
+        )
+        SELECT u.public_id, t.name FROM made JOIN users u ON u.id = made.user_id JOIN tags t ON t.id = made.tag_id
+        ORDER BY u.id, t.id
+        """,
+        users=user_ids,
+        tags=tag_ids,
+    )

@@ -78,9 +78,11 @@ async def forget_unproven(user_id: int) -> bool:
             WITH unproven AS (SELECT id FROM users WHERE id = :id AND email_verified_at IS NULL FOR UPDATE),
                  a AS (DELETE FROM identities WHERE user_id IN (SELECT id FROM unproven) RETURNING 1),
                  b AS (DELETE FROM passkeys WHERE user_id IN (SELECT id FROM unproven) RETURNING 1),
+                 t AS (DELETE FROM access_tokens WHERE user_id IN (SELECT id FROM unproven) RETURNING 1),
                  c AS (UPDATE users SET password_hash = NULL
                        WHERE id IN (SELECT id FROM unproven) AND password_hash IS NOT NULL RETURNING 1)
             SELECT (SELECT count(*) FROM a) + (SELECT count(*) FROM b) + (SELECT count(*) FROM c)
+                 + (SELECT count(*) FROM t)
             """,
             id=user_id,
         )

@@ -29,7 +29,8 @@ async def end_ways_in(user_id: int) -> None:
              c AS (DELETE FROM one_time_tokens WHERE user_id = :id),
              d AS (DELETE FROM mfa_secrets WHERE user_id = :id),
              e AS (DELETE FROM recovery_codes WHERE user_id = :id),
-             f AS (DELETE FROM passkeys WHERE user_id = :id)
+             f AS (DELETE FROM passkeys WHERE user_id = :id),
+             g AS (DELETE FROM sign_in_links WHERE user_id = :id)
         DELETE FROM identities WHERE user_id = :id
         """,
         id=user_id,
@@ -59,4 +60,45 @@ async def close(gone_id: int, kept_id: int) -> None:
         """,
         kept=kept_id,
         gone=gone_id,
+    )
+
+
+async def merged_in(user_id: int) -> list[User]:
+    return await db.many(
+        User,
+        f"SELECT {USER_COLUMNS} FROM users WHERE merged_into_id = :id ORDER BY id",  # noqa: S608
+        id=user_id,
+    )
+
+
+async def noted(user_id: int) -> db.Row:
+    """How many notes and tags a person has."""
+    found = await db.one(
+        db.Row,
+        """
+        SELECT (SELECT count(*) FROM person_notes WHERE user_id = :id) AS notes,
+               (SELECT count(*) FROM user_tags WHERE user_id = :id) AS tags
+        """,
+        id=user_id,
+    )
+    assert found is not None
+    return found
+
+
+async def move_notes(gone_id: int, kept_id: int) -> int:
+    return await db.run("UPDATE person_notes SET user_id = :kept WHERE user_id = :gone", gone=gone_id, kept=kept_id)
+
+
+async def move_tags(gone_id: int, kept_id: int) -> int:
+    """How many tags the closed account had."""
+    return await db.run(
+        """
+        WITH copied AS (
+            INSERT INTO user_tags (user_id, tag_id) SELECT :kept, tag_id FROM user_tags WHERE user_id = :gone
+            ON CONFLICT DO NOTHING
+        )
+        DELETE FROM user_tags WHERE user_id = :gone
+        """,
+        gone=gone_id,
+        kept=kept_id,
     )

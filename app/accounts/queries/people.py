@@ -70,7 +70,7 @@ async def unsuspend(user_id: int) -> str | None:
         """
         UPDATE users u SET state = 'active', suspension_reason = ''
         FROM (SELECT id, suspension_reason FROM users WHERE id = :id) old
-        WHERE u.id = old.id AND u.state = 'suspended' RETURNING old.suspension_reason
+        WHERE u.id = old.id AND u.state = 'suspended' AND u.erased_at IS NULL RETURNING old.suspension_reason
         """,
         id=user_id,
     )

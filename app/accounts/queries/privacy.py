@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from app.accounts.models import Consent, Erasure, PersonalExport
-from app.core import db
+from app.core import db, personal
 from app.core.i18n import lazy
 from app.web import tables
 
@@ -254,7 +254,7 @@ async def anonymise(user_id: int, *, email: str, name: str, now: datetime) -> No
         """
         UPDATE users SET email = :email, name = :name, password_hash = NULL, headline = '',
                          biography = '', country = NULL, time_zone = NULL, last_seen_at = NULL, role = 'member',
-                         password_change_required_at = NULL,
+                         password_change_required_at = NULL, suspension_reason = '',
                          state = CASE state WHEN 'merged' THEN 'merged' ELSE 'suspended' END,
                          email_verified_at = coalesce(email_verified_at, :now), erased_at = :now
         WHERE id = :id
@@ -288,6 +288,7 @@ async def delete_proofs(user_id: int) -> None:
              c AS (DELETE FROM pending_sign_ins WHERE user_id = :id), d AS (DELETE FROM mfa_secrets WHERE user_id = :id),
              e AS (DELETE FROM recovery_codes WHERE user_id = :id), f AS (DELETE FROM passkeys WHERE user_id = :id),
              g AS (DELETE FROM identities WHERE user_id = :id), h AS (DELETE FROM email_changes WHERE user_id = :id),
+             k AS (DELETE FROM person_notes WHERE user_id = :id), l AS (DELETE FROM user_tags WHERE user_id = :id),
              i AS (DELETE FROM sign_in_links WHERE user_id = :id), j AS (DELETE FROM access_tokens WHERE user_id = :id)
         DELETE FROM consents WHERE user_id = :id
         """,
@@ -307,13 +308,31 @@ async def forget_looks(user_id: int) -> None:
     )
 
 
+async def notes_with(words: list[str]) -> list[db.Row]:
+    """Notes (`id, body`) about others that name somebody."""
+    return await db.many(
+        db.Row,
+        "SELECT id, body FROM person_notes WHERE audit_holds(body, CAST(:words AS text[])) ORDER BY id",
+        words=words,
+    )
+
+
+async def rewrite_note(note_id: int, body: str) -> None:
+    await db.run("UPDATE person_notes SET body = :body WHERE id = :id", id=note_id, body=body)
+
+
 async def forget_words(words: list[str]) -> None:
-    """Reasons and addresses of looks at others that name the person."""
+    """Reasons and addresses of looks at others, and reasons of suspensions, that name the person."""
+    await db.run(
+        "UPDATE users SET suspension_reason = '' WHERE audit_holds(suspension_reason, CAST(:words AS text[]))",
+        words=words,
+    )
     await db.run(
         "UPDATE impersonations SET reason = '[erased]' WHERE audit_holds(reason, CAST(:words AS text[]))", words=words
     )
     await db.run(
-        "UPDATE impersonation_visits SET query = '' WHERE audit_holds(query, CAST(:words AS text[]))", words=words
+        "UPDATE impersonation_visits SET query = '' WHERE audit_holds(query, CAST(:words AS text[]))",
+        words=personal.in_addresses(words),
     )
 
 

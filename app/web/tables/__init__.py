@@ -42,7 +42,7 @@ from app.core.settings import school
 from app.web import render
 from app.web.request import fragment, user
 from app.web.tables import views
-from app.web.tables.bulk import Bulk
+from app.web.tables.acts import Bulk
 from app.web.tables.declaration import (
     AnyFilter,
     Choice,

@@ -10,124 +10,25 @@ done. An act judges all of them in one statement, and does them by the hundred, 
 who acts and whom it is about. A worker that dies leaves whole hundreds done and the others to be done.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from app.core import audit, clock, db, queue
-from app.core.errors import Conflict, Forbidden, Invalid, NotFound
-from app.core.i18n import _, lazy
+from app.core.errors import Conflict, Invalid, NotFound
+from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
-from app.web.forms import BaseForm
 from app.web.request import Visitor
-from app.web.tables.declaration import Choices, Listing, Text
+from app.web.tables.acts import REASONS, Act, Bulk, Outcome, Plan
 from app.web.tables.query import matching, read
+
+__all__ = ["Act", "Bulk", "Outcome", "Plan"]  # of `acts`, beside what is below
 
 BATCH = 100
 # What was chosen and never begun, and what was done long ago, is forgotten.
 _DRAFTS, _KEPT = timedelta(days=1), timedelta(days=30)
-# Why a row is left alone, whatever the act.
-REASONS: dict[str, Text] = {
-    "gone": lazy("is not there any more"),
-    "right": lazy("your role did not allow it any more"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one row: no `reason` when it was done; `before` is what taking it back needs."""
-
-    reason: str = ""
-    before: dict[str, Any] | None = None
-
-
-@dataclass(slots=True)
-class Plan:
-    """An act with what was chosen for it. `form` is shown beside it; without `options` it has to be filled in first, and
-    when it was (`is_settled`), it is shown as it is looked at. `suggestions` are words for its first field.
-
-    `reason` is SQL over the list's source: why a row is left alone, '' when it is not.
-    """
-
-    sentence: Callable[[int], str]
-    reason: str = "''"
-    binds: dict[str, Any] = field(default_factory=dict)
-    form: BaseForm | None = None
-    options: dict[str, Any] | None = None
-    is_settled: bool = False
-    suggestions: Sequence[str] = ()
-
-
-class Act(Protocol):
-    """Something that may be done to many rows."""
-
-    @property
-    def key(self) -> str: ...
-
-    @property
-    def label(self) -> Text: ...
-
-    @property
-    def capability(self) -> str: ...
-
-    @property
-    def reasons(self) -> Mapping[str, Text]:
-        """Why it may leave a row alone, in words."""
-        ...
-
-    @property
-    def returns(self) -> bool:
-        """Whether it can be taken back."""
-        ...
-
-    async def plan(self, person: Any, sent: Any) -> Plan:
-        """What would be done with the options that were `sent` (form fields; empty at first)."""
-        ...
-
-    async def begin(self, options: dict[str, Any], person: Any) -> dict[str, Any]:
-        """The options as the job needs them, in the transaction that begins it. Raises Forbidden and Invalid."""
-        ...
-
-    async def carry_out(self, ids: Sequence[int], options: dict[str, Any], actor_id: int) -> Mapping[int, Outcome]:
-        """Do it to these, in the current transaction, after another look at who may. Ids that are left out are gone."""
-        ...
-
-    async def take_back(
-        self, before: Mapping[int, Any], options: dict[str, Any], actor_id: int
-    ) -> Mapping[int, Outcome]:
-        """Undo it for these, in the same way."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Bulk:
-    """What may be done to many rows of a list. `source`, `key`, `name`: the rows by their key, for words about them."""
-
-    listing: Listing
-    label: Text
-    needs: str
-    acts: Sequence[Act]
-    source: str
-    key: str
-    name: str
-    choices: Callable[[], Awaitable[Choices]] | None = None
-
-    def act(self, key: str, person: Visitor) -> Act:
-        """The act of this name. Raises Forbidden when the person may not see the list or do it, Invalid when it is none."""
-        if not person.can(self.needs):
-            raise Forbidden(_("Your role does not allow this."))
-        found = next((act for act in self.acts if act.key == key), None)
-        if found is None:
-            raise Invalid(_("Choose what to do."))
-        if not person.can(found.capability):
-            raise Forbidden(_("Your role does not allow this."))
-        return found
-
-    def offered(self, person: Visitor | None) -> list[Act]:
-        """The acts that this person may do."""
-        return [act for act in self.acts if person is not None and person.can(act.capability)]
 
 
 @dataclass(frozen=True, slots=True)

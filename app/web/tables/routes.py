@@ -10,7 +10,8 @@ from app.web.guards import requires
 from app.web.render import page
 from app.web.request import Visitor, safe_next, signed_in_user
 from app.web.tables import bulk, views
-from app.web.tables.bulk import Act, Bulk, Plan, Run
+from app.web.tables.acts import Act, Bulk, Plan
+from app.web.tables.bulk import Run
 
 routes = Blueprint("tables", __name__, url_prefix="/admin")
 
