@@ -146,9 +146,9 @@ def leave(visitor: Visitor) -> None:
 
 
 def test_without_scripts_nobody_is_shown_a_button_that_does_nothing(
-    visit: Callable[..., Visitor], people: People
+    visit: Callable[..., Visitor], people: People, mailbox: Mailbox
 ) -> None:
-    nora = people.member("Nora Noll")
+    nora = people.confirmed(mailbox, "Nora Noll")
     visitor = visit(scripts=False)
     visitor.open("/login")
     expect(visitor.page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()

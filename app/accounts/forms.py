@@ -294,6 +294,14 @@ class ReasonForm(BaseForm):
     reason = StringField(_l("Why"), [DataRequired(_l("Say why, in a few words.")), Length(max=200)])
 
 
+class SuspensionForm(BaseForm):
+    """The same for a suspension, whose field stands beside others of that name."""
+
+    reason = StringField(
+        _l("Why"), [DataRequired(_l("Say why, in a few words.")), Length(max=200)], id="suspension-reason"
+    )
+
+
 class BulkReasonForm(ReasonForm):
     """The same for many."""
 

@@ -23,6 +23,7 @@ _CHANGED = lazy("has changed since")
 _WHOM: dict[str, Text] = {
     "self": lazy("is yourself"),
     "above": lazy("may do more than you"),
+    "closed": lazy("is a closed account"),
 }
 
 
@@ -45,7 +46,7 @@ def _judged(person: Holder, roles: Sequence[Role], own: str) -> tuple[str, dict[
     """SQL that says of whom the act keeps its hands off; `own` adds the act's cases."""
     covered = [key for key in ROLES if may_give(person, key, ROLES[key])]
     covered += [role.key for role in roles if may_give(person, role.key, role.capabilities)]
-    sql = f"""CASE WHEN u.id = :me THEN 'self' WHEN NOT u.role = ANY(CAST(:covered AS text[])) THEN 'above'
+    sql = f"""CASE WHEN u.state NOT IN ('active', 'suspended') OR u.erased_at IS NOT NULL THEN 'closed' WHEN u.id = :me THEN 'self' WHEN NOT u.role = ANY(CAST(:covered AS text[])) THEN 'above'
               {own} ELSE '' END"""
     return sql, {"covered": covered}
 
@@ -68,7 +69,9 @@ async def _each(
         subject = locked.get(each)
         if subject is None:
             continue
-        if about and subject.id == actor.id:
+        if about and subject.state not in ("active", "suspended"):
+            found[each] = Outcome("closed")
+        elif about and subject.id == actor.id:
             found[each] = Outcome("self")
         elif about and not covers(actor, subject):
             found[each] = Outcome("above")

@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
-from app.accounts import hashing, people, totp
+from app.accounts import hashing, merging, people, totp
 from app.core import db
 from app.core.errors import Conflict
 from tests.accounts.conftest import Browser, Mailbox, count, text_of
+from tests.accounts.test_people import signed_in
 from tests.cast import PASSWORD, Cast, Person
 from tests.office import seen
 
@@ -298,6 +299,15 @@ async def test_two_who_make_the_same_tag_at_once_make_one(cast: Cast) -> None:
     )  # fmt: skip
     assert (await count("tags"), await count("user_tags")) == (1, 2)
     assert sorted(await acts()) == ["people.tag", "people.tag", "tag.create"]
+
+
+async def test_merged_accounts_leave_their_notes_and_tags_to_the_one_that_stays(cast: Cast) -> None:
+    ann, other, olga = await cast.ann(), await cast.person("Ann Archer", "a.archer@example.org"), await cast.olga()
+    await tagged(olga, (ann, "Press"), (other, "Press"), (ann, "News"))
+    await olga.browser.post(f"/admin/people/{ann.public_id}/notes", form={"body": "Phoned"})
+    await merging.merge(ann.public_id, other.public_id, by=await signed_in(olga))
+    rows = await db.many(db.Row, "SELECT user_id FROM user_tags UNION ALL SELECT user_id FROM person_notes")
+    assert [row.user_id for row in rows] == [other.id] * 3
 
 
 # The list's filters

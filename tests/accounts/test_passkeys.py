@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from quart import Response
 
 from app import Lectern
@@ -20,6 +21,12 @@ from tests.authenticator import Device, Options, Passkey, add_passkey, options_o
 from tests.cast import PASSWORD, Cast, Person
 
 SECURITY = "/account/security"
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten recovery codes come with every first passkey here, and each is hashed as slowly as a password."""
+    monkeypatch.setattr(hashing, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

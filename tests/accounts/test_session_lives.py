@@ -186,7 +186,7 @@ async def test_every_cookie_of_every_address_is_for_this_host_over_tls_only(
         for rule in routes(app, method):
             await cast.sign_in(olga)
             kept = next(one.value for one in olga.browser.cookie_jar if one.name == "session")  # type: ignore[union-attr]
-            for headers in ({"Cookie": f"__Host-session={kept}"}, {}):
+            for headers in ({"Cookie": f"__Host-session={kept}"}, {"Cookie": "__Host-sign_in=of-before"}):
                 client = app.test_client(use_cookies=False)
                 answer = await client.open(
                     address(rule.rule, places), method=method, headers=headers, form=form if method == "POST" else None

@@ -1,6 +1,7 @@
 import csv
 import importlib
 import io
+import tracemalloc
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -287,3 +288,35 @@ async def test_exports_leave_connections_for_the_pages(app: Lectern) -> None:
     for lines in slow:
         await lines.aclose()
     assert export._under_way == 0
+
+
+async def test_the_memory_of_an_export_does_not_grow_with_its_rows(app: Lectern) -> None:
+    """A hundred thousand rows, piece by piece; gathered instead, they would show: the negative control."""
+    listing = Listing(
+        name="numbers",
+        select="n, 'A name of some length ' || n AS name, repeat('x', 50) AS filling",
+        source="generate_series(1, 100000) n",
+        key="n",
+        columns=[Column("n", "Number", sort="n"), Column("name", "Name"), Column("filling", "x")],
+        sort="n",
+    )
+
+    async def most(gather: bool) -> tuple[int, int]:
+        async with app.test_request_context("/?format=csv"):
+            response = await tables.export(listing)
+            kept, rows = [], 0
+            tracemalloc.start()
+            try:
+                async with response.response as body:
+                    async for piece in body:
+                        rows += piece.count(b"\n")
+                        if gather:
+                            kept.append(piece)
+                return rows, tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+
+    rows, most_bytes = await most(gather=False)
+    assert rows == 100_001
+    assert most_bytes < 2_000_000
+    assert (await most(gather=True))[1] > 6_000_000

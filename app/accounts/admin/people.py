@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from app.accounts import custom_roles, impersonations, merging, people, people_in_bulk, queries, sessions
 from app.accounts.admin import admin
 from app.accounts.devices import device_of
-from app.accounts.forms import PersonForm, ReasonForm, RoleForm
+from app.accounts.forms import PersonForm, ReasonForm, RoleForm, SuspensionForm
 from app.accounts.models import SignedIn, User
 from app.accounts.queries import lists
 from app.accounts.roles import LABELS, covers
@@ -89,7 +89,7 @@ async def update_role(public_id: str) -> ResponseReturnValue:
 @requires("people.suspend")
 async def create_suspension(public_id: str) -> ResponseReturnValue:
     """Keep the person out, for a reason."""
-    person, form = await people.find(public_id), await submitted(ReasonForm)
+    person, form = await people.find(public_id), await submitted(SuspensionForm)
     check_may_act(person)
     if not form.validate():
         return await person_page(public_id, suspension_form=form, status=422)
@@ -143,7 +143,7 @@ async def person_page(
     public_id: str,
     *,
     role_form: RoleForm | None = None,
-    suspension_form: ReasonForm | None = None,
+    suspension_form: SuspensionForm | None = None,
     second_factor_form: ReasonForm | None = None,
     status: int = 200,
 ) -> ResponseReturnValue:
@@ -171,7 +171,7 @@ async def person_page(
         may_look=impersonations.may_look_as(viewer, person),
         may_erase=viewer.can("people.erase") and may_act,
         role_form=role_form,
-        suspension_form=suspension_form or ReasonForm(),
+        suspension_form=suspension_form or SuspensionForm(),
         second_factor_form=second_factor_form or ReasonForm(prefix="second-"),
         panels=[(name, f"{page_url}/{name}") for name in PANELS if _is_served(f"{page_url}/{name}")],
     )

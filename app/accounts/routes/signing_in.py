@@ -53,6 +53,7 @@ async def create_session() -> ResponseReturnValue:
 
 
 async def login_page(form: SignInForm, *, status: int = 200) -> Response:
+    """The form, with a captcha when it looks as if somebody were guessing."""
     asks = await suspicion.asks_for_captcha(form.email.data or "")
     headers = captcha_headers() if asks else None
     return await page("accounts/login.html", status=status, headers=headers, form=form, asks=asks)
