@@ -4,13 +4,15 @@ A member, somebody of the support and an administrator send each form with `role
 so on, aimed at the owner. Afterwards the owner's account, everybody's role and the roles stand as before.
 """
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
 
 from app import Lectern
 from app.accounts import hashing, queries
-from app.core import db, limits
+from app.core import db, limits, settings
 from tests import everywhere
 from tests.cast import PASSWORD, Cast, Person
 from tests.everywhere import address, routes
@@ -125,3 +127,30 @@ async def test_an_owner_who_sends_the_same_changes_something(app: Lectern, cast:
     )
     assert answer.status_code == 303
     assert await standing(olga.id) != before
+
+
+async def test_only_who_makes_roles_decides_who_needs_a_second_step(app: Lectern, cast: Cast) -> None:
+    olga, rob = await cast.olga(), await cast.rob()
+    form = {"name": "Meridian", "currency": "EUR", "tax_percent": "19", "time_zone": "UTC", "language": "en"}
+    await settings.save_school(second_factor_roles=["instructor"])
+
+    async def asked() -> list[str]:
+        await settings.forget_copy()
+        return list((await settings.school()).second_factor_roles)
+
+    assert (await rob.browser.post("/admin/settings", form=await as_shown(rob) | form)).status_code == 403
+    await cast.sign_in(olga, fresh=False)
+    answer = await olga.browser.post("/admin/settings", form=await as_shown(olga) | form)
+    assert "fresh=1" in answer.headers["Location"]
+    assert await asked() == ["instructor"]
+    await cast.sign_in(olga)
+    assert (await olga.browser.post("/admin/settings", form=await as_shown(olga) | form)).status_code == 303
+    assert await asked() == []
+
+
+async def as_shown(person: Person) -> dict[str, str]:
+    """What the page of settings holds, without the ticks."""
+    text = await (await person.browser.get("/admin/settings")).get_data(as_text=True)
+    found = dict(re.findall(r'<input[^>]*name="(\w+)"[^>]*value="([^"]*)"', text))
+    chosen = re.findall(r'<select[^>]*name="(\w+)".*?<option[^>]*value="([^"]*)"[^>]*selected', text, re.DOTALL)
+    return {name: unescape(value) for name, value in {**found, **dict(chosen)}.items() if "roles" not in name}

@@ -3,11 +3,11 @@
 from quart import Blueprint, Response, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.accounts import custom_roles
+from app.accounts import custom_roles, sessions
 from app.admin import connections, dashboard, navigation, queries, search
 from app.admin.forms import LogoForm, SettingsForm
 from app.core import clock
-from app.core.errors import Forbidden, Invalid, TooLarge
+from app.core.errors import Forbidden, Invalid, SignInNeeded, TooLarge
 from app.core.i18n import _
 from app.core.settings import save_school, school
 from app.media import uploads
@@ -78,7 +78,10 @@ async def update_settings() -> Response | BaseResponse:
     form = await submitted(SettingsForm, roles=await custom_roles.labels())
     if not form.validate():
         return await _settings_page(form, status=422)
-    await save_school(**form.changes())
+    changes = form.changes()
+    if set(changes.get("second_factor_roles", ())) != set((await school()).second_factor_roles):
+        _check_may_ask_for_second_step()
+    await save_school(**changes)
     flash(_("The settings are saved."))
     return redirect(url_for(".show_settings"), 303)
 
@@ -111,6 +114,14 @@ async def delete_logo() -> BaseResponse:
     await save_school(logo_url="")
     flash(_("The logo is gone. The name stands alone again."))
     return redirect(url_for(".show_settings"), 303)
+
+
+def _check_may_ask_for_second_step() -> None:
+    """Whoever may not make roles, or holds a stolen session, does not take away what protects those above them."""
+    if not signed_in_user().can("roles.edit"):
+        raise Forbidden(_("Only those who make roles decide which of them need a second step."))
+    if not sessions.is_fresh():
+        raise SignInNeeded(_("Please confirm that it is you first."), field="fresh")
 
 
 async def _form_of_school() -> SettingsForm:

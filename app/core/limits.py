@@ -54,8 +54,10 @@ async def check(name: str, key: str | Sequence[str], limit: Limit) -> Left:
     Raises TooMany when one is more than the limit allows.
     """
     keys = [f"limit:{name}:{limit.seconds}:{each}" for each in ([key] if isinstance(key, str) else key)]
+    # Counted here as well: when Redis goes away, or a flood makes it seem so, nothing begins anew.
+    here = [_count_here(each, limit) for each in keys]
     counted = await cache.call(lambda client: client.eval(_COUNT, len(keys), *keys, limit.seconds))
-    uses = list(zip(counted[::2], counted[1::2], strict=True)) if counted else [_count_here(k, limit) for k in keys]
+    uses = [*here, *zip(counted[::2], counted[1::2], strict=True)] if counted else here
     for used, wait in uses:
         if used > limit.count:
             raise TooMany(retry_after=max(1, wait))
@@ -76,15 +78,17 @@ async def used(name: str, key: str, limit: Limit) -> int:
 async def count(name: str, key: str, limit: Limit) -> int:
     """Count one use of `name` by `key`, and say how many there were in this window; nothing is refused."""
     full = f"limit:{name}:{limit.seconds}:{key}"
+    here, _wait = _count_here(full, limit)
     counted = await cache.call(lambda client: client.eval(_COUNT, 1, full, limit.seconds))
-    return int(counted[0]) if counted else _count_here(full, limit)[0]
+    return int(counted[0]) if counted else here
 
 
 async def take_turn(name: str, key: str, seconds: int) -> None:
     """One use of `name` by `key` in `seconds`, of however many that come at once. Raises TooMany for the others."""
     full = f"limit:{name}:turn:{key}"
+    here = _count_here(full, Limit(1, seconds))
     counted = await cache.call(lambda client: client.eval(_COUNT, 1, full, seconds))
-    used, wait = counted if counted else _count_here(full, Limit(1, seconds))
+    used, wait = counted if counted else here
     if used > 1:
         raise TooMany(retry_after=max(1, wait))
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,8 @@ from app import Lectern
 from app.accounts import familiar, hashing, links, passwords, queries, second_factors, sessions, sign_ins, totp, users
 from app.accounts.queries import second_factors as factor_queries
 from app.commerce import carts
-from app.core import clock, db, limits, settings, tokens
+from app.core import cache, clock, db, limits, settings, tokens
+from app.core.errors import TooMany
 from app.web.clients import Proxies
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.accounts.test_second_factors import code, enrol, half_way
@@ -297,6 +299,25 @@ async def test_many_known_browsers_together_guess_no_more_than_a_hundred_a_day(
     looked_at.clear()
     await many_hands(app, ann, marks=True)
     assert len(looked_at) == 30
+
+
+async def test_a_flood_that_makes_redis_look_away_does_not_begin_the_count_anew(
+    app: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true, at = cache.call, 0
+
+    async def flickering(use: Any) -> Any:
+        nonlocal at
+        at += 1
+        return None if at % 4 == 3 else await true(use)
+
+    monkeypatch.setattr(cache, "call", flickering)
+    passed = 0
+    for _try in range(40):
+        with suppress(TooMany):
+            await limits.check("second-factor", "user:1", limits.Limit(5, 300))
+            passed += 1
+    assert passed == 5
 
 
 async def test_without_the_limit_all_two_hundred_codes_would_be_compared(
