@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from e2e.people import People
+from e2e.people import Mailbox, People
 from e2e.school import SmallSchool
 from e2e.visitor import Visitor
 
@@ -17,11 +17,13 @@ pytestmark = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "
 
 
 def test_a_token_is_made_used_and_removed(
-    visit: Callable[..., Visitor], people: People, school: SmallSchool, scripts: bool
+    visit: Callable[..., Visitor], people: People, mailbox: Mailbox, school: SmallSchool, scripts: bool
 ) -> None:
     tilda = people.member("Tilda Thorn")
     visitor = visit(scripts=scripts, width=1280 if scripts else 375)
     visitor.sign_in(tilda)
+    visitor.open(mailbox.link(tilda.email, "confirm", "/verify/"))
+    visitor.page.locator("main form button").first.click()
     visitor.open("/account")
     visitor.click("Access tokens")
     visitor.sees("Access tokens", level=2)
