@@ -144,14 +144,12 @@ async def forget(subject: Subject) -> None:
     await privacy.forget_words(list(subject.words))
     for note in await privacy.notes_with(list(subject.words)):
         await privacy.rewrite_note(note.id, _without(note.body, subject.words))
-    closed = [(row.id, row.public_id) for row in await privacy.merged_into(subject.id)]
-    for user_id, public_id in [*closed, (subject.id, subject.public_id)]:
-        await _drop_exports(user_id)
-        await privacy.forget_looks(user_id)
-        await privacy.delete_proofs(user_id)
-        await privacy.anonymise(
-            user_id, email=f"erased-{public_id}@erased.invalid", name=str(erasures.NAME), now=clock.now()
-        )
+    await _drop_exports(subject.id)
+    await privacy.forget_looks(subject.id)
+    await privacy.delete_proofs(subject.id)
+    await privacy.anonymise(
+        subject.id, email=f"erased-{subject.public_id}@erased.invalid", name=str(erasures.NAME), now=clock.now()
+    )
 
 
 def _without(text: str, words: Sequence[str]) -> str:
