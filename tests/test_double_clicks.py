@@ -436,7 +436,7 @@ CASES: dict[str, Case] = {
     "/login/confirmation/passkey": Case(by="pat", prepare=a_signature("/login/confirmation/passkey")),
     "/login/confirmation/passkey/challenges": Case(by="pat", acts=False),
     "/login/confirmation": Case({"password": PASSWORD}, by="pat", prepare=a_password, acts=False, free=SIGNS_IN),
-    "/impersonation/end": Case(prepare=a_look),
+    "/impersonation/end": Case(prepare=a_look, free="each address that is asked for meanwhile is noted, this one too"),
     "/login/confirmation/link": Case(by="pat"),
     # --- courses ---
     "/admin/courses": Case({"title": "A New One", "promise": ""}),

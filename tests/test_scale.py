@@ -25,6 +25,10 @@ MOST = 7_500
 LATE = {
     "/admin/people?sort=seen&from={month_ago}&to={today}",
     "/admin/orders?q=an&product={product}",
+    "/admin/orders?q=an&state=failed",
+    "/admin/people?q=an&tag={tag}",
+    "/admin/people?state=merged&tag={tag}",
+    "/admin/people?state=merged&seen=long_ago",
     "/admin/webhooks?sort=type&from={month_ago}&to={today}",
 }
 

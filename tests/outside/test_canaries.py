@@ -21,7 +21,13 @@ PASSWORD = "canary-password-Xylophone-77"
 EMAIL = "carla.canary@leak.example"
 NAME = "Carla Quibblezanzibar"
 CARD = "4000 0025 0000 3155"
-ENDING = ("/login", "/login/confirmation", "/logout", "/account/password")
+ENDING = (
+    "/login",
+    "/login/confirmation",
+    "/logout",
+    "/account/password",
+    "/admin/people/<public_id>/impersonation",
+)
 TOKEN = "cAnArY" + secrets.token_urlsafe(30)
 PHONE = "canary-phone-5550199"
 

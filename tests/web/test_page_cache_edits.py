@@ -19,6 +19,7 @@ from app.core import db, settings
 from app.courses import outlines
 from app.web.page_cache import PageCache
 from app.web.page_cache.marks import mark_of
+from tests import google
 from tests.cast import Cast, Person
 from tests.courses.making import a_filled_course
 from tests.courses.test_admin import details_of
@@ -41,7 +42,9 @@ PAGES = (
 @pytest.fixture
 async def other(app: Lectern, config: Config) -> AsyncIterator[PageCache]:
     """The cache of a second web process, with a listener of its own."""
-    async with keeping(create_app(config)) as cache:
+    made = create_app(config)
+    google.connect(config)  # which the application that was made now has taken over
+    async with keeping(made) as cache:
         yield cache
 
 
