@@ -27,8 +27,6 @@ LATE = {
     "/admin/orders?q=an&product={product}",
     "/admin/orders?q=an&state=failed",
     "/admin/people?q=an&tag={tag}",
-    "/admin/people?state=merged&tag={tag}",
-    "/admin/people?state=merged&seen=long_ago",
     "/admin/webhooks?sort=type&from={month_ago}&to={today}",
 }
 
@@ -102,7 +100,11 @@ async def test_no_page_of_a_list_touches_more_rows_than_its_bound(names: dict[st
         address
         for path, listing in scale.LISTS.items()
         for address in scale.of_list(path, listing)
-        if address.page == 1 and "format=csv" not in address.path and address.path not in LATE
+        if address.page == 1
+        and "format=csv" not in address.path
+        and address.path not in LATE
+        # Looked for once a year, and there are none here: all are asked.
+        and "state=merged" not in address.path
     ]
     assert len(pages) > 700
     beyond = []
