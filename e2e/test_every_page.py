@@ -34,7 +34,7 @@ def signed_in(browser: Browser, school: SmallSchool, role: str, network: str) ->
         email, password = school.password_of(role)
         page.get_by_label("Email address").fill(email)
         page.get_by_label("Password", exact=True).fill(password)
-        page.locator("main").get_by_role("button", name="Sign in").click()
+        page.locator("main").get_by_role("button", name="Sign in", exact=True).click()
         page.wait_for_url(lambda url: "/login" not in url)
         page.close()
     return context
