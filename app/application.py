@@ -48,6 +48,7 @@ DOMAINS = (
     "commerce",
     "learning",
     "imports",
+    "formbuilder",
     "seo",
     "ops",
     "admin",

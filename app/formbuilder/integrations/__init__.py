@@ -1,0 +1,1 @@
+"""Where entries are handed to, a file for each provider."""
