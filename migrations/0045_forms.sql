@@ -86,3 +86,5 @@ CREATE INDEX form_drafts_of_form ON form_drafts (form_id, updated_at DESC);
 
 CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON forms
     FOR EACH STATEMENT EXECUTE FUNCTION announce_change();
+CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON form_versions
+    FOR EACH STATEMENT EXECUTE FUNCTION announce_change();

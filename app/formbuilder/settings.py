@@ -159,9 +159,9 @@ class Options(Setting):
             if option.label:
                 options.append(option)
         values = [option.value for option in options]
-        for option in values:
-            if values.count(option) > 1:
-                raise Unfit(_("“%(value)s” is there twice.", value=option))
+        for value in values:
+            if values.count(value) > 1:
+                raise Unfit(_("“%(value)s” is there twice.", value=value))
         return tuple(options)
 
 

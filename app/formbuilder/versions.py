@@ -12,7 +12,7 @@ from app.core.i18n import _
 from app.core.ids import public_id
 from app.courses.models import free_slug, is_slug, slug_of
 from app.formbuilder import definitions
-from app.formbuilder.models import Definition, Form
+from app.formbuilder.models import Definition, Entry, Form
 from app.formbuilder.queries import forms as queries
 from app.web.request import Visitor
 
@@ -169,3 +169,8 @@ async def _move(form_id: int, state: str, before: list[str]) -> Form:
             summary=form.title,
         )  # fmt: skip
         return await _locked(form_id)
+
+
+async def of_entry(entry: Entry) -> Form | None:
+    """The form with the version that an entry answered."""
+    return await queries.version_by_id(entry.version_id)

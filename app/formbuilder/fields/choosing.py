@@ -26,7 +26,8 @@ class OneOf(Kind):
     settings: ClassVar[Sequence[Setting]] = (OPTIONS, WITH_OTHER)
 
     def options(self, field: Field) -> Sequence[Option]:
-        return field.settings.get("options", ())
+        found: Sequence[Option] = field.settings.get("options", ())
+        return found
 
     def parts(self, field: Field) -> Sequence[tuple[str, str]]:
         return (("other", "text"),) if field.settings.get("other") else ()
@@ -69,7 +70,8 @@ class SeveralOf(Kind):
     )
 
     def options(self, field: Field) -> Sequence[Option]:
-        return field.settings.get("options", ())
+        found: Sequence[Option] = field.settings.get("options", ())
+        return found
 
     def parts(self, field: Field) -> Sequence[tuple[str, str]]:
         return (("other", "text"),) if field.settings.get("other") else ()

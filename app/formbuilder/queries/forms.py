@@ -6,36 +6,34 @@ from typing import Any
 from app.core import db
 from app.formbuilder.models import Form, Version
 
-
-def _form(version: str) -> str:
-    return f"""
-    SELECT f.id, f.public_id, f.slug, f.title, f.state, f.head_id, f.live_id, v.id AS version_id, v.number, v.definition,
-           f.created_at, f.updated_at
-    FROM forms f JOIN form_versions v ON v.id = {version}
-    """
+_FORM = """
+SELECT f.id, f.public_id, f.slug, f.title, f.state, f.head_id, f.live_id, v.id AS version_id, v.number, v.definition,
+       f.created_at, f.updated_at
+FROM forms f JOIN form_versions v ON v.form_id = f.id
+"""
 
 
 async def form_by_public_id(public_id: str) -> Form | None:
     """With the version that the builder shows."""
-    return await db.one(Form, f"{_form('f.head_id')} WHERE f.public_id = :id", id=public_id)
+    return await db.one(Form, f"{_FORM} AND v.id = f.head_id WHERE f.public_id = :id", id=public_id)
 
 
 async def lock_form(form_id: int) -> Form | None:
     """The same, kept from others until the transaction ends."""
     await db.run("SELECT 1 FROM forms WHERE id = :id FOR NO KEY UPDATE", id=form_id)
-    return await db.one(Form, f"{_form('f.head_id')} WHERE f.id = :id", id=form_id)
+    return await db.one(Form, f"{_FORM} AND v.id = f.head_id WHERE f.id = :id", id=form_id)
 
 
 async def live_form(slug: str) -> Form | None:
     """The form at this address with the version that visitors answer; None for one that was never published."""
-    return await db.one(Form, f"{_form('f.live_id')} WHERE f.slug = :slug AND f.state <> 'archived'", slug=slug)
+    return await db.one(Form, f"{_FORM} AND v.id = f.live_id WHERE f.slug = :slug AND f.state <> 'archived'", slug=slug)
 
 
 async def form_of_version(slug: str, number: int) -> Form | None:
     """The form at this address with a version that was published once: a page may be older than the form."""
     return await db.one(
         Form,
-        f"""{_form("(SELECT id FROM form_versions WHERE form_id = f.id AND number = :number)")}
+        f"""{_FORM} AND v.number = :number
         WHERE f.slug = :slug AND f.state <> 'archived' AND v.published_at IS NOT NULL""",
         slug=slug,
         number=number,
@@ -167,10 +165,7 @@ async def around(version_id: int) -> Version | None:
 
 async def version(form_id: int, number: int) -> Form | None:
     """The form with one of its versions."""
-    return await db.one(
-        Form, f"{_form('(SELECT id FROM form_versions WHERE form_id = f.id AND number = :number)')} WHERE f.id = :id",
-        id=form_id, number=number,
-    )  # fmt: skip
+    return await db.one(Form, f"{_FORM} AND v.number = :number WHERE f.id = :id", id=form_id, number=number)
 
 
 async def versions(form_id: int, before: int | None, limit: int) -> list[Version]:
@@ -187,3 +182,8 @@ async def versions(form_id: int, before: int | None, limit: int) -> list[Version
         before=before,
         limit=limit,
     )
+
+
+async def version_by_id(version_id: int) -> Form | None:
+    """The form with this version."""
+    return await db.one(Form, f"{_FORM} WHERE v.id = :id", id=version_id)
