@@ -53,6 +53,17 @@ GROUPS = (
         ),
     ),
     Group(
+        "forms",
+        lazy("Forms"),
+        (
+            Capability("forms.view", lazy("See forms and how they do")),
+            Capability("forms.edit", lazy("Build forms, open and close them"), needs=("forms.view",)),
+            Capability("entries.view", lazy("Read what was answered"), needs=("forms.view",)),
+            Capability("entries.edit", lazy("Change, decide and remove entries"), needs=("entries.view",)),
+            Capability("entries.export", lazy("Export entries as a file"), needs=("entries.view",)),
+        ),
+    ),
+    Group(
         "orders",
         lazy("Orders and money"),
         (
