@@ -25,7 +25,7 @@ async def answers_of(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
                 for field in definition.fields
                 if field.id in row.answers
             ],
-            "address": str(row.address) if row.address else None,
+            "address": row.address or None,
             "browser": row.user_agent,
         }
 

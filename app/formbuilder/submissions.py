@@ -114,7 +114,7 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
                 "email": email_of(definition, found.answers),
                 "user_id": sender.user_id,
                 "stamp": stamp,
-                "address": sender.address or None,
+                "address": sender.address,
                 "user_agent": sender.user_agent[:300],
                 "began_at": sender.began_at,
                 "created_at": clock.now(),
