@@ -53,7 +53,7 @@ CREATE TABLE form_entries (
     user_id bigint REFERENCES users ON DELETE SET NULL,
     -- One page that was opened sends one entry, however often it is sent.
     stamp bytea,
-    address inet,
+    address text NOT NULL DEFAULT '',
     user_agent text NOT NULL DEFAULT '',
     began_at timestamptz,
     created_at timestamptz NOT NULL,

@@ -104,7 +104,7 @@ def single(condition: Condition) -> Iterator[Mapping[str, Any]]:
         part = waiting.pop()
         if not isinstance(part, Mapping):
             continue
-        word, parts = _joined(part)
+        word, parts = joined(part)
         if word:
             waiting.extend(reversed(parts))
         else:
@@ -114,6 +114,14 @@ def single(condition: Condition) -> Iterator[Mapping[str, Any]]:
 def looks_at(condition: Condition) -> list[str]:
     """The names that a condition looks at."""
     return list(dict.fromkeys(str(part.get("field", "")) for part in single(condition)))
+
+
+def is_sound(condition: Condition) -> bool:
+    """Whether every part has the shape of a condition; call it for what is not too large."""
+    if not isinstance(condition, Mapping):
+        return False
+    word, parts = joined(condition)
+    return all(map(is_sound, parts)) if word else isinstance(condition.get("field"), str)
 
 
 def tree(condition: Condition, known: Mapping[str, str]) -> Tree:
@@ -130,22 +138,22 @@ def is_too_large(condition: Condition) -> bool:
         if count > MAX_PARTS or depth > MAX_DEPTH:
             return True
         if isinstance(part, Mapping):
-            waiting.extend((each, depth + 1) for each in _joined(part)[1])
+            waiting.extend((each, depth + 1) for each in joined(part)[1])
     return False
 
 
-def _joined(condition: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    """How a group joins what, or nothing."""
-    for joined, word in (("all", "and"), ("any", "or")):
-        if isinstance(condition.get(joined), list):
-            return word, condition[joined]
+def joined(condition: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    """How a group joins what: `and` or `or`, and its parts. Of a single condition, nothing."""
+    for key, word in (("all", "and"), ("any", "or")):
+        if isinstance(condition.get(key), list):
+            return word, condition[key]
     return "", []
 
 
 def _tree(condition: Condition, known: Mapping[str, str]) -> Tree:
     if not isinstance(condition, Mapping):
         return _FALSE
-    word, parts = _joined(condition)
+    word, parts = joined(condition)
     if word:
         return joining(word, [_tree(each, known) for each in parts])
     name, operator = condition.get("field"), condition.get("is")

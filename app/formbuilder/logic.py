@@ -51,8 +51,7 @@ class Outcome:
 def compile(fields: Sequence[Node], rules: Sequence[Rule]) -> Plan:
     """The plan of these fields and rules. Never fails: what cannot be read is left out (conflicts.py tells about it)."""
     known = conditions.classes(fields)
-    sound = [rule for rule in rules if isinstance(rule, Mapping)]
-    trees = [(rule, conditions.tree(rule.get("when"), known)) for rule in sound]
+    trees = [(rule, conditions.tree(rule.get("when"), known)) for rule in rules]
     ids = conditions.steps(fields)
     plan: Plan = {"steps": [], "worth": _worth(fields)}
     for at, step in enumerate(ids):
@@ -64,7 +63,7 @@ def compile(fields: Sequence[Node], rules: Sequence[Rule]) -> Plan:
         if jumps := _jumps(step, ids[at + 1 :], trees):
             made["jumps"] = jumps
         own_ids = {node.id for node in own}
-        made["nodes"] = [_node(node, own_ids, trees) for node in in_order(own, sound)]
+        made["nodes"] = [_node(node, own_ids, trees) for node in in_order(own, rules)]
         plan["steps"].append(made)
     return plan
 

@@ -129,8 +129,13 @@ async def _closed(definition: Definition, sentence: str = "", *, status: int = 2
     return await page("formbuilder/closed.html", definition=definition, sentence=words, status=status)
 
 
+def stamp_of(moment: float) -> str:
+    """A stamp for a page that was first touched at this moment (seconds since 1970)."""
+    return tokens.sign([moment, tokens.random_token()[:22]], "form-stamp")
+
+
 def _new_stamp() -> str:
-    return tokens.sign([clock.now().timestamp(), tokens.random_token()[:22]], "form-stamp")
+    return stamp_of(clock.now().timestamp())
 
 
 def _read_stamp(stamp: str) -> float | None:

@@ -6,7 +6,6 @@ One transaction: evaluate, validate, insert, publish. What a hidden field was se
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from app.core import clock, db, events, tokens
 from app.core.errors import Conflict, Invalid
@@ -16,6 +15,7 @@ from app.core.settings import school
 from app.formbuilder import plans
 from app.formbuilder.events import EntryReceived
 from app.formbuilder.fields.kinds import Wrong, kind_of
+from app.formbuilder.logic import Outcome
 from app.formbuilder.models import Answer, Definition, Entry, Field, Form, Posted
 from app.formbuilder.queries import entries as queries
 from app.formbuilder.queries import forms as form_queries
@@ -77,7 +77,7 @@ def read_answers(definition: Definition, posted: Posted, today: str, *, step: st
     return found
 
 
-def _answer(each: Field, posted: Posted, outcome: Any) -> Answer:
+def _answer(each: Field, posted: Posted, outcome: Outcome) -> Answer:
     kind = kind_of(each)
     if kind.value_class == "calculation":
         return outcome.values.get(each.id)
@@ -114,7 +114,7 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
                 "email": email_of(definition, found.answers),
                 "user_id": sender.user_id,
                 "stamp": stamp,
-                "address": sender.address or None,
+                "address": sender.address,
                 "user_agent": sender.user_agent[:300],
                 "began_at": sender.began_at,
                 "created_at": clock.now(),

@@ -12,7 +12,7 @@ from app.core.i18n import _
 from app.core.ids import public_id
 from app.courses.models import free_slug, is_slug, slug_of
 from app.formbuilder import definitions
-from app.formbuilder.models import Definition, Entry, Form
+from app.formbuilder.models import Definition, Form
 from app.formbuilder.queries import forms as queries
 from app.web.request import Visitor
 
@@ -94,6 +94,8 @@ async def publish(form_id: int) -> Form:
     """Let visitors answer what the builder shows. Raises Invalid while something is wrong with it."""
     async with db.transaction():
         form = await _locked(form_id)
+        if form.state == "open" and form.live_id == form.head_id:
+            return form
         wrong = [each for each in definitions.problems(definitions.read(form.definition)) if each.level == "error"]
         if wrong:
             raise Invalid(wrong[0].sentence, field=wrong[0].field or None)
@@ -171,6 +173,9 @@ async def _move(form_id: int, state: str, before: list[str]) -> Form:
         return await _locked(form_id)
 
 
-async def of_entry(entry: Entry) -> Form | None:
-    """The form with the version that an entry answered."""
-    return await queries.version_by_id(entry.version_id)
+async def of_entry(form_id: str, entry_id: str) -> Form:
+    """The form with the version that one of its entries answered. Raises NotFound."""
+    form = await queries.form_of_entry(form_id, entry_id)
+    if form is None:
+        raise NotFound
+    return form

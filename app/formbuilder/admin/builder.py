@@ -28,7 +28,7 @@ async def show_builder(public_id: str) -> Response:
 
 
 @admin.post("/<public_id>/fields")
-@requires("forms.edit")
+@requires("forms.edit", once=True)
 async def create_field(public_id: str) -> Response | BaseResponse:
     """Put a new field behind another, or at the end."""
     sent = await request.form
@@ -64,7 +64,7 @@ async def update_field(public_id: str, field_id: str) -> Response | BaseResponse
 
 @admin.post("/<public_id>/fields/<field_id>/place")
 @requires("forms.edit")
-async def move_field(public_id: str, field_id: str) -> BaseResponse:
+async def update_place(public_id: str, field_id: str) -> BaseResponse:
     """One place up or down."""
     by = {"up": -1, "down": 1}.get((await request.form).get("direction", ""))
     if by is None:
@@ -83,7 +83,7 @@ async def update_field_order(public_id: str) -> BaseResponse:
 
 
 @admin.post("/<public_id>/fields/<field_id>/copies")
-@requires("forms.edit")
+@requires("forms.edit", once=True)
 async def create_copy(public_id: str, field_id: str) -> BaseResponse:
     """The same field once more, behind it."""
     form = await _edit(public_id, partial(editing.duplicated, field_id=field_id), _("Duplicated a field"))
@@ -91,24 +91,24 @@ async def create_copy(public_id: str, field_id: str) -> BaseResponse:
 
 
 @admin.post("/<public_id>/fields/<field_id>/removal")
-@requires("forms.edit")
-async def remove_field(public_id: str, field_id: str) -> BaseResponse:
+@requires("forms.edit", once=True)
+async def delete_field(public_id: str, field_id: str) -> BaseResponse:
     """Take the field out; undo brings it back."""
     await _edit(public_id, partial(editing.removed, field_id=field_id), _("Removed a field"))
     return _to(public_id)
 
 
-@admin.post("/<public_id>/undo")
-@requires("forms.edit")
-async def undo(public_id: str) -> BaseResponse:
+@admin.post("/<public_id>/undoing")
+@requires("forms.edit", once=True)
+async def create_undoing(public_id: str) -> BaseResponse:
     """Back to what was there before the last edit."""
     await versions.undo((await versions.find(public_id)).id)
     return _to(public_id)
 
 
-@admin.post("/<public_id>/redo")
+@admin.post("/<public_id>/redoing")
 @requires("forms.edit")
-async def redo(public_id: str) -> BaseResponse:
+async def create_redoing(public_id: str) -> BaseResponse:
     """What was undone, again."""
     await versions.redo((await versions.find(public_id)).id)
     return _to(public_id)

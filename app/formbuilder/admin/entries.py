@@ -27,13 +27,13 @@ async def list_entries(public_id: str) -> Response:
 @requires("entries.view")
 async def show_entry(public_id: str, entry_id: str) -> Response:
     """One entry, each answer beside its question. Seeing it is reading it."""
-    form = await versions.find(public_id)
+    form = await versions.of_entry(public_id, entry_id)
     entry = await queries.entry(form.id, entry_id)
-    version = None if entry is None else await versions.of_entry(entry)
-    if entry is None or version is None:
+    if entry is None:
         raise NotFound
-    await queries.mark_read(entry.id, clock.now())
-    definition = definitions.read(version.definition)
+    if not entry.is_read:
+        await queries.mark_read(entry.id, clock.now())
+    definition = definitions.read(form.definition)
     answers = [
         (field.label or field.id, kind_of(field).text(field, entry.answers.get(field.id)))
         for field in definition.fields

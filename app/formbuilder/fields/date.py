@@ -30,7 +30,7 @@ class DateField(Kind):
     name = "date"
     label = lazy("Date")
     group = "date"
-    icon = "calendar-clock"
+    icon = "clock"
     value_class = "date"
     settings = (Day(name="first", label=lazy("Not before")), Day(name="last", label=lazy("Not after")))
 

@@ -20,7 +20,7 @@ async def insert_entry(values: dict[str, Any]) -> int | None:
         INSERT INTO form_entries (public_id, form_id, version_id, state, answers, said, email, user_id, stamp, address,
                                   user_agent, began_at, created_at)
         VALUES (:public_id, :form_id, :version_id, :state, CAST(:answers AS jsonb), :said, :email, :user_id, :stamp,
-                CAST(CAST(:address AS text) AS inet), :user_agent, :began_at, :created_at)
+                :address, :user_agent, :began_at, :created_at)
         ON CONFLICT (form_id, stamp) DO NOTHING RETURNING id
         """,
         **values,

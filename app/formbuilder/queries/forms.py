@@ -184,6 +184,11 @@ async def versions(form_id: int, before: int | None, limit: int) -> list[Version
     )
 
 
-async def version_by_id(version_id: int) -> Form | None:
-    """The form with this version."""
-    return await db.one(Form, f"{_FORM} WHERE v.id = :id", id=version_id)
+async def form_of_entry(form_id: str, entry_id: str) -> Form | None:
+    """The form with the version that this entry of it answered."""
+    return await db.one(
+        Form,
+        f"{_FORM} JOIN form_entries e ON e.version_id = v.id WHERE f.public_id = :form_id AND e.public_id = :entry_id",
+        form_id=form_id,
+        entry_id=entry_id,
+    )
