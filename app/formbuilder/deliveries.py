@@ -17,11 +17,10 @@ from app.core.i18n import _
 from app.formbuilder import connections, definitions, mapping
 from app.formbuilder.integrations import IntegrationError, Passing, RefusedCredentials, Sent
 from app.formbuilder.integrations.client import clean
-from app.formbuilder.models import Connection, Definition, Delivery, Entry, Form
+from app.formbuilder.models import Connection, Definition, Delivery, Entry
 from app.formbuilder.queries import connections as connection_queries
 from app.formbuilder.queries import deliveries as queries
 from app.formbuilder.queries import entries as entry_queries
-from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.submissions import today
 
 log = structlog.get_logger()
@@ -41,7 +40,7 @@ async def plan(entry_id: int) -> int:
     entry = await entry_queries.entry_by_id(entry_id)
     if entry is None or entry.state != "received":
         return 0
-    _form, definition, live = await _forms_of(entry)
+    _title, definition, live = await _asked(entry)
     day, planned = await today(), 0
     async with db.transaction():
         for integration in live.integrations:
@@ -95,11 +94,11 @@ async def _send(delivery: Delivery, exchanges: list[Any]) -> Sent:
     connection = await connection_queries.connection_by_id(delivery.connection_id) if delivery.connection_id else None
     if connection is None or entry is None:
         raise RefusedCredentials(_("The connection is gone; choose another."))
-    form, definition, live = await _forms_of(entry)
+    title, definition, live = await _asked(entry)
     integration = _integration(live, delivery.integration_id)
     if integration is None:
         raise RefusedCredentials(_("The form does not send there any more."))
-    contact = mapping.contact_of(definition, form.title, integration, entry.answers, entry.email)
+    contact = mapping.contact_of(definition, title, integration, entry.answers, entry.email)
     provider = connections.open_provider(connection, str(integration.get("list") or ""))
     try:
         return await provider.upsert(contact, key_of(delivery, entry))
@@ -199,15 +198,12 @@ async def _wait_again(delivery: Delivery, now: datetime) -> None:
     await queue.enqueue(deliver, delivery_id=delivery.id)
 
 
-async def _forms_of(entry: Entry) -> tuple[Form, Definition, Definition]:
-    """The form, what was answered, and what is asked now: integrations are those of now."""
-    form = await form_queries.version_by_id(entry.version_id)
-    assert form is not None  # a version with entries stays
-    answered = definitions.read(form.definition)
-    if form.live_id in (None, form.version_id):
-        return form, answered, answered
-    live = await form_queries.version_by_id(form.live_id or 0)
-    return form, answered, definitions.read(live.definition) if live is not None else answered
+async def _asked(entry: Entry) -> tuple[str, Definition, Definition]:
+    """The form's title, what was answered, and what is asked now: integrations are those of now."""
+    found = await queries.asked(entry.id)
+    if found is None:  # it went a moment ago
+        return "", Definition(""), Definition("")
+    return found.title, definitions.read(found.answered), definitions.read(found.live)
 
 
 def _integration(definition: Definition, integration_id: str) -> Mapping[str, Any] | None:

@@ -8,10 +8,9 @@ is the agreement; with it, that field has to be answered. Anything in it may be 
 from collections.abc import Mapping
 from typing import Any
 
-from app.formbuilder import conditions, trees
+from app.formbuilder import conditions, plans, trees
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.integrations import Contact, Value
-from app.formbuilder.logic import value as logic_value
 from app.formbuilder.models import Answer, Definition
 
 OWN = ("email", "first_name", "last_name", "phone")
@@ -68,25 +67,13 @@ def is_wanted(
     when = integration.get("when")
     if not when:
         return True
-    known: dict[str, str] = {}
-    values: dict[str, Any] = {}
+    texts: dict[str, list[str]] = {}
     for field in definition.fields:
-        kind = kind_of(field)
-        if kind.value_class == "none":
-            continue
-        calculated = kind.value_class == "calculation"
-        classes = {field.id: "number" if calculated else kind.value_class}
-        classes |= {f"{field.id}.{part}": of for part, of in kind.parts(field)}
-        known |= classes
-        if field.id not in answers:
-            continue
-        if calculated:
-            values[field.id] = answers[field.id]
-            continue
-        texts = kind.posted(field, answers[field.id])
-        found = {name: logic_value(of, texts.get(name, ())) for name, of in classes.items()}
-        values |= {name: value for name, value in found.items() if value is not None}
-    return bool(trees.holds(conditions.tree(when, known), values, today, {"points": {}, "price": {}}))
+        if field.id in answers:
+            texts |= kind_of(field).posted(field, answers[field.id])
+    known = conditions.classes(plans.nodes_of(definition))
+    values = plans.evaluate(definition, texts, today).values
+    return trees.holds(conditions.tree(when, known), values, today, {"points": {}, "price": {}})
 
 
 def _agreed(integration: Mapping[str, Any], answers: Mapping[str, Answer]) -> bool:

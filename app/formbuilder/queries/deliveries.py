@@ -175,3 +175,17 @@ async def forgotten(before: datetime, limit: int) -> list[int]:
         limit=limit,
     )
     return [row.id for row in rows]
+
+
+async def asked(entry_id: int) -> db.Row | None:
+    """What an entry answered (`title`, `answered`), and the form as visitors see it now (`live`)."""
+    return await db.one(
+        db.Row,
+        """
+        SELECT f.title, v.definition AS answered, coalesce(l.definition, v.definition) AS live
+        FROM form_entries e JOIN forms f ON f.id = e.form_id JOIN form_versions v ON v.id = e.version_id
+        LEFT JOIN form_versions l ON l.id = f.live_id
+        WHERE e.id = :id
+        """,
+        id=entry_id,
+    )

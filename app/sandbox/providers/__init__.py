@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response, redirect, render_template, request
+from quart.typing import ResponseReturnValue
 
 from app.sandbox.providers import campaigns, channels, mailing, sales, tables
 from app.sandbox.providers.core import Call, Stand
@@ -51,6 +52,23 @@ class Outside:
     def blueprint(self) -> Blueprint:
         """At `/outside`."""
         routes = Blueprint("outside", __name__, url_prefix="/outside")
+
+        @routes.get("")
+        async def show_services() -> Response:
+            page = Response(await render_template("outside.html", stands=list(self.stands.values())))
+            page.headers["Content-Security-Policy"] = (
+                "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'"
+            )
+            return page
+
+        @routes.post("/switches/<name>")
+        async def turn(name: str) -> ResponseReturnValue:
+            if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+                return Response("Another site's page may not do this.", 403)
+            if name not in self.stands:
+                return Response("There is no such service.", 404)
+            self.stands[name].is_down = (await request.form).get("is_down") == "yes"
+            return redirect(f"/outside#{name}", 303)
 
         @routes.route("/<path:path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
         async def answer(path: str) -> Response:
