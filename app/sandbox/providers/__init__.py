@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from quart import Blueprint, Response, redirect, render_template, request
 from quart.typing import ResponseReturnValue
@@ -44,7 +44,7 @@ class Outside:
         if stand is None:
             return 404, {"content-type": "text/plain"}, b"There is no stand-in for this host."
         asked = dict(parse_qsl(query, keep_blank_values=True))
-        call = Call(method, host, f"/{unquote(rest)}", asked, headers, body)
+        call = Call(method, host, f"/{rest}", asked, headers, body)
         status, more, found = stand.handle(call)
         content = b"" if found is None else json.dumps(found).encode()
         return status, {"content-type": "application/json", **more}, content
