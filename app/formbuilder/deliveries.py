@@ -33,6 +33,8 @@ CLAIM = timedelta(minutes=4)
 # Beyond this, the job of a delivery that is due is lost.
 _FORGOTTEN = timedelta(minutes=15)
 _AT_ONCE = 500
+# What was asked and answered is personal, and of no use for long.
+KEPT = timedelta(days=90)
 
 
 async def plan(entry_id: int) -> int:
@@ -178,6 +180,11 @@ async def look_for_forgotten() -> int:
     for delivery_id in found:
         await queue.enqueue(deliver, once=str(delivery_id), delivery_id=delivery_id)
     return len(found)
+
+
+async def forget_old_exchanges() -> int:
+    """Forget what was said on deliveries that were done long ago; the rows stay. How many."""
+    return await queries.forget_exchanges(clock.now() - KEPT)
 
 
 async def of_entry(entry_id: int) -> list[Delivery]:

@@ -6,7 +6,7 @@ from app.formbuilder import deliveries
 from app.formbuilder.deliveries import deliver
 from app.formbuilder.events import EntryReceived
 
-__all__ = ["deliver", "plan_deliveries", "seek_forgotten_deliveries"]
+__all__ = ["deliver", "forget_old_exchanges", "plan_deliveries", "seek_forgotten_deliveries"]
 
 
 @on(EntryReceived)
@@ -20,3 +20,10 @@ async def plan_deliveries(event: EntryReceived) -> None:
 async def seek_forgotten_deliveries() -> None:
     """Look for deliveries whose job was lost."""
     await deliveries.look_for_forgotten()
+
+
+@every("23 3 * * *")
+@job()
+async def forget_old_exchanges() -> None:
+    """Forget what was said on deliveries that were done long ago."""
+    await deliveries.forget_old_exchanges()

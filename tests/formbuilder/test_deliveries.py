@@ -323,6 +323,21 @@ async def test_a_delivery_whose_job_is_lost_is_found(post: Post) -> None:
     assert (await only(entry)).state == "sent"
 
 
+async def test_what_was_said_is_forgotten_after_a_while_and_what_is_held_stays(post: Post) -> None:
+    kit = await connect(post, "kit")
+    form = await a_form(sending(post, kit, 1), sending(post, kit, 2, list="999"))
+    entry = await answered(form)
+    await queue.drain()
+    assert await deliveries.forget_old_exchanges() == 0
+    with clock.shifted(timedelta(days=91)):
+        assert await deliveries.forget_old_exchanges() == 1
+        assert await deliveries.forget_old_exchanges() == 0
+    assert {each.state: bool(each.exchanges) for each in await deliveries.of_entry(entry.id)} == {
+        "sent": False,
+        "held": True,
+    }
+
+
 async def test_an_entry_that_goes_takes_its_deliveries_along(post: Post) -> None:
     form = await a_form(sending(post, await connect(post, "kit")))
     entry = await answered(form)

@@ -189,3 +189,16 @@ async def asked(entry_id: int) -> db.Row | None:
         """,
         id=entry_id,
     )
+
+
+async def forget_exchanges(before: datetime) -> int:
+    """Forget what was said on deliveries that are done and as old as this; how many."""
+    return await db.run_in_batches(
+        """
+        UPDATE form_deliveries SET exchanges = '[]' WHERE id IN (
+            SELECT id FROM form_deliveries
+            WHERE exchanges <> '[]' AND created_at < :before AND state IN ('sent', 'skipped')
+            ORDER BY created_at LIMIT :batch)
+        """,
+        before=before,
+    )

@@ -280,15 +280,18 @@ class Omnisend(Stand):
 
     _about = {"firstName": str, "lastName": str, "tags": [str], "customProperties": dict}
 
+    _identifiers = [{"type!": str, "id!": str, "channels!": {"email!": {"status!": str, "statusDate!": str}}}]
+
     @route("POST", "/v5/contacts")
     def add(self, call: Call) -> Any:
-        channel = {"email!": {"status!": str, "statusDate!": str}}
-        body = call.json({"identifiers!": [{"type!": str, "id!": str, "channels!": channel}], **self._about})
+        body = call.json({"identifiers!": self._identifiers, **self._about})
         [identifier] = body["identifiers"]
         states = {said: state for state, said in self._words.items()}
         status = identifier["channels"]["email"]["status"]
         if status not in states:
             raise Problem(400, "status is not one")
+        if self.find(identifier["id"]):
+            raise Problem(400, "The identifier is of another contact")
         person = self.keep(identifier["id"], **body.get("customProperties", {}))
         person.state = states[status]
         person.tags |= set(body.get("tags", []))
@@ -296,8 +299,10 @@ class Omnisend(Stand):
 
     @route("PATCH", "/v5/contacts/{id}")
     def change(self, call: Call) -> Any:
-        body = call.json({"identifiers": list, **self._about})
+        body = call.json({"identifiers": self._identifiers, **self._about})
         person = self.need(call.part["id"])
+        for each in body.get("identifiers", []):
+            person.state = {w: state for state, w in self._words.items()}[each["channels"]["email"]["status"]]
         person.fields |= body.get("customProperties", {})
         person.tags |= set(body.get("tags", []))
         return {"contactID": str(person.id)}

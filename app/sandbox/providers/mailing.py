@@ -32,6 +32,14 @@ class Mailchimp(Stand):
         self.need_place(call.part["list"])
         return {"merge_fields": [{"tag": "FNAME", "name": "First"}, {"tag": "CITY", "name": "City"}]}
 
+    @route("GET", "/3.0/lists/{list}/members/{hash}")
+    def member(self, call: Call) -> Any:
+        self.need_place(call.part["list"])
+        for person in self.people.values():
+            if hashlib.md5(person.email.lower().encode(), usedforsecurity=False).hexdigest() == call.part["hash"]:
+                return {"status": self._words[person.state]}
+        raise Problem(404, "The requested resource could not be found.")
+
     @route("PUT", "/3.0/lists/{list}/members/{hash}")
     def put(self, call: Call) -> Any:
         self.need_place(call.part["list"])
