@@ -125,6 +125,10 @@ class Config:
     meilisearch_host: str = ""
     meilisearch_api_key: Secret = UNSET
 
+    # Calls to addresses that a person gave
+    outgoing_hosts: str = ""
+    outside_base: str = ""
+
     # Sign-in with Google, captcha
     google_client_id: str = ""
     google_client_secret: Secret = UNSET
@@ -228,6 +232,8 @@ def _check_values(config: Config) -> None:
         raise ConfigError("Set REDIS_URL to an address that begins with redis://, rediss:// or unix://.")
     if urlsplit(config.google_issuer).scheme not in ("http", "https"):
         raise ConfigError(f"Set GOOGLE_ISSUER to an address that begins with https://; it is {config.google_issuer!r}.")
+    if config.outside_base and urlsplit(config.outside_base).scheme not in ("http", "https"):
+        raise ConfigError("Set OUTSIDE_BASE to an address that begins with http:// or https://.")
     address = urlsplit(config.app_url)
     if address.scheme not in ("http", "https") or not address.hostname or address.path.strip("/"):
         raise ConfigError(
@@ -343,6 +349,8 @@ def _check_production(config: Config, given: Mapping[str, Any]) -> None:
         raise ConfigError("Set FROM_EMAIL to the address that the school's mail comes from.")
     if config.turnstile_api_base != Config._default("turnstile_api_base"):
         raise ConfigError("Remove TURNSTILE_API_BASE: in production only Cloudflare says who is a person.")
+    if config.outside_base:
+        raise ConfigError("Remove OUTSIDE_BASE: it leads what forms hand on to stand-ins for the real services.")
     if config.turnstile_secret_key and config.turnstile_secret_key.reveal()[:2] in ("1x", "2x", "3x"):
         raise ConfigError("Set TURNSTILE_SECRET_KEY to the secret of a widget of yours; it is one for trying out.")
     if not (config.postmark_token or config.smtp_host):

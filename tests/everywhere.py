@@ -69,6 +69,9 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "/impersonations": "a-look",
         "/exports": "an-export",
         "import_id": imported,
+        "/forms": await a_form(pat.id, course.slug),
+        "field_id": "q1",
+        "entry_id": "an-entry",
         "/views": await _a_view(pat.id),
         "/bulk": await _a_run(pat.id),
         "list_name": "people",
@@ -130,6 +133,38 @@ async def _a_tag_and_a_note(person_id: int) -> tuple[str, str]:
     return tag, note
 
 
+async def a_form(person_id: int, slug: str) -> str:
+    """An open form with one question, edited since, which this person has answered; its public id."""
+    definition = {"title": "Ask us", "fields": [{"id": "q1", "kind": "short_text", "label": "Your name"}], "last": 1}
+    found = public_id()
+    await db.run(
+        """
+        WITH form AS (
+            INSERT INTO forms (public_id, slug, title, created_by, created_at, updated_at)
+            SELECT :id, :slug, 'Ask us', min(id), now(), now() FROM users WHERE role = 'owner' RETURNING id)
+        INSERT INTO form_versions (form_id, number, definition, made_at, published_at)
+        SELECT id, 1, CAST(:definition AS jsonb), now(), now() FROM form
+        """,
+        id=found,
+        slug=slug,
+        definition=definition,
+    )
+    await db.run(
+        """
+        WITH first AS (SELECT max(id) AS id, max(form_id) AS form_id FROM form_versions),
+             second AS (INSERT INTO form_versions (form_id, number, parent_id, definition, words, made_at)
+                        SELECT form_id, 2, id, CAST(:definition AS jsonb), 'Changed', now() FROM first RETURNING id, form_id),
+             entry AS (INSERT INTO form_entries (public_id, form_id, version_id, state, answers, said, user_id, created_at)
+                       SELECT 'an-entry', form_id, id, 'received', '{"q1": "Pat"}', 'Pat', :user, now() FROM first)
+        UPDATE forms SET head_id = second.id, live_id = first.id, state = 'open' FROM first, second
+        WHERE forms.id = second.form_id
+        """,
+        definition={**definition, "intro": "Write to us"},
+        user=person_id,
+    )
+    return found
+
+
 async def _a_view(person_id: int) -> str:
     """A view that the team shares; the owner's, where there is one."""
     found = public_id()
@@ -163,7 +198,7 @@ async def _a_run(person_id: int) -> str:
 
 
 # Below these an address is filled with the id of one of theirs; all other `public_id`s are the course's.
-KINDS = ("/orders", "/people", "/mails", "/views", "/bulk", "/passkeys", "/impersonations", "/exports")
+KINDS = ("/orders", "/people", "/mails", "/views", "/bulk", "/passkeys", "/impersonations", "/exports", "/forms")
 
 
 def address(rule: str, places: dict[str, str], **instead: str) -> str:

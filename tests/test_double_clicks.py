@@ -73,6 +73,13 @@ async def a_duplicate(world: World) -> Form:
     return {"other": nia.public_id, "keep": "this", "confirmation": nia.email}
 
 
+async def a_stamp(world: World) -> Form:
+    from app.formbuilder.routes import stamp_of
+
+    stamp = stamp_of(clock.now().timestamp() - 60)
+    return {"version": "1", "website": "", "stamp": stamp, "q1": "Pat"}
+
+
 async def a_guest_with_a_cart(world: World) -> Form:
     await world.shop.add("risk", world.pat.browser)
     return {"quote": await world.shop.quote(world.pat.browser)}
@@ -497,6 +504,18 @@ CASES: dict[str, Case] = {
     "/admin/jobs/restorations/<token>": Case(prepare=a_discarded_job),
     "/admin/mails/<public_id>/retries": Case(),
     "/admin/orders/<public_id>/acceptance": Case(sql=FLAGGED),
+    "/admin/forms": Case({"title": "Write to us"}),
+    "/admin/forms/<public_id>/field-order": Case({"row": "q1"}, acts=False),
+    "/admin/forms/<public_id>/fields": Case({"kind": "email", "after": ""}),
+    "/admin/forms/<public_id>/fields/<field_id>": Case({"label": "Name"}),
+    "/admin/forms/<public_id>/fields/<field_id>/copies": Case(),
+    "/admin/forms/<public_id>/fields/<field_id>/place": Case({"direction": "up"}, acts=False),
+    "/admin/forms/<public_id>/fields/<field_id>/removal": Case(),
+    "/admin/forms/<public_id>/publication": Case(),
+    "/admin/forms/<public_id>/redoing": Case(sql="UPDATE forms SET head_id = live_id", acts=False),
+    "/admin/forms/<public_id>/state": Case({"state": "closed"}),
+    "/admin/forms/<public_id>/undoing": Case(acts=False),
+    "/forms/<slug>": Case(prepare=a_stamp, by="pat"),
     "/admin/orders/<public_id>/receipts": Case(),
     "/admin/orders/<public_id>/refunds": Case(prepare=a_paid_order),
     "/admin/orders/<public_id>/rejection": Case(sql=FLAGGED),

@@ -48,6 +48,9 @@ open GET  /learn/<course_slug>/access                                         ye
 open GET  /courses/<slug>                                                     yes yes yes yes yes
 open GET  /courses/<slug>/offer                                               yes yes yes yes yes
 open GET  /courses/<slug>/preview/<lesson_slug>                               yes yes yes yes yes
+open GET  /forms/<slug>                                                        yes yes yes yes yes
+open POST /forms/<slug>                                                        yes yes yes yes yes
+open GET  /forms/<slug>/stamp                                                  yes yes yes yes yes
 open GET  /teachers/<slug>                                                    404 404 404 404 404
 open GET  /plates/<slug>.svg                                                  yes yes yes yes yes
 open POST /cart/items/<slug>/agreement                                        yes yes yes yes yes
@@ -55,6 +58,7 @@ open POST /cart/items/<slug>/removal                                          ye
 
 key  GET  /checkout/confirmations/<token>                                     404 404 404 404 404
 key  POST /checkout/confirmations/<token>                                     404 404 404 404 404
+key  GET  /forms/<slug>/thanks/<token>                                         404 404 404 404 404
 key  GET  /login/link/<token>                                                 404 404 404 404 404
 key  POST /login/link/<token>                                                 404 404 404 404 404
 key  GET  /email-changes/<token>                                              404 404 404 404 404

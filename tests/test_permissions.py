@@ -49,6 +49,10 @@ GET  /email-changes/<token>                                           +  +  +  +
 POST /email-changes/<token>                                           +  +  +  +  +  +  +
 POST /email-changes/<token>/lock                                      +  +  +  +  +  +  +
 POST /email-changes/<token>/removal                                   +  +  +  +  +  +  +
+GET  /forms/<slug>                                                    +  +  +  +  +  +  +
+POST /forms/<slug>                                                    +  +  +  +  +  +  +
+GET  /forms/<slug>/stamp                                              +  +  +  +  +  +  +
+GET  /forms/<slug>/thanks/<token>                                     +  +  +  +  +  +  +
 GET  /health/live                                                     +  +  +  +  +  +  +
 GET  /health/ready                                                    +  +  +  +  +  +  +
 GET  /login                                                           +  +  +  +  +  +  +
@@ -289,6 +293,23 @@ POST /admin/settings                                                  -  -  -  -
 POST /admin/settings/logo                                             -  -  -  -  +  +  -
 POST /admin/settings/logo/removal                                     -  -  -  -  +  +  -
 POST /admin/webhooks/<provider>/<event_id>/replays                    -  -  -  -  +  +  -
+
+GET  /admin/forms                                                     -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>                                         -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/entries                                 -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/entries/<entry_id>                      -  -  -  +  +  +  -
+GET  /admin/forms/new                                                 -  -  -  -  +  +  -
+POST /admin/forms                                                     -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/state                                   -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/publication                             -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/undoing                                 -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/redoing                                 -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/field-order                             -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/fields                                  -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/fields/<field_id>                       -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/fields/<field_id>/place                 -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/fields/<field_id>/copies                -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/fields/<field_id>/removal               -  -  -  -  +  +  -
 
 POST /admin/people/<public_id>/role                                   -  -  -  -  -  +  -
 GET  /admin/roles                                                     -  -  -  -  -  +  -

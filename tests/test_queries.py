@@ -44,6 +44,9 @@ TABLE = """
 /courses/<slug>/offer                                      3  5  5
 /courses/<slug>/preview/<lesson_slug>                      3  4  4
 /email-changes/<token>                                     1  2  2
+/forms/<slug>                                              1  2  2
+/forms/<slug>/stamp                                        0  1  1
+/forms/<slug>/thanks/<token>                               0  1  1
 /learn                                                     -  3  3
 /learn/<course_slug>                                       -  3  3
 /learn/<course_slug>/<lesson_slug>                         -  3  3
@@ -83,6 +86,11 @@ TABLE = """
 /admin/courses/<public_id>/price                           -  -  5
 /admin/courses/<public_id>/sections/<section_id>           -  -  4
 /admin/courses/new                                         -  -  2
+/admin/forms                                               -  -  4
+/admin/forms/<public_id>                                   -  -  4
+/admin/forms/<public_id>/entries                           -  -  5
+/admin/forms/<public_id>/entries/<entry_id>                -  -  5
+/admin/forms/new                                           -  -  2
 /admin/jobs                                                -  -  4
 /admin/impersonations                                      -  -  4
 /admin/impersonations/<public_id>                          -  -  4

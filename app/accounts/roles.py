@@ -53,6 +53,16 @@ GROUPS = (
         ),
     ),
     Group(
+        "forms",
+        lazy("Forms"),
+        (
+            Capability("forms.view", lazy("See forms and how they do")),
+            Capability("forms.edit", lazy("Build forms, open and close them"), needs=("forms.view",)),
+            Capability("entries.view", lazy("Read what was answered"), needs=("forms.view",)),
+            Capability("entries.export", lazy("Export entries as a file"), needs=("entries.view",)),
+        ),
+    ),
+    Group(
         "orders",
         lazy("Orders and money"),
         (
@@ -96,7 +106,7 @@ CAPABILITIES = {capability.name: capability for group in GROUPS for capability i
 
 _SUPPORT = {
     "admin.enter", "dashboard.view", "courses.view", "orders.view", "orders.export", "people.view", "people.notes",
-    "jobs.view",
+    "forms.view", "entries.view", "jobs.view",
 }  # fmt: skip
 _INSTRUCTOR = {"admin.enter", "courses.view", "courses.edit"}
 # What an owner alone may do, or gives to somebody in a custom role.

@@ -46,6 +46,7 @@ ENTRIES = (
     Entry("", lazy("Orders"), "receipt", "commerce_admin.list_orders", "orders.view", ("refunds", "flagged")),
     Entry("", lazy("People"), "users", "accounts_admin.list_people", "people.view"),
     Entry(_TEACH, lazy("Courses"), "book-open", "courses_admin.list_courses", "courses.view"),
+    Entry(_TEACH, lazy("Forms"), "file-text", "forms_admin.list_forms", "forms.view"),
     Entry(_KEEP, lazy("Jobs"), "workflow", "ops_admin.list_jobs", "jobs.view", ("failed_jobs",)),
     Entry(_KEEP, lazy("Mails"), "mail", "ops_admin.list_mails", "jobs.view", ("failed_mails",)),
     Entry(_KEEP, lazy("Webhooks"), "link", "ops_admin.list_webhooks", "jobs.view", ("failed_webhooks",)),

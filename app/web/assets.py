@@ -1,6 +1,6 @@
 """Static files: fingerprinted, compressed once at boot, served before the framework is entered.
 
-`asset("css/school.css")` is `/static/css/school.<hash>.css`. The sheets `css/school.css` and `css/office.css`
+`asset("css/school.css")` is `/static/css/school.<hash>.css`. The sheets `css/school.css`, `css/office.css` and `css/form.css`
 only list others; they are joined here, so a world costs one request.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 import brotli
 
 FOLDER = Path(__file__).resolve().parents[2] / "static"
-BUNDLES = ("css/school.css", "css/office.css")
+BUNDLES = ("css/school.css", "css/office.css", "css/form.css")
 _TEXT = {".css", ".js", ".svg", ".json", ".txt", ".vtt", ".html"}
 _TYPES = {
     ".js": "text/javascript",

@@ -330,7 +330,7 @@ async def _steps() -> list[str]:
     return list(await db.value("SELECT steps FROM erasures"))
 
 
-@pytest.mark.parametrize("killed_after", range(11))
+@pytest.mark.parametrize("killed_after", range(12))
 async def test_killed_half_way_and_done_again_it_ends_the_same(
     cast: Cast, monkeypatch: pytest.MonkeyPatch, killed_after: int
 ) -> None:
@@ -338,7 +338,7 @@ async def test_killed_half_way_and_done_again_it_ends_the_same(
     person = await annabel(cast)
     await ask(person)
     order = [*(step for step in personal.ERASURES if step != erasures.LAST), erasures.LAST]
-    assert len(order) == 11
+    assert len(order) == 12
     victim, real = order[killed_after], personal.ERASURES[order[killed_after]]
 
     class Killed(BaseException):
@@ -565,8 +565,9 @@ DEALT_WITH = {
     # deleted
     "access_tokens", "carts", "consents", "default_views", "email_changes", "enrolments", "entitlements", "identities", "learner_days", "learners", "lesson_progress",
     "merged_carts", "mfa_secrets", "one_time_tokens", "passkeys", "pending_sign_ins", "personal_exports", "recovery_codes", "sessions", "saved_views", "sign_in_links", "user_tags",
+    "form_drafts", "form_entries",
     # without what names anybody
-    "courses", "erasures", "impersonations", "imports", "order_events", "orders", "person_notes", "refunds", "uploads", "users",
+    "courses", "form_versions", "forms", "erasures", "impersonations", "imports", "order_events", "orders", "person_notes", "refunds", "uploads", "users",
 }  # fmt: skip
 
 

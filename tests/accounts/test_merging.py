@@ -39,6 +39,10 @@ entitlements.user_id            moves
 erasures.asked_by               stays
 erasures.cancelled_by           stays
 erasures.user_id                stays
+form_drafts.user_id             moves
+form_entries.user_id            moves
+form_versions.made_by           moves
+forms.created_by                moves
 identities.user_id              ends
 impersonations.actor_id         stays
 impersonations.subject_id       stays

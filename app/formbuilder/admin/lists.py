@@ -1,0 +1,77 @@
+"""The list of forms, a new one, and where a form stands."""
+
+from quart import Response, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.core.errors import Conflict, Invalid
+from app.core.i18n import _
+from app.formbuilder import definitions, versions
+from app.formbuilder.admin import admin
+from app.formbuilder.forms import NewForm
+from app.formbuilder.listing import FORMS
+from app.formbuilder.models import Definition
+from app.web import tables
+from app.web.flash import flash
+from app.web.forms import submitted
+from app.web.guards import requires
+from app.web.render import page
+from app.web.request import signed_in_user
+
+
+@admin.get("")
+@requires("forms.view")
+async def list_forms() -> Response:
+    """Every form."""
+    return await tables.show(FORMS, "formbuilder/admin/forms.html")
+
+
+@admin.get("/new")
+@requires("forms.edit")
+async def show_new_form() -> Response:
+    """What a form begins with."""
+    return await page("formbuilder/admin/new.html", form=NewForm())
+
+
+@admin.post("")
+@requires("forms.edit", once=True)
+async def create_form() -> Response | BaseResponse:
+    """Make a draft and go on to the builder."""
+    form = await submitted(NewForm)
+    if not form.validate():
+        return await page("formbuilder/admin/new.html", status=422, form=form)
+    begun = definitions.read(definitions.write_definition(Definition(title=form.title.data)))
+    made = await versions.create(begun, by=signed_in_user())
+    return redirect(url_for("forms_admin.show_builder", public_id=made.public_id), 303)
+
+
+@admin.post("/<public_id>/state")
+@requires("forms.edit")
+async def update_state(public_id: str) -> BaseResponse:
+    """Open, close, put away or bring back."""
+    form = await versions.find(public_id)
+    wanted = (await request.form).get("state", "")
+    acts = {
+        "open": versions.reopen,
+        "closed": versions.close,
+        "archived": versions.archive,
+        "draft": versions.unarchive,
+    }
+    if wanted not in acts:
+        raise Conflict(_("Nothing was chosen."))
+    await acts[wanted](form.id)
+    flash(_("Done."))
+    return redirect(url_for(".show_builder", public_id=public_id), 303)
+
+
+@admin.post("/<public_id>/publication")
+@requires("forms.edit")
+async def create_publication(public_id: str) -> BaseResponse:
+    """Let visitors answer what the builder shows."""
+    form = await versions.find(public_id)
+    try:
+        await versions.publish(form.id)
+    except Invalid as error:
+        flash(error.message)
+    else:
+        flash(_("The form is open. What visitors see is what you see here."))
+    return redirect(url_for(".show_builder", public_id=public_id), 303)

@@ -1,0 +1,13 @@
+"""A list that opens."""
+
+from app.core.i18n import lazy
+from app.formbuilder.fields.choosing import OneOf
+
+
+class Dropdown(OneOf):
+    name = "dropdown"
+    label = lazy("Dropdown")
+    is_group = False
+
+
+KIND = Dropdown()

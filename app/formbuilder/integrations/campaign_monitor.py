@@ -1,0 +1,65 @@
+"""Campaign Monitor, API v3.3: https://www.campaignmonitor.com/api/v3-3/subscribers/#adding-a-subscriber.
+
+`Resubscribe` is false: who left, or is on the suppression list, is refused, and that is no failure.
+"""
+
+from urllib.parse import quote
+
+from app.core.i18n import lazy as _l
+from app.formbuilder.integrations import Choice, Contact, Sent, Setting
+from app.formbuilder.integrations.client import Caller, basic, choices, text
+
+# "Subscriber is in the suppression list, unsubscribed, bounced, unconfirmed" (error codes 204 to 208).
+_LEFT = {204, 205, 206, 207, 208}
+
+
+class CampaignMonitor(Caller):
+    name = "campaign_monitor"
+    label = "Campaign Monitor"
+    base = "https://api.createsend.com/api/v3.3"
+    place_label = _l("List")
+    needs_consent = True
+    settings = (Setting("api_key", _l("API key"), is_secret=True, help=_l("Account settings → API keys.")),)
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": basic(self.given["api_key"], "x")}
+
+    async def verify(self) -> str:
+        rows = (await self.ask("GET", "/clients.json")).rows()
+        return str(rows[0].get("Name", self.label)) if rows else self.label
+
+    async def lists(self) -> list[Choice]:
+        found: list[Choice] = []
+        for client in (await self.ask("GET", "/clients.json")).rows()[:20]:
+            found += choices(
+                (await self.ask("GET", f"/clients/{quote(client['ClientID'])}/lists.json")).rows(), "ListID", "Name"
+            )
+        return found
+
+    async def fields(self) -> list[Choice]:
+        rows = (await self.ask("GET", f"/lists/{quote(self.place)}/customfields.json")).rows()
+        return [Choice(each.id.strip("[]"), each.label) for each in choices(rows, "Key", "FieldName")]
+
+    async def add(self, contact: Contact, key: str) -> Sent:
+        custom = [
+            {"Key": name, "Value": text(each)}
+            for name, value in contact.fields.items()
+            for each in (value if isinstance(value, list) else [value])
+        ]
+        body = {
+            "EmailAddress": contact.email,
+            "Name": contact.name,
+            "CustomFields": custom,
+            "Resubscribe": False,
+            "RestartSubscriptionBasedAutoresponders": False,
+            "ConsentToTrack": "Unchanged",
+        }
+        made = await self.ask("POST", f"/subscribers/{quote(self.place)}.json", body=body, accept=(400,))
+        if made.status == 400:
+            if isinstance(made.data, dict) and made.data.get("Code") in _LEFT:
+                return Sent(contact.email, "left")
+            self.refuse(made)
+        return Sent(contact.email, "updated")
+
+
+PROVIDER = CampaignMonitor

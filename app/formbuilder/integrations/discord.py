@@ -1,0 +1,51 @@
+"""Discord, as a bot: https://discord.com/developers/docs/resources/message#create-message.
+
+An enforced nonce gives the message that is there already instead of a second one, for some minutes. Nobody is mentioned.
+"""
+
+import hashlib
+from urllib.parse import quote
+
+from app.core.i18n import lazy as _l
+from app.formbuilder.integrations import Choice, Contact, Sent, Setting
+from app.formbuilder.integrations.client import Caller, choices, message
+
+# Channels for text, and for announcements.
+_FOR_TEXT = (0, 5)
+
+
+class Discord(Caller):
+    name = "discord"
+    label = "Discord"
+    base = "https://discord.com/api/v10"
+    place_label = _l("Channel")
+    needs_email = False
+    settings = (
+        Setting("token", _l("Bot token"), is_secret=True, help=_l("discord.com/developers → Bot.")),
+        Setting("server", _l("Server id")),
+    )
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bot {self.given['token']}"}
+
+    async def verify(self) -> str:
+        return str((await self.ask("GET", "/users/@me"))["username"])
+
+    async def lists(self) -> list[Choice]:
+        rows = (await self.ask("GET", f"/guilds/{quote(self.given['server'], safe='')}/channels")).rows()
+        return choices([row for row in rows if row.get("type") in _FOR_TEXT])
+
+    async def add(self, contact: Contact, key: str) -> Sent:
+        words = message(contact)
+        body = {
+            "content": words if len(words) <= 2000 else words[:1999] + "…",
+            # At most 25 characters.
+            "nonce": hashlib.sha256(key.encode()).hexdigest()[:25],
+            "enforce_nonce": True,
+            "allowed_mentions": {"parse": []},
+        }
+        path = f"/channels/{quote(self.place, safe='')}/messages"
+        return Sent(str((await self.ask("POST", path, body=body))["id"]), "posted")
+
+
+PROVIDER = Discord

@@ -1,0 +1,67 @@
+"""Mailchimp, Marketing API 3.0: https://mailchimp.com/developer/marketing/api/list-members/.
+
+`status_if_new` without `status`: who is known keeps the state she has.
+"""
+
+import hashlib
+import re
+from urllib.parse import quote
+
+from app.core.i18n import lazy as _l
+from app.formbuilder.integrations import Choice, Contact, RefusedCredentials, Sent, Setting
+from app.formbuilder.integrations.client import Caller, basic, choices, filled, text
+
+_OWN = {"FNAME", "LNAME", "PHONE"}
+
+
+class Mailchimp(Caller):
+    name = "mailchimp"
+    label = "Mailchimp"
+    place_label = _l("Audience")
+    settings = (
+        Setting("api_key", _l("API key"), is_secret=True, help=_l("Account → Extras → API keys.")),
+        Setting("double_opt_in", _l("Ask new people to confirm"), default="yes", choices=("yes", "no")),
+    )
+
+    @property
+    def base(self) -> str:  # type: ignore[override]
+        centre = re.search(r"-([a-z]{2,4}\d{1,3})$", self.given["api_key"])
+        if centre is None:
+            raise RefusedCredentials(str(_l("A Mailchimp key ends with its data centre, as in -us6.")))
+        return f"https://{centre[1]}.api.mailchimp.com/3.0"
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": basic("key", self.given["api_key"])}
+
+    async def verify(self) -> str:
+        return str((await self.ask("GET", "/", query={"fields": "account_name"}))["account_name"])
+
+    async def lists(self) -> list[Choice]:
+        return choices((await self.ask("GET", "/lists", query={"count": 1000})).rows("lists"))
+
+    async def fields(self) -> list[Choice]:
+        found = await self.ask("GET", f"/lists/{quote(self.place)}/merge-fields", query={"count": 1000})
+        return [each for each in choices(found.rows("merge_fields"), "tag") if each.id not in _OWN]
+
+    async def add(self, contact: Contact, key: str) -> Sent:
+        person = hashlib.md5(contact.email.lower().encode(), usedforsecurity=False).hexdigest()
+        path = f"/lists/{quote(self.place)}/members/{person}"
+        status = (
+            "transactional"
+            if not contact.consent
+            else "pending"
+            if self.given["double_opt_in"] == "yes"
+            else "subscribed"
+        )
+        merge = {name: text(value) for name, value in contact.fields.items()}
+        merge |= filled(FNAME=contact.first_name, LNAME=contact.last_name, PHONE=contact.phone)
+        body = {"email_address": contact.email, "status_if_new": status, "merge_fields": merge}
+        found = await self.ask("PUT", path, query={"skip_merge_validation": "true"}, body=body)
+        if contact.tags:
+            tags = [{"name": tag, "status": "active"} for tag in contact.tags]
+            await self.ask("POST", f"{path}/tags", body={"tags": tags})
+        left = found["status"] in ("unsubscribed", "cleaned", "archived")
+        return Sent(str(found["id"]), "left" if left else "updated")
+
+
+PROVIDER = Mailchimp

@@ -1,0 +1,56 @@
+"""Ontraport, API 1: https://api.ontraport.com/doc/#create-or-update-a-contact. `bulk_mail`, who gets mail, is never sent."""
+
+from typing import Any
+
+from app.core.i18n import lazy as _l
+from app.formbuilder.integrations import Choice, Contact, Sent, Setting
+from app.formbuilder.integrations.client import Caller, choices, filled, text
+
+_CUSTOM = "f"
+
+
+class Ontraport(Caller):
+    name = "ontraport"
+    label = "Ontraport"
+    base = "https://api.ontraport.com/1"
+    place_label = _l("Tag")
+    needs_place = False
+    settings = (
+        Setting("app_id", _l("App id"), help=_l("Administration → Integrations → API keys.")),
+        Setting("api_key", _l("API key"), is_secret=True),
+    )
+
+    def headers(self) -> dict[str, str]:
+        return {"Api-Key": self.given["api_key"], "Api-Appid": self.given["app_id"]}
+
+    async def verify(self) -> str:
+        await self.ask("GET", "/Tags", query={"range": 1})
+        return self.label
+
+    async def lists(self) -> list[Choice]:
+        return choices((await self.ask("GET", "/Tags", query={"range": 50})).rows("data"), "tag_id", "tag_name")
+
+    async def fields(self) -> list[Choice]:
+        meta = (await self.ask("GET", "/Contacts/meta"))["data"]
+        tables: list[dict[str, Any]] = list(meta.values()) if isinstance(meta, dict) else []
+        found = tables[0].get("fields", {}) if tables else {}
+        return [
+            Choice(name, str(about.get("alias", name)))
+            for name, about in found.items()
+            if name.startswith(_CUSTOM) and name[1:].isdigit()
+        ]
+
+    async def add(self, contact: Contact, key: str) -> Sent:
+        form = {name: text(value) for name, value in contact.fields.items()}
+        form |= filled(
+            email=contact.email, firstname=contact.first_name, lastname=contact.last_name, office_phone=contact.phone
+        )
+        made = await self.ask("POST", "/Contacts/saveorupdate", form=form)
+        data = made["data"]
+        who = str(data.get("id") or data.get("attrs", {}).get("id", ""))
+        if self.place:
+            await self.ask("PUT", "/objects/tag", form={"objectID": "0", "ids": who, "add_list": self.place})
+        return Sent(who, "updated" if "attrs" in data else "created")
+
+
+PROVIDER = Ontraport

@@ -1,0 +1,136 @@
+"""Plain data of forms: a definition and its fields, what was posted, an entry."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+# JSON: text, number, list or object; None is no answer.
+Answer = Any
+FIRST_STEP = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field as the owner made it. `settings` holds a sound value for every setting of its kind."""
+
+    id: str
+    kind: str
+    label: str
+    help: str = ""
+    required: bool = False
+    # In sixths of the line.
+    width: int = 6
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        """A setting of it."""
+        return self.settings[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A page of a form: the fields between two page breaks."""
+
+    id: str
+    title: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A whole form. Rules, notifications and the like are JSON that their own modules read."""
+
+    title: str
+    intro: str = ""
+    button: str = ""
+    fields: tuple[Field, ...] = ()
+    rules: tuple[Mapping[str, Any], ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    notifications: tuple[Mapping[str, Any], ...] = ()
+    confirmations: tuple[Mapping[str, Any], ...] = ()
+    integrations: tuple[Mapping[str, Any], ...] = ()
+    payment: Mapping[str, Any] = field(default_factory=dict)
+    # The highest number that a field's id has had: ids of removed fields are not used again.
+    last: int = 0
+
+    def find(self, field_id: str) -> Field | None:
+        """The field of this id."""
+        return next((each for each in self.fields if each.id == field_id), None)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Its pages, in order; a form without page breaks has one."""
+        pages: list[tuple[str, str, list[Field]]] = [(FIRST_STEP, "", [])]
+        for each in self.fields:
+            if each.kind == "page_break":
+                pages.append((each.id, each.label, []))
+            else:
+                pages[-1][2].append(each)
+        return tuple(Step(name, title, tuple(fields)) for name, title, fields in pages)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What a browser sent for a form: texts and files by name."""
+
+    texts: Mapping[str, Sequence[str]]
+    files: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def one(self, name: str) -> str:
+        """The text under this name, without surrounding space; empty when there is none."""
+        sent = self.texts.get(name) or ("",)
+        return sent[0].replace("\r\n", "\n").strip()
+
+    def all(self, name: str) -> list[str]:
+        """Every text under this name that is not empty."""
+        return [text.strip() for text in self.texts.get(name, ()) if text.strip()]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of the school. `definition` is that of the version asked for, as it is stored."""
+
+    id: int
+    public_id: str
+    slug: str
+    title: str
+    state: str  # draft | open | closed
+    head_id: int
+    live_id: int | None
+    version_id: int
+    number: int
+    definition: Any
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What somebody answered."""
+
+    id: int
+    public_id: str
+    form_id: int
+    version_id: int
+    state: str
+    answers: Mapping[str, Answer]
+    email: str
+    user_id: int | None
+    created_at: datetime
+    is_read: bool
+    is_starred: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One state of a form, without its definition."""
+
+    id: int
+    number: int
+    parent_id: int | None
+    words: str
+    made_at: datetime
+    published_at: datetime | None
+    made_by: str | None
+    child_id: int | None

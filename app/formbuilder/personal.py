@@ -1,0 +1,41 @@
+"""What a person answered in forms: handed out, and forgotten."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from app.core import personal
+from app.core.personal import Subject
+from app.formbuilder import definitions
+from app.formbuilder.fields.kinds import kind_of
+from app.formbuilder.queries import personal as queries
+
+
+@personal.exports("forms")
+async def answers_of(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
+    """What you answered in forms, signed in or under an address of yours: questions, answers, when and from where."""
+    async for row in queries.entries_of(subject.id, _addresses(subject)):
+        definition = definitions.read(row.definition)
+        yield {
+            "form": row.title,
+            "at": row.created_at,
+            "state": row.state,
+            "email": row.email,
+            "answers": [
+                {"question": field.label, "answer": kind_of(field).text(field, row.answers[field.id])}
+                for field in definition.fields
+                if field.id in row.answers
+            ],
+            "address": row.address or None,
+            "browser": row.user_agent,
+        }
+
+
+@personal.erases("forms")
+async def forget_answers(subject: Subject) -> None:
+    """Every entry and draft of theirs, whole. Forms that they built stay, made by nobody who is named."""
+    await queries.delete_drafts(subject.id, _addresses(subject))
+    await queries.delete_entries(subject.id, _addresses(subject))
+
+
+def _addresses(subject: Subject) -> list[str]:
+    return [word for word in (subject.email, *subject.words) if "@" in word]

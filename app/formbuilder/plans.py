@@ -1,0 +1,56 @@
+"""From a definition to what its logic is evaluated from (docs/forms.md). A plan is the same for every visitor."""
+
+from collections.abc import Mapping, Sequence
+
+from app.formbuilder import logic
+from app.formbuilder.fields.kinds import kind_of
+from app.formbuilder.logic import Node, Outcome, Plan
+from app.formbuilder.models import Definition, Field
+
+GROUPS = ("section", "accordion")
+
+
+def nodes_of(definition: Definition) -> list[Node]:
+    """Each field as rules and calculations know it."""
+    nodes, step, group = [], logic.FIRST_STEP, ""
+    for field in definition.fields:
+        if field.kind == "page_break":
+            step, group = field.id, ""
+        elif field.kind in GROUPS:
+            group = ""
+        nodes.append(_node(field, step, group))
+        if field.kind in GROUPS:
+            group = field.id
+    return nodes
+
+
+def plan_of(definition: Definition) -> Plan:
+    """What the server evaluates, and the browser too."""
+    return logic.compile(nodes_of(definition), definition.rules)
+
+
+def evaluate(definition: Definition, texts: Mapping[str, Sequence[str]], today: str) -> Outcome:
+    """Which fields are shown, which must be answered, and what is calculated."""
+    return logic.evaluate(plan_of(definition), texts, today)
+
+
+def _node(field: Field, step: str, group: str) -> Node:
+    kind = kind_of(field)
+    options = kind.options(field)
+    is_calculated = kind.value_class == "calculation"
+    return Node(
+        id=field.id,
+        kind_class="text" if is_calculated else kind.value_class,
+        step=step,
+        group=group,
+        required=field.required,
+        expression=field["expression"] if is_calculated else "",
+        decimals=field["decimals"] if is_calculated else None,
+        worth={
+            "points": {option.value: option.points for option in options if option.points},
+            "price": {option.value: option.price / 100 for option in options if option.price},
+        },
+        parts=kind.parts(field),
+        label=field.label,
+        options={option.value: option.label for option in options} if options else None,
+    )

@@ -1,0 +1,1 @@
+"""All SQL about forms, a module for each noun."""

@@ -1,0 +1,49 @@
+"""What the tables of forms hold about a person, one statement a function."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from app.core import db
+
+_OF = "(e.user_id = :id OR (e.email <> '' AND lower(e.email) = ANY(CAST(:addresses AS text[]))))"
+
+
+def entries_of(user_id: int, addresses: Sequence[str]) -> AsyncIterator[db.Row]:
+    """What somebody answered, with what it was asked in."""
+    return db.stream(
+        db.Row,
+        f"""
+        SELECT f.title, v.definition, e.answers, e.email, e.state, e.created_at, e.address, e.user_agent
+        FROM form_entries e JOIN forms f ON f.id = e.form_id JOIN form_versions v ON v.id = e.version_id
+        WHERE {_OF} ORDER BY e.id
+        """,  # noqa: S608 (a constant)
+        id=user_id,
+        addresses=[address.lower() for address in addresses],
+    )
+
+
+async def delete_entries(user_id: int, addresses: Sequence[str]) -> None:
+    await db.run(
+        f"DELETE FROM form_entries e WHERE {_OF}",  # noqa: S608 (a constant)
+        id=user_id,
+        addresses=[address.lower() for address in addresses],
+    )
+
+
+async def delete_drafts(user_id: int, addresses: Sequence[str]) -> None:
+    await db.run(
+        f"DELETE FROM form_drafts e WHERE {_OF}",  # noqa: S608 (a constant)
+        id=user_id,
+        addresses=[address.lower() for address in addresses],
+    )
+
+
+async def move(gone_id: int, kept_id: int) -> int:
+    """What one account made and answered is the other's; how many entries."""
+    await db.run("UPDATE forms SET created_by = :kept WHERE created_by = :gone", gone=gone_id, kept=kept_id)
+    await db.run("UPDATE form_versions SET made_by = :kept WHERE made_by = :gone", gone=gone_id, kept=kept_id)
+    await db.run("UPDATE form_drafts SET user_id = :kept WHERE user_id = :gone", gone=gone_id, kept=kept_id)
+    return await db.run("UPDATE form_entries SET user_id = :kept WHERE user_id = :gone", gone=gone_id, kept=kept_id)
+
+
+async def count_entries(user_id: int) -> int:
+    return int(await db.value("SELECT count(*) FROM form_entries WHERE user_id = :id", id=user_id))

@@ -1,0 +1,157 @@
+"""Forms as visitors see them: the page, the stamp, what is sent, the thanks."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from quart import Blueprint, Response, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.core import clock, tokens
+from app.core.errors import Conflict, NotFound
+from app.core.i18n import _
+from app.core.limits import Limit
+from app.formbuilder import definitions, pages, submissions
+from app.formbuilder.models import Definition, Form, Posted
+from app.formbuilder.queries import forms as queries
+from app.formbuilder.submissions import Mistake, Refused, Sender
+from app.web.guards import public
+from app.web.render import page
+from app.web.request import client_address, user
+
+routes = Blueprint("forms", __name__)
+
+# A page is good for a day after it was first touched; nobody fills in a form in less than a second.
+STAMP_SECONDS = 24 * 3600
+TOO_FAST_SECONDS = 1.0
+THANKS_SECONDS = 24 * 3600
+
+
+@routes.get("/forms/<slug>")
+@public()
+async def show_form(slug: str) -> Response:
+    """The form, empty or filled in from the address (`?q1=Ann`)."""
+    form, definition = await _live(slug)
+    if form.state != "open":
+        return await _closed(definition)
+    known = {each.id for each in definition.fields}
+    given = {name: values for name, values in request.args.lists() if name.partition(".")[0] in known}
+    return await _form_page(form, definition, Posted(given))
+
+
+@routes.get("/forms/<slug>/stamp")
+@public(limit=Limit(60, 60))
+async def show_stamp(slug: str) -> Response:
+    """A fresh stamp for a page that was kept by a cache: when it was first touched, and its own number."""
+    response = Response(_new_stamp(), content_type="text/plain; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@routes.post("/forms/<slug>")
+@public(limit=Limit(30, 60))
+async def create_entry(slug: str) -> Response | BaseResponse:
+    """Keep what was answered, or show what is wrong beside it."""
+    sent = await request.form
+    posted = Posted(
+        {name: values for name, values in sent.lists() if isinstance(name, str)},
+        {name: values for name, values in (await request.files).lists() if isinstance(name, str)},
+    )
+    form, definition = await _answered(slug, posted.one("version"))
+    if "website" not in sent or posted.one("website"):
+        # A program: it is told what it wants to hear. See also the quarantine.
+        return redirect(url_for(".show_thanks", slug=slug, token=tokens.sign("", "form-thanks")), 303)
+    stamp = _read_stamp(posted.one("stamp"))
+    if stamp is None:
+        sentence = _("Please press the button once more. Nothing you wrote is lost.")
+        return await _form_page(form, definition, posted, sentence=sentence, status=422)
+    try:
+        entry = await submissions.submit(form, definition, posted, _sender(posted.one("stamp"), stamp))
+    except Refused as refused:
+        return await _form_page(
+            form, definition, posted, mistakes=refused.mistakes, sentence=refused.message,
+            stamp=posted.one("stamp"), status=422,
+        )  # fmt: skip
+    except Conflict as error:
+        return await _closed(definition, error.message, status=409)
+    token = tokens.sign([form.number, entry.public_id], "form-thanks")
+    return redirect(url_for(".show_thanks", slug=slug, token=token), 303)
+
+
+@routes.get("/forms/<slug>/thanks/<token>")
+@public()
+async def show_thanks(slug: str, token: str) -> Response:
+    """What is said after sending."""
+    told = tokens.unsign(token, "form-thanks", THANKS_SECONDS)
+    if told is None:
+        raise NotFound
+    form, definition = await _answered(slug, str(told[0]) if told else "")
+    return await page(
+        "formbuilder/thanks.html", form=form, definition=definition,
+        words=pages.markdown(definition.settings["thanks"]),
+        headers={"Cache-Control": "no-store"},
+    )  # fmt: skip
+
+
+async def _live(slug: str) -> tuple[Form, Definition]:
+    form = await queries.live_form(slug)
+    if form is None:
+        raise NotFound
+    return form, definitions.read(form.definition)
+
+
+async def _answered(slug: str, number: str) -> tuple[Form, Definition]:
+    """The version that a page shows; a page may be older than the form."""
+    if number.isdecimal() and len(number) < 10:
+        form = await queries.form_of_version(slug, int(number))
+        if form is not None:
+            return form, definitions.read(form.definition)
+    return await _live(slug)
+
+
+async def _form_page(
+    form: Form, definition: Definition, posted: Posted, *, mistakes: dict[str, Mistake] | Any = None,
+    sentence: str = "", stamp: str = "", status: int = 200,
+) -> Response:  # fmt: skip
+    return await page(
+        "formbuilder/form.html",
+        status=status,
+        form=form,
+        definition=definition,
+        intro=pages.markdown(definition.intro) if definition.intro else "",
+        steps=pages.steps_of(definition, posted, mistakes),
+        sentence=sentence,
+        stamp=stamp or (_new_stamp() if status == 422 else ""),
+    )
+
+
+async def _closed(definition: Definition, sentence: str = "", *, status: int = 200) -> Response:
+    words = sentence or definition.settings["closed_words"] or _("This form takes no more answers.")
+    return await page("formbuilder/closed.html", definition=definition, sentence=words, status=status)
+
+
+def stamp_of(moment: float) -> str:
+    """A stamp for a page that was first touched at this moment (seconds since 1970)."""
+    return tokens.sign([moment, tokens.random_token()[:22]], "form-stamp")
+
+
+def _new_stamp() -> str:
+    return stamp_of(clock.now().timestamp())
+
+
+def _read_stamp(stamp: str) -> float | None:
+    """When the page was first touched; None for a stamp that is not ours, too old, or of a second ago."""
+    told = tokens.unsign(stamp, "form-stamp", STAMP_SECONDS)
+    if not isinstance(told, list) or clock.now().timestamp() - told[0] < TOO_FAST_SECONDS:
+        return None
+    return float(told[0])
+
+
+def _sender(stamp: str, began: float) -> Sender:
+    person = user()
+    return Sender(
+        user_id=person.id if person is not None else None,
+        address=client_address(),
+        user_agent=request.headers.get("User-Agent", ""),
+        stamp=stamp,
+        began_at=datetime.fromtimestamp(began, UTC),
+    )

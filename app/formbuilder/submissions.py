@@ -1,0 +1,165 @@
+"""Answers coming in: what was posted becomes an entry, or is refused with a sentence beside each field.
+
+One transaction: evaluate, validate, insert, publish. What a hidden field was sent is dropped before it is looked at.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.core import clock, db, events, tokens
+from app.core.errors import Conflict, Invalid
+from app.core.i18n import _
+from app.core.ids import public_id
+from app.core.settings import school
+from app.formbuilder import plans
+from app.formbuilder.events import EntryReceived
+from app.formbuilder.fields.kinds import Wrong, kind_of
+from app.formbuilder.logic import Outcome
+from app.formbuilder.models import Answer, Definition, Entry, Field, Form, Posted
+from app.formbuilder.queries import entries as queries
+from app.formbuilder.queries import forms as form_queries
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent a form, as far as is known: kept with the entry unless the form says otherwise."""
+
+    user_id: int | None = None
+    address: str = ""
+    user_agent: str = ""
+    # The page that was opened, told by its stamp: its number, and when it was first touched.
+    stamp: str = ""
+    began_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Why a field was refused; `part` names its control when it has several."""
+
+    sentence: str
+    part: str = ""
+
+
+class Refused(Invalid):
+    """A form that was not accepted, with what is wrong by field id."""
+
+    def __init__(self, mistakes: Mapping[str, Mistake]) -> None:
+        super().__init__(_("Please look at what is marked below."))
+        self.mistakes = mistakes
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was posted, understood: answers by field id, and what is wrong."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    mistakes: dict[str, Mistake] = field(default_factory=dict)
+
+
+def read_answers(definition: Definition, posted: Posted, today: str, *, step: str | None = None) -> Read:
+    """The answers of a form, or of one step of it. Hidden fields have none."""
+    outcome = plans.evaluate(definition, posted.texts, today)
+    found = Read()
+    steps = [each for each in definition.steps if step is None or each.id == step]
+    for each in (each for one in steps for each in one.fields):
+        if each.id not in outcome.visible or not kind_of(each).has_answer:
+            continue
+        try:
+            answer = _answer(each, posted, outcome)
+        except Wrong as wrong:
+            found.mistakes[each.id] = Mistake(str(wrong), wrong.part)
+            continue
+        if answer is not None:
+            found.answers[each.id] = answer
+        elif each.id in outcome.required:
+            found.mistakes[each.id] = Mistake(kind_of(each).missing(each))
+    return found
+
+
+def _answer(each: Field, posted: Posted, outcome: Outcome) -> Answer:
+    kind = kind_of(each)
+    if kind.value_class == "calculation":
+        return outcome.values.get(each.id)
+    answer = kind.read(each, posted)
+    if answer is not None:
+        kind.check(each, answer)
+    return answer
+
+
+async def submit(form: Form, definition: Definition, posted: Posted, sender: Sender) -> Entry:
+    """Keep what was answered. The same page sent again gives the entry that it made before.
+
+    Raises Refused for wrong answers, Conflict for a form that takes none any more.
+    """
+    found = read_answers(definition, posted, await today())
+    stamp = tokens.hashed(sender.stamp) if sender.stamp else None
+    async with db.transaction():
+        # One at a time: totals, stock and unique answers are counted under this lock.
+        locked = await form_queries.lock_form(form.id)
+        if stamp is not None and (before := await queries.entry_of_stamp(form.id, stamp)) is not None:
+            return before
+        await _check_open(locked, definition)
+        mistakes = found.mistakes | await _taken(form, definition, found.answers)
+        if mistakes:
+            raise Refused(mistakes)
+        entry_id = await queries.insert_entry(
+            {
+                "public_id": public_id(),
+                "form_id": form.id,
+                "version_id": form.version_id,
+                "state": "received",
+                "answers": found.answers,
+                "said": said(definition, found.answers),
+                "email": email_of(definition, found.answers),
+                "user_id": sender.user_id,
+                "stamp": stamp,
+                "address": sender.address,
+                "user_agent": sender.user_agent[:300],
+                "began_at": sender.began_at,
+                "created_at": clock.now(),
+            }
+        )
+        assert entry_id is not None  # the form is locked, and was looked at for the stamp
+        await events.publish(EntryReceived(entry_id))
+        entry = await queries.entry_by_id(entry_id)
+    assert entry is not None
+    return entry
+
+
+async def today() -> str:
+    """The school's day, as the logic of forms knows days."""
+    return clock.now().astimezone((await school()).zone).date().isoformat()
+
+
+def said(definition: Definition, answers: Mapping[str, Answer]) -> str:
+    """Everything that was answered as people read it, for the search."""
+    texts = (kind_of(each).text(each, answers[each.id]) for each in definition.fields if each.id in answers)
+    return "\n".join(text for text in texts if text)[:20_000]
+
+
+def email_of(definition: Definition, answers: Mapping[str, Answer]) -> str:
+    """The first address among the answers; who is to be written to."""
+    for each in definition.fields:
+        if each.kind == "email" and isinstance(answers.get(each.id), str):
+            return str(answers[each.id])
+    return ""
+
+
+async def _check_open(form: Form | None, definition: Definition) -> None:
+    closed = Conflict(definition.settings["closed_words"] or _("This form takes no more answers."))
+    if form is None or form.state != "open":
+        raise closed
+    most = definition.settings["most_entries"]
+    if most is not None and await queries.count(form.id, most) >= most:
+        raise closed
+
+
+async def _taken(form: Form, definition: Definition, answers: Mapping[str, Answer]) -> dict[str, Mistake]:
+    """Fields that want an answer nobody gave before, and got one that somebody did."""
+    wanted = [each for each in definition.fields if each.settings.get("unique") and each.id in answers]
+    return {
+        each.id: Mistake(_("Somebody has given this answer already; it may be there once only."))
+        for each in wanted
+        if await queries.has_answer(form.id, {each.id: answers[each.id]})
+    }

@@ -1,0 +1,616 @@
+"""Newsletter services: what they answer, and how each treats who left."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from app.sandbox.providers.core import Call, Person, Problem, Stand, route
+
+
+class Mailchimp(Stand):
+    name = "mailchimp"
+    host = "us6.api.mailchimp.com"
+    given = {"api_key": "0123456789abcdef0123456789abcdef-us6"}
+    auth = ("Authorization", "basic:key:{api_key}")
+    place, custom, unprocessable = "a1b2c3", "CITY", 400
+    _words = {"active": "subscribed", "pending": "pending", "left": "unsubscribed", "none": "transactional"}
+
+    def error(self, status: int, why: str) -> Any:
+        return {"type": "https://mailchimp.com/developer/", "title": "Problem", "status": status, "detail": why}
+
+    @route("GET", "/3.0/")
+    def account(self, call: Call) -> Any:
+        return {"account_name": "Meridian"}
+
+    @route("GET", "/3.0/lists")
+    def lists(self, call: Call) -> Any:
+        return {"lists": [{"id": self.place, "name": "News"}]}
+
+    @route("GET", "/3.0/lists/{list}/merge-fields")
+    def fields(self, call: Call) -> Any:
+        self.need_place(call.part["list"])
+        return {"merge_fields": [{"tag": "FNAME", "name": "First"}, {"tag": "CITY", "name": "City"}]}
+
+    @route("PUT", "/3.0/lists/{list}/members/{hash}")
+    def put(self, call: Call) -> Any:
+        self.need_place(call.part["list"])
+        body = call.json({"email_address!": str, "status_if_new": str, "status": str, "merge_fields": dict})
+        if hashlib.md5(body["email_address"].lower().encode(), usedforsecurity=False).hexdigest() != call.part["hash"]:
+            raise Problem(400, "The hash is of another address")
+        self.known_fields(set(body.get("merge_fields", {})) - {"FNAME", "LNAME", "PHONE"})
+        known = self.find(body["email_address"])
+        word = body.get("status") or ("" if known else body.get("status_if_new", ""))
+        states = {said: state for state, said in self._words.items()}
+        if (word and word not in states) or not (known or word):
+            raise Problem(400, "The status is not one")
+        person = self.keep(body["email_address"], **body.get("merge_fields", {}))
+        if word:
+            person.state = states[word]
+        return {"id": call.part["hash"], "status": self._words[person.state], "merge_fields": person.fields}
+
+    @route("POST", "/3.0/lists/{list}/members/{hash}/tags")
+    def tags(self, call: Call) -> Any:
+        for tag in call.json({"tags!": [{"name!": str, "status!": str}]})["tags"]:
+            for person in self.people.values():
+                if hashlib.md5(person.email.lower().encode(), usedforsecurity=False).hexdigest() == call.part["hash"]:
+                    person.tags.add(tag["name"])
+        return 204, None
+
+
+class Kit(Stand):
+    name = "kit"
+    host = "api.kit.com"
+    given = {"api_key": "kit_0123456789abcdef"}
+    auth = ("X-Kit-Api-Key", "{api_key}")
+    place, custom = "7", "city"
+
+    def error(self, status: int, why: str) -> Any:
+        return {"errors": [why]}
+
+    def _shown(self, person: Person) -> dict[str, Any]:
+        return {
+            "id": person.id,
+            "email_address": person.email,
+            "state": "cancelled" if person.state == "left" else "active",
+        }
+
+    @route("GET", "/v4/account")
+    def account(self, call: Call) -> Any:
+        return {"user": {"email": "owner@school.example"}, "account": {"name": "Meridian"}}
+
+    @route("GET", "/v4/forms")
+    def forms(self, call: Call) -> Any:
+        return {"forms": [{"id": 7, "name": "News"}], "pagination": {}}
+
+    @route("GET", "/v4/custom_fields")
+    def fields(self, call: Call) -> Any:
+        return {"custom_fields": [{"id": 1, "key": "city", "label": "City"}]}
+
+    @route("GET", "/v4/subscribers")
+    def seek(self, call: Call) -> Any:
+        person = self.find(call.query.get("email_address", ""))
+        shown = person is not None and (person.state == "active" or call.query.get("status") == "all")
+        return {"subscribers": [self._shown(person)] if person and shown else []}
+
+    @route("POST", "/v4/subscribers")
+    def add(self, call: Call) -> Any:
+        body = call.json({"email_address!": str, "first_name": str, "state": str, "fields": dict})
+        self.known_fields(body.get("fields", {}))
+        known = self.find(body["email_address"])
+        person = self.keep(body["email_address"], **body.get("fields", {}))
+        if body.get("state"):
+            person.state = "active" if body["state"] == "active" else "left"
+        return 200 if known else 201, {"subscriber": self._shown(person)}
+
+    @route("PUT", "/v4/subscribers/{id}")
+    def change(self, call: Call) -> Any:
+        body = call.json({"email_address": str, "first_name": str, "fields": dict})
+        person = self.need(call.part["id"])
+        person.fields |= body.get("fields", {})
+        return {"subscriber": self._shown(person)}
+
+    def _join(self, call: Call) -> Any:
+        person = self.find(call.json({"email_address!": str})["email_address"])
+        if person is None:
+            raise Problem(404, "Not found")
+        person.state = "active"
+        return person
+
+    @route("POST", "/v4/forms/{form}/subscribers")
+    def join(self, call: Call) -> Any:
+        place = self.need_place(call.part["form"])
+        person = self._join(call)
+        person.places.add(place)
+        return 201, {"subscriber": self._shown(person)}
+
+    @route("POST", "/v4/tags")
+    def tag(self, call: Call) -> Any:
+        return 201, {"tag": {"id": 5, "name": call.json({"name!": str})["name"]}}
+
+    @route("POST", "/v4/tags/{tag}/subscribers")
+    def tagged(self, call: Call) -> Any:
+        person = self._join(call)
+        person.tags.add("course")
+        return 201, {"subscriber": self._shown(person)}
+
+
+class ActiveCampaign(Stand):
+    name = "activecampaign"
+    host = "meridian.api-us1.com"
+    given = {"url": "https://meridian.api-us1.com", "api_key": "ac-key-0123456789"}
+    auth = ("Api-Token", "{api_key}")
+    place, custom = "1", "4"
+
+    def error(self, status: int, why: str) -> Any:
+        return {"errors": [{"title": why, "code": status}]}
+
+    def authorize(self, call: Call) -> None:
+        try:
+            super().authorize(call)
+        except Problem as problem:
+            raise Problem(403, problem.why) from None
+
+    @route("GET", "/api/3/users/me")
+    def me(self, call: Call) -> Any:
+        return {"user": {"username": "meridian"}}
+
+    @route("GET", "/api/3/lists")
+    def lists(self, call: Call) -> Any:
+        return {"lists": [{"id": "1", "name": "News"}]}
+
+    @route("GET", "/api/3/fields")
+    def fields(self, call: Call) -> Any:
+        return {"fields": [{"id": "4", "title": "City"}]}
+
+    @route("GET", "/api/3/contacts")
+    def seek(self, call: Call) -> Any:
+        person = self.find(call.query.get("email", ""))
+        return {"contacts": [{"id": str(person.id), "email": person.email}] if person else []}
+
+    @route("GET", "/api/3/contacts/{id}/contactLists")
+    def states(self, call: Call) -> Any:
+        person = self.need(call.part["id"])
+        status = "2" if person.state == "left" else "1"
+        return {
+            "contactLists": [{"list": place, "contact": str(person.id), "status": status} for place in person.places]
+        }
+
+    @route("POST", "/api/3/contact/sync")
+    def sync(self, call: Call) -> Any:
+        values = [{"field!": str, "value!": str}]
+        shape = {"email!": str, "firstName": str, "lastName": str, "phone": str, "fieldValues": values}
+        body = call.json({"contact!": shape})["contact"]
+        self.known_fields([each["field"] for each in body.get("fieldValues", [])])
+        known = self.find(body["email"])
+        person = self.keep(body["email"], **{each["field"]: each["value"] for each in body.get("fieldValues", [])})
+        return 200 if known else 201, {"contact": {"id": str(person.id), "email": person.email}}
+
+    @route("POST", "/api/3/contactLists")
+    def join(self, call: Call) -> Any:
+        row = call.json({"contactList!": {"list!": str, "contact!": str, "status!": str}})["contactList"]
+        person = self.need(row["contact"])
+        person.places.add(self.need_place(row["list"]))
+        # The trap: this revives who left.
+        person.state = "active" if row["status"] == "1" else "left"
+        return 201, {"contactList": row}
+
+    @route("GET", "/api/3/tags")
+    def tags(self, call: Call) -> Any:
+        return {"tags": []}
+
+    @route("POST", "/api/3/tags")
+    def tag(self, call: Call) -> Any:
+        body = call.json({"tag!": {"tag!": str, "tagType!": str, "description": str}})
+        return 201, {"tag": {"id": "9", **body["tag"]}}
+
+    @route("POST", "/api/3/contactTags")
+    def tagged(self, call: Call) -> Any:
+        row = call.json({"contactTag!": {"contact!": str, "tag!": str}})["contactTag"]
+        self.need(row["contact"]).tags.add("course")
+        return 201, {"contactTag": row}
+
+
+class MailerLite(Stand):
+    name = "mailerlite"
+    host = "connect.mailerlite.com"
+    given = {"api_key": "ml-token-0123456789"}
+    place, custom = "4243829086487936", "city"
+
+    def error(self, status: int, why: str) -> Any:
+        return {"message": why, "errors": {}}
+
+    def _shown(self, person: Person) -> dict[str, Any]:
+        status = "unsubscribed" if person.state == "left" else "active"
+        return {"data": {"id": str(person.id), "email": person.email, "status": status}}
+
+    @route("GET", "/api/groups")
+    def groups(self, call: Call) -> Any:
+        return {"data": [{"id": self.place, "name": "News"}]}
+
+    @route("GET", "/api/fields")
+    def fields(self, call: Call) -> Any:
+        return {"data": [{"key": "last_name", "name": "Last name"}, {"key": "city", "name": "City"}]}
+
+    @route("GET", "/api/subscribers/{who}")
+    def seek(self, call: Call) -> Any:
+        person = self.find(call.part["who"])
+        if person is None:
+            raise Problem(404, "Resource not found.")
+        return self._shown(person)
+
+    @route("PUT", "/api/subscribers/{id}")
+    def change(self, call: Call) -> Any:
+        person = self.need(call.part["id"])
+        person.fields |= call.json({"fields": dict, "groups": [str], "status": str}).get("fields", {})
+        return self._shown(person)
+
+    @route("POST", "/api/subscribers")
+    def add(self, call: Call) -> Any:
+        body = call.json({"email!": str, "fields": dict, "groups": [str], "status": str})
+        self.known_fields(set(body.get("fields", {})) - {"name", "last_name", "phone"})
+        groups = [self.need_place(group) for group in body.get("groups", [])]
+        known = self.find(body["email"])
+        person = self.keep(body["email"], **body.get("fields", {}))
+        person.places |= set(groups)
+        if known is None or groups or body.get("status") == "active":  # as unkind as it can be read
+            person.state = "active"
+        return 200 if known else 201, self._shown(person)
+
+
+class Brevo(Stand):
+    name = "brevo"
+    host = "api.brevo.com"
+    given = {"api_key": "xkeysib-0123456789"}
+    auth = ("api-key", "{api_key}")
+    place, custom, unprocessable = "3", "CITY", 400
+
+    def error(self, status: int, why: str) -> Any:
+        return {"code": "invalid_parameter" if status == 400 else "problem", "message": why}
+
+    @route("GET", "/v3/account")
+    def account(self, call: Call) -> Any:
+        return {"email": "owner@school.example", "companyName": "Meridian"}
+
+    @route("GET", "/v3/contacts/lists")
+    def lists(self, call: Call) -> Any:
+        if int(call.query.get("limit", "10")) > 50:
+            raise Problem(400, "Limit exceeds max value")
+        return {"lists": [{"id": 3, "name": "News"}], "count": 1}
+
+    @route("GET", "/v3/contacts/attributes")
+    def fields(self, call: Call) -> Any:
+        return {
+            "attributes": [{"name": "CITY", "category": "normal"}, {"name": "DOUBLE_OPT-IN", "category": "category"}]
+        }
+
+    @route("GET", "/v3/contacts/{who}")
+    def seek(self, call: Call) -> Any:
+        person = self.find(call.part["who"])
+        if person is None:
+            raise Problem(404, "Contact does not exist")
+        left = person.state == "left"
+        unsubscribed = [int(place) for place in person.places] if left else []
+        return {"id": person.id, "email": person.email, "emailBlacklisted": left, "listUnsubscribed": unsubscribed}
+
+    @route("POST", "/v3/contacts")
+    def add(self, call: Call) -> Any:
+        shape = {
+            "email!": str,
+            "attributes": dict,
+            "listIds": [int],
+            "updateEnabled": bool,
+            "emailBlacklisted": bool,
+        }
+        body = call.json(shape)
+        self.known_fields(set(body.get("attributes", {})) - {"FIRSTNAME", "LASTNAME", "SMS"})
+        places = [self.need_place(each) for each in body.get("listIds", [])]
+        known = self.find(body["email"])
+        if known and not body.get("updateEnabled"):
+            raise Problem(400, "Contact already exist")
+        person = self.keep(body["email"], **body.get("attributes", {}))
+        person.places |= set(places)
+        if places and known and known.state == "left":
+            person.state = "active"
+        if body.get("emailBlacklisted") is False:
+            person.state = "active"
+        return (204, None) if known else (201, {"id": person.id})
+
+
+class GetResponse(Stand):
+    name = "getresponse"
+    host = "api.getresponse.com"
+    given = {"api_key": "gr0123456789"}
+    auth = ("X-Auth-Token", "api-key {api_key}")
+    place, custom, unprocessable = "tamqY", "kL6Nh", 400
+
+    def error(self, status: int, why: str) -> Any:
+        return {"httpStatus": status, "code": 1000, "codeDescription": why, "message": why, "context": []}
+
+    @route("GET", "/v3/accounts")
+    def account(self, call: Call) -> Any:
+        return {"accountId": "VfEj6", "email": "owner@school.example"}
+
+    @route("GET", "/v3/campaigns")
+    def lists(self, call: Call) -> Any:
+        return [{"campaignId": "tamqY", "name": "news"}]
+
+    @route("GET", "/v3/custom-fields")
+    def fields(self, call: Call) -> Any:
+        return [{"customFieldId": "kL6Nh", "name": "city"}]
+
+    @route("GET", "/v3/tags")
+    def tags(self, call: Call) -> Any:
+        return []
+
+    @route("POST", "/v3/tags")
+    def tag(self, call: Call) -> Any:
+        return 201, {"tagId": "vBd5", "name": call.json({"name!": str})["name"]}
+
+    @route("GET", "/v3/contacts")
+    def seek(self, call: Call) -> Any:
+        part = call.query.get("query[email]", "").lower()
+        return [
+            {"contactId": str(each.id), "email": each.email}
+            for each in self.people.values()
+            if part in each.email.lower() and each.state != "left"
+        ]
+
+    _about = {"name": str, "customFieldValues": [{"customFieldId!": str, "value!": [str]}], "tags": [{"tagId!": str}]}
+
+    @route("POST", "/v3/contacts")
+    def add(self, call: Call) -> Any:
+        body = call.json({"email!": str, "campaign!": {"campaignId!": str}, **self._about})
+        place = self.need_place(body["campaign"]["campaignId"])
+        self.known_fields([each["customFieldId"] for each in body.get("customFieldValues", [])])
+        known = self.find(body["email"])
+        if known and known.state != "left":
+            raise Problem(409, "Contact already added")
+        person = self.keep(
+            body["email"], **{e["customFieldId"]: e["value"][0] for e in body.get("customFieldValues", [])}
+        )
+        person.places.add(place)
+        person.state = "active"
+        person.tags |= {"course"} if body.get("tags") else set()
+        return 202, None
+
+    @route("POST", "/v3/contacts/{id}")
+    def change(self, call: Call) -> Any:
+        body = call.json(self._about)
+        person = self.need(call.part["id"])
+        person.fields |= {e["customFieldId"]: e["value"][0] for e in body.get("customFieldValues", [])}
+        return {"contactId": str(person.id)}
+
+    @route("POST", "/v3/search-contacts/contacts")
+    def search(self, call: Call) -> Any:
+        condition = {"conditionType!": str, "operatorType!": str, "operator!": str, "value!": str}
+        section = {
+            "campaignIdsList!": [str],
+            "logicOperator!": str,
+            "subscriberCycle!": [str],
+            "subscriptionDate!": str,
+            "conditions": [condition],
+        }
+        body = call.json({"subscribersType!": [str], "sectionLogicOperator!": str, "section!": [section]})
+        if body["subscribersType"] not in (["subscribed"], ["undelivered"], ["removed"], ["unconfirmed"]):
+            raise Problem(400, "Only one subscription status")
+        wanted = body["section"][0]["conditions"][0]["value"]
+        person = self.find(wanted)
+        is_removed = person is not None and person.state == "left" and body["subscribersType"] == ["removed"]
+        return [{"contactId": str(person.id), "email": person.email}] if person and is_removed else []
+
+
+class CampaignMonitor(Stand):
+    name = "campaign_monitor"
+    host = "api.createsend.com"
+    given = {"api_key": "cm0123456789abcdef"}
+    auth = ("Authorization", "basic:{api_key}:x")
+    place, custom, unprocessable = "0a1b2c3d", "City", 400
+
+    def error(self, status: int, why: str) -> Any:
+        return {"Code": 50 if status == 401 else 1, "Message": why}
+
+    @route("GET", "/api/v3.3/clients.json")
+    def clients(self, call: Call) -> Any:
+        return [{"ClientID": "c1", "Name": "Meridian"}]
+
+    @route("GET", "/api/v3.3/clients/c1/lists.json")
+    def lists(self, call: Call) -> Any:
+        return [{"ListID": self.place, "Name": "News"}]
+
+    @route("GET", "/api/v3.3/lists/{list}/customfields.json")
+    def fields(self, call: Call) -> Any:
+        self.need_place(call.part["list"])
+        return [{"FieldName": "City", "Key": "[City]", "DataType": "Text"}]
+
+    @route("POST", "/api/v3.3/subscribers/{list}.json")
+    def add(self, call: Call) -> Any:
+        body = call.json(
+            {
+                "EmailAddress!": str,
+                "Name": str,
+                "CustomFields": [{"Key!": str, "Value!": str}],
+                "Resubscribe": bool,
+                "RestartSubscriptionBasedAutoresponders": bool,
+                "ConsentToTrack!": str,
+            }
+        )
+        place = self.need_place(call.part["list"])
+        if body["ConsentToTrack"] not in ("Yes", "No", "Unchanged"):
+            raise Problem(400, "ConsentToTrack value required")
+        self.known_fields([each["Key"] for each in body.get("CustomFields", [])])
+        known = self.find(body["EmailAddress"])
+        if known and known.state == "left" and not body.get("Resubscribe"):
+            return 400, {"Code": 206, "Message": "Subscriber has unsubscribed"}
+        person = self.keep(body["EmailAddress"], **{e["Key"]: e["Value"] for e in body.get("CustomFields", [])})
+        person.places.add(place)
+        person.state = "active"
+        return 201, person.email
+
+
+class Moosend(Stand):
+    name = "moosend"
+    host = "api.moosend.com"
+    given = {"api_key": "moo-0123456789"}
+    place, custom = "a589366a-1a34", "City"
+
+    def authorize(self, call: Call) -> None:
+        if call.query.get("apikey") != self.given["api_key"]:
+            raise Problem(401, "API key not valid")
+
+    def error(self, status: int, why: str) -> Any:
+        return {"Code": status, "Error": why, "Context": None}
+
+    def handle(self, call: Call) -> tuple[int, dict[str, str], Any]:
+        status, headers, body = super().handle(call)
+        # Refusals of its own come with 200.
+        return (200 if status in (401, 404, 422) else status), headers, body
+
+    def _ok(self, context: Any) -> Any:
+        return {"Code": 0, "Error": None, "Context": context}
+
+    @route("GET", "/v3/lists.json")
+    def lists(self, call: Call) -> Any:
+        return self._ok({"MailingLists": [{"ID": self.place, "Name": "News"}]})
+
+    @route("GET", "/v3/lists/{list}/details.json")
+    def fields(self, call: Call) -> Any:
+        self.need_place(call.part["list"])
+        return self._ok({"CustomFieldsDefinition": [{"ID": "f1", "Name": "City"}]})
+
+    def _shown(self, person: Person) -> Any:
+        custom = [{"Name": name, "Value": value} for name, value in person.fields.items()]
+        return {
+            "ID": str(person.id),
+            "Email": person.email,
+            "SubscribeType": 1 if person.state == "active" else 2,
+            "CustomFields": custom,
+        }
+
+    @route("GET", "/v3/subscribers/{list}/view.json")
+    def seek(self, call: Call) -> Any:
+        self.need_place(call.part["list"])
+        person = self.find(call.query.get("Email", ""))
+        if person is None:
+            raise Problem(404, "MEMBER_NOT_FOUND")
+        return self._ok(self._shown(person))
+
+    @route("POST", "/v3/subscribers/{list}/subscribe.json")
+    def add(self, call: Call) -> Any:
+        place = self.need_place(call.part["list"])
+        body = call.json({"Email!": str, "Name": str, "CustomFields": [str], "Tags": [str]})
+        values = dict(each.split("=", 1) for each in body.get("CustomFields", []))
+        self.known_fields(values)
+        person = self.keep(body["Email"])
+        person.fields, person.state = values, "active"
+        person.places.add(place)
+        return self._ok(self._shown(person))
+
+
+class Mailjet(Stand):
+    name = "mailjet"
+    host = "api.mailjet.com"
+    given = {"api_key": "mj-public", "api_secret": "mj-private-0123456789"}
+    auth = ("Authorization", "basic:{api_key}:{api_secret}")
+    key_name = "api_secret"
+    place, custom, unprocessable = "11", "city", 400
+
+    def error(self, status: int, why: str) -> Any:
+        return {"ErrorInfo": "", "ErrorMessage": why, "StatusCode": status}
+
+    @route("GET", "/v3/REST/user")
+    def user(self, call: Call) -> Any:
+        return {"Count": 1, "Data": [{"Username": "meridian"}]}
+
+    @route("GET", "/v3/REST/contactslist")
+    def lists(self, call: Call) -> Any:
+        return {"Data": [{"ID": 11, "Name": "News"}]}
+
+    @route("GET", "/v3/REST/contactmetadata")
+    def fields(self, call: Call) -> Any:
+        return {"Data": [{"ID": 1, "Name": "city"}]}
+
+    @route("POST", "/v3/REST/contactslist/{list}/managecontact")
+    def add(self, call: Call) -> Any:
+        place = self.need_place(call.part["list"])
+        body = call.json({"Email!": str, "Name": str, "Action!": str, "Properties": dict})
+        if body["Action"] not in ("addforce", "addnoforce", "remove", "unsub"):
+            raise Problem(400, "Invalid Action")
+        self.known_fields(body.get("Properties", {}))
+        person = self.keep(body["Email"], **body.get("Properties", {}))
+        person.places.add(place)
+        if body["Action"] == "addforce":
+            person.state = "active"
+        return 201, {"Data": [{"ContactID": person.id, "Email": person.email}]}
+
+
+class Listmonk(Stand):
+    name = "listmonk"
+    host = "lists.meridian.example"
+    given = {"url": "https://lists.meridian.example", "user": "forms", "token": "lm-token-0123456789"}
+    auth = ("Authorization", "token {user}:{token}")
+    key_name = "token"
+    place, custom, unprocessable = "2", "city", 400
+
+    def authorize(self, call: Call) -> None:
+        try:
+            super().authorize(call)
+        except Problem as problem:
+            raise Problem(403, problem.why) from None
+
+    @route("GET", "/api/lists")
+    def lists(self, call: Call) -> Any:
+        return {"data": {"results": [{"id": 2, "name": "News"}]}}
+
+    def _shown(self, person: Person) -> dict[str, Any]:
+        status = "unsubscribed" if person.state == "left" else "unconfirmed"
+        lists = [{"id": int(place), "subscription_status": status} for place in person.places]
+        return {"id": person.id, "email": person.email, "status": "enabled", "lists": lists}
+
+    @route("GET", "/api/subscribers")
+    def seek(self, call: Call) -> Any:
+        wanted = call.query.get("query", "").removeprefix("subscribers.email = '").removesuffix("'").replace("''", "'")
+        person = self.find(wanted)
+        return {"data": {"results": [self._shown(person)] if person else []}}
+
+    @route("POST", "/api/subscribers")
+    def add(self, call: Call) -> Any:
+        body = call.json(
+            {
+                "email!": str,
+                "name": str,
+                "status!": str,
+                "lists": [int],
+                "attribs": dict,
+                "preconfirm_subscriptions": bool,
+            }
+        )
+        if self.find(body["email"]):
+            raise Problem(409, "E-mail already exists.")
+        places = {self.need_place(each) for each in body.get("lists", [])}
+        person = self.keep(body["email"], **body.get("attribs", {}))
+        person.places |= places
+        return {"data": self._shown(person)}
+
+    @route("PUT", "/api/subscribers/lists")
+    def join(self, call: Call) -> Any:
+        body = call.json({"ids!": [int], "action!": str, "target_list_ids!": [int], "status": str})
+        for each in body["ids"]:
+            person = self.need(each)
+            person.places |= {self.need_place(place) for place in body["target_list_ids"]}
+            person.state = "active"
+        return {"data": True}
+
+
+STANDS = (
+    Mailchimp,
+    Kit,
+    ActiveCampaign,
+    MailerLite,
+    Brevo,
+    GetResponse,
+    CampaignMonitor,
+    Moosend,
+    Mailjet,
+    Listmonk,
+)
