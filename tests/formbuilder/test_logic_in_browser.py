@@ -104,7 +104,7 @@ SLOW = [
 ]
 
 
-@settings(max_examples=300, deadline=None, phases=PHASES, suppress_health_check=SLOW)
+@settings(max_examples=200, deadline=None, phases=PHASES, suppress_health_check=SLOW)
 @given(form=plans.forms(), data=st.data())
 def test_whatever_the_form_and_the_answers_both_find_the_same(
     browser: Browser, form: plans.Form, data: st.DataObject
@@ -114,7 +114,7 @@ def test_whatever_the_form_and_the_answers_both_find_the_same(
     assert in_browser(browser, plan, posted) == on_server(plan, posted)
 
 
-@settings(max_examples=300, deadline=None, phases=PHASES, suppress_health_check=SLOW)
+@settings(max_examples=200, deadline=None, phases=PHASES, suppress_health_check=SLOW)
 @given(text=plans.expressions(), data=st.data())
 def test_whatever_the_calculation_both_find_the_same(browser: Browser, text: str, data: st.DataObject) -> None:
     fields = [
@@ -129,13 +129,16 @@ def test_whatever_the_calculation_both_find_the_same(browser: Browser, text: str
 # Answers and forms that random ones come to rarely, each with what it is about.
 ODD_TEXTS = [text for text in plans.TEXTS if len(text) < 100] + ["😀" * 10_001, "x" * 10_001 + "y", "a" * 5000 + "b"]
 
+ASKED = ("", "a", "ANN", "Änn", "ſ", "😀", "10", "-0", "2026-11-21", "today")
+
 
 def test_every_operator_reads_every_odd_text_alike(browser: Browser) -> None:
     """One form asks everything of one answer: each operator, each class, against each text."""
     fields = [Node(kind, kind) for kind in CLASSES if kind != "none"]
     rules = []
-    for kind in (node.id for node in fields):
-        for at, (operator, text) in enumerate(product(OPERATORS, [*plans.TEXTS[:40], *plans.PATTERNS])):
+    for kind in [node.id for node in fields]:
+        asked = [*product(OPERATORS, ASKED), *(("matches", pattern) for pattern in plans.PATTERNS)]
+        for at, (operator, text) in enumerate(asked):
             name = f"{kind}_{at}"
             fields.append(Node(name, "none"))
             rules.append({"do": "show", "targets": [name], "when": {"field": kind, "is": operator, "value": text}})
