@@ -134,3 +134,39 @@ class Version:
     published_at: datetime | None
     made_by: str | None
     child_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An account of an outside service that forms may hand entries to. `sealed` holds its settings."""
+
+    id: int
+    public_id: str
+    provider: str
+    name: str
+    account: str
+    sealed: bytes = field(repr=False)
+    state: str  # good | refused
+    paused_until: datetime | None
+    checked_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An entry's way to one integration of its form."""
+
+    id: int
+    entry_id: int
+    integration_id: str
+    connection_id: int | None
+    state: str  # waiting | sent | skipped | held
+    outcome: str
+    remote_id: str
+    attempts: int
+    exchanges: Sequence[Mapping[str, Any]]
+    error: str
+    next_at: datetime
+    claimed_until: datetime | None
+    created_at: datetime
+    sent_at: datetime | None

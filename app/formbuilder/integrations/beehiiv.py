@@ -53,7 +53,7 @@ class Beehiiv(Caller):
 
     @property
     def _place(self) -> str:
-        return f"/publications/{quote(self.place)}"
+        return f"/publications/{quote(self.place, safe='')}"
 
 
 PROVIDER = Beehiiv

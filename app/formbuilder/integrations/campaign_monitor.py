@@ -37,7 +37,7 @@ class CampaignMonitor(Caller):
         return found
 
     async def fields(self) -> list[Choice]:
-        rows = (await self.ask("GET", f"/lists/{quote(self.place)}/customfields.json")).rows()
+        rows = (await self.ask("GET", f"/lists/{quote(self.place, safe='')}/customfields.json")).rows()
         return [Choice(each.id.strip("[]"), each.label) for each in choices(rows, "Key", "FieldName")]
 
     async def add(self, contact: Contact, key: str) -> Sent:
@@ -54,7 +54,7 @@ class CampaignMonitor(Caller):
             "RestartSubscriptionBasedAutoresponders": False,
             "ConsentToTrack": "Unchanged",
         }
-        made = await self.ask("POST", f"/subscribers/{quote(self.place)}.json", body=body, accept=(400,))
+        made = await self.ask("POST", f"/subscribers/{quote(self.place, safe='')}.json", body=body, accept=(400,))
         if made.status == 400:
             if isinstance(made.data, dict) and made.data.get("Code") in _LEFT:
                 return Sent(contact.email, "left")

@@ -181,13 +181,11 @@ class Caller:
             as_json = json.dumps(secret, ensure_ascii=False)[1:-1]
             for form in {secret, quote(secret, safe=""), quote_plus(secret), packed, as_json, json.dumps(secret)[1:-1]}:
                 text = text.replace(form, MASK)
-        return text
+        return clean(text)
 
     def _keep(self, method: str, url: str, content: bytes, status: int, answer: str) -> None:
         sent = self.masked(content.decode("utf-8", "replace"))
-        self.exchanges.append(
-            Exchange(method, self.masked(url), _short(sent), status, _short(self.masked(answer.replace("\x00", ""))))
-        )
+        self.exchanges.append(Exchange(method, self.masked(url), _short(sent), status, _short(self.masked(answer))))
 
     # Most have no such thing.
 
@@ -317,6 +315,11 @@ def wait_of(reply: Reply) -> int:
         when = when if when.tzinfo else when.replace(tzinfo=UTC)
         seconds = (when - clock.now()).total_seconds()
     return min(max(int(-(-seconds // 1)), 0), LONGEST_WAIT) if seconds == seconds else 0
+
+
+def clean(text: str) -> str:
+    """Text as the database takes it: what others answer may hold anything."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def choices(rows: list[dict[str, Any]], id: str = "id", label: str = "name") -> list[Choice]:

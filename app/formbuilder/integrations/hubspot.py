@@ -54,7 +54,9 @@ class HubSpot(Caller):
         if not rows:
             raise Permanent(self.masked(f"{self.label}: {self.reason(made)}"))
         if self.place:
-            await self.ask("PUT", f"/crm/v3/lists/{quote(self.place)}/memberships/add", body=[str(rows[0]["id"])])
+            await self.ask(
+                "PUT", f"/crm/v3/lists/{quote(self.place, safe='')}/memberships/add", body=[str(rows[0]["id"])]
+            )
         return Sent(str(rows[0]["id"]), "created" if rows[0].get("new") else "updated")
 
 

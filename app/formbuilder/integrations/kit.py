@@ -4,6 +4,7 @@ Adding somebody to a form or tag makes her active again, so she is looked up fir
 """
 
 from typing import Any
+from urllib.parse import quote
 
 from app.core.i18n import lazy as _l
 from app.formbuilder.integrations import Choice, Contact, Sent, Setting
@@ -47,7 +48,7 @@ class Kit(Caller):
         made = await self.ask("POST", "/subscribers", body={"email_address": contact.email, **about})
         who = {"email_address": contact.email}
         if self.place:
-            await self.ask("POST", f"/forms/{int(self.place)}/subscribers", body=who)
+            await self.ask("POST", f"/forms/{quote(self.place, safe='')}/subscribers", body=who)
         for tag in contact.tags:
             found = await self.ask("POST", "/tags", body={"name": tag})
             await self.ask("POST", f"/tags/{found['tag']['id']}/subscribers", body=who)

@@ -40,12 +40,12 @@ class Mailchimp(Caller):
         return choices((await self.ask("GET", "/lists", query={"count": 1000})).rows("lists"))
 
     async def fields(self) -> list[Choice]:
-        found = await self.ask("GET", f"/lists/{quote(self.place)}/merge-fields", query={"count": 1000})
+        found = await self.ask("GET", f"/lists/{quote(self.place, safe='')}/merge-fields", query={"count": 1000})
         return [each for each in choices(found.rows("merge_fields"), "tag") if each.id not in _OWN]
 
     async def add(self, contact: Contact, key: str) -> Sent:
         person = hashlib.md5(contact.email.lower().encode(), usedforsecurity=False).hexdigest()
-        path = f"/lists/{quote(self.place)}/members/{person}"
+        path = f"/lists/{quote(self.place, safe='')}/members/{person}"
         status = (
             "transactional"
             if not contact.consent

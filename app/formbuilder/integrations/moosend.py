@@ -45,12 +45,12 @@ class Moosend(Caller):
         )
 
     async def fields(self) -> list[Choice]:
-        found = await self._asked("GET", f"/lists/{quote(self.place)}/details.json")
+        found = await self._asked("GET", f"/lists/{quote(self.place, safe='')}/details.json")
         return choices(found.rows("Context.CustomFieldsDefinition"), "Name", "Name")
 
     async def add(self, contact: Contact, key: str) -> Sent:
         seen = await self.ask(
-            "GET", f"/subscribers/{quote(self.place)}/view.json", query={"Email": contact.email}, accept=(404,)
+            "GET", f"/subscribers/{quote(self.place, safe='')}/view.json", query={"Email": contact.email}, accept=(404,)
         )
         known = seen.data.get("Context") if isinstance(seen.data, dict) else None
         if isinstance(known, dict) and known.get("SubscribeType") not in _SUBSCRIBED:
@@ -65,7 +65,7 @@ class Moosend(Caller):
             CustomFields=[f"{name}={value}" for name, value in kept.items()],
             Tags=list(contact.tags),
         )
-        made = await self._asked("POST", f"/subscribers/{quote(self.place)}/subscribe.json", body=body)
+        made = await self._asked("POST", f"/subscribers/{quote(self.place, safe='')}/subscribe.json", body=body)
         return Sent(str(made["Context"]["ID"]), "updated" if known else "created")
 
 

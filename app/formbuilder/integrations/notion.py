@@ -56,7 +56,9 @@ class Notion(Caller):
         known: list[dict[str, Any]] = []
         if address:
             body = {"filter": {"property": address, "email": {"equals": contact.email}}, "page_size": 1}
-            known = (await self.ask("POST", f"/databases/{quote(self.place)}/query", body=body)).rows("results")
+            known = (await self.ask("POST", f"/databases/{quote(self.place, safe='')}/query", body=body)).rows(
+                "results"
+            )
         if known:
             await self.ask("PATCH", f"/pages/{quote(str(known[0]['id']))}", body={"properties": properties})
             return Sent(str(known[0]["id"]), "updated")
@@ -75,7 +77,7 @@ class Notion(Caller):
         return {name: _property(kinds.get(name, "rich_text"), value) for name, value in values.items()}
 
     async def _kinds(self) -> dict[str, str]:
-        found = (await self.ask("GET", f"/databases/{quote(self.place)}"))["properties"]
+        found = (await self.ask("GET", f"/databases/{quote(self.place, safe='')}"))["properties"]
         return {name: str(about.get("type", "")) for name, about in found.items()}
 
 

@@ -56,8 +56,8 @@ class Outside:
         async def answer(path: str) -> Response:
             raw = request.scope["raw_path"].decode().partition("?")[0].removeprefix("/outside")
             headers = {name.lower(): value for name, value in request.headers.items()}
-            body = await request.get_data(as_text=False)
-            status, more, content = self.answer(request.method, raw, request.query_string.decode(), headers, _bytes(body))
+            body: bytes = await request.data
+            status, more, content = self.answer(request.method, raw, request.query_string.decode(), headers, body)
             return Response(content, status, more)
 
         return routes

@@ -1,0 +1,232 @@
+"""Accounts of outside services: made, checked, changed, removed. A form names one by its public id.
+
+Their settings lie sealed; only a provider that is made for a moment sees them. A page gets `shown`, without what is secret.
+"""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from app.core import audit, clock, db, tokens
+from app.core.errors import Conflict, Invalid, NotFound
+from app.core.i18n import _
+from app.core.ids import public_id
+from app.formbuilder import integrations
+from app.formbuilder.integrations import Choice, IntegrationError, Passing, Provider, RefusedCredentials
+from app.formbuilder.models import Connection
+from app.formbuilder.queries import connections as queries
+from app.gateways.outgoing import Outgoing
+
+LONGEST_NAME = 80
+LONGEST_SETTING = 10_000
+
+_http = Outgoing()
+
+
+def configure(http: Outgoing) -> None:
+    """Set what calls outside; once at the start, and by tests."""
+    global _http
+    _http = http
+
+
+async def all_connections() -> list[Connection]:
+    """Every account, by name."""
+    return await queries.connections()
+
+
+async def find(public_id: str) -> Connection:
+    """The account of this id. Raises NotFound."""
+    found = await queries.connection(public_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def new_secret() -> str:
+    """A signing secret for a webhook, to be shown once."""
+    return f"whs_{secrets.token_urlsafe(32)}"
+
+
+async def create(provider: str, name: str, given: Mapping[str, str], *, by: int | None) -> Connection:
+    """Keep an account whose credentials are good. Raises Invalid with the service's own words."""
+    name = _name(name)
+    settings, account = await _checked(provider, given)
+    connection_id = public_id()
+    async with db.transaction():
+        made = await queries.insert_connection(
+            {
+                "public_id": connection_id,
+                "provider": provider,
+                "name": name,
+                "account": account,
+                "sealed": _seal(connection_id, settings),
+                "by": by,
+                "now": clock.now(),
+            }
+        )
+        if made is None:
+            raise Invalid(_("Another connection is called so."), field="name")
+        await audit.record(
+            "form_connection.create",
+            "form_connection",
+            connection_id,
+            after={"provider": provider, "name": name},
+            summary=name,
+        )
+    return await find(connection_id)
+
+
+async def change(connection: Connection, given: Mapping[str, str]) -> Connection:
+    """Take new credentials, once they are found good; a secret that is left empty stays."""
+    kept = opened(connection)
+    hidden = {each.name for each in integrations.providers()[connection.provider].settings if each.is_secret}
+    merged = {**kept, **{name: value for name, value in given.items() if value.strip() or name not in hidden}}
+    settings, account = await _checked(connection.provider, merged)
+    async with db.transaction():
+        if await queries.lock_connection(connection.id) is None:
+            raise NotFound
+        sealed = _seal(connection.public_id, settings)
+        await queries.set_credentials(connection.id, sealed, account, clock.now())
+        changed = sorted(name for name in settings if settings[name] != kept.get(name))
+        await audit.record(
+            "form_connection.change",
+            "form_connection",
+            connection.public_id,
+            after={"settings": changed},
+            summary=connection.name,
+        )
+    return await find(connection.public_id)
+
+
+async def rename(connection: Connection, name: str) -> None:
+    """Call it something else. Raises Invalid."""
+    name = _name(name)
+    async with db.transaction():
+        if not await queries.set_name(connection.id, name, clock.now()):
+            raise Invalid(_("Another connection is called so."), field="name")
+        await audit.record(
+            "form_connection.rename",
+            "form_connection",
+            connection.public_id,
+            before={"name": connection.name},
+            after={"name": name},
+            summary=name,
+        )
+
+
+async def remove(connection: Connection) -> None:
+    """Forget an account and its credentials. Deliveries that still wait for it are held by themselves."""
+    async with db.transaction():
+        if not await queries.delete(connection.id):
+            raise Conflict(_("It is gone already."))
+        await audit.record(
+            "form_connection.delete",
+            "form_connection",
+            connection.public_id,
+            before={"provider": connection.provider, "name": connection.name},
+            summary=connection.name,
+        )
+
+
+async def verify(connection: Connection) -> str:
+    """Ask the service whether the credentials are good still. Raises Invalid with its words."""
+    provider = open_provider(connection)
+    try:
+        account = await provider.verify()
+    except IntegrationError as error:
+        if isinstance(error, RefusedCredentials):
+            await queries.set_state(connection.id, "refused", clock.now())
+        raise Invalid(error.reason) from error
+    finally:
+        await keep_renewed(connection.id, provider.renewed)
+    await queries.set_state(connection.id, "good", clock.now())
+    return account
+
+
+async def places(connection: Connection) -> list[Choice]:
+    """The lists of this account. Raises Invalid with the service's words."""
+    provider = open_provider(connection)
+    try:
+        return await provider.lists()
+    except IntegrationError as error:
+        raise Invalid(error.reason) from error
+    finally:
+        await keep_renewed(connection.id, provider.renewed)
+
+
+async def fields(connection: Connection, place: str) -> list[Choice]:
+    """The fields that can be filled there, besides address, names and telephone."""
+    provider = open_provider(connection, place)
+    try:
+        return await provider.fields()
+    except IntegrationError as error:
+        raise Invalid(error.reason) from error
+    finally:
+        await keep_renewed(connection.id, provider.renewed)
+
+
+def shown(connection: Connection) -> dict[str, str]:
+    """Its settings for a form: secrets are left empty."""
+    kept = opened(connection)
+    settings = integrations.providers()[connection.provider].settings
+    return {each.name: "" if each.is_secret else kept.get(each.name, "") for each in settings}
+
+
+def opened(connection: Connection) -> dict[str, str]:
+    """Its settings, secrets too. Raises RefusedCredentials when they were sealed under another SECRET_KEY."""
+    plain = tokens.unseal(connection.sealed, _purpose(connection.public_id))
+    if plain is None:
+        raise RefusedCredentials(_("The credentials cannot be read any more; give them again."))
+    found: dict[str, str] = orjson.loads(plain)
+    return found
+
+
+def open_provider(connection: Connection, place: str = "") -> Provider:
+    """The account's provider. Raises RefusedCredentials, also for a provider that is not known (any more)."""
+    if connection.provider not in integrations.providers():
+        raise RefusedCredentials(_("There is no such service."))
+    return integrations.make(connection.provider, opened(connection), _http, place)
+
+
+async def keep_renewed(connection_id: int, renewed: Mapping[str, str]) -> None:
+    """Keep settings that the service replaced, such as a refresh token that is good once."""
+    if not renewed:
+        return
+    async with db.transaction():
+        connection = await queries.lock_connection(connection_id)
+        if connection is not None:
+            await queries.set_sealed(
+                connection_id, _seal(connection.public_id, {**opened(connection), **renewed}), clock.now()
+            )
+
+
+async def _checked(name: str, given: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    kind = integrations.providers().get(name)
+    if kind is None:
+        raise Invalid(_("There is no such service."))
+    settings = {each.name: str(given.get(each.name) or "").strip()[:LONGEST_SETTING] for each in kind.settings}
+    try:
+        provider: Any = integrations.make(name, settings, _http)
+        account = await provider.verify()
+    except Passing as error:
+        raise Invalid(_("The service does not answer just now: %(why)s", why=error.reason)) from error
+    except IntegrationError as error:
+        raise Invalid(error.reason) from error
+    return {**settings, **provider.renewed}, str(account)[:200]
+
+
+def _name(name: str) -> str:
+    name = " ".join(name.replace("\x00", "").split())
+    if not name or len(name) > LONGEST_NAME:
+        raise Invalid(_("Give it a name of at most %(n)s letters.", n=LONGEST_NAME), field="name")
+    return name
+
+
+def _seal(connection_id: str, settings: Mapping[str, str]) -> bytes:
+    return tokens.seal(orjson.dumps(dict(settings)), _purpose(connection_id))
+
+
+def _purpose(connection_id: str) -> str:
+    return f"form connection {connection_id}"

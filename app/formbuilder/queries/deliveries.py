@@ -1,0 +1,177 @@
+"""SQL about what was handed on of each entry, one statement a function."""
+
+from datetime import datetime
+from typing import Any
+
+from app.core import db
+from app.formbuilder.models import Delivery
+
+_DELIVERY = """
+SELECT d.id, d.entry_id, d.integration_id, d.connection_id, d.state, d.outcome, d.remote_id, d.attempts, d.exchanges, d.error,
+       d.next_at, d.claimed_until, d.created_at, d.sent_at
+FROM form_deliveries d
+"""
+
+
+async def insert_delivery(
+    entry_id: int, integration_id: str, connection_id: int | None, state: str, outcome: str, error: str, now: datetime
+) -> int | None:
+    """Its key; None when this entry's way there is planned already."""
+    found: int | None = await db.value(
+        """
+        INSERT INTO form_deliveries (entry_id, integration_id, connection_id, state, outcome, error, next_at, created_at)
+        VALUES (:entry_id, :integration_id, :connection_id, :state, :outcome, :error, :now, :now)
+        ON CONFLICT (entry_id, integration_id) DO NOTHING RETURNING id
+        """,
+        entry_id=entry_id,
+        integration_id=integration_id,
+        connection_id=connection_id,
+        state=state,
+        outcome=outcome,
+        error=error,
+        now=now,
+    )
+    return found
+
+
+async def delivery(delivery_id: int) -> Delivery | None:
+    return await db.one(Delivery, f"{_DELIVERY} WHERE d.id = :id", id=delivery_id)
+
+
+async def of_entry(entry_id: int) -> list[Delivery]:
+    return await db.many(Delivery, f"{_DELIVERY} WHERE d.entry_id = :id ORDER BY d.id", id=entry_id)
+
+
+async def of_connection(connection_id: int, state: str | None, before: int | None, limit: int) -> list[Delivery]:
+    """The newest first; `before` is the id that the last page ended with."""
+    return await db.many(
+        Delivery,
+        f"""
+        {_DELIVERY} WHERE d.connection_id = :connection_id AND (CAST(:state AS text) IS NULL OR d.state = :state)
+        AND (CAST(:before AS bigint) IS NULL OR d.id < :before) ORDER BY d.id DESC LIMIT :limit
+        """,
+        connection_id=connection_id,
+        state=state,
+        before=before,
+        limit=limit,
+    )
+
+
+async def claim(delivery_id: int, now: datetime, until: datetime) -> Delivery | None:
+    """Take a delivery that is due and that nobody is sending; None when there is nothing to do (now)."""
+    taken = await db.value(
+        """
+        UPDATE form_deliveries d SET attempts = d.attempts + 1, claimed_until = :until
+        WHERE d.id = :id AND d.state = 'waiting' AND d.next_at <= :now
+          AND (d.claimed_until IS NULL OR d.claimed_until <= :now)
+          AND NOT EXISTS (SELECT 1 FROM form_connections c WHERE c.id = d.connection_id AND c.paused_until > :now)
+        RETURNING d.id
+        """,
+        id=delivery_id,
+        now=now,
+        until=until,
+    )
+    return None if taken is None else await delivery(delivery_id)
+
+
+async def due_at(delivery_id: int) -> datetime | None:
+    """When to look at a waiting delivery again; None for one that does not wait."""
+    found: datetime | None = await db.value(
+        """
+        SELECT greatest(d.next_at, d.claimed_until, c.paused_until)
+        FROM form_deliveries d LEFT JOIN form_connections c ON c.id = d.connection_id
+        WHERE d.id = :id AND d.state = 'waiting'
+        """,
+        id=delivery_id,
+    )
+    return found
+
+
+async def finish(
+    delivery_id: int,
+    attempt: int,
+    state: str,
+    outcome: str,
+    remote_id: str,
+    now: datetime,
+    exchanges: list[Any],
+    error: str,
+) -> bool:
+    """Write how it ended: sent, skipped or held. False when this attempt is not the last one any more."""
+    return bool(
+        await db.run(
+            """
+            UPDATE form_deliveries SET state = :state, outcome = :outcome, remote_id = :remote_id, error = :error,
+                   exchanges = CAST(:exchanges AS jsonb), claimed_until = NULL,
+                   sent_at = CASE WHEN :state = 'sent' THEN CAST(:now AS timestamptz) END
+            WHERE id = :id AND state = 'waiting' AND attempts = :attempt
+            """,
+            id=delivery_id,
+            attempt=attempt,
+            state=state,
+            outcome=outcome,
+            remote_id=remote_id[:200],
+            now=now,
+            exchanges=exchanges,
+            error=error[:1000],
+        )
+    )
+
+
+async def put_off(delivery_id: int, attempt: int, next_at: datetime, exchanges: list[Any], error: str) -> bool:
+    """Let it wait until then. False when this attempt is not the last one any more."""
+    return bool(
+        await db.run(
+            """
+            UPDATE form_deliveries SET next_at = :next_at, exchanges = CAST(:exchanges AS jsonb), error = :error,
+                   claimed_until = NULL
+            WHERE id = :id AND state = 'waiting' AND attempts = :attempt
+            """,
+            id=delivery_id,
+            attempt=attempt,
+            next_at=next_at,
+            exchanges=exchanges,
+            error=error[:1000],
+        )
+    )
+
+
+async def wait_again(delivery_id: int, now: datetime) -> bool:
+    """Give a held or sent delivery its attempts again; False when it waits, or was skipped."""
+    return bool(
+        await db.run(
+            """
+            UPDATE form_deliveries SET state = 'waiting', attempts = 0, next_at = :now, claimed_until = NULL, error = ''
+            WHERE id = :id AND state IN ('held', 'sent')
+            """,
+            id=delivery_id,
+            now=now,
+        )
+    )
+
+
+async def held_of(connection_id: int, limit: int) -> list[int]:
+    """Held deliveries of a connection, oldest first."""
+    rows = await db.many(
+        db.Row,
+        "SELECT id FROM form_deliveries WHERE connection_id = :id AND state = 'held' ORDER BY id LIMIT :limit",
+        id=connection_id,
+        limit=limit,
+    )
+    return [row.id for row in rows]
+
+
+async def forgotten(before: datetime, limit: int) -> list[int]:
+    """Waiting deliveries that were due long ago: the job that should have looked at them is lost."""
+    rows = await db.many(
+        db.Row,
+        """
+        SELECT d.id FROM form_deliveries d LEFT JOIN form_connections c ON c.id = d.connection_id
+        WHERE d.state = 'waiting' AND d.next_at < :before AND (d.claimed_until IS NULL OR d.claimed_until < :before)
+          AND (c.paused_until IS NULL OR c.paused_until < :before)
+        ORDER BY d.next_at LIMIT :limit
+        """,
+        before=before,
+        limit=limit,
+    )
+    return [row.id for row in rows]

@@ -1,0 +1,404 @@
+"""Entries on their way to the services: planned with the entry, sent once, tried again, held, sent again."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from app import Lectern
+from app.core import clock, db, events, queue
+from app.core.errors import Conflict, Invalid
+from app.formbuilder import connections, definitions, deliveries, mapping, submissions, versions
+from app.formbuilder.events import EntryReceived
+from app.formbuilder.integrations import client
+from app.formbuilder.models import Connection, Delivery, Entry, Form, Posted
+from app.formbuilder.submissions import Sender
+from app.gateways.outgoing import Outgoing
+from app.sandbox.providers import Outside
+from app.sandbox.providers.core import Stand
+
+FIELDS = [
+    {"id": "q1", "kind": "short_text", "label": "First name"},
+    {"id": "q2", "kind": "email", "label": "E-mail", "required": True},
+    {"id": "q3", "kind": "number", "label": "Age"},
+    {"id": "q4", "kind": "consent", "label": "News"},
+]
+
+
+class Post:
+    """The services, reached through a network that can lose answers, and held up while a test looks."""
+
+    def __init__(self) -> None:
+        self.outside = Outside()
+        self.lose = 0
+        self.slow = 0.0
+
+    def stand(self, name: str) -> Stand:
+        return self.outside.stands[name]
+
+    async def handle(self, request: httpx.Request) -> httpx.Response:
+        if self.slow:
+            await asyncio.sleep(self.slow)
+        answer = await httpx.ASGITransport(self.outside).handle_async_request(request)
+        if self.lose and request.method != "GET":
+            self.lose -= 1
+            raise httpx.ReadTimeout("lost")
+        return answer
+
+
+class Wire(httpx.AsyncBaseTransport):
+    def __init__(self, post: Post) -> None:
+        self.post = post
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self.post.handle(request)
+
+
+@pytest.fixture
+def post(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> Post:
+    client._tokens.clear()
+    made = Post()
+    monkeypatch.setattr(connections, "_http", Outgoing(base="http://outside", transport=Wire(made)))
+    return made
+
+
+async def connect(post: Post, name: str, called: str = "") -> Connection:
+    return await connections.create(name, called or name, post.stand(name).given, by=None)
+
+
+def sending(post: Post, connection: Connection, number: int = 1, **more: Any) -> dict[str, Any]:
+    """An integration of a definition."""
+    place = post.stand(connection.provider).place
+    mapped = {"email": "q2", "first_name": "q1"}
+    return {"id": f"i{number}", "connection": connection.public_id, "list": place, "map": mapped, **more}
+
+
+async def a_form(*integrations: dict[str, Any]) -> Form:
+    definition = definitions.read({"title": "Feedback", "fields": FIELDS, "integrations": list(integrations)})
+    return await versions.publish((await versions.create(definition, by=None)).id)
+
+
+async def answered(form: Form, email: str = "ann@learner.example", **more: str) -> Entry:
+    texts = {"q1": ["Ann"], "q2": [email], **{name: [value] for name, value in more.items()}}
+    return await submissions.submit(form, definitions.read(form.definition), Posted(texts), Sender())
+
+
+async def only(entry: Entry) -> Delivery:
+    [found] = await deliveries.of_entry(entry.id)
+    return found
+
+
+async def test_an_entry_arrives_with_what_was_mapped(post: Post) -> None:
+    kit = await connect(post, "kit")
+    form = await a_form(sending(post, kit, map={"email": "q2", "first_name": "q1", "city": "q3"}, tags=["course"]))
+    entry = await answered(form, q3="41")
+    assert await deliveries.of_entry(entry.id) == []
+    await queue.drain()
+    found = await only(entry)
+    assert (found.state, found.outcome, found.attempts, found.error) == ("sent", "created", 1, "")
+    person = post.stand("kit").find("ann@learner.example")
+    assert person is not None
+    assert (person.fields, person.places, person.tags) == ({"city": "41"}, {"7"}, {"course"})
+    assert found.sent_at is not None
+    assert [each["status"] for each in found.exchanges][-1] == 201
+    assert post.stand("kit").given["api_key"] not in str(found.exchanges)
+
+
+async def test_an_entry_that_is_rolled_back_leaves_nothing(post: Post) -> None:
+    form = await a_form(sending(post, await connect(post, "kit")))
+    with pytest.raises(RuntimeError):
+        async with db.transaction():
+            await answered(form)
+            raise RuntimeError
+    await queue.drain()
+    assert not post.stand("kit").people
+    assert await db.value("SELECT count(*) FROM form_deliveries") == 0
+
+
+async def test_hearing_of_an_entry_twice_sends_it_once(post: Post) -> None:
+    form = await a_form(sending(post, await connect(post, "webhook")))
+    entry = await answered(form)
+    async with db.transaction():
+        await events.publish(EntryReceived(entry.id))
+    await queue.drain()
+    assert len(post.stand("webhook").messages) == 1
+    assert (await only(entry)).attempts == 1
+
+
+async def test_two_workers_send_a_delivery_once(post: Post) -> None:
+    form = await a_form(sending(post, await connect(post, "telegram")))
+    entry = await answered(form)
+    await deliveries.plan(entry.id)
+    found, post.slow = await only(entry), 0.2
+
+    async def work() -> None:
+        async with db.hold():
+            await deliveries.deliver(found.id)
+
+    await asyncio.gather(work(), work(), work())
+    assert len(post.stand("telegram").messages) == 1
+    # The negative control: without the claim each of them would have sent.
+    await db.run("UPDATE form_deliveries SET state = 'waiting', claimed_until = NULL")
+    await work()
+    assert len(post.stand("telegram").messages) == 2
+
+
+@pytest.mark.parametrize("name", ["kit", "webhook", "google_sheets", "discord", "mailchimp"])
+async def test_an_answer_that_is_lost_doubles_nothing(post: Post, name: str) -> None:
+    form = await a_form(sending(post, await connect(post, name)))
+    entry = await answered(form)
+    post.lose = 1
+    await queue.drain()
+    assert (await only(entry)).state == "waiting"
+    await _later(timedelta(minutes=1))
+    assert (await only(entry)).state == "sent"
+    assert post.stand(name).count == 1
+
+
+async def test_what_cannot_be_repeated_waits_for_a_person(post: Post) -> None:
+    form = await a_form(sending(post, await connect(post, "telegram")))
+    entry = await answered(form)
+    post.lose = 1
+    await queue.drain()
+    found = await only(entry)
+    assert (found.state, len(post.stand("telegram").messages)) == ("held", 1)
+    await deliveries.replay(found.id)
+    await queue.drain()
+    assert ((await only(entry)).state, len(post.stand("telegram").messages)) == ("sent", 2)
+
+
+async def _later(by: timedelta) -> None:
+    """What waits until then runs."""
+    with clock.shifted(by):
+        await queue.drain(ignore_delays=True, limit=50)
+
+
+async def test_a_service_that_was_down_gets_everything_when_it_is_back(post: Post) -> None:
+    form = await a_form(sending(post, await connect(post, "listmonk")))
+    post.stand("listmonk").is_down = True
+    entries = [await answered(form, f"p{number}@learner.example") for number in range(5)]
+    await queue.drain()
+    for entry in entries:
+        found = await only(entry)
+        assert (found.state, found.attempts) == ("waiting", 1)
+        assert "503" in found.error
+    assert not post.stand("listmonk").people
+    post.stand("listmonk").is_down = False
+    await _later(timedelta(minutes=2))
+    assert {(await only(entry)).state for entry in entries} == {"sent"}
+    assert len(post.stand("listmonk").people) == 5
+
+
+async def test_retry_after_is_honoured_by_all_of_the_account(post: Post) -> None:
+    kit = await connect(post, "kit")
+    form = await a_form(sending(post, kit))
+    post.stand("kit").faults = [(429, {"retry-after": "600"})]
+    first, second = await answered(form), await answered(form, "bo@learner.example")
+    await queue.drain()
+    asked = len(post.stand("kit").calls)
+    assert (await only(first)).attempts + (await only(second)).attempts == 1
+    waiting = await only(first)
+    due = await db.value("SELECT min(execute_after) FROM pgqueuer WHERE status = 'queued'")
+    assert 590 < (due - clock.now()).total_seconds() <= 601
+    assert (waiting.next_at - clock.now()).total_seconds() > 590
+    with clock.shifted(timedelta(seconds=300)):
+        await queue.drain(ignore_delays=True, limit=2)
+    assert len(post.stand("kit").calls) == asked, "it was asked too early"
+    await _later(timedelta(seconds=700))
+    assert (await only(first)).state == (await only(second)).state == "sent"
+
+
+async def test_what_is_refused_for_good_is_held_at_once_and_can_be_sent_again(post: Post) -> None:
+    kit = await connect(post, "kit")
+    form = await a_form(sending(post, kit, list="999"))
+    entry = await answered(form)
+    await queue.drain()
+    found = await only(entry)
+    assert (found.state, found.attempts) == ("held", 1)
+    assert "404" in found.error
+    # The owner puts the form right: what is sent again goes by the form of now.
+    definition = definitions.write_definition(definitions.read(form.definition))
+    definition["integrations"][0]["list"] = "7"
+    async with db.transaction():
+        await db.run(
+            "UPDATE form_versions SET definition = CAST(:definition AS jsonb) WHERE id = :id",
+            definition=definition,
+            id=form.version_id,
+        )
+    await deliveries.replay(found.id)
+    with pytest.raises(Conflict):
+        await deliveries.replay(found.id)
+    await queue.drain()
+    assert (await only(entry)).state == "sent"
+    assert post.stand("kit").count == 1
+
+
+async def test_patience_ends_and_everything_stays_to_be_sent_again(post: Post) -> None:
+    form = await a_form(sending(post, await connect(post, "kit")))
+    entry = await answered(form)
+    post.stand("kit").is_down = True
+    await queue.drain()
+    for day in range(deliveries.ATTEMPTS):
+        await _later(timedelta(days=day + 1))
+    found = await only(entry)
+    assert (found.state, found.attempts) == ("held", deliveries.ATTEMPTS)
+
+
+async def test_credentials_that_are_refused_are_told_and_renewed(post: Post) -> None:
+    kit = await connect(post, "kit")
+    form = await a_form(sending(post, kit))
+    entry = await answered(form)
+    post.stand("kit").given = {"api_key": "kit_new"}  # type: ignore[misc]
+    await queue.drain()
+    assert (await only(entry)).state == "held"
+    kit = await connections.find(kit.public_id)
+    assert kit.state == "refused"
+    with pytest.raises(Invalid):
+        await connections.change(kit, {"api_key": "wrong"})
+    kit = await connections.change(kit, {"api_key": "kit_new"})
+    assert kit.state == "good"
+    assert await deliveries.replay_held(kit) == 1
+    await queue.drain()
+    assert (await only(entry)).state == "sent"
+
+
+async def test_conditions_and_consent_are_looked_at(post: Post) -> None:
+    kit = await connect(post, "kit")
+    adults = {"all": [{"field": "q3", "is": "at_least", "value": "18"}]}
+    form = await a_form(sending(post, kit, 1, when=adults), sending(post, kit, 2, consent="q4"))
+    young = await answered(form, q3="17")
+    grown = await answered(form, "bo@learner.example", q3="18", q4="yes")
+    await queue.drain()
+    found = {(each.integration_id): (each.state, each.outcome) for each in await deliveries.of_entry(young.id)}
+    assert found == {"i1": ("skipped", "condition"), "i2": ("skipped", "no_consent")}
+    assert {each.state for each in await deliveries.of_entry(grown.id)} == {"sent"}
+    assert post.stand("kit").find("ann@learner.example") is None
+
+
+async def test_a_connection_that_goes_holds_what_waits(post: Post) -> None:
+    kit = await connect(post, "kit")
+    form = await a_form(sending(post, kit))
+    entry = await answered(form)
+    await deliveries.plan(entry.id)
+    await connections.remove(kit)
+    with pytest.raises(Conflict):
+        await connections.remove(kit)
+    await queue.drain()
+    later = await answered(form, "bo@learner.example")
+    await queue.drain()
+    for each in (entry, later):
+        found = await only(each)
+        assert (found.state, found.connection_id) == ("held", None)
+        assert found.error
+    assert not post.stand("kit").people
+
+
+async def test_a_worker_that_dies_leaves_a_claim_that_ends(post: Post) -> None:
+    form = await a_form(sending(post, await connect(post, "kit")))
+    entry = await answered(form)
+    await deliveries.plan(entry.id)
+    await db.run("DELETE FROM pgqueuer")
+    until = clock.now() + deliveries.CLAIM
+    await db.run("UPDATE form_deliveries SET attempts = 1, claimed_until = :until", until=until)
+    found = await only(entry)
+    await deliveries.deliver(found.id)
+    assert not post.stand("kit").people
+    await _later(deliveries.CLAIM + timedelta(seconds=5))
+    assert ((await only(entry)).state, (await only(entry)).attempts) == ("sent", 2)
+
+
+async def test_a_delivery_whose_job_is_lost_is_found(post: Post) -> None:
+    form = await a_form(sending(post, await connect(post, "kit")))
+    entry = await answered(form)
+    await deliveries.plan(entry.id)
+    await db.run("DELETE FROM pgqueuer")
+    assert await deliveries.look_for_forgotten() == 0
+    with clock.shifted(timedelta(minutes=16)):
+        assert await deliveries.look_for_forgotten() == 1
+        assert await deliveries.look_for_forgotten() == 1
+        assert await db.value("SELECT count(*) FROM pgqueuer") == 1
+        await queue.drain()
+    assert (await only(entry)).state == "sent"
+
+
+async def test_an_entry_that_goes_takes_its_deliveries_along(post: Post) -> None:
+    form = await a_form(sending(post, await connect(post, "kit")))
+    entry = await answered(form)
+    await deliveries.plan(entry.id)
+    await db.run("DELETE FROM form_entries WHERE id = :id", id=entry.id)
+    await queue.drain()
+    assert await db.value("SELECT count(*) FROM form_deliveries") == 0
+    assert not post.stand("kit").people
+
+
+async def test_nonsense_in_an_integration_or_an_answer_stops_nobody(post: Post) -> None:
+    kit = await connect(post, "kit")
+    odd: list[dict[str, Any]] = [
+        {},
+        {"id": "a", "connection": 7, "map": "x", "tags": {"a": 1}, "when": "nonsense", "consent": ["q"]},
+        {"id": "b", "connection": kit.public_id, "map": ["email"], "list": {"a": 1}},
+        {"id": "c", "connection": kit.public_id, "map": {"email": 5, "x": "q9.first"}, "when": {"any": []}},
+    ]
+    form = await a_form(*odd, sending(post, kit, 4))
+    entry = await answered(form)
+    await queue.drain()
+    found = {each.integration_id: each.state for each in await deliveries.of_entry(entry.id)}
+    assert found["i4"] == "sent"
+    assert set(found.values()) <= {"sent", "skipped", "held"}
+
+
+async def test_secrets_lie_sealed_and_are_never_shown(post: Post) -> None:
+    mailjet = await connect(post, "mailjet", "News")
+    stored = bytes(await db.value("SELECT sealed FROM form_connections"))
+    assert b"private" not in stored
+    assert b"public" not in stored
+    assert connections.shown(mailjet) == {"api_key": "mj-public", "api_secret": ""}
+    assert connections.opened(mailjet)["api_secret"] == "mj-private-0123456789"
+    assert "private" not in repr(mailjet)
+    assert "private" not in str(await db.many(db.Row, "SELECT CAST(l.* AS text) AS row FROM audit_log l"))
+    # A row moved to another connection opens nothing.
+    other = await connect(post, "kit")
+    await db.run("UPDATE form_connections SET sealed = :sealed WHERE id = :id", sealed=stored, id=other.id)
+    with pytest.raises(client.RefusedCredentials):
+        connections.opened(await connections.find(other.public_id))
+
+
+async def test_a_connection_is_kept_only_when_it_is_good_and_named_once(post: Post) -> None:
+    with pytest.raises(Invalid):
+        await connections.create("kit", "Kit", {"api_key": "wrong"}, by=None)
+    with pytest.raises(Invalid):
+        await connections.create("nonsense", "Kit", {}, by=None)
+    with pytest.raises(Invalid):
+        await connections.create("kit", "  ", post.stand("kit").given, by=None)
+    post.stand("kit").is_down = True
+    with pytest.raises(Invalid, match="just now"):
+        await connect(post, "kit")
+    post.stand("kit").is_down = False
+    kit = await connect(post, "kit", "Kit")
+    with pytest.raises(Invalid):
+        await connect(post, "brevo", "Kit")
+    brevo = await connect(post, "brevo", "Brevo")
+    with pytest.raises(Invalid):
+        await connections.rename(brevo, "Kit")
+    await connections.rename(brevo, "Brevo")
+    assert [each.account for each in await connections.all_connections()] == ["Meridian", "Meridian"]
+    assert [each.id for each in await connections.places(kit)] == ["7"]
+    assert [each.id for each in await connections.fields(kit, "7")] == ["city"]
+
+
+async def test_a_refresh_token_that_is_good_once_is_kept(post: Post) -> None:
+    contact = await connect(post, "constant_contact")
+    await connections.keep_renewed(contact.id, {"refresh_token": "refresh-2"})
+    assert connections.opened(await connections.find(contact.public_id))["refresh_token"] == "refresh-2"
+    assert connections.opened(await connections.find(contact.public_id))["client_id"] == "client-1"
+
+
+def test_a_preview_tells_what_a_service_gets() -> None:
+    definition = definitions.read({"title": "F", "fields": FIELDS})
+    answers = {"q1": "Ann", "q2": "ann@learner.example", "q3": 41, "q4": {"agreed": "Yes, news"}}
+    made = mapping.contact_of(definition, "F", {"map": {"email": "q2", "age": "q3", "why": "q4.agreed"}}, answers, "")
+    assert (made.email, made.fields, made.consent) == ("ann@learner.example", {"age": 41, "why": "Yes, news"}, True)
+    assert ("Age", "41") in made.answers
+    assert not mapping.contact_of(definition, "F", {"consent": "q4"}, {}, "a@b.example").consent
