@@ -74,7 +74,15 @@ TABLES = {
     "commerce": {"carts", "cart_items", "orders", "order_items", "order_events", "refunds"},
     "learning": {"enrolments", "lesson_progress", "learner_days", "learners"},
     "imports": {"imports", "import_outcomes", "import_mappings"},
-    "formbuilder": {"forms", "form_versions", "form_entries", "form_entry_files", "form_drafts", "form_deliveries", "form_connections"},
+    "formbuilder": {
+        "forms",
+        "form_versions",
+        "form_entries",
+        "form_entry_files",
+        "form_drafts",
+        "form_deliveries",
+        "form_connections",
+    },
     "admin": {"day_figures", "learner_counts"},
 }
 OWNER = {table: package for package, tables in TABLES.items() for table in tables}

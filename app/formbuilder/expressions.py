@@ -31,7 +31,7 @@ _TOKEN = re.compile(
 )
 _SPACE = re.compile(r"[ \t\r\n\xa0]*")
 _COMPARISONS = {"=": "=", "==": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-ENDLESS = 99
+ENDLESS = 1_000
 # Function: the least and the most it takes.
 FUNCTIONS = {
     "if": (3, 3),
@@ -155,7 +155,7 @@ class _Reader:
             return here.text
         if here.kind == "name":
             return ["v", here.text]
-        if here.kind == "word":
+        if here.kind == "word" and here.text not in ("and", "or", "not"):
             return self.call(here, depth)
         if here.kind == "sign" and here.text == "(":
             tree = self.either(depth)

@@ -32,6 +32,8 @@ __all__ = [
 
 # JSON: {"steps": [{"id", "if"?, "jumps"?, "nodes": [{"id", "g"?, "if"?, "r"?, "x"?, "d"?, "names"?}]}], "worth": …}
 Plan: TypeAlias = dict[str, Any]
+# The conditions of the rules that do something to a target: {(action, target): […]}
+_Trees: TypeAlias = dict[tuple[str, str], list[Tree]]
 
 MAX_TEXT = 10_000
 MAX_CHOSEN = 500
@@ -51,7 +53,14 @@ class Outcome:
 def compile(fields: Sequence[Node], rules: Sequence[Rule]) -> Plan:
     """The plan of these fields and rules. Never fails: what cannot be read is left out (conflicts.py tells about it)."""
     known = conditions.classes(fields)
-    trees = [(rule, conditions.tree(rule.get("when"), known)) for rule in rules]
+    trees: _Trees = {}
+    jumps: list[tuple[Rule, Tree]] = []
+    for rule in rules:
+        made_of = conditions.tree(rule.get("when"), known)
+        if rule.get("do") == "jump":
+            jumps.append((rule, made_of))
+        for target in dict.fromkeys(targets(rule)):
+            trees.setdefault((str(rule.get("do")), target), []).append(made_of)
     ids = conditions.steps(fields)
     plan: Plan = {"steps": [], "worth": _worth(fields)}
     for at, step in enumerate(ids):
@@ -60,8 +69,8 @@ def compile(fields: Sequence[Node], rules: Sequence[Rule]) -> Plan:
         seen = _seen(step, trees) if at else 1
         if seen != 1:
             made["if"] = seen
-        if jumps := _jumps(step, ids[at + 1 :], trees):
-            made["jumps"] = jumps
+        if leaving := _jumps(step, ids[at + 1 :], jumps):
+            made["jumps"] = leaving
         own_ids = {node.id for node in own}
         made["nodes"] = [_node(node, own_ids, trees) for node in in_order(own, rules)]
         plan["steps"].append(made)
@@ -88,14 +97,14 @@ def calculation(node: Node) -> Tree:
         return ""
 
 
-def _node(node: Node, ids: set[str], trees: Sequence[tuple[Rule, Tree]]) -> dict[str, Any]:
+def _node(node: Node, ids: set[str], trees: _Trees) -> dict[str, Any]:
     made: dict[str, Any] = {"id": node.id}
     if node.group in ids:
         made["g"] = node.group
     seen = 1 if node.id == node.step else _seen(node.id, trees)
     if seen != 1:
         made["if"] = seen
-    required = 1 if node.required else conditions.joining("or", _of("require", node.id, trees))
+    required = 1 if node.required else conditions.joining("or", trees.get(("require", node.id), ()))
     if required != 0:
         made["r"] = required
     if node.expression.strip():
@@ -107,19 +116,16 @@ def _node(node: Node, ids: set[str], trees: Sequence[tuple[Rule, Tree]]) -> dict
     return made
 
 
-def _of(action: str, target: str, trees: Sequence[tuple[Rule, Tree]]) -> list[Tree]:
-    return [made for rule, made in trees if rule.get("do") == action and target in targets(rule)]
-
-
 def targets(rule: Rule) -> list[str]:
     """What a rule is about."""
     found = rule.get("targets")
     return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
-def _seen(target: str, trees: Sequence[tuple[Rule, Tree]]) -> Tree:
+def _seen(target: str, trees: _Trees) -> Tree:
     """When a field or a step is seen: one of its show rules holds, if it has any, and none that hides or skips it."""
-    shows, hides = _of("show", target, trees), _of("hide", target, trees) + _of("skip", target, trees)
+    shows = trees.get(("show", target), [])
+    hides = trees.get(("hide", target), []) + trees.get(("skip", target), [])
     shown = conditions.joining("or", shows) if shows else 1
     return conditions.joining("and", [shown, *map(conditions.denying, hides)])
 

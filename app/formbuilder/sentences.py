@@ -164,7 +164,7 @@ def _described(tree: Tree, labels: Labels, binding: int) -> str:
         return _("the price of %(field)s", field=_named(tree[1], labels))
     own = _BINDING.get(word, 0)
     if not own:
-        return _called(word, [_described(each, labels, 5) for each in tree[1:]])
+        return _called(word, [_described(each, labels, 0 if word == "if" else 5) for each in tree[1:]])
     said = _joined(word, tree, labels, own)
     return f"({said})" if own < binding else said
 

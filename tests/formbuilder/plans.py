@@ -158,13 +158,13 @@ def expressions(named: st.SearchStrategy[str] = names) -> st.SearchStrategy[str]
     def larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         signs = st.sampled_from(["+", "-", "*", "/", "%", "=", "!=", "<", "<=", ">", ">=", "and", "or"])
         many = st.sampled_from(["sum", "min", "max", "count", "concat"])
-        one = st.sampled_from(["round", "floor", "ceil", "abs", "length", "-", "not "])
+        one = st.sampled_from(["round", "floor", "ceil", "abs", "length", "-", "not"])
         return st.one_of(
             st.tuples(inner, signs, inner).map(lambda given: f"({given[0]} {given[1]} {given[2]})"),
             st.tuples(many, st.lists(inner, min_size=1, max_size=4)).map(
                 lambda given: f"{given[0]}({', '.join(given[1])})"
             ),
-            st.tuples(one, inner).map(lambda given: f"{given[0]}({given[1]})"),
+            st.tuples(one, inner).map(lambda given: f"({given[0]} ({given[1]}))"),
             st.tuples(inner, inner).map(lambda given: f"round({given[0]}, {given[1]})"),
             st.tuples(inner, inner).map(lambda given: f"days_between({given[0]}, {given[1]})"),
             st.tuples(inner, inner, inner).map(lambda given: f"if({', '.join(given)})"),

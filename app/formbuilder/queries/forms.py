@@ -192,3 +192,8 @@ async def form_of_entry(form_id: str, entry_id: str) -> Form | None:
         form_id=form_id,
         entry_id=entry_id,
     )
+
+
+async def version_by_id(version_id: int) -> Form | None:
+    """The form with this version."""
+    return await db.one(Form, f"{_FORM} WHERE v.id = :id", id=version_id)
