@@ -104,6 +104,12 @@ async def _send(delivery: Delivery, exchanges: list[Any]) -> Sent:
     provider = connections.open_provider(connection, str(integration.get("list") or ""))
     try:
         return await provider.upsert(contact, key_of(delivery, entry))
+    except RefusedCredentials as error:
+        now = await connection_queries.connection_by_id(connection.id)
+        if now is not None and now.sealed != connection.sealed:
+            # Another worker, or the owner, renewed them in the meantime: a refresh token may be good only once.
+            raise Passing(error.reason) from error
+        raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # What a service answers is not ours to trust.
         log.warning(
