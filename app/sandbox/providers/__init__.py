@@ -14,12 +14,14 @@ from urllib.parse import parse_qsl
 from quart import Blueprint, Response, redirect, render_template, request
 from quart.typing import ResponseReturnValue
 
-from app.sandbox.providers import campaigns, channels, mailing, sales, tables
+from app.sandbox.providers import audiences, campaigns, channels, lists, mailing, sales, tables
 from app.sandbox.providers.core import Call, Stand
 
 KINDS: tuple[type[Stand], ...] = (
     *mailing.STANDS,
+    *lists.STANDS,
     *campaigns.STANDS,
+    *audiences.STANDS,
     *sales.STANDS,
     *channels.STANDS,
     *tables.STANDS,
