@@ -21,6 +21,7 @@ from tests.school import a_course
 BIG = {
     "users", "sessions", "one_time_tokens", "orders", "order_items", "order_events", "refunds", "entitlements",
     "user_tags", "person_notes", "bulk_items", "mfa_secrets",
+    "consents", "access_tokens", "imports", "erasures", "impersonations", "impersonation_visits",
     "enrolments", "lesson_progress", "learner_days", "learners", "mails", "audit_log", "webhook_events", "carts",
     # Not the queue itself: it holds what waits, and each index on it costs every job.
     "pgqueuer_log",
@@ -50,10 +51,14 @@ OFFICE = [
     "/admin/jobs/log?job=core.deliver_mail",
     "/admin/audit", "/admin/audit?q=ann", "/admin/audit?actor={olga}",
     "/admin/audit?address=127.0.0.1", "/admin/audit?as=1", "/admin/audit/{act}", "/admin/audit/person/{ann}",
+    "/admin/people?state=merged", "/admin/people/imports", "/admin/privacy", "/admin/privacy?state=waiting",
+    "/admin/privacy?state=done", "/admin/privacy?sort=due", "/admin/impersonations", "/account/tokens",
+    "/admin/impersonations?from=2026-01-01&to=2026-01-31", "/admin/webhooks?sort=type&state=handled",
     "/admin/roles", "/admin/roles/clerk", "/admin/people?role=clerk",
 ]  # fmt: skip
 MEMBER = [
-    "/", "/courses", "/courses/{course}", "/cart", "/account", "/account/orders", "/account/sessions", "/learn",
+    "/", "/courses", "/courses/{course}", "/cart", "/account", "/account/orders", "/account/sessions", "/account/privacy",
+    "/account/security", "/learn",
     "/learn/{course}", "/learn/{course}/lesson-1", "/learn/{course}/access", "/account/orders/{order}",
 ]  # fmt: skip
 
