@@ -32,7 +32,12 @@ async def touched(sql: str, binds: dict[str, Any], mode: str) -> int:
     bound, arguments = db.bind(sql, binds)
     async with db.transaction(), db.raw() as connection:
         await connection.execute(f"SET LOCAL plan_cache_mode = {mode}; {_LARGE}")
-        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {bound}", *arguments)
+        # As a connection does that has sent the statement before: with its values, EXPLAIN alone never asks for any.
+        await connection.execute(f"PREPARE page AS {bound}")
+        values = ", ".join("'" + str(value).replace("'", "''") + "'" for value in arguments)
+        page = f"page ({values})" if values else "page"
+        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE {page}")
+        await connection.execute("DEALLOCATE page")
     return _rows(orjson.loads(plan)[0]["Plan"])
 
 
