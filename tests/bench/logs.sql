@@ -22,7 +22,7 @@ SELECT 'n' || u.id || '_' || k, u.id, (SELECT id FROM users WHERE role = 'owner'
        u.created_at
 FROM users u, generate_series(1, 3) k WHERE u.id % 5 = 0;
 INSERT INTO consents (user_id, kind, wording, is_given, origin, created_at)
-SELECT u.id, k, 1, true, 'registration', u.created_at FROM users u, unnest(ARRAY['terms', 'letters']) k;
+SELECT u.id, k, 1, true, 'registration', u.created_at FROM users u, unnest(ARRAY['marketing']) k;
 INSERT INTO tags (public_id, name, created_at) VALUES ('most', 'Zealous', now());
 INSERT INTO user_tags (user_id, tag_id)
 SELECT u.id, t.id FROM users u, tags t WHERE t.public_id = 'most' AND u.id % 4 > 0 ON CONFLICT DO NOTHING;
