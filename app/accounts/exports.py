@@ -84,7 +84,8 @@ async def build(export_id: int) -> None:
     with tempfile.TemporaryFile() as packed:
         await _pack(packed, subject)
         size = packed.tell()
-        await db.release()
+        if not await _reserve(export_id, key):
+            return
         await _shelf().put(key, packed, content_type="application/zip")
     now = clock.now()
     async with db.transaction():
@@ -92,7 +93,19 @@ async def build(export_id: int) -> None:
             context = {"name": person.name, "until": (now + KEPT).isoformat()}
             await mail.send(person.email, "accounts/export_ready", context, fact=f"export:{export_id}")
             return
-    await _shelf().delete(key)  # another run was faster
+    await _shelf().delete(key)  # another run took its place, or the person is being erased
+
+
+async def _reserve(export_id: int, key: str) -> bool:
+    """Say where the file will lie before it does, so that a worker which dies then leaves nothing that nobody knows of; what
+    an earlier run left goes. False when there is nothing to make any more.
+    """
+    async with db.transaction():
+        left = await queries.reserve_key(export_id, key)
+    await db.release()
+    if left:
+        await _shelf().delete(left)
+    return left is not None
 
 
 async def _pack(target: IO[bytes], subject: Subject) -> None:

@@ -12,6 +12,8 @@ import pytest
 from app import Lectern
 from app.access import entitlements
 from app.accounts import consents, exports
+from app.accounts.queries import privacy as rows
+from app.config import Config
 from app.core import audit, clock, db, limits, mail, personal, queue
 from app.media import uploads
 from tests.accounts.conftest import Mailbox, text_of
@@ -205,6 +207,36 @@ async def test_a_job_that_runs_twice_makes_one_file_and_one_mail(cast: Cast) -> 
     await exports.build(before.id)
     assert await exports.last_of(ann.id) == before
     assert await db.value("SELECT count(*) FROM mails WHERE template = 'accounts/export_ready'") == 1
+
+
+def kept_files(config: Config) -> list[str]:
+    return sorted(path.name for path in (config.data_dir / "files").rglob("*.zip"))
+
+
+@pytest.mark.parametrize("tried_again", [True, False])
+async def test_a_worker_that_dies_over_it_leaves_no_file_that_nobody_knows_of(
+    cast: Cast, config: Config, monkeypatch: pytest.MonkeyPatch, tried_again: bool
+) -> None:
+    """All that is known of a person must not lie in the storage without a row that says until when."""
+    ann = await cast.ann()
+    await ann.browser.post("/account/privacy/exports")
+    export_id = await db.value("SELECT id FROM personal_exports")
+    before = kept_files(config)
+
+    async def killed(*_args: object, **_more: object) -> bool:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rows, "mark_ready", killed)
+        with pytest.raises(RuntimeError):
+            await exports.build(export_id)
+    assert len(kept_files(config)) == len(before) + 1
+    if tried_again:
+        await exports.build(export_id)
+        assert len(kept_files(config)) == len(before) + 1
+    with clock.shifted(timedelta(days=8)):
+        await exports.forget_old()
+    assert kept_files(config) == before
 
 
 async def test_it_is_packed_in_little_memory(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,13 +96,27 @@ async def last_export(user_id: int) -> PersonalExport | None:
     )
 
 
+async def reserve_key(export_id: int, key: str) -> str | None:
+    """The key that an earlier run reserved, or ""; None when the export is ready, or gone."""
+    found: str | None = await db.value(
+        """
+        UPDATE personal_exports e SET storage_key = :key
+        FROM (SELECT id, storage_key FROM personal_exports WHERE id = :id AND state = 'asked' FOR UPDATE) before
+        WHERE e.id = before.id RETURNING coalesce(before.storage_key, '')
+        """,
+        id=export_id,
+        key=key,
+    )
+    return found
+
+
 async def mark_ready(export_id: int, *, key: str, size: int, now: datetime, expires_at: datetime) -> bool:
+    """False when another run reserved another key since, or the export is gone."""
     return bool(
         await db.run(
             """
-            UPDATE personal_exports SET state = 'ready', storage_key = :key, size_bytes = :size, ready_at = :now,
-                                        expires_at = :expires_at
-            WHERE id = :id AND state = 'asked'
+            UPDATE personal_exports SET state = 'ready', size_bytes = :size, ready_at = :now, expires_at = :expires_at
+            WHERE id = :id AND state = 'asked' AND storage_key = :key
             """,
             id=export_id,
             key=key,
