@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from quart import Quart, g, request
 
 from app.accounts import queries as people_queries
+from app.accounts import sessions
 from app.accounts.models import AccessToken, SignedIn, TokenBearer, User
 from app.accounts.queries import access_tokens as queries
 from app.accounts.roles import covers
@@ -84,6 +85,7 @@ async def create(person: SignedIn, ref: str, *, name: str, scopes: Sequence[str]
         raise Invalid(_("Confirm your email address first: whoever holds a token acts in its owner's name."))
     token = new_token()
     async with db.transaction():
+        await sessions.hold(person)
         made = await queries.insert_token(
             public_id=ref,
             user_id=person.id,

@@ -34,6 +34,7 @@ async def ask(person: SignedIn, new_email: str) -> None:
     await limits.check("email-change", familiar.account_key(new_email), MAILS_TO)
     now = clock.now()
     async with db.transaction():
+        await sessions.hold(person)
         await _drop(person.id)
         change_id = await changes.insert(
             person.id,

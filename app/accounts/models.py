@@ -8,7 +8,9 @@ from app.accounts.roles import capabilities_of
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person with an account. `state` is active, suspended or merged; `granted` is what a custom role holds, else None."""
+    """A person with an account. `state` is active, suspended or merged; `is_closed`: merged or erased, for good. `granted` is
+    what a custom role holds, else None.
+    """
 
     id: int
     public_id: str
@@ -23,6 +25,7 @@ class User:
     biography: str
     time_zone: str | None
     last_seen_at: datetime | None
+    is_closed: bool
     granted: list[str] | None
 
     @property
@@ -319,12 +322,14 @@ class TokenBearer:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What the token was made for, as far as the person may still do it."""
+        """What the token was made for, as far as the person may still do it; nothing while their rights sleep."""
+        if self.is_held_back:
+            return frozenset()
         return capabilities_of(self.role, self.granted) & frozenset(self.scopes)
 
     def can(self, capability: str) -> bool:
         """Whether the token was made for this, and the person may do it now."""
-        return not self.is_held_back and capability in self.capabilities
+        return capability in self.capabilities
 
 
 @dataclass(frozen=True, slots=True)

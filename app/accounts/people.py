@@ -267,4 +267,6 @@ async def _locked_both(person_id: str, by: SignedIn) -> tuple[User, User]:
         raise NotFound(_("There is no such person."))
     if actor is None or actor.state != "active" or actor.role != by.role or not covers(actor, subject):
         raise Forbidden(_("Your role does not allow this."))
+    if subject.is_closed:
+        raise Conflict(_("This account is closed for good."))
     return subject, actor

@@ -69,7 +69,7 @@ async def _each(
         subject = locked.get(each)
         if subject is None:
             continue
-        if about and subject.state not in ("active", "suspended"):
+        if about and subject.is_closed:
             found[each] = Outcome("closed")
         elif about and subject.id == actor.id:
             found[each] = Outcome("self")

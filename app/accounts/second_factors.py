@@ -7,7 +7,6 @@ import secrets
 from dataclasses import dataclass
 
 from app.accounts import familiar, hashing, sessions, totp
-from app.accounts import queries as people
 from app.accounts.models import Factors, SignedIn
 from app.accounts.queries import passkeys
 from app.accounts.queries import second_factors as queries
@@ -70,7 +69,7 @@ async def turn_on_totp(person: SignedIn, sealed: str, code: str) -> list[str]:
         raise Invalid(_("That is not the code of this moment. Look at the app again."), field="code")
     codes = await fresh_codes()
     async with db.transaction():
-        await people.lock_users([person.id])
+        await sessions.hold(person)
         was_on = (await queries.factors_of(person.id)).is_on
         if not await queries.insert_secret(person.id, totp.kept(secret), step, clock.now()):
             raise Conflict(_("Your account has an authenticator app already."))
@@ -124,7 +123,7 @@ async def turn_off_totp(person: SignedIn) -> None:
     Other sessions end, as after every change of how somebody proves who they are.
     """
     async with db.transaction():
-        await people.lock_users([person.id])
+        await sessions.hold(person)
         if not await queries.delete_secret(person.id):
             raise Conflict(_("Your account has no authenticator app."))
         await settle(person)
@@ -135,6 +134,7 @@ async def renew_recovery_codes(person: SignedIn) -> list[str]:
     """Ten new codes, to be shown once; the old ones are worth nothing from here on."""
     codes = await fresh_codes()
     async with db.transaction():
+        await sessions.hold(person)
         if not (await queries.factors_of(person.id)).is_on:
             raise Conflict(_("Turn on a second step first."))
         await codes.keep(person.id)

@@ -7,9 +7,9 @@ from quart import Quart, Response, g, request
 
 from app.accounts import familiar, impersonations, places, queries
 from app.accounts.events import NewDevice
-from app.accounts.models import Session, SignedIn
+from app.accounts.models import Session, SignedIn, User
 from app.core import audit, clock, db, events, tokens
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Invalid, NotFound, SignInNeeded
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
@@ -134,6 +134,18 @@ async def _greet_browser(user_id: int, session_id: str, email: str, user_agent: 
             NewDevice(user_id, session_id, user_agent, client_address(), place, clock.now().isoformat())
         )
     familiar.remember(account)
+
+
+async def hold(person: SignedIn) -> User:
+    """The person's row, locked, and their session with it, for the rest of the transaction: for what opens the account later.
+
+    Raises SignInNeeded when the session ended since the request began. A change of password that ends it waits, or has
+    been; so whoever is sent out of an account leaves nothing behind that lets them in again.
+    """
+    found = await queries.lock_users([person.id])
+    if not found or not await queries.hold_session(person.session_id, person.id):
+        raise SignInNeeded(_("Please sign in first."))
+    return found[0]
 
 
 async def end() -> None:

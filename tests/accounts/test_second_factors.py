@@ -4,12 +4,14 @@ import asyncio
 import re
 from datetime import timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 
 from app import Lectern
-from app.accounts import hashing, queries, second_factors, totp
+from app.accounts import hashing, queries, second_factors, sessions, totp
+from app.accounts.queries import second_factors as rows
 from app.core import clock, db, settings, tokens
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.cast import PASSWORD, Cast, Person
@@ -237,6 +239,36 @@ async def test_new_codes_replace_the_old_ones(app: Lectern, ann: Person, browser
     await half_way(browser, ann)
     assert (await browser.post("/login/second-step", code=codes[0])).status_code == 422
     assert (await browser.post("/login/second-step", code=fresh[0])).status_code == 303
+
+
+async def renewed_at_once(ann: Person) -> None:
+    """Two that ask for new codes at the same moment, each of which has looked at what there is."""
+    await asyncio.gather(*(Browser(ann.browser).post("/account/security/recovery-codes") for _ in range(2)))
+
+
+async def test_asked_for_twice_at_once_only_the_last_ten_codes_are_kept(app: Lectern, ann: Person) -> None:
+    await enrol(ann)
+    await renewed_at_once(ann)
+    assert await db.value("SELECT count(*) || ' ' || count(DISTINCT salt) FROM recovery_codes") == "10 1"
+
+
+async def test_without_the_lock_codes_of_two_salts_would_be_kept(
+    app: Lectern, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody(_person: object) -> None:
+        return None
+
+    true, both = rows.replace_recovery_codes, asyncio.Barrier(2)
+
+    async def together(*found: Any) -> None:
+        await both.wait()
+        await true(*found)
+
+    await enrol(ann)
+    monkeypatch.setattr(sessions, "hold", nobody)
+    monkeypatch.setattr(rows, "replace_recovery_codes", together)
+    await renewed_at_once(ann)
+    assert await db.value("SELECT count(*) || ' ' || count(DISTINCT salt) FROM recovery_codes") == "20 2"
 
 
 async def test_codes_of_somebody_else_open_nothing(app: Lectern, ann: Person, cast: Cast, browser: Browser) -> None:

@@ -178,11 +178,13 @@ async def person_page(
 
 
 def _may_act(person: User) -> bool:
-    return person.id != me().id and covers(me(), person)
+    return person.id != me().id and covers(me(), person) and not person.is_closed
 
 
 def check_may_act(person: User) -> None:
-    """Raise Forbidden for oneself and for somebody who can do more, before a form is looked at; the verbs check again."""
+    """Raise Forbidden for oneself, for somebody who can do more and for a closed account, before a form is looked at; the
+    verbs check again.
+    """
     if not _may_act(person):
         raise Forbidden(_("Your role does not allow this."))
 

@@ -10,6 +10,7 @@ __all__ = ["PEOPLE", "TEAM"]  # beside what is below
 
 USER_COLUMNS = """id, public_id, email, name, role, state, email_verified_at, created_at,
                password_hash IS NOT NULL AS has_password, headline, biography, time_zone, last_seen_at,
+               state = 'merged' OR erased_at IS NOT NULL AS is_closed,
                (SELECT r.capabilities FROM roles r WHERE r.key = users.role) AS granted"""
 
 CREDENTIALS = """id, public_id, email, name, role, state, password_hash,
@@ -184,17 +185,6 @@ async def change_role(user_id: int, old: str, new: str) -> bool:
     )
 
 
-async def change_state(user_id: int, old: str, new: str) -> bool:
-    return bool(
-        await db.run(
-            "UPDATE users SET state = :new WHERE id = :id AND state = :old AND erased_at IS NULL",
-            id=user_id,
-            old=old,
-            new=new,
-        )
-    )
-
-
 # Sessions
 
 
@@ -295,6 +285,16 @@ async def delete_oldest_sessions(user_id: int, *, keep: int) -> None:
         """,
         user_id=user_id,
         keep=keep,
+    )
+
+
+async def hold_session(session_id: int, user_id: int) -> bool:
+    """Keep a session from ending for the rest of the transaction; False when it has ended."""
+    return (
+        await db.value(
+            "SELECT 1 FROM sessions WHERE id = :id AND user_id = :user_id FOR KEY SHARE", id=session_id, user_id=user_id
+        )
+        is not None
     )
 
 

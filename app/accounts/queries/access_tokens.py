@@ -21,11 +21,9 @@ async def insert_token(
     expires_at: datetime,
     most: int,
 ) -> bool:
-    """False when this form has made its token, the person has `most`, or was suspended a moment ago.
-
-    The row of the person is locked, so that two forms at once are counted one after the other.
+    """False when this form has made its token, or the person has `most`. The caller holds the person's row, so that two
+    forms at once are counted one after the other.
     """
-    await db.run("SELECT 1 FROM users WHERE id = :id FOR NO KEY UPDATE", id=user_id)
     return bool(
         await db.run(
             """
