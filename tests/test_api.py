@@ -580,13 +580,6 @@ async def test_a_fault_is_a_problem_that_tells_nothing(
     assert "hunter2" not in str(await problem(answer, 500))
 
 
-@pytest.fixture(params=["with Redis", "without Redis"])
-def store(request: pytest.FixtureRequest) -> str:
-    if request.param == "without Redis":
-        request.getfixturevalue("without_redis")
-    return str(request.param)
-
-
 @pytest.mark.usefixtures("store")
 async def test_limits_are_told_and_kept(app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     few = Limit(3, 60)

@@ -17,7 +17,7 @@ from werkzeug.datastructures import FileStorage
 from app import Lectern
 from app.access import entitlements
 from app.accounts import hashing, totp
-from app.core import clock, db, limits, queue, settings, submissions, tokens
+from app.core import clock, db, queue, settings, submissions, tokens
 from app.core.ids import public_id
 from app.web.traps import opened_stamp
 from tests import authenticator, everywhere, stripe
@@ -565,14 +565,6 @@ CASES: dict[str, Case] = {
 
 def test_every_form_has_a_row(app: Lectern) -> None:
     assert {rule.rule for rule in everywhere.routes(app, "POST")} == set(CASES)
-
-
-@pytest.fixture
-def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
 
 
 async def a_world(shop: Shop) -> World:  # noqa: F811

@@ -150,7 +150,6 @@ class SignInLink:
     user_id: int
     public_id: str
     email: str
-    user_state: str
     email_verified_at: datetime | None
     browser_hash: bytes
     user_agent: str
@@ -169,11 +168,10 @@ class SignInLink:
 
 @dataclass(frozen=True, slots=True)
 class ConnectedIdentity:
-    """An account elsewhere that somebody signs in with. `email` is its address there, `user_email` the one here."""
+    """An account elsewhere that somebody signs in with. `email` is its address there."""
 
     user_id: int
     public_id: str
-    user_email: str
     name: str
     state: str
     provider: str
@@ -393,7 +391,6 @@ class PersonalExport:
     storage_key: str | None
     size_bytes: int | None
     created_at: datetime
-    ready_at: datetime | None
     expires_at: datetime | None
 
 
@@ -408,8 +405,6 @@ class Erasure:
     state: str
     asked_at: datetime
     due_at: datetime
-    cancelled_at: datetime | None
-    done_at: datetime | None
     words: list[str]
     steps: list[str]
     hindrance: str

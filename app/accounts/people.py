@@ -178,7 +178,7 @@ async def ask_for_new_password(person: User) -> bool:
 
 async def waive_new_password(person: User) -> bool:
     """A locked person may keep the password; False when no other was asked for (any more)."""
-    if not await people_queries.waive_password_change(person.id):
+    if not await queries.forget_password_change(person.id):
         return False
     await audit.record("people.waive_password", "person", person.public_id)
     return True

@@ -8,8 +8,6 @@ from app.accounts import erasures, merging, queries
 from app.accounts.jobs import forget_export_bytes
 from app.accounts.queries import privacy
 from app.core import clock, db, personal, queue
-from app.core.errors import Conflict
-from app.core.i18n import _
 from app.core.personal import Subject
 from app.core.settings import school
 
@@ -87,9 +85,8 @@ async def addresses(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
 
 @personal.knows("addresses")
 async def former_addresses(subject: Subject) -> list[str]:
-    """What the account was called before, and accounts that were merged into it."""
-    merged = [text for row in await privacy.merged_into(subject.id) for text in (row.email, row.name)]
-    return merged + await privacy.former_addresses(subject.id)
+    """What the account was called before."""
+    return await privacy.former_addresses(subject.id)
 
 
 @personal.exports("consents")
@@ -167,10 +164,7 @@ async def _drop_exports(user_id: int) -> None:
 
 
 async def _move(gone_id: int, kept_id: int) -> dict[str, int]:
-    """Two accounts become one: what was agreed to goes along. Who asked to be erased is not merged away from that."""
-    for user_id in (gone_id, kept_id):
-        if await privacy.open_erasure(user_id) is not None:
-            raise Conflict(_("One of them is about to be erased. That has to be taken back first."))
+    """What was agreed to goes along; files of exports go."""
     await _drop_exports(gone_id)
     return {"consents": await privacy.move_consents(gone_id, kept_id)}
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import cast
 
 from quart import Quart, Response, g, request
 
@@ -15,7 +16,7 @@ from app.core.ids import public_id
 from app.core.settings import school
 from app.web import acting, cookies
 from app.web.guards import guard_kind
-from app.web.request import client_address
+from app.web.request import client_address, signed_in_user
 
 LIFETIME = timedelta(days=60)
 # Somebody who does not want to be kept signed in: until the browser closes, at most this long.
@@ -28,6 +29,11 @@ FRESH = timedelta(minutes=30)
 MOST = 50
 _TOUCH = timedelta(minutes=5)
 COOKIE = "session"
+
+
+def me() -> SignedIn:
+    """The person of this request, in a handler that is guarded."""
+    return cast(SignedIn, signed_in_user())
 
 
 def is_fresh() -> bool:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from app.core import db, queue
 
 E = TypeVar("E")
-Subscriber = Callable[[Any], Awaitable[None]]
 
 _subscribers: dict[type, list[str]] = {}
 

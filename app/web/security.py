@@ -13,6 +13,11 @@ from app.web.bodies import CheckedHeaders
 from app.web.guards import SAFE_METHODS, guard_kind
 from app.web.request import client_address
 
+# What a page shows this once (a key, a code) must not come back with the browser's back button.
+NOT_KEPT = {"Cache-Control": "no-store"}
+# The address of a page behind a mailed link is a secret: it must not travel to other sites or stay in a cache.
+SECRET_ADDRESS = {"Referrer-Policy": "same-origin", "Cache-Control": "private, no-store"}
+
 
 def content_security_policy(
     *, form_targets: Sequence[str], media_sources: Sequence[str], captcha: Sequence[str] = ()

@@ -8,7 +8,7 @@ import pytest
 from app import Lectern
 from app.access import entitlements
 from app.accounts import consents, erasures, exports
-from app.core import audit, clock, db, limits, mail, personal, queue
+from app.core import audit, clock, db, mail, personal, queue
 from tests.accounts.conftest import Mailbox
 from tests.cast import Cast, Person
 from tests.office import an_order, seen
@@ -21,12 +21,7 @@ SIGNS = ("annabel", "quarr", "203.0.113.77")
 DAYS = timedelta(days=15)
 
 
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 async def annabel(cast: Cast) -> Person:

@@ -14,7 +14,7 @@ from app.access import entitlements
 from app.accounts import consents, exports
 from app.accounts.queries import privacy as rows
 from app.config import Config
-from app.core import audit, clock, db, limits, mail, personal, queue
+from app.core import audit, clock, db, mail, personal, queue
 from app.media import uploads
 from tests.accounts.conftest import Mailbox, text_of
 from tests.cast import Cast, Person
@@ -22,13 +22,7 @@ from tests.media import files as samples
 from tests.office import an_order, seen
 from tests.school import a_course
 
-
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 async def a_life(person: Person, course: Any) -> bytes:

@@ -323,13 +323,6 @@ async def test_without_keys_there_is_no_button(config: Config, browser: Browser,
 # Connecting and disconnecting
 
 
-@pytest.fixture
-async def ann(cast: Cast) -> Person:
-    person = await cast.ann()
-    await queries.set_password(person.id, await hashing.hashed(PASSWORD))
-    return person
-
-
 async def connect(config: Config, browser: Browser, email: str, **form: str):  # type: ignore[no-untyped-def]
     url = (await browser.post("/account/security/google")).headers["Location"]
     return await browser.get(await google.choose(config, url, email=email, **form))

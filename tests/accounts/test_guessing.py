@@ -63,13 +63,6 @@ async def guesses(app: Lectern, count: int, *, spoofing: bool = False, at_once: 
     return codes
 
 
-@pytest.fixture(params=["with Redis", "without Redis"])
-def store(request: pytest.FixtureRequest) -> str:
-    if request.param == "without Redis":
-        request.getfixturevalue("without_redis")
-    return str(request.param)
-
-
 @pytest.mark.usefixtures("store")
 async def test_of_five_hundred_guesses_at_once_ten_are_tried(app: Lectern, ann: int, counted: Counted) -> None:
     codes = await guesses(app, 500)

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from app import Lectern
-from app.accounts import hashing, queries, sessions
+from app.accounts import queries, sessions
 from app.accounts.models import SignedIn, User
 from app.config import Config
 from tests import google
@@ -14,7 +14,7 @@ from tests.accounts.conftest import Browser, count
 from tests.accounts.test_google import come_back
 from tests.accounts.test_second_factors import enrol
 from tests.authenticator import Device, add_passkey
-from tests.cast import PASSWORD, Cast, Person
+from tests.cast import Person
 from tests.test_api import form, sent
 
 
@@ -54,7 +54,7 @@ async def a_google_account(ann: Person, config: Config) -> None:
 )
 async def test_a_session_that_ended_meanwhile_adds_no_way_in(
     app: Lectern,
-    cast: Cast,
+    ann: Person,
     config: Config,
     monkeypatch: pytest.MonkeyPatch,
     way: Callable[[Person, Config], Awaitable[None]],
@@ -62,8 +62,6 @@ async def test_a_session_that_ended_meanwhile_adds_no_way_in(
     protected: bool,
 ) -> None:
     """It ends after the guard and before anything is written; unprotected, whatever was asked for would stay."""
-    ann = await cast.ann()
-    await queries.set_password(ann.id, await hashing.hashed(PASSWORD))
     true = sessions.hold
 
     async def late(person: SignedIn) -> User:

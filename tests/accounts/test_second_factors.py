@@ -25,13 +25,6 @@ def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashing, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
-@pytest.fixture
-async def ann(cast: Cast) -> Person:
-    person = await cast.ann()
-    await queries.set_password(person.id, await hashing.hashed(PASSWORD))
-    return person
-
-
 async def enrol(person: Person) -> tuple[bytes, list[str]]:
     """Set an app up through the pages; its key and the recovery codes."""
     page = Browser(person.browser)

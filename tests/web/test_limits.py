@@ -60,13 +60,6 @@ SENSITIVE = {
 MACHINES = {"/webhooks/stripe"}
 
 
-@pytest.fixture(params=["with Redis", "without Redis"])
-def store(request: pytest.FixtureRequest) -> str:
-    if request.param == "without Redis":
-        request.getfixturevalue("without_redis")
-    return str(request.param)
-
-
 def writes(app: Lectern) -> dict[str, tuple[str, Guard]]:
     """Endpoint and guard of every address that takes a POST."""
     found = {}

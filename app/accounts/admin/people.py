@@ -1,7 +1,5 @@
 """People in the back office: the list, one person, and what may be done."""
 
-from typing import cast
-
 from babel import Locale
 from quart import current_app, redirect, url_for
 from quart.typing import ResponseReturnValue
@@ -11,9 +9,10 @@ from app.accounts import custom_roles, impersonations, merging, people, people_i
 from app.accounts.admin import admin
 from app.accounts.devices import device_of
 from app.accounts.forms import PersonForm, ReasonForm, RoleForm, SuspensionForm
-from app.accounts.models import SignedIn, User
+from app.accounts.models import User
 from app.accounts.queries import lists
 from app.accounts.roles import LABELS, covers
+from app.accounts.sessions import me
 from app.core import clock
 from app.core.errors import Forbidden
 from app.core.i18n import _, format_locale, ngettext
@@ -22,7 +21,6 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import requires
 from app.web.render import page
-from app.web.request import signed_in_user
 
 # Parts of a person's page that other domains draw, at an address below it.
 PANELS = ("notes", "access", "orders", "learning")
@@ -196,11 +194,6 @@ def _is_served(path: str) -> bool:
     except HTTPException:
         return False
     return True
-
-
-def me() -> SignedIn:
-    """Who asks."""
-    return cast(SignedIn, signed_in_user())
 
 
 def to_person(public_id: str) -> ResponseReturnValue:

@@ -4,8 +4,9 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import people
 from app.accounts.admin import admin
-from app.accounts.admin.people import check_may_act, me, person_page, to_person
+from app.accounts.admin.people import check_may_act, person_page, to_person
 from app.accounts.forms import PersonEditForm, ReasonForm
+from app.accounts.sessions import me
 from app.core.errors import Invalid
 from app.core.i18n import _
 from app.web.flash import flash

@@ -133,13 +133,16 @@ async def require_password_change(user_id: int, now: datetime) -> bool:
     )
 
 
-async def forget_password_change(user_id: int) -> None:
-    await db.run(
-        """
-        UPDATE users SET password_change_required_at = NULL
-        WHERE id = :id AND password_change_required_at IS NOT NULL
-        """,
-        id=user_id,
+async def forget_password_change(user_id: int) -> bool:
+    """False when none was asked for (any more)."""
+    return bool(
+        await db.run(
+            """
+            UPDATE users SET password_change_required_at = NULL
+            WHERE id = :id AND password_change_required_at IS NOT NULL
+            """,
+            id=user_id,
+        )
     )
 
 

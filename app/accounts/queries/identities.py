@@ -18,7 +18,7 @@ async def _one(where: str, **binds: object) -> ConnectedIdentity | None:
     return await db.one(
         ConnectedIdentity,
         f"""
-        SELECT i.user_id, u.public_id, u.email AS user_email, u.name, u.state, i.provider, i.subject, i.email,
+        SELECT i.user_id, u.public_id, u.name, u.state, i.provider, i.subject, i.email,
                i.created_at, i.last_used_at
         FROM identities i JOIN users u ON u.id = i.user_id WHERE {where}
         """,  # noqa: S608

@@ -77,16 +77,6 @@ async def unsuspend(user_id: int) -> str | None:
     return found
 
 
-async def waive_password_change(user_id: int) -> bool:
-    """False when none was asked for (any more)."""
-    return bool(
-        await db.run(
-            "UPDATE users SET password_change_required_at = NULL WHERE id = :id AND password_change_required_at IS NOT NULL",
-            id=user_id,
-        )
-    )
-
-
 # Tags
 
 

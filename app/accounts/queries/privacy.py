@@ -7,8 +7,8 @@ from app.core import db, personal
 from app.core.i18n import lazy
 from app.web import tables
 
-_EXPORT = "id, public_id, user_id, state, storage_key, size_bytes, created_at, ready_at, expires_at"
-_ERASURE = """e.id, e.public_id, e.user_id, e.asked_by, e.state, e.asked_at, e.due_at, e.cancelled_at, e.done_at,
+_EXPORT = "id, public_id, user_id, state, storage_key, size_bytes, created_at, expires_at"
+_ERASURE = """e.id, e.public_id, e.user_id, e.asked_by, e.state, e.asked_at, e.due_at,
               e.words, e.steps, e.hindrance"""
 
 ERASURES = tables.Listing(
@@ -286,13 +286,6 @@ async def former_addresses(user_id: int) -> list[str]:
         db.Row, "SELECT DISTINCT old_email FROM email_changes WHERE user_id = :id AND state = 'done'", id=user_id
     )
     return [row.old_email for row in rows]
-
-
-async def merged_into(user_id: int) -> list[db.Row]:
-    """Accounts (`id, public_id, email, name`) that were closed in favour of this one: the same person under other names."""
-    return await db.many(
-        db.Row, "SELECT id, public_id, email, name FROM users WHERE merged_into_id = :id ORDER BY id", id=user_id
-    )
 
 
 async def delete_proofs(user_id: int) -> None:
