@@ -11,6 +11,7 @@ from pgqueuer.domain.models import Job
 from app import Lectern
 from app.config import Config
 from app.core import db, events, queue
+from app.core.queue import running
 
 seen: list[int] = []
 
@@ -106,12 +107,12 @@ async def test_a_poison_job_is_held_and_the_queue_moves_on(app: Lectern) -> None
 
 async def test_a_job_that_kills_its_workers_is_held_before_it_kills_another(app: Lectern) -> None:
     await queue.enqueue(note, number=6)
-    await _kill_workers_of_all(queue._SUSPECT_AFTER)
-    await _kill_lone_workers_of_all(queue._LONE_DEATHS)
+    await _kill_workers_of_all(running._SUSPECT_AFTER)
+    await _kill_lone_workers_of_all(running._LONE_DEATHS)
     await queue.drain()
     assert seen == []
     assert await db.value("SELECT count(*) FROM pgqueuer WHERE status = 'queued' AND execute_after > now()") == 1
-    await db.run("UPDATE lone_runs SET begun = :n", n=2 * queue._LONE_DEATHS)
+    await db.run("UPDATE lone_runs SET begun = :n", n=2 * running._LONE_DEATHS)
     await queue.drain(ignore_delays=True)
     assert seen == []
     assert await db.value("SELECT count(*) FROM pgqueuer WHERE status = 'failed'") == 1
@@ -132,7 +133,7 @@ async def test_jobs_that_stood_beside_a_killer_are_done(app: Lectern) -> None:
 
 
 async def test_a_suspect_runs_while_no_other_job_does(app: Lectern) -> None:
-    company, order = queue._Company(), []
+    company, order = running._Company(), []
 
     async def run(name: str, kind: Callable[[], AbstractAsyncContextManager[bool]]) -> None:
         async with kind() as is_alone:
@@ -151,8 +152,8 @@ async def test_a_suspect_runs_while_no_other_job_does(app: Lectern) -> None:
 
 
 async def test_a_suspect_does_not_wait_for_ever(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue._Company, "PATIENCE", 0.05)
-    company = queue._Company()
+    monkeypatch.setattr(running._Company, "PATIENCE", 0.05)
+    company = running._Company()
     async with company.together(), company.alone() as is_alone:
         assert not is_alone
 
