@@ -12,7 +12,7 @@ import structlog
 from app.accounts import queries, sessions
 from app.accounts.models import Erasure, SignedIn, User
 from app.accounts.people import locked
-from app.accounts.queries import privacy as rows
+from app.accounts.queries import erasures as rows
 from app.core import audit, clock, db, mail, personal, records, tokens
 from app.core.errors import Conflict, Forbidden
 from app.core.i18n import _, lazy

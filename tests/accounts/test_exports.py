@@ -12,7 +12,7 @@ import pytest
 from app import Lectern
 from app.access import entitlements
 from app.accounts import consents, exports
-from app.accounts.queries import privacy as rows
+from app.accounts.queries import exports as rows
 from app.config import Config
 from app.core import audit, clock, db, mail, personal, queue
 from app.media import uploads

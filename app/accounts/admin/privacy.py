@@ -7,7 +7,7 @@ from app.accounts import consents, erasures, people
 from app.accounts.admin import admin
 from app.accounts.forms import ErasureForm
 from app.accounts.models import User
-from app.accounts.queries.privacy import ERASURES
+from app.accounts.queries.erasures import ERASURES
 from app.accounts.sessions import me
 from app.core import limits
 from app.core.errors import Conflict

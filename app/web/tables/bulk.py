@@ -288,26 +288,30 @@ async def _one_batch(run_id: int) -> bool:
                 found = await act.take_back({row.id: row.before for row in rows}, run.options, run.actor_id)
             else:
                 found = await act.carry_out([row.id for row in rows], run.options, run.actor_id)
-        outcomes = [found.get(row.id, Outcome("gone")) for row in rows]
-        acted = sum(outcome.reason == "" for outcome in outcomes)
-        await db.run(
-            """
-            UPDATE bulk_items i SET reason = o.reason, before = coalesce(o.before, i.before)
-            FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[]), CAST(:before AS jsonb[])) o (id, reason, before)
-            WHERE i.run_id = :run AND i.subject_id = o.id
-            """,
-            run=run.id,
-            ids=[row.id for row in rows],
-            reasons=[outcome.reason for outcome in outcomes],
-            before=[outcome.before for outcome in outcomes],
-        )
-        await db.run(
-            "UPDATE bulk_runs SET acted = acted + :acted, skipped = skipped + :skipped WHERE id = :id",
-            id=run.id,
-            acted=acted,
-            skipped=len(rows) - acted,
-        )
+        await _note(run.id, {row.id: found.get(row.id, Outcome("gone")) for row in rows})
         return True
+
+
+async def _note(run_id: int, outcomes: Mapping[int, Outcome]) -> None:
+    """Write down what came of these rows."""
+    await db.run(
+        """
+        UPDATE bulk_items i SET reason = o.reason, before = coalesce(o.before, i.before)
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[]), CAST(:before AS jsonb[])) o (id, reason, before)
+        WHERE i.run_id = :run AND i.subject_id = o.id
+        """,
+        run=run_id,
+        ids=list(outcomes),
+        reasons=[outcome.reason for outcome in outcomes.values()],
+        before=[outcome.before for outcome in outcomes.values()],
+    )
+    acted = sum(outcome.reason == "" for outcome in outcomes.values())
+    await db.run(
+        "UPDATE bulk_runs SET acted = acted + :acted, skipped = skipped + :skipped WHERE id = :id",
+        id=run_id,
+        acted=acted,
+        skipped=len(outcomes) - acted,
+    )
 
 
 @queue.every("41 * * * *")

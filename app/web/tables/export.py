@@ -11,6 +11,7 @@ from contextlib import aclosing
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from weakref import WeakSet
 from zoneinfo import ZoneInfo
 
 from babel.numbers import get_currency_precision
@@ -26,7 +27,13 @@ from app.web.tables.query import read, statement
 _BATCH = 200
 # Each holds a connection for as long as its reader takes; the pages need the others.
 _AT_ONCE = 3
-_under_way = 0
+
+
+class _Place:
+    """One export's place among those at once: taken when it is asked for, free when nobody holds it any more."""
+
+
+_taken_places: WeakSet[_Place] = WeakSet()
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -34,8 +41,10 @@ async def export(
     listing: Listing, *, binds: Mapping[str, Any] | None = None, choices: Choices | None = None
 ) -> Response:
     """The rows that the address asks for as a file, read while it is sent. Raises Unavailable while many are."""
-    if _under_way >= _AT_ONCE:
+    if len(_taken_places) >= _AT_ONCE:
         raise Unavailable(_("Several lists are being exported just now. Please try again in a minute."), retry_after=60)
+    place = _Place()
+    _taken_places.add(place)
     zone = (await school()).zone
     state = read(listing, request.args, choices)
     sql, filter_binds = statement(listing, state, zone, choices)
@@ -46,7 +55,7 @@ async def export(
     await db.release()
     columns = _columns(listing)
     rows = db.stream(db.Row, sql, **(binds or {}), **filter_binds)
-    response = Response(_lines(columns, rows, zone), content_type="text/csv; charset=utf-8")
+    response = Response(_lines(columns, rows, zone, place), content_type="text/csv; charset=utf-8")
     day = clock.now().astimezone(zone).date().isoformat()
     response.headers["Content-Disposition"] = f'attachment; filename="{listing.name}-{day}.csv"'
     response.headers["Cache-Control"] = "private, no-store"
@@ -74,25 +83,21 @@ def _getter(value: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 async def _lines(
-    columns: Sequence[tuple[str, Callable[[Any], Any]]], rows: AsyncIterator[Any], zone: ZoneInfo
+    columns: Sequence[tuple[str, Callable[[Any], Any]]], rows: AsyncIterator[Any], zone: ZoneInfo, _place: _Place
 ) -> AsyncIterator[bytes]:
+    """The file, some rows at a time. Its place is free when it is through, or was thrown away before it began."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     buffer.write("\ufeff")
     writer.writerow([label for label, _value in columns])
-    global _under_way
-    _under_way += 1
-    try:
-        async with aclosing(rows) as open_rows:  # type: ignore[type-var]
-            number = 0
-            async for row in open_rows:
-                writer.writerow([cell(value(row), zone) for _label, value in columns])
-                number += 1
-                if number % _BATCH == 0:
-                    yield _taken(buffer)
-        yield _taken(buffer)
-    finally:
-        _under_way -= 1
+    async with aclosing(rows) as open_rows:  # type: ignore[type-var]
+        number = 0
+        async for row in open_rows:
+            writer.writerow([cell(value(row), zone) for _label, value in columns])
+            number += 1
+            if number % _BATCH == 0:
+                yield _taken(buffer)
+    yield _taken(buffer)
 
 
 def _taken(buffer: io.StringIO) -> bytes:
