@@ -15,7 +15,7 @@ from quart.sessions import NullSession, SessionInterface, SessionMixin
 from quart.wrappers.base import BaseRequestWebsocket
 
 from app.config import Config
-from app.core import cache, db, log, mail, reach, tokens
+from app.core import cache, db, log, mail, queue, reach, tokens
 from app.core.settings import school
 from app.gateways import captcha, identity, mailer
 from app.web import (
@@ -108,6 +108,7 @@ def create_app(config: Config | None = None) -> Lectern:
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(0),
     )
     tokens.configure(config.secret_key.reveal())
+    queue.configure(config.worker_max_retries)
     files = assets.Assets()
     render.configure(
         files, app_url=config.app_url, debug=not config.is_production, compiled=config.data_dir / "cache" / "templates"

@@ -237,10 +237,10 @@ async def send_link(person: User) -> bool:
 
 
 async def mail_verification(person_id: str) -> bool:
-    """Mail the link that confirms the address. False when it is confirmed."""
+    """Mail the link that confirms the address. False when it is confirmed, or the account is closed."""
     async with db.transaction():
         person = await find(person_id)
-        if not await users.mail_verification(person.id):
+        if person.is_closed or not await users.mail_verification(person.id):
             return False
         await audit.record("people.verification_mail", "person", person.public_id)
         return True

@@ -352,6 +352,7 @@ async def test_a_closed_account_is_left_as_it_is(cast: Cast, closed: str) -> Non
         await db.run("UPDATE users SET state = 'merged', merged_into_id = :bob WHERE id = :id", id=ann.id, bob=bob.id)
     else:
         await db.run("UPDATE users SET state = 'suspended', erased_at = now() WHERE id = :id", id=ann.id)
+    await db.run("UPDATE users SET email_verified_at = NULL WHERE id = :id", id=ann.id)
     before = await db.one(db.Row, "SELECT * FROM users WHERE id = :id", id=ann.id)
     page = f"/admin/people/{ann.public_id}"
     for path, form in (
@@ -360,6 +361,7 @@ async def test_a_closed_account_is_left_as_it_is(cast: Cast, closed: str) -> Non
         ("suspension", {"reason": "why"}),
         ("suspension/removal", {}),
         ("password-change", {}),
+        ("verification", {}),
         ("second-factor/removal", {"second-reason": "why"}),
         ("erasure", {"confirmation": "ann@example.org"}),
     ):
@@ -369,5 +371,5 @@ async def test_a_closed_account_is_left_as_it_is(cast: Cast, closed: str) -> Non
     assert await count("erasures") == await count("mails") == 0
     assert not await acts()
     text = await seen(olga, page)
-    for offered in ("details", "role", "suspension/removal", "erasure"):
+    for offered in ("details", "role", "suspension/removal", "erasure", "verification"):
         assert f'{page}/{offered}"' not in text, offered

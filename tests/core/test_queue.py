@@ -246,6 +246,25 @@ async def test_the_waiting_time_does_not_grow_with_tries_that_lost_the_database(
     assert wait == kind.first_delay
 
 
+async def test_a_job_that_says_no_number_is_tried_as_often_as_the_settings_say(
+    app: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unlucky(number: int) -> None:
+        seen.append(number)
+        raise ValueError("an unlucky number")
+
+    kind = queue.registry[queue.job_name(note)]
+    monkeypatch.setitem(queue.registry, kind.name, replace(kind, function=unlucky, own_attempts=None))
+    queue.configure(2)
+    try:
+        await queue.enqueue(note, number=4)
+        assert await queue.drain(ignore_delays=True) == 2
+    finally:
+        queue.configure(5)
+    monkeypatch.setitem(queue.registry, kind.name, replace(kind, function=unlucky, own_attempts=3))
+    assert queue.registry[kind.name].attempts == 3
+
+
 async def test_a_requeued_job_begins_with_all_its_tries(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it lost before it failed for good does not buy it more tries afterwards."""
     story: list[str] = ["lost"] * 2 + ["failed"] * 6

@@ -18,7 +18,7 @@ from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from app.core import db
 from app.core.queue.draining import drain
 from app.core.queue.failed import discard, forget_failed, prune, requeue, restore
-from app.core.queue.kinds import JobFunction, JobKind, Schedule, every, job, job_name, registry, schedules
+from app.core.queue.kinds import JobFunction, JobKind, Schedule, configure, every, job, job_name, registry, schedules
 from app.core.queue.running import LONGEST_DELAY, perform
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "JobFunction",
     "JobKind",
     "Schedule",
+    "configure",
     "discard",
     "drain",
     "enqueue",

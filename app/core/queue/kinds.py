@@ -9,13 +9,18 @@ JobFunction = Callable[..., Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """A registered job: its name in the queue, its function and how often it is tried."""
+    """A registered job: its name in the queue, its function and how often it is tried (None: as the settings say)."""
 
     name: str
     function: JobFunction
-    attempts: int
+    own_attempts: int | None
     first_delay: timedelta
     concurrency: int
+
+    @property
+    def attempts(self) -> int:
+        """How often it is tried before it is held."""
+        return self.own_attempts or _usual_attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,21 @@ registry: dict[str, JobKind] = {}
 schedules: list[Schedule] = []
 
 
+_usual_attempts = 5
+
+
+def configure(attempts: int) -> None:
+    """Say how often a job is tried that does not say so itself; called once by create_app()."""
+    global _usual_attempts
+    _usual_attempts = attempts
+
+
 def job(
-    *, attempts: int = 5, first_delay: timedelta = timedelta(seconds=10), concurrency: int = 0
+    *, attempts: int | None = None, first_delay: timedelta = timedelta(seconds=10), concurrency: int = 0
 ) -> Callable[[JobFunction], JobFunction]:
     """Register a coroutine function as a job.
 
-    It is tried `attempts` times, waiting `first_delay`, then twice as long each time, a quarter of an hour at most.
+    It is tried `attempts` times (else as WORKER_MAX_RETRIES says), waiting `first_delay`, then twice as long each time, a quarter of an hour at most.
     `concurrency` limits how many run at once over all workers (0: no limit).
     """
 
