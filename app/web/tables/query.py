@@ -227,55 +227,45 @@ def _conditions(
                 binds |= between
             continue
         for name in names(item):
-            if (text := state.values.get(name)) is not None:
-                conditions, bound = _of_filter(item, name, text, table, zone, choices_of(item, choices))
-                found += conditions
-                binds |= bound
+            text = state.values.get(name)
+            if text is None:
+                continue
+            bind = f"filter_{name}"
+            if isinstance(item, Search) and item.words:
+                of = item.words_of or table
+                rows = f"SELECT {of.split()[1]}.* FROM {of} WHERE {_matches(item)}"  # noqa: S608
+                found.append(Condition(_matches(item), of, rows))
+                binds[bind] = begin_words(text)
+            elif isinstance(item, Search):
+                for n, word in enumerate(text.split()[:6]):
+                    ways = " OR ".join(f"{expression} ILIKE :{bind}_{n}" for expression in item.expressions)
+                    found.append(Condition(f"({ways})"))
+                    binds[f"{bind}_{n}"] = f"%{_unwild(word)}%"
+            elif isinstance(item, Select):
+                choice = next(choice for choice in choices_of(item, choices) if choice.value == text)
+                if choice.where:
+                    found.append(
+                        Condition(f"({choice.where})", table, choice.rows, indexed=choice.indexed, rare=choice.rare)
+                    )
+                    continue
+                if choice in item.choices and not item.where:
+                    # A value of the declaration is written out, so that the planner knows how many rows have it and
+                    # which partial index they are in.
+                    found.append(Condition(f"{item.expression} = {_literal(choice.value)}", indexed=choice.indexed))
+                    continue
+                compare = item.where.replace(":value", f":{bind}") if item.where else f"{item.expression} = :{bind}"
+                found.append(Condition(compare, indexed=choice.indexed))
+                binds[bind] = text
+            elif isinstance(item, Toggle):
+                found.append(Condition(f"({item.where})", indexed=item.indexed))
+            else:
+                # Written out too: for any two moments the planner would think of a two-hundredth of the table.
+                day, sign = date.fromisoformat(text), ">="
+                if name == item.to_name:
+                    day, sign = day + timedelta(days=1), "<"
+                moment = _literal(_midnight(day, zone).isoformat())
+                found.append(Condition(f"{item.expression} {sign} TIMESTAMPTZ {moment}", table, dates=True))
     return found, binds
-
-
-def _of_filter(
-    item: AnyFilter, name: str, text: str, table: str, zone: ZoneInfo, choices: Sequence[Choice]
-) -> tuple[list[Condition], dict[str, Any]]:
-    """What one parameter asks for; `table` is the list's own."""
-    bind = f"filter_{name}"
-    if isinstance(item, Search):
-        return _of_search(item, text, table, bind)
-    if isinstance(item, Select):
-        return _of_select(item, text, table, bind, choices)
-    if isinstance(item, Toggle):
-        return [Condition(f"({item.where})", indexed=item.indexed)], {}
-    # Written out: for any two moments the planner would think of a two-hundredth of the table.
-    day, sign = date.fromisoformat(text), ">="
-    if name == item.to_name:
-        day, sign = day + timedelta(days=1), "<"
-    moment = _literal(_midnight(day, zone).isoformat())
-    return [Condition(f"{item.expression} {sign} TIMESTAMPTZ {moment}", table, dates=True)], {}
-
-
-def _of_search(item: Search, text: str, table: str, bind: str) -> tuple[list[Condition], dict[str, Any]]:
-    if item.words:
-        of = item.words_of or table
-        rows = f"SELECT {of.split()[1]}.* FROM {of} WHERE {_matches(item)}"  # noqa: S608
-        return [Condition(_matches(item), of, rows)], {bind: begin_words(text)}
-    binds = {f"{bind}_{n}": f"%{_unwild(word)}%" for n, word in enumerate(text.split()[:6])}
-    ways = (" OR ".join(f"{expression} ILIKE :{each}" for expression in item.expressions) for each in binds)
-    return [Condition(f"({way})") for way in ways], binds
-
-
-def _of_select(
-    item: Select, text: str, table: str, bind: str, choices: Sequence[Choice]
-) -> tuple[list[Condition], dict[str, Any]]:
-    choice = next(choice for choice in choices if choice.value == text)
-    if choice.where:
-        condition = Condition(f"({choice.where})", table, choice.rows, indexed=choice.indexed, rare=choice.rare)
-        return [condition], {}
-    if choice in item.choices and not item.where:
-        # A value of the declaration is written out, so that the planner knows how many rows have it and which partial
-        # index they are in.
-        return [Condition(f"{item.expression} = {_literal(choice.value)}", indexed=choice.indexed)], {}
-    compare = item.where.replace(":value", f":{bind}") if item.where else f"{item.expression} = :{bind}"
-    return [Condition(compare, indexed=choice.indexed)], {bind: text}
 
 
 def _literal(value: str) -> str:
