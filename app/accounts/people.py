@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from app.accounts import custom_roles, email_changes, passwords, queries, second_factors, sessions, users
+from app.accounts import custom_roles, email_changes, endings, passwords, queries, second_factors, users
+from app.accounts.endings import Ended
 from app.accounts.events import InvitedAgain, PasswordResetAsked
 from app.accounts.models import PersonFacts, SignedIn, User
 from app.accounts.queries import people as people_queries
@@ -57,7 +58,7 @@ async def give_role(person: User, role: str) -> bool:
     """Give a locked person a role that the caller has checked; False when they have it."""
     if person.role == role or not await queries.change_role(person.id, person.role, role):
         return False
-    await sessions.revoke_all(person.id)
+    await endings.end(person.id, "role")
     await audit.record("people.role", "person", person.public_id, before={"role": person.role}, after={"role": role})
     return True
 
@@ -91,7 +92,7 @@ async def shut_out(person: User, reason: str) -> bool:
     """Suspend a locked person; False when they were suspended before."""
     if not await people_queries.suspend(person.id, reason):
         return False
-    await sessions.revoke_all(person.id)
+    await endings.end(person.id, "suspension")
     await audit.record(
         "people.suspend",
         "person",
@@ -108,24 +109,25 @@ async def let_in(person: User) -> str | None:
     reason = await people_queries.unsuspend(person.id)
     if reason is None:
         return None
-    await sessions.revoke_all(person.id)
+    await endings.end(person.id, "unsuspension")
     await audit.record(
         "people.unsuspend", "person", person.public_id, before={"state": "suspended"}, after={"state": "active"}
     )
     return reason
 
 
-async def sign_out(person_id: str, *, by: SignedIn) -> int:
-    """End all sessions of a person; how many there were."""
+async def sign_out(person_id: str, *, by: SignedIn) -> Ended:
+    """End all sessions and access tokens of a person; how many there were."""
     async with db.transaction():
         return await send_away(await locked(person_id, by))
 
 
-async def send_away(person: User) -> int:
-    """End all sessions of a locked person; how many there were."""
-    ended = await sessions.revoke_all(person.id)
-    if ended:
-        await audit.record("people.sign_out", "person", person.public_id, after={"sessions": ended})
+async def send_away(person: User) -> Ended:
+    """The same of a locked person."""
+    ended = await endings.end(person.id, "office_sign_out")
+    if ended.sessions or ended.tokens:
+        after = {"sessions": ended.sessions, **({"tokens": ended.tokens} if ended.tokens else {})}
+        await audit.record("people.sign_out", "person", person.public_id, after=after)
     return ended
 
 
@@ -210,7 +212,7 @@ async def reset_second_factor(email: str) -> bool:
 async def _turn_off_second_factor(person: User, reason: str) -> None:
     if not (await second_factors.of(person.id)).is_on:
         raise Conflict(_("There is no second step to turn off."))
-    await sessions.revoke_all(person.id)
+    await endings.end(person.id, "office_second_step")
     await second_factors.turn_off_all(
         person.id,
         subject=person.public_id,

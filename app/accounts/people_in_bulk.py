@@ -277,7 +277,8 @@ async def _suspend_again(person: User, before: Any) -> Outcome:
 
 
 async def _sign_out(person: User, _options: dict[str, Any]) -> Outcome:
-    return Outcome("" if await people.send_away(person) else "already")
+    ended = await people.send_away(person)
+    return Outcome("" if ended.sessions or ended.tokens else "already")
 
 
 async def _require_password(person: User, _options: dict[str, Any]) -> Outcome:
@@ -334,7 +335,8 @@ ACTS: list[Act] = [
         capability="people.suspend",
         reasons={**_WHOM, "already": lazy("is signed in nowhere")},
         returns=False,
-        cases="WHEN NOT EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id) THEN 'already'",
+        cases="""WHEN NOT EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id)
+                  AND NOT EXISTS (SELECT 1 FROM access_tokens t WHERE t.user_id = u.id) THEN 'already'""",
         sentence=lambda number: ngettext(
             "Sign %(num)s person out everywhere", "Sign %(num)s people out everywhere", number
         ),

@@ -112,8 +112,11 @@ async def delete_suspension(public_id: str) -> ResponseReturnValue:
 async def delete_sessions(public_id: str) -> ResponseReturnValue:
     """Sign the person out everywhere."""
     ended = await people.sign_out(public_id, by=me())
-    if ended:  # the second of two clicks finds none, and leaves what the first said
-        flash(ngettext("Signed out of %(num)s device.", "Signed out of %(num)s devices.", ended))
+    if ended.sessions or ended.tokens:  # the second of two clicks finds none, and leaves what the first said
+        words = ngettext("Signed out of %(num)s device.", "Signed out of %(num)s devices.", ended.sessions)
+        if ended.tokens:
+            words += " " + ngettext("%(num)s access token ended.", "%(num)s access tokens ended.", ended.tokens)
+        flash(words)
     return to_person(public_id)
 
 
