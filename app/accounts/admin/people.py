@@ -13,7 +13,7 @@ from app.accounts.devices import device_of
 from app.accounts.forms import PersonForm, ReasonForm, RoleForm, SuspensionForm
 from app.accounts.models import SignedIn, User
 from app.accounts.queries import lists
-from app.accounts.roles import LABELS, covers
+from app.accounts.roles import LABELS, Rule, covers, may_help_in, outranks
 from app.core import clock
 from app.core.errors import Forbidden
 from app.core.i18n import _, format_locale, ngettext
@@ -170,7 +170,8 @@ async def person_page(
         may_edit=viewer.can("people.edit"),
         may_edit_facts=viewer.can("people.edit") and may_act,
         may_decide=viewer.can("people.suspend") and may_act,
-        may_change_role=viewer.can("people.roles") and may_act,
+        may_help_in=viewer.can("people.suspend") and may_act and may_help_in(viewer, person),
+        may_change_role=viewer.can("people.roles") and may_act and outranks(viewer, person),
         may_look=impersonations.may_look_as(viewer, person),
         may_erase=viewer.can("people.erase") and may_act,
         role_form=role_form,
@@ -180,13 +181,13 @@ async def person_page(
     )
 
 
-def _may_act(person: User) -> bool:
-    return person.id != me().id and covers(me(), person)
+def _may_act(person: User, rule: Rule = covers) -> bool:
+    return person.id != me().id and rule(me(), person)
 
 
-def check_may_act(person: User) -> None:
-    """Raise Forbidden for oneself and for somebody who can do more, before a form is looked at; the verbs check again."""
-    if not _may_act(person):
+def check_may_act(person: User, rule: Rule = covers) -> None:
+    """Raise Forbidden for oneself and for whom the rule leaves alone, before a form is looked at; the verbs check again."""
+    if not _may_act(person, rule):
         raise Forbidden(_("Your role does not allow this."))
 
 
