@@ -387,6 +387,7 @@ PEOPLE = bulk.register(
         source="users u",
         key="u.id",
         name="u.name",
+        facts=[(lazy("Name"), "u.name", ""), (lazy("Email"), "u.email", "people.export")],
         choices=choices,
     )
 )

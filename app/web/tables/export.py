@@ -34,8 +34,7 @@ async def export(
     listing: Listing, *, binds: Mapping[str, Any] | None = None, choices: Choices | None = None
 ) -> Response:
     """The rows that the address asks for as a file, read while it is sent. Raises Unavailable while many are."""
-    if _under_way >= _AT_ONCE:
-        raise Unavailable(_("Several lists are being exported just now. Please try again in a minute."), retry_after=60)
+    check_room()
     zone = (await school()).zone
     state = read(listing, request.args, choices)
     sql, filter_binds = statement(listing, state, zone, choices)
@@ -44,14 +43,31 @@ async def export(
             f"{listing.name}.export", "list", listing.name, after={**state.values, "sort": state.sort_name}
         )
     await db.release()
-    columns = _columns(listing)
     rows = db.stream(db.Row, sql, **(binds or {}), **filter_binds)
-    response = Response(_lines(columns, rows, zone), content_type="text/csv; charset=utf-8")
     day = clock.now().astimezone(zone).date().isoformat()
-    response.headers["Content-Disposition"] = f'attachment; filename="{listing.name}-{day}.csv"'
+    return answer(_columns(listing), rows, zone, f"{listing.name}-{day}.csv")
+
+
+def answer(
+    columns: Sequence[tuple[str, str | Callable[[Any], Any]]], rows: AsyncIterator[Any], zone: ZoneInfo, name: str
+) -> Response:
+    """Rows as a file of this name; a column is its title and the name of an attribute, or what makes a value of a row.
+
+    Raises Unavailable while many are read.
+    """
+    check_room()
+    named = [(title, _getter(value)) for title, value in columns]
+    response = Response(_lines(named, rows, zone), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "private, no-store"
     response.timeout = None
     return response
+
+
+def check_room() -> None:
+    """Raise Unavailable while as many files are read as may be at once."""
+    if _under_way >= _AT_ONCE:
+        raise Unavailable(_("Several lists are being exported just now. Please try again in a minute."), retry_after=60)
 
 
 def amount(minor: str, currency: str) -> Callable[[Any], Decimal]:
