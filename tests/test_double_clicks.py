@@ -343,6 +343,12 @@ async def a_run_that_is_through(world: World) -> None:
     await queue.drain()
 
 
+async def a_run_that_failed(world: World) -> None:
+    """It is begun, and nobody is at it any more."""
+    await world.olga.browser.post(f"/admin/bulk/{world.places['/bulk']}/beginning", form={"reason": "spam"})
+    await db.run("DELETE FROM pgqueuer WHERE entrypoint = 'web.work_through'")
+
+
 async def another_tag(world: World) -> Form:
     await db.run("INSERT INTO tags (public_id, name, created_at) VALUES ('another', 'Newspapers', now())")
     return {"into": "another"}
@@ -490,6 +496,8 @@ CASES: dict[str, Case] = {
     "/admin/courses/<public_id>/withdrawal": Case(),
     # --- the rest of the office ---
     "/admin/bulk/<public_id>/beginning": Case({"reason": "spam"}),
+    "/admin/bulk/<public_id>/cancellation": Case(prepare=a_run_that_failed),
+    "/admin/bulk/<public_id>/continuation": Case(prepare=a_run_that_failed),
     "/admin/bulk/<public_id>/undoing": Case(prepare=a_run_that_is_through),
     "/admin/bulk/lists/<list_name>": Case({"act": "suspend", "scope": "all", "path": "/admin/people"}),
     "/admin/jobs/<int:job_id>/removal": Case(),

@@ -165,6 +165,9 @@ POST /admin/views/<public_id>/removal                                 -  -  +  +
 POST /admin/views/restorations/<token>                                -  -  +  +  +  +  +
 GET  /admin/bulk/<public_id>                                          -  -  +  +  +  +  +
 POST /admin/bulk/<public_id>/beginning                                -  -  +  +  +  +  +
+POST /admin/bulk/<public_id>/cancellation                             -  -  +  +  +  +  +
+POST /admin/bulk/<public_id>/continuation                             -  -  +  +  +  +  +
+GET  /admin/bulk/<public_id>/result.csv                               -  -  +  +  +  +  +
 POST /admin/bulk/<public_id>/undoing                                  -  -  +  +  +  +  +
 
 GET  /admin/courses/<public_id>/details                               -  -  +  -  +  +  -

@@ -1,8 +1,8 @@
 """Keys with which a person's programs reach /api: named, for some acts only, for a time, shown once, kept as a hash.
 
 What a token may do is what it was made for *and* its person may do at that moment. It ends with its time, when it is
-removed, when its person is suspended (a trigger of 0028) and when their password is set anew, since whoever makes
-one in a stolen account must lose it with everything else. docs/api.md tells programs how to use it.
+removed, and with what happens to its person as `endings` says (suspended by whatever: a trigger of 0028), since whoever
+makes one in a stolen account must lose it with everything else. docs/api.md tells programs how to use it.
 """
 
 import re
@@ -145,11 +145,6 @@ async def _remove(user_id: int, person_id: str, token_id: str) -> None:
         raise NotFound(_("There is no such token."))
     before = {"name": removed.name, "scopes": removed.scopes, "expires_at": removed.expires_at.isoformat()}
     await audit.record("token.remove", "person", person_id, before=before, summary=removed.name)
-
-
-async def end_all(user_id: int) -> int:
-    """End every token of a person, as part of the current transaction; how many there were."""
-    return await queries.delete_tokens_of(user_id)
 
 
 async def find(token: str, *, address: str) -> TokenBearer | None:

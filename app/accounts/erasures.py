@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from app.accounts import queries, sessions
+from app.accounts import endings, queries
 from app.accounts.models import Erasure, SignedIn, User
 from app.accounts.people import locked
 from app.accounts.queries import erasures as rows
@@ -143,7 +143,7 @@ async def _begin(erasure_id: int) -> bool:
         if why:
             await rows.set_hindrance(erasure_id, why)
             return False
-        await sessions.revoke_all(person.id)
+        await endings.end(person.id, "erasure")
         await rows.begin_erasure(erasure_id, list(await personal.words_of(subject)))
         years = (await school()).kept_years
         context = {"name": person.name, "years": years}

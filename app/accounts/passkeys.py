@@ -31,7 +31,7 @@ from webauthn.helpers.structs import (
 )
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 
-from app.accounts import authenticators, challenges, links, second_factors, sessions, sign_ins
+from app.accounts import authenticators, challenges, endings, links, second_factors, sessions, sign_ins
 from app.accounts.models import KnownPasskey, Passkey, PendingSignIn, SignedIn
 from app.accounts.queries import passkeys as queries
 from app.config import Config
@@ -205,7 +205,7 @@ async def add(person: SignedIn, credential: str, *, name: str, user_agent: str) 
             raise Conflict(_("The school knows this passkey already."))
         await _note(person, "passkey.add", "added", name)
         if before.is_on:
-            await sessions.revoke_others(person)
+            await endings.end(person.id, "second_step", but=person.session_id)
             return []
         if codes is None:
             raise Conflict(_("Your account has just changed. Please try once more."))

@@ -177,13 +177,3 @@ async def revoke(user_id: int, session_public_id: str) -> None:
     """End one session of this person. Raises NotFound for somebody else's, or one that ended before."""
     if not await queries.delete_session_of(user_id, session_public_id):
         raise NotFound(_("That device is not signed in any more."))
-
-
-async def revoke_others(person: SignedIn) -> int:
-    """End every session of this person but the present one; how many there were."""
-    return await queries.delete_sessions_of(person.id, but=person.session_id)
-
-
-async def revoke_all(user_id: int) -> int:
-    """Sign a person out everywhere, as part of the current transaction; how many sessions there were."""
-    return await queries.delete_sessions_of(user_id)

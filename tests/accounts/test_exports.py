@@ -118,6 +118,27 @@ async def test_it_holds_every_domain_and_nothing_of_anybody_else(app: Lectern, c
     assert "203.0.113.9" in everything
 
 
+async def test_what_the_team_wrote_about_a_person_is_theirs_to_read_but_not_who_wrote_it(cast: Cast) -> None:
+    """Notes and tags are personal data of whom they are about (GDPR, article 15); who wrote them is somebody else's."""
+    ann, bob, sam = await cast.ann(), await cast.bob(), await cast.sam()
+    for about, words in ((ann, "Phoned about the invoice"), (bob, "Wants a place in spring")):
+        await sam.browser.post(f"/admin/people/{about.public_id}/notes", form={"body": words})
+        await sam.browser.post(f"/admin/people/{about.public_id}/tags", form={"tag": f"Tag of {about.name}"})
+    archive = await exported(ann)
+    notes = json.loads(archive.read("notes.json"))
+    assert [(row["kind"], row["text"]) for row in notes] == [
+        ("note", "Phoned about the invoice"),
+        ("tag", "Tag of Ann Archer"),
+    ]
+    assert all(row.keys() == {"kind", "text", "at"} for row in notes)
+    everything = "\n".join(archive.read(name).decode("utf-8", "replace") for name in archive.namelist())
+    for other in ("Sam", "sam@", sam.public_id, "spring", "Bob"):
+        assert other not in everything, other
+    # The negative control: the note does know who wrote it, and whoever writes is told who will read it.
+    assert await db.value("SELECT author_id FROM person_notes WHERE user_id = :id", id=ann.id) == sam.id
+    assert "who downloads their data gets them too" in await seen(sam, f"/admin/people/{ann.public_id}/notes")
+
+
 async def test_only_its_person_gets_it_with_a_fresh_sign_in(app: Lectern, cast: Cast) -> None:
     ann, bob, olga = await cast.ann(), await cast.bob(), await cast.olga()
     await exported(ann)

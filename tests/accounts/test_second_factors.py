@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -371,3 +372,61 @@ async def test_a_session_of_before_is_asked_once_more(app: Lectern, cast: Cast) 
     await page.post("/login/confirmation", password=PASSWORD, next="/admin")
     await page.post("/login/second-step", code=code(secret, 1))
     assert (await page.get("/admin/orders")).status_code == 200
+
+
+# Alerts
+
+
+async def turn_on(ann: Person, _cast: Cast) -> None:
+    await enrol(ann)
+
+
+async def turn_off(ann: Person, _cast: Cast) -> None:
+    await enrol(ann)
+    assert (await ann.browser.post("/account/security/totp/removal")).status_code == 303
+
+
+async def renew_codes(ann: Person, _cast: Cast) -> None:
+    await enrol(ann)
+    assert (await ann.browser.post("/account/security/recovery-codes")).status_code == 200
+
+
+async def use_a_recovery_code(ann: Person, cast: Cast) -> None:
+    _secret, codes = await enrol(ann)
+    browser = Browser(cast._app.test_client())
+    await half_way(browser, ann)
+    assert (await browser.post("/login/second-step", code=codes[0])).status_code == 303
+
+
+async def turn_off_by_office(ann: Person, cast: Cast) -> None:
+    await enrol(ann)
+    form = {"second-reason": "lost the telephone"}
+    answer = await (await cast.olga()).browser.post(f"/admin/people/{ann.public_id}/second-factor/removal", form=form)
+    assert answer.status_code == 303
+
+
+ALERTS: list[tuple[Callable[[Person, Cast], Awaitable[None]], str]] = [
+    (turn_on, "An authenticator app was set up"),
+    (turn_off, "The authenticator app was turned off"),
+    (renew_codes, "New recovery codes were made"),
+    (use_a_recovery_code, "A recovery code was used"),
+    (turn_off_by_office, "The second step was turned off"),
+]
+
+
+@pytest.mark.parametrize(("change", "title"), ALERTS, ids=[change.__name__ for change, _title in ALERTS])
+async def test_every_alert_has_the_link_that_says_it_was_not_me(
+    ann: Person, cast: Cast, mailbox: Mailbox, change: Callable[[Person, Cast], Awaitable[None]], title: str
+) -> None:
+    await change(ann, cast)
+    [alert] = [mail for mail in await mailbox.all(ann.email) if title in mail["Subject"]]
+    html = alert.get_body(("html",))
+    assert html is not None
+    found = re.search(r"http://localhost(/not-me/\S+)", text_of(alert))
+    assert found is not None
+    assert found[1] in html.get_content()
+    assert ("write to us" in text_of(alert)) is (change is turn_on)
+    stranger = Browser(cast._app.test_client())
+    assert "Take your account back" in await stranger.text(found[1])
+    assert (await stranger.post(found[1])).headers["Location"].startswith("/password/reset/")
+    assert not await Browser(ann.browser).is_signed_in()

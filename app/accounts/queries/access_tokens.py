@@ -107,6 +107,11 @@ async def delete_token_of(user_id: int, public_id: str) -> AccessToken | None:
     )
 
 
+async def forget_second_factor(user_id: int) -> None:
+    """What was made with a second step counts as made without one: the person has none any more."""
+    await db.run("UPDATE access_tokens SET second_factor = false WHERE user_id = :id AND second_factor", id=user_id)
+
+
 async def delete_tokens_of(user_id: int) -> int:
     return await db.run("DELETE FROM access_tokens WHERE user_id = :user_id", user_id=user_id)
 

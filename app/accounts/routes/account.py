@@ -7,7 +7,7 @@ from typing import Any
 from quart import redirect, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import email_changes, impersonations, passwords, sessions, users
+from app.accounts import email_changes, endings, impersonations, passwords, sessions, users
 from app.accounts.devices import Device, device_of
 from app.accounts.forms import PasswordForm, ProfileForm
 from app.accounts.models import Session
@@ -113,7 +113,8 @@ async def delete_one_session(public_id: str) -> ResponseReturnValue:
 @signed_in(fresh=True)
 async def delete_other_sessions() -> ResponseReturnValue:
     """Sign every other device out."""
-    ended = await sessions.revoke_others(me())
+    person = me()
+    ended = (await endings.end(person.id, "other_devices", but=person.session_id)).sessions
     flash(ngettext("%(num)s other device is signed out.", "%(num)s other devices are signed out.", ended))
     return _to_sessions()
 

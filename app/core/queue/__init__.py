@@ -17,7 +17,7 @@ from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 
 from app.core import db
 from app.core.queue.draining import drain
-from app.core.queue.failed import discard, forget_failed, prune, requeue, restore
+from app.core.queue.failed import discard, forget_failed, is_under_way, prune, requeue, restore
 from app.core.queue.kinds import JobFunction, JobKind, Schedule, configure, every, job, job_name, registry, schedules
 from app.core.queue.running import LONGEST_DELAY, perform
 
@@ -33,6 +33,7 @@ __all__ = [
     "enqueue_named",
     "every",
     "forget_failed",
+    "is_under_way",
     "job",
     "job_name",
     "perform",

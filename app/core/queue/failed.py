@@ -19,6 +19,15 @@ async def requeue(job_id: int) -> bool:
     )
 
 
+async def is_under_way(function: JobFunction, once: str) -> bool:
+    """Whether the job that was enqueued under this name waits or runs; False when it is done, failed for good or gone."""
+    found = await db.value(
+        "SELECT EXISTS (SELECT FROM pgqueuer WHERE dedupe_key = :key AND status IN ('queued', 'picked'))",
+        key=f"{job_name(function)}:{once}",
+    )
+    return bool(found)
+
+
 async def discard(job_id: int) -> tuple[str, str] | None:
     """Take a failed job out of the queue; its log stays. Its name and arguments, for `restore`, or None if not failed."""
     found = await db.one(

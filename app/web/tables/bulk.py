@@ -11,7 +11,7 @@ who acts and whom it is about. A worker that dies leaves whole hundreds done and
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,7 +33,7 @@ _DRAFTS, _KEPT = timedelta(days=1), timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """An act on many rows, chosen, begun or done."""
+    """An act on many rows, chosen (draft), begun (running) or done; "failed" when it is begun and no job is at it any more."""
 
     id: int
     public_id: str
@@ -131,16 +131,24 @@ async def choose(
 
 async def find(run_id: str, by: Visitor) -> tuple[Run, Bulk, Act]:
     """A run of this person's, with what it does. Raises NotFound, and Forbidden when they may not do it any more."""
-    run = await db.one(
+    run = await _read(run_id, by)
+    if run is not None and run.state == "running" and not await queue.is_under_way(work_through, str(run.id)):
+        run = await _read(run_id, by)  # it may have ended between the two looks
+        if run is not None and run.state == "running":
+            run = replace(run, state="failed")
+    if run is None or run.list not in BULKS:
+        raise NotFound(_("There is nothing of the kind here, or it is done for long."))
+    bulk = BULKS[run.list]
+    return run, bulk, bulk.act(run.act, by)
+
+
+async def _read(run_id: str, by: Visitor) -> Run | None:
+    return await db.one(
         Run,
         f"SELECT {_COLUMNS} FROM bulk_runs r WHERE r.public_id = :id AND r.actor_id = :me",  # noqa: S608
         id=run_id,
         me=by.id,
     )
-    if run is None or run.list not in BULKS:
-        raise NotFound(_("There is nothing of the kind here, or it is done for long."))
-    bulk = BULKS[run.list]
-    return run, bulk, bulk.act(run.act, by)
 
 
 async def judge(run: Run, bulk: Bulk, plan: Plan) -> list[Share]:
@@ -206,7 +214,7 @@ async def start(run: Run, act: Act, options: dict[str, Any], by: Visitor) -> Non
             after={"act": act.key, "chosen": run.total, "run": run.public_id},
             summary=str(act.label),
         )
-        await queue.enqueue(work_through, run_id=run.id)
+        await queue.enqueue(work_through, once=str(run.id), run_id=run.id)
 
 
 async def undo(run: Run, act: Act, by: Visitor) -> str:
@@ -248,13 +256,16 @@ async def undo(run: Run, act: Act, by: Visitor) -> str:
                 after={"act": act.key, "chosen": total, "run": run.public_id},
                 summary=str(act.label),
             )
-            await queue.enqueue(work_through, run_id=made)
+            await queue.enqueue(work_through, once=str(made), run_id=made)
         return str(await db.value("SELECT public_id FROM bulk_runs WHERE undo_of = :id", id=run.id))
 
 
 @queue.job(attempts=5)
 async def work_through(run_id: int) -> None:
-    """Do an act to all that were chosen, by the hundred. Safe to run twice, or by two at once: they take turns."""
+    """Do an act to all that were chosen, by the hundred. Safe to run twice, or by two at once: they take turns.
+
+    When it fails for good, the page says so and offers to go on (`outcomes`).
+    """
     while await _one_batch(run_id):
         pass
 
@@ -323,7 +334,7 @@ async def forget_old_runs() -> None:
         """
         DELETE FROM bulk_runs WHERE id IN (
             SELECT id FROM bulk_runs
-            WHERE (created_at < :drafts AND state = 'draft') OR (created_at < :kept AND state = 'done') LIMIT :batch)
+            WHERE (created_at < :drafts AND state = 'draft') OR (created_at < :kept AND state <> 'draft') LIMIT :batch)
         """,
         batch=50,
         drafts=now - _DRAFTS,

@@ -41,10 +41,7 @@ async def export(
     listing: Listing, *, binds: Mapping[str, Any] | None = None, choices: Choices | None = None
 ) -> Response:
     """The rows that the address asks for as a file, read while it is sent. Raises Unavailable while many are."""
-    if len(_taken_places) >= _AT_ONCE:
-        raise Unavailable(_("Several lists are being exported just now. Please try again in a minute."), retry_after=60)
-    place = _Place()
-    _taken_places.add(place)
+    place = take_place()
     zone = (await school()).zone
     state = read(listing, request.args, choices)
     sql, filter_binds = statement(listing, state, zone, choices)
@@ -53,14 +50,36 @@ async def export(
             f"{listing.name}.export", "list", listing.name, after={**state.values, "sort": state.sort_name}
         )
     await db.release()
-    columns = _columns(listing)
     rows = db.stream(db.Row, sql, **(binds or {}), **filter_binds)
-    response = Response(_lines(columns, rows, zone, place), content_type="text/csv; charset=utf-8")
     day = clock.now().astimezone(zone).date().isoformat()
-    response.headers["Content-Disposition"] = f'attachment; filename="{listing.name}-{day}.csv"'
+    return answer(_columns(listing), rows, zone, f"{listing.name}-{day}.csv", place)
+
+
+def answer(
+    columns: Sequence[tuple[str, str | Callable[[Any], Any]]],
+    rows: AsyncIterator[Any],
+    zone: ZoneInfo,
+    name: str,
+    place: _Place,
+) -> Response:
+    """Rows as a file of this name; a column is its title and the name of an attribute, or what makes a value of a row;
+    `place` comes from `take_place`.
+    """
+    named = [(title, _getter(value)) for title, value in columns]
+    response = Response(_lines(named, rows, zone, place), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "private, no-store"
     response.timeout = None
     return response
+
+
+def take_place() -> _Place:
+    """A place among the files that are read at once. Raises Unavailable when there is none."""
+    if len(_taken_places) >= _AT_ONCE:
+        raise Unavailable(_("Several lists are being exported just now. Please try again in a minute."), retry_after=60)
+    place = _Place()
+    _taken_places.add(place)
+    return place
 
 
 def amount(minor: str, currency: str) -> Callable[[Any], Decimal]:
