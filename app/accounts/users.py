@@ -44,7 +44,7 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
         raise RuntimeError("an account vanished while it was looked up")
     if found.state == "merged":
         found = await queries.kept_for(found.id) or found
-    if await claims.claim([found.id]):
+    if found.email_verified_at is None and await claims.claim([found.id]):
         await events.publish(AccountMade(found.id))
     return found, False
 
