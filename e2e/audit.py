@@ -39,11 +39,15 @@ _NOSCRIPT = re.compile(r"</?noscript>|<meta http-equiv=\"refresh\"[^>]*>")
 
 
 class Auditor:
-    """Looks at pages, at each kind of page once a run: what was looked at already is passed by."""
+    """Looks at pages, at each kind of page once a run: what was looked at already is passed by.
 
-    def __init__(self, browser: Browser) -> None:
+    `seen` is a folder with an empty file for each, which several processes may share.
+    """
+
+    def __init__(self, browser: Browser, seen: Path) -> None:
         self._copies = browser.new_context(reduced_motion="reduce")
-        self._seen: set[str] = set()
+        self._seen = seen
+        self._seen.mkdir(exist_ok=True)
 
     def look(self, page: Page, *, scripts: bool) -> list[str]:
         """Return what is wrong with the page as it stands, as sentences."""
@@ -59,10 +63,11 @@ class Auditor:
         return found
 
     def _is_new(self, sign: str) -> bool:
-        digest = sha256(sign.encode()).hexdigest()
-        known = digest in self._seen
-        self._seen.add(digest)
-        return not known
+        try:
+            (self._seen / sha256(sign.encode()).hexdigest()).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
     def _axe(self, page: Page) -> list[str]:
         page.evaluate(f"window.axe || ({{}}, () => {{ {AXE} }})()")
