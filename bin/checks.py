@@ -42,11 +42,17 @@ def module(*words: str) -> Callable[[list[str]], list[str]]:
     return lambda extra: [sys.executable, "-m", *words]
 
 
+def processes() -> int:
+    """How many run tests side by side: tests also wait, so on few cores one more than there are."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1 if cores < 4 else cores
+
+
 def pytest(folder: str, *words: str, split: bool = False) -> Callable[[list[str]], list[str]]:
     """Pytest over a folder, or over the paths that were given instead.
 
-    With `split` the whole folder runs in as many processes as there are cores, each with servers of its own, file by
-    file in the order of tests/longest.py.
+    With `split` the whole folder runs in several processes, each with servers of its own, file by file in the order of
+    tests/longest.py.
     """
 
     def command(extra: list[str]) -> list[str]:
@@ -54,7 +60,10 @@ def pytest(folder: str, *words: str, split: bool = False) -> Callable[[list[str]
         whole = (
             []
             if given
-            else [folder, *(["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder"] if split else [])]
+            else [
+                folder,
+                *([f"--numprocesses={processes()}", "--dist=loadfile", "--no-loadscope-reorder"] if split else []),
+            ]
         )
         return [sys.executable, "-m", "pytest", *whole, *words, *extra]
 
