@@ -73,8 +73,13 @@ async def find(token: str, now: datetime) -> SignedIn | None:
     )
     if found is not None and now - found.last_seen_at > _TOUCH:
         await queries.touch_session(found.session_id, now)
-    if found is not None and found.role != "member" and found.second_factor_at is None:
-        found = replace(found, is_held_back=found.role in (await school()).second_factor_roles)
+    if (
+        found is not None
+        and found.role != "member"
+        and found.second_factor_at is None
+        and found.role in (await school()).second_factor_roles
+    ):
+        found = replace(found, is_held_back=True)
     return found
 
 
