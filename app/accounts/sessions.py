@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from quart import Quart, Response, g, request
+from quart import Quart, Response
 
 from app.accounts import familiar, impersonations, places, queries
 from app.accounts.events import NewDevice
@@ -14,6 +14,7 @@ from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
 from app.web import acting, cookies
+from app.web.current import g, request
 from app.web.guards import guard_kind
 from app.web.request import client_address
 
