@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from quart import Quart, Response, current_app, g, request
+from quart import Quart, Response, current_app
 
 from app.core import limits
 from app.core.errors import Forbidden, SignInNeeded
 from app.core.i18n import _
 from app.core.limits import Limit
 from app.web import acting, once
+from app.web.current import g, request
 from app.web.request import Visitor, client_network, user
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
