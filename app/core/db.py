@@ -43,12 +43,13 @@ class Row:
 class Hold:
     """The connection that one request or job keeps, how many statements it sent, and what it need not ask again."""
 
-    __slots__ = ("connection", "depth", "is_watched", "known", "pool", "queries", "watch")
+    __slots__ = ("connection", "depth", "is_watched", "known", "patience", "pool", "queries", "watch")
 
-    def __init__(self, *, is_watched: bool = True) -> None:
+    def __init__(self, *, is_watched: bool = True, patience: float | None = None) -> None:
         self.connection: Any = None  # of asyncpg's pool
         self.pool: Any = None  # that it is of
         self.is_watched = is_watched
+        self.patience = patience
         self.watch: reach.Watch | None = None
         self.depth = 0
         self.queries = 0
@@ -118,13 +119,14 @@ async def _no_reset(connection: asyncpg.Connection) -> None:
 
 
 @asynccontextmanager
-async def hold(*, is_watched: bool = True) -> AsyncIterator[Hold]:
+async def hold(*, is_watched: bool = True, patience: float | None = None) -> AsyncIterator[Hold]:
     """Keep one connection for all queries of the block; it is taken at the first and may be `release`d early.
 
     It is ended when the server has fallen silent, unless `is_watched` is False: for work that reckons for seconds
-    between its statements, while nothing of this process hears whether the server answers.
+    between its statements, while nothing of this process hears whether the server answers. `patience` is how many
+    seconds each statement may take, when it is not as long as a page's.
     """
-    kept = Hold(is_watched=is_watched)
+    kept = Hold(is_watched=is_watched, patience=patience)
     token = _hold.set(kept)
     try:
         yield kept
@@ -421,7 +423,7 @@ async def _ask(way: str, statement: str, arguments: list[Any], *, is_read: bool)
                 async with hold() as own:
                     return await getattr(await _held(own), way)(statement, *arguments)
             return await getattr(await _held(kept) if kept.connection is None else kept.connection, way)(
-                statement, *arguments
+                statement, *arguments, timeout=kept.patience
             )
         except asyncpg.CharacterNotInRepertoireError as error:
             raise _unreadable() from error
