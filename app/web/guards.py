@@ -135,7 +135,10 @@ def _check_bearer(guard: Guard, person: Visitor | None) -> None:
     if person is None:
         raise SignInNeeded(_("Send a token that is good now: Authorization: Bearer lec_…"), field="token")
     if guard.capability not in getattr(person, "scopes", ()):
-        raise Forbidden(_("This token was not made for this."), field=guard.capability)
+        raise Forbidden(
+            _("This token was not made for this: it lacks the scope %(scope)s.", scope=guard.capability),
+            field=guard.capability,
+        )
     # The person's own things stay theirs, whatever their role may do.
     if "." in guard.capability and not person.can(guard.capability):
         raise Forbidden(_("Your role does not allow this."))
