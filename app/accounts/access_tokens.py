@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from quart import Quart, g, request
+from quart import Quart
 
 from app.accounts import queries as people_queries
 from app.accounts import sessions
@@ -25,6 +25,7 @@ from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
+from app.web.current import g, request
 from app.web.guards import guard_kind
 from app.web.request import client_address
 

@@ -110,13 +110,16 @@ async def _reserve(export_id: int, key: str) -> bool:
 
 async def _pack(target: IO[bytes], subject: Subject) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        packed = clock.now().timetuple()[:6]
         archive.writestr("README.txt", await _readme(subject))
         for name, part in personal.EXPORTS.items():
-            with archive.open(f"{name}.json", "w", force_zip64=True) as file:
+            rows_of = zipfile.ZipInfo(f"{name}.json", date_time=packed)  # by its name alone it would be of 1980
+            rows_of.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(rows_of, "w", force_zip64=True) as file:
                 await _write_rows(file, part(subject))
         for files in personal.FILES.values():
             async for each in files(subject):
-                kind = zipfile.ZipInfo(safe_name(each.name), date_time=clock.now().timetuple()[:6])
+                kind = zipfile.ZipInfo(safe_name(each.name), date_time=packed)
                 kind.compress_type = zipfile.ZIP_STORED  # films and pictures are packed already
                 with archive.open(kind, "w", force_zip64=True) as file:
                     async for piece in each.pieces:

@@ -7,10 +7,11 @@ themselves (OWASP's device cookies), while everybody else's are counted together
 import hashlib
 import secrets
 
-from quart import Quart, Response, g
+from quart import Quart, Response
 
 from app.core import tokens
 from app.web import cookies
+from app.web.current import g
 
 COOKIE = "device"
 LIFETIME = 400 * 24 * 3600

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 import orjson
-from quart import Quart, Response, g
+from quart import Quart, Response
 
 from app.accounts import links, queries, second_factors, sessions, sign_ins, users
 from app.accounts.events import UserRegistered, UserVerified
@@ -26,6 +26,7 @@ from app.core.ids import public_id
 from app.gateways import identity as gateway
 from app.gateways.identity import Identity, IdentityProvider
 from app.web import cookies
+from app.web.current import g
 from app.web.forms import is_email, unreadable
 from app.web.render import add_context
 

@@ -7,7 +7,7 @@ button is all; in another one the page first says where the link was asked for.
 import hmac
 from datetime import datetime, timedelta
 
-from quart import Quart, Response, g, request
+from quart import Quart, Response
 
 from app.accounts import claims, familiar, queries, sign_ins, users
 from app.accounts.events import SignInLinkAsked
@@ -18,6 +18,7 @@ from app.core import clock, db, events, limits, mail, tokens
 from app.core.ids import public_id
 from app.core.limits import Limit
 from app.web import cookies
+from app.web.current import g, request
 from app.web.request import client_address, safe_next
 
 LIFETIME = timedelta(minutes=15)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
 
-from quart import Quart, Response, g, request
+from quart import Quart, Response
 
 from app.accounts import familiar, impersonations, places, queries
 from app.accounts.events import NewDevice
@@ -15,6 +15,7 @@ from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
 from app.web import acting, cookies
+from app.web.current import g, request
 from app.web.guards import guard_kind
 from app.web.request import client_address, signed_in_user
 
@@ -79,8 +80,13 @@ async def find(token: str, now: datetime) -> SignedIn | None:
     )
     if found is not None and now - found.last_seen_at > _TOUCH:
         await queries.touch_session(found.session_id, now)
-    if found is not None and found.role != "member" and found.second_factor_at is None:
-        found = replace(found, is_held_back=found.role in (await school()).second_factor_roles)
+    if (
+        found is not None
+        and found.role != "member"
+        and found.second_factor_at is None
+        and found.role in (await school()).second_factor_roles
+    ):
+        found = replace(found, is_held_back=True)
     return found
 
 

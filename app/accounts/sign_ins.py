@@ -6,7 +6,7 @@ starts the session itself. The half-done sign-in is a row of ten minutes; its to
 
 from datetime import timedelta
 
-from quart import Quart, Response, g
+from quart import Quart, Response
 
 from app.accounts import second_factors, sessions
 from app.accounts.models import PendingSignIn
@@ -15,6 +15,7 @@ from app.core import clock, db, tokens
 from app.core.errors import Invalid
 from app.core.i18n import _
 from app.web import cookies
+from app.web.current import g
 
 LIFETIME = timedelta(minutes=10)
 # Of one person at the same time; when there are more, the oldest goes.

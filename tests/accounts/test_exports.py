@@ -93,6 +93,7 @@ async def test_it_holds_every_domain_and_nothing_of_anybody_else(app: Lectern, c
             await audit.record("people.edit", "person", bob.public_id, after={"name": "Bob Breuer", "email": bob.email})
     archive = await exported(ann)
     assert archive.testzip() is None
+    assert {entry.date_time[0] for entry in archive.infolist()} == {clock.now().year}
     names = set(archive.namelist())
     assert {f"{name}.json" for name in personal.EXPORTS} | {"README.txt"} <= names
     assert {"account", "devices", "sign_in", "consents", "looks", "uploads", "teaching", "access", "orders", "cart",

@@ -83,6 +83,7 @@ class PersonFacts:
     invited_at: datetime | None
     invitation_ends_at: datetime | None
     invitation_used_at: datetime | None
+    erasure_due_at: datetime | None
 
     @property
     def has_second_step(self) -> bool:
