@@ -255,7 +255,7 @@ def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo, *, is_more: bool,
     if isinstance(first, date) and isinstance(last, date):
         start, end = (i18n.format_day(_local(moment, zone), "d MMM y") for moment in (first, last))
         if start == end:
-            return _("%(said)s, of %(day)s", said=said, day=start)
+            return _("%(said)s, from %(day)s", said=said, day=start)
         if first > last:
             return _("%(said)s, from %(start)s back to %(end)s", said=said, start=start, end=end)
         return _("%(said)s, from %(start)s to %(end)s", said=said, start=start, end=end)
