@@ -26,7 +26,8 @@ from urllib.parse import quote
 import asyncpg
 import brotli
 
-from app.accounts.queries import PEOPLE, impersonations, privacy
+from app.accounts.queries import PEOPLE, impersonations
+from app.accounts.queries.erasures import ERASURES
 from app.admin.queries import LEARNERS
 from app.commerce.queries.lists import ORDERS
 from app.imports.queries import PEOPLE_IMPORTS
@@ -53,7 +54,7 @@ LISTS: dict[str, Listing] = {
     "/admin/jobs": JOBS,
     "/admin/jobs/log": JOB_LOG,
     "/admin/people/imports": PEOPLE_IMPORTS,
-    "/admin/privacy": privacy.ERASURES,
+    "/admin/privacy": ERASURES,
     "/admin/impersonations": impersonations.LISTING,
 }
 # Values that only the database knows; {names} are those of `gather`.
