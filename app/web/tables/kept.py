@@ -42,7 +42,7 @@ class KeptRows:
 
 def _values(row: Any) -> tuple[Any, ...]:
     """What a row shows."""
-    return _reader(type(row))(row)
+    return _reader(row.__class__)(row)
 
 
 @lru_cache(maxsize=256)
