@@ -2,6 +2,9 @@
 listing says so (`keeps_rows`), nothing else counts, and forty rows that most visits share are drawn once.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from markupsafe import Markup
@@ -23,9 +26,10 @@ class KeptRows:
 
     def drawn(self, row: Any) -> Markup | None:
         """How this row was drawn, if it was."""
-        within = (*render.surroundings(), i18n.locale())
-        if within != self._within:
-            self._within, self._rows = within, {}
+        school, zone, language = *render.surroundings(), i18n.locale()
+        now = self._within
+        if now is None or now[0] is not school or now[1] is not zone or now[2] != language:
+            self._within, self._rows = (school, zone, language), {}
         return self._rows.get(_values(row))
 
     def keep(self, row: Any, markup: Markup) -> Markup:
@@ -37,8 +41,15 @@ class KeptRows:
 
 
 def _values(row: Any) -> tuple[Any, ...]:
-    """What a row shows. What begins with `list_` is of the list: counts, and the place in its order."""
-    return tuple(getattr(row, name) for name in row.__slots__ if not name.startswith("list_"))
+    """What a row shows."""
+    return _reader(row.__class__)(row)
+
+
+@lru_cache(maxsize=256)
+def _reader(kind: Any) -> Callable[[Any], tuple[Any, ...]]:
+    """Reads the columns of this kind of row. What begins with `list_` is of the list: counts, and the place in its order."""
+    names: list[str] = [name for name in kind.__slots__ if not name.startswith("list_")]
+    return attrgetter(*names) if len(names) > 1 else lambda row: (getattr(row, names[0]),)
 
 
 _lists: dict[str, KeptRows] = {}
