@@ -18,8 +18,9 @@ def keys(options: Sequence[Option]) -> list[str]:
     found: list[str] = []
     for number, option in enumerate(options, start=1):
         plain = unicodedata.normalize("NFKD", option.value.lower()).encode("ascii", "ignore").decode()
-        key = _ODD.sub("_", plain).strip("_")[:34] or f"n{number}"
-        found.append(f"{key}_{number}" if key in found else key)
+        key = _ODD.sub("_", plain).strip("_")[:38].rstrip("_")
+        # None of the others begins with a line.
+        found.append(key if key and key not in found else f"_{number}")
     return found
 
 

@@ -40,7 +40,7 @@ class InputTable(Tabular):
             names = []
             for place, column in enumerate(self.table(field), start=1):
                 name = self.cell(row_key, column.key)
-                names.append(name if name not in used else f"r{number}_c{place}")
+                names.append(name if name not in used else f"_{number}_{place}")
                 used.add(names[-1])
             found.append((row_key, row, names))
         return found
