@@ -141,8 +141,8 @@ def said(definition: Definition, answers: Mapping[str, Answer]) -> str:
 def email_of(definition: Definition, answers: Mapping[str, Answer]) -> str:
     """The first address among the answers; who is to be written to."""
     for each in definition.fields:
-        if each.kind == "email" and isinstance(answers.get(each.id), str):
-            return str(answers[each.id])
+        if address := kind_of(each).address(each, answers.get(each.id)):
+            return address
     return ""
 
 
