@@ -2,11 +2,11 @@
 
 from app.core.events import on
 from app.core.queue import every, job
-from app.formbuilder import deliveries
+from app.formbuilder import deliveries, drafts, spam
 from app.formbuilder.deliveries import deliver
 from app.formbuilder.events import EntryReceived
 
-__all__ = ["deliver", "plan_deliveries", "seek_forgotten_deliveries"]
+__all__ = ["deliver", "plan_deliveries", "seek_forgotten_deliveries", "sweep_forms"]
 
 
 @on(EntryReceived)
@@ -20,3 +20,11 @@ async def plan_deliveries(event: EntryReceived) -> None:
 async def seek_forgotten_deliveries() -> None:
     """Look for deliveries whose job was lost."""
     await deliveries.look_for_forgotten()
+
+
+@every("23 3 * * *")
+@job(attempts=2)
+async def sweep_forms() -> None:
+    """Forget what was begun a month ago, and what lay in quarantine for so long."""
+    await drafts.sweep()
+    await spam.sweep()
