@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.i18n import _, lazy
+from app.formbuilder import entry_settings
 from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.models import FIRST_STEP, Definition, Field
 from app.formbuilder.settings import Choice, Number, Setting, Switch, Text, Unfit, read_all, write
@@ -28,6 +29,7 @@ SETTINGS: tuple[Setting, ...] = (
     Text(name="thanks", label=lazy("Words after sending"), hint=lazy("Markdown"), longest=2000, rows=4),
     Number(name="most_entries", label=lazy("Entries in all, at most"), default=None, low=1, high=10_000_000),
     Text(name="closed_words", label=lazy("Words when nothing can be sent any more"), longest=500, rows=2),
+    *entry_settings.SETTINGS,
 )
 
 

@@ -2,11 +2,11 @@
 
 from app.core.events import on
 from app.core.queue import every, job
-from app.formbuilder import deliveries
+from app.formbuilder import deliveries, entries, privacy
 from app.formbuilder.deliveries import deliver
 from app.formbuilder.events import EntryReceived
 
-__all__ = ["deliver", "plan_deliveries", "seek_forgotten_deliveries"]
+__all__ = ["clear_entries", "deliver", "empty_sent_entries", "plan_deliveries", "seek_forgotten_deliveries"]
 
 
 @on(EntryReceived)
@@ -20,3 +20,18 @@ async def plan_deliveries(event: EntryReceived) -> None:
 async def seek_forgotten_deliveries() -> None:
     """Look for deliveries whose job was lost."""
     await deliveries.look_for_forgotten()
+
+
+@every("*/10 * * * *")
+@job()
+async def empty_sent_entries() -> None:
+    """Take the answers out of entries whose form keeps none."""
+    await privacy.empty_sent()
+
+
+@every("23 2 * * *")
+@job()
+async def clear_entries() -> None:
+    """Sweep what was never confirmed or thrown away, and what is older than its form wants it."""
+    await entries.sweep()
+    await privacy.delete_by_age()

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.core import clock, db, events, tokens
+from app.core import clock, db, tokens
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
-from app.formbuilder import plans
-from app.formbuilder.events import EntryReceived
+from app.formbuilder import entries, plans
 from app.formbuilder.fields.kinds import Wrong, kind_of
 from app.formbuilder.logic import Outcome
 from app.formbuilder.models import Answer, Definition, Entry, Field, Form, Posted
@@ -103,27 +102,29 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
         mistakes = found.mistakes | await _taken(form, definition, found.answers)
         if mistakes:
             raise Refused(mistakes)
+        email = email_of(definition, found.answers)
+        is_nameless = definition.settings["no_address"]
         entry_id = await queries.insert_entry(
             {
                 "public_id": public_id(),
                 "form_id": form.id,
                 "version_id": form.version_id,
-                "state": "received",
+                "state": entries.first_state(definition, email),
                 "answers": found.answers,
                 "said": said(definition, found.answers),
-                "email": email_of(definition, found.answers),
+                "email": email,
                 "user_id": sender.user_id,
                 "stamp": stamp,
-                "address": sender.address,
-                "user_agent": sender.user_agent[:300],
+                "address": "" if is_nameless else sender.address,
+                "user_agent": "" if is_nameless else sender.user_agent[:300],
                 "began_at": sender.began_at,
                 "created_at": clock.now(),
             }
         )
         assert entry_id is not None  # the form is locked, and was looked at for the stamp
-        await events.publish(EntryReceived(entry_id))
         entry = await queries.entry_by_id(entry_id)
-    assert entry is not None
+        assert entry is not None
+        await entries.arrived(entry, definition)
     return entry
 
 
