@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.i18n import _, lazy
-from app.formbuilder import drafts, embedding, limits, prefill, spam
+from app.formbuilder import drafts, embedding, entry_settings, limits, prefill, spam
 from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.models import FIRST_STEP, Definition, Field
 from app.formbuilder.settings import Choice, Setting, Switch, Text, Unfit, read_all, write
@@ -32,6 +32,7 @@ SETTINGS: tuple[Setting, ...] = (
     *embedding.SETTINGS,
     *limits.SETTINGS,
     *spam.SETTINGS,
+    *entry_settings.SETTINGS,
 )
 
 

@@ -9,6 +9,7 @@ from app.core.errors import Conflict, NotFound
 from app.core.i18n import _, lazy
 from app.formbuilder.models import Draft, Form
 from app.formbuilder.queries import drafts as queries
+from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.settings import Setting, Switch
 
 KEPT = timedelta(days=30)
@@ -47,7 +48,7 @@ async def begin(
 async def find(slug: str, token: str) -> tuple[Draft, Form]:
     """The draft behind a token and the form that it answers. Raises NotFound for one that is gone."""
     draft = await queries.find(slug, tokens.hashed(token), clock.now())
-    form = await queries.form_of(draft.version_id) if draft is not None else None
+    form = await form_queries.version_by_id(draft.version_id) if draft is not None else None
     if draft is None or form is None:
         raise NotFound(_("This link is too old, or what was begun here is finished. You can begin anew."))
     return draft, form

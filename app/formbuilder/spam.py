@@ -3,10 +3,8 @@
 import re
 from datetime import timedelta
 
-from app.core import clock, db, events
-from app.core.errors import Conflict
+from app.core import clock
 from app.core.i18n import _, lazy
-from app.formbuilder.events import EntryReceived
 from app.formbuilder.models import Definition, Form
 from app.formbuilder.queries import limits as queries
 from app.formbuilder.settings import Choice, Lines, Number, Setting, Switch, Text, Unfit
@@ -85,15 +83,6 @@ async def suspicion(form: Form, definition: Definition, *, said: str, address: s
     if settings["spam_same"] and said and await queries.was_said(form.id, said, now - _SAME_WITHIN):
         return "same"
     return ""
-
-
-async def release(form: Form, entry_id: str) -> None:
-    """An entry was no spam after all: it counts from now on, and goes where it would have gone. Raises Conflict."""
-    async with db.transaction():
-        found = await queries.release(form.id, entry_id, "received")
-        if found is None:
-            raise Conflict(_("This entry is not in quarantine any more."))
-        await events.publish(EntryReceived(found))
 
 
 async def sweep() -> None:

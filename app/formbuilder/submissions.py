@@ -7,13 +7,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.core import clock, db, events, tokens
+from app.core import clock, db, tokens
 from app.core.errors import Invalid
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
-from app.formbuilder import limits, links, plans, spam
-from app.formbuilder.events import EntryReceived
+from app.formbuilder import entries, limits, links, plans, spam
 from app.formbuilder.fields.kinds import Wrong, kind_of
 from app.formbuilder.logic import Outcome
 from app.formbuilder.models import Answer, Definition, Entry, Field, Form, Posted
@@ -117,19 +116,20 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
             suspicion = await spam.suspicion(
                 form, definition, said=words, address=sender.address, country=sender.country
             )
+        is_nameless = definition.settings["no_address"]
         entry_id = await queries.insert_entry(
             {
                 "public_id": public_id(),
                 "form_id": form.id,
                 "version_id": form.version_id,
-                "state": "spam" if suspicion else "received",
+                "state": entries.first_state(definition, email, is_spam=bool(suspicion)),
                 "answers": found.answers,
                 "said": words,
                 "email": email,
                 "user_id": sender.user_id,
                 "stamp": stamp,
-                "address": sender.address,
-                "user_agent": sender.user_agent[:300],
+                "address": "" if is_nameless else sender.address,
+                "user_agent": "" if is_nameless else sender.user_agent[:300],
                 "began_at": sender.began_at,
                 "created_at": clock.now(),
             }
@@ -137,16 +137,15 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
         assert entry_id is not None  # the form is locked, and was looked at for the stamp
         await _conclude(entry_id, sender, suspicion)
         entry = await queries.entry_by_id(entry_id)
-    assert entry is not None
+        assert entry is not None
+        await entries.arrived(entry, definition)
     return entry
 
 
 async def _conclude(entry_id: int, sender: Sender, suspicion: str) -> None:
-    """What an entry uses up, and who hears of it."""
+    """What an entry uses up, and why it is held back."""
     if suspicion:
         await limit_queries.hold_back(entry_id, suspicion)
-    else:
-        await events.publish(EntryReceived(entry_id))
     if sender.link_id is not None:
         await links.use(sender.link_id, entry_id)
     if sender.draft_id is not None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from app.core import db
-from app.formbuilder.models import Draft, Form
+from app.formbuilder.models import Draft
 
 
 async def insert(values: Mapping[str, Any]) -> None:
@@ -33,19 +33,6 @@ async def find(slug: str, token_hash: bytes, now: datetime) -> Draft | None:
         slug=slug,
         token_hash=token_hash,
         now=now,
-    )
-
-
-async def form_of(version_id: int) -> Form | None:
-    """The form with the version that a draft answers."""
-    return await db.one(
-        Form,
-        """
-        SELECT f.id, f.public_id, f.slug, f.title, f.state, f.head_id, f.live_id, v.id AS version_id, v.number,
-               v.definition, f.created_at, f.updated_at
-        FROM forms f JOIN form_versions v ON v.form_id = f.id WHERE v.id = :id
-        """,
-        id=version_id,
     )
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from app.core import db
 
-_COUNTED = "e.form_id = :form_id AND e.state NOT IN ('spam', 'refused') AND e.created_at > :since"
+_COUNTED = "e.form_id = :form_id AND e.state NOT IN ('spam', 'refused', 'binned') AND e.created_at > :since"
 
 
 async def of_form(form_id: int, since: datetime, most: int) -> int:
@@ -45,7 +45,7 @@ async def of_address(form_id: int, address: str, since: datetime, most: int, *, 
             """
             SELECT count(*) FROM (
                 SELECT 1 FROM form_entries e WHERE e.form_id = :form_id AND e.address = :address AND e.address <> ''
-                AND e.created_at > :since AND (CAST(:with_spam AS boolean) OR e.state NOT IN ('spam', 'refused'))
+                AND e.created_at > :since AND (CAST(:with_spam AS boolean) OR e.state NOT IN ('spam', 'refused', 'binned'))
                 LIMIT :most) AS found
             """,
             form_id=form_id,
@@ -75,20 +75,6 @@ async def was_said(form_id: int, said: str, since: datetime) -> bool:
 async def hold_back(entry_id: int, reason: str) -> None:
     """Say why an entry is in quarantine."""
     await db.run("UPDATE form_entries SET spam_reason = :reason WHERE id = :id", id=entry_id, reason=reason)
-
-
-async def release(form_id: int, public_id: str, state: str) -> int | None:
-    """Let an entry out of quarantine; its key, or None when somebody did before."""
-    found: int | None = await db.value(
-        """
-        UPDATE form_entries SET state = :state WHERE form_id = :form_id AND public_id = :id AND state = 'spam'
-        RETURNING id
-        """,
-        form_id=form_id,
-        id=public_id,
-        state=state,
-    )
-    return found
 
 
 async def reason_of(entry_id: int) -> str:

@@ -121,6 +121,6 @@ async def show_thanks(slug: str, token: str) -> Response:
     visit = visits.Visit(form, definition, is_embedded=request.args.get("embed") == "1")
     return await page(
         "formbuilder/thanks.html", form=form, definition=definition, visit=visit,
-        words=pages.markdown(definition.settings["thanks"]),
+        words=pages.markdown(definition.settings["thanks"]), state=told[2] if len(told) > 2 else "",
         headers={"Cache-Control": "no-store", **visits.frame_headers(visit)},
     )  # fmt: skip

@@ -61,7 +61,7 @@ async def _keep(visit: Visit, screen: Screen, following: Screen, **query: str) -
             name: values for name, values in texts.items() if name in (LINK, PASS)
         }
         if visit.draft.entry_public_id is not None:
-            return _thanks(visit, visit.draft.entry_public_id)
+            return _thanks(visit, visit.draft.entry_public_id, "")
     await drafts.keep(visit.draft, texts, following.id)
     return go_to(visit, f"/forms/{visit.form.slug}/drafts/{visit.token}", **query)
 
@@ -78,12 +78,13 @@ def answers_only(definition: Definition, texts: object) -> dict[str, list[str]]:
 
 def thanks(visit: Visit, entry: Entry) -> BaseResponse:
     """On to the page that says that it arrived."""
-    return _thanks(visit, entry.public_id)
+    # Who is in quarantine is told what everybody is.
+    return _thanks(visit, entry.public_id, "received" if entry.state == "spam" else entry.state)
 
 
-def _thanks(visit: Visit, entry_id: str) -> BaseResponse:
+def _thanks(visit: Visit, entry_id: str, state: str) -> BaseResponse:
     visit.link = visit.entry_pass = ""
-    token = tokens.sign([visit.form.number, entry_id], "form-thanks")
+    token = tokens.sign([visit.form.number, entry_id, state], "form-thanks")
     return go_to(visit, f"/forms/{visit.form.slug}/thanks/{token}")
 
 
