@@ -125,6 +125,7 @@ def create_app(config: Config | None = None) -> Lectern:
         SECURE_COOKIES=config.app_url.startswith("https://"),
         PROXIES=_proxies(config),
         CAPTCHA=gate,
+        CONTENT_SECURITY_POLICY=_policy(config),
         CAPTCHA_POLICY=_policy(config, captcha=[gate.origin] if gate is not None else []),
         COUNTRY_HEADER=config.country_header,
         GEOIP_DATABASE=config.geoip_database,

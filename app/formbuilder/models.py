@@ -179,3 +179,33 @@ class Delivery:
     claimed_until: datetime | None
     created_at: datetime
     sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A form that was begun. `step` is the id of the screen to go on at."""
+
+    id: int
+    form_id: int
+    version_id: int
+    posted: Mapping[str, Sequence[str]]
+    step: str
+    email: str
+    user_id: int | None
+    entry_id: int | None
+    mails: int
+    created_at: datetime
+    entry_public_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of the office to a form: values that it carries, and whether it is good for one entry only."""
+
+    id: int
+    public_id: str
+    form_id: int
+    posted: Mapping[str, Sequence[str]]
+    is_single: bool
+    made_at: datetime
+    used_at: datetime | None
