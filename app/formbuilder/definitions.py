@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.i18n import _, lazy
-from app.formbuilder import drafts, embedding, entry_settings, limits, prefill, spam
+from app.formbuilder import conflicts, drafts, embedding, entry_settings, limits, plans, prefill, spam
 from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.models import FIRST_STEP, Definition, Field
 from app.formbuilder.settings import Choice, Setting, Switch, Text, Unfit, read_all, write
@@ -139,7 +139,8 @@ def problems(definition: Definition) -> list[Problem]:
     for step in definition.steps:
         if not step.fields:
             found.append(Problem("warning", _("A page has no fields."), "" if step.id == FIRST_STEP else step.id))
-    return found
+    wrong = conflicts.problems(plans.nodes_of(definition), definition.rules)
+    return found + [Problem(each.level, each.sentence, each.field, each.rule) for each in wrong]
 
 
 def _rows(stored: Mapping[str, Any], name: str, most: int) -> tuple[Mapping[str, Any], ...]:

@@ -72,7 +72,11 @@ class Definition:
 
 def _readable(text: str) -> str:
     """Without NUL and lone surrogates."""
-    return text.replace("\x00", "").encode("utf-8", "ignore").decode() if text and not text.isascii() or "\x00" in text else text
+    return (
+        text.replace("\x00", "").encode("utf-8", "ignore").decode()
+        if (text and not text.isascii()) or "\x00" in text
+        else text
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,9 @@ class Posted:
 
     def __post_init__(self) -> None:
         # Nobody types these, and PostgreSQL keeps none of them: nothing that anyone wrote is lost.
-        object.__setattr__(self, "texts", {name: [_readable(text) for text in sent] for name, sent in self.texts.items()})
+        object.__setattr__(
+            self, "texts", {name: [_readable(text) for text in sent] for name, sent in self.texts.items()}
+        )
 
     def one(self, name: str) -> str:
         """The text under this name, without surrounding space; empty when there is none."""

@@ -37,7 +37,9 @@ def chosen_countries(language: str, first: tuple[str, ...], only: tuple[str, ...
         for code, name in Locale.parse(language, sep="-" if "-" in language else "_").territories.items()
         if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRY and (not only or code in only)
     }
-    ordered = sorted(found, key=lambda code: (first.index(code) if code in first else len(first), found[code].casefold()))
+    ordered = sorted(
+        found, key=lambda code: (first.index(code) if code in first else len(first), found[code].casefold())
+    )
     return tuple(Option(code, found[code]) for code in ordered)
 
 

@@ -31,7 +31,9 @@ class CustomAmount(Amount):
             except Wrong:
                 continue
             if amount:
-                found.append((plain_amount(amount["minor"], amount["currency"]), shown(amount["minor"], amount["currency"])))
+                found.append(
+                    (plain_amount(amount["minor"], amount["currency"]), shown(amount["minor"], amount["currency"]))
+                )
         return found
 
 

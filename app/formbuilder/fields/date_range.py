@@ -41,7 +41,9 @@ class DateRange(Kind):
         if last < first:
             raise Wrong(_("The last day is before the first."), "to")
         if field["first"] and answer["from"] < field["first"]:
-            raise Wrong(_("Please choose %(day)s or later.", day=format_day(date.fromisoformat(field["first"]))), "from")
+            raise Wrong(
+                _("Please choose %(day)s or later.", day=format_day(date.fromisoformat(field["first"]))), "from"
+            )
         if field["last"] and answer["to"] > field["last"]:
             raise Wrong(_("Please choose %(day)s or earlier.", day=format_day(date.fromisoformat(field["last"]))), "to")
         if field["longest"] and (last - first).days + 1 > field["longest"]:

@@ -64,7 +64,9 @@ class InputTable(Tabular):
             self.check_row(field, given, number)
             for column, name in zip(self.table(field), names, strict=True):
                 if field["every"] and not given.get(column.key):
-                    raise Wrong(_("Please fill in “%(column)s” of “%(row)s”.", column=column.label, row=row.label), name)
+                    raise Wrong(
+                        _("Please fill in “%(column)s” of “%(row)s”.", column=column.label, row=row.label), name
+                    )
 
     def missing(self, field: Field) -> str:
         return _("Please fill in the table.")

@@ -20,7 +20,9 @@ class Password(Kind):
     # Rules and calculations do not see it: a calculation could write it into an entry.
     value_class = "none"
     is_secret = True
-    settings = (Text(name="word", label=lazy("The password"), hint=lazy("Everybody who may send knows it"), longest=200),)
+    settings = (
+        Text(name="word", label=lazy("The password"), hint=lazy("Everybody who may send knows it"), longest=200),
+    )
 
     def read(self, field: Field, posted: Posted) -> Answer:
         written = posted.one(field.id)

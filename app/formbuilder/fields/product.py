@@ -19,7 +19,9 @@ class Product(Priced):
     settings = (
         ITEMS,
         CURRENCY,
-        Number(name="most", label=lazy("Of each at most"), hint=lazy("1 asks for no number"), default=1, low=1, high=999),
+        Number(
+            name="most", label=lazy("Of each at most"), hint=lazy("1 asks for no number"), default=1, low=1, high=999
+        ),
     )
 
     def parts(self, field: Field) -> Sequence[tuple[str, str]]:

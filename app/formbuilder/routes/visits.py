@@ -37,11 +37,14 @@ class Visit:
     screen_id: str = ""
     mistakes: Mapping[str, Mistake] = field(default_factory=dict)
     sentence: str = ""
+    # A preview: where its page sends to, and what was typed on other screens, signed, since nothing is kept.
+    action: str = ""
+    carried: str = ""
 
     @property
     def path(self) -> str:
         """Where its page sends to."""
-        return f"/forms/{self.form.slug}" + (f"/drafts/{self.token}" if self.token else "")
+        return self.action or f"/forms/{self.form.slug}" + (f"/drafts/{self.token}" if self.token else "")
 
 
 async def live(slug: str) -> tuple[Form, Definition]:
@@ -135,7 +138,7 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
         place=seen.index(screen) + 1 if screen in seen else 1,
         places=len(seen),
         is_stepped=is_stepped,
-        back=screens.before(definition, outcome, screen.id) if visit.token else None,
+        back=screens.before(definition, outcome, screen.id) if visit.token or visit.action else None,
         next_=screens.after(definition, outcome, screen.id),
         logic=logic,
         has_captcha=has_captcha,
