@@ -72,6 +72,7 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "/forms": await a_form(pat.id, course.slug),
         "field_id": "q1",
         "entry_id": "an-entry",
+        "link_id": "a-link",
         "/views": await _a_view(pat.id),
         "/bulk": await _a_run(pat.id),
         "list_name": "people",
@@ -161,6 +162,9 @@ async def a_form(person_id: int, slug: str) -> str:
         """,
         definition={**definition, "intro": "Write to us"},
         user=person_id,
+    )
+    await db.run(
+        "INSERT INTO form_links (public_id, form_id, is_single, made_at) SELECT 'a-link', max(id), true, now() FROM forms"
     )
     return found
 

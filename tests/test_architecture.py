@@ -80,6 +80,7 @@ TABLES = {
         "form_entries",
         "form_entry_files",
         "form_drafts",
+        "form_links",
         "form_deliveries",
         "form_connections",
         "form_links",

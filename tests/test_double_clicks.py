@@ -80,6 +80,20 @@ async def a_stamp(world: World) -> Form:
     return {"version": "1", "website": "", "stamp": stamp, "q1": "Pat"}
 
 
+WITH_A_PIN = """
+    UPDATE form_versions SET definition = definition || '{"settings": {"pin": "1234", "resume": true}}'
+"""
+
+
+async def a_draft(world: World) -> None:
+    from app.formbuilder import drafts, versions
+
+    await db.run(WITH_A_PIN.replace('"pin": "1234", ', ""))
+    form = await versions.find(world.places["/forms"])
+    world.places["token"] = await drafts.begin(form, {"q1": ["Pat"]}, "start", stamp="a", user_id=None)
+    await db.run("UPDATE form_drafts SET version_id = (SELECT live_id FROM forms)")
+
+
 async def a_guest_with_a_cart(world: World) -> Form:
     await world.shop.add("risk", world.pat.browser)
     return {"quote": await world.shop.quote(world.pat.browser)}
@@ -519,11 +533,16 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/fields/<field_id>/copies": Case(),
     "/admin/forms/<public_id>/fields/<field_id>/place": Case({"direction": "up"}, acts=False),
     "/admin/forms/<public_id>/fields/<field_id>/removal": Case(),
+    "/admin/forms/<public_id>/links": Case({"count": "2", "values": ""}),
+    "/admin/forms/<public_id>/links/<link_id>/removal": Case(),
     "/admin/forms/<public_id>/publication": Case(),
     "/admin/forms/<public_id>/redoing": Case(sql="UPDATE forms SET head_id = live_id", acts=False),
     "/admin/forms/<public_id>/state": Case({"state": "closed"}),
     "/admin/forms/<public_id>/undoing": Case(acts=False),
     "/forms/<slug>": Case(prepare=a_stamp, by="pat"),
+    "/forms/<slug>/drafts/<token>": Case({"screen": "start", "q1": "Pat", "go": "next"}, prepare=a_draft, by="pat"),
+    "/forms/<slug>/drafts/<token>/mail": Case({"email": "pat@example.org"}, prepare=a_draft, by="pat"),
+    "/forms/<slug>/pin": Case({"version": "1", "pin": "1234"}, sql=WITH_A_PIN, by="pat", acts=False),
     "/admin/orders/<public_id>/receipts": Case(),
     "/admin/orders/<public_id>/refunds": Case(prepare=a_paid_order),
     "/admin/orders/<public_id>/rejection": Case(sql=FLAGGED),

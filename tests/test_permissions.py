@@ -51,6 +51,12 @@ POST /email-changes/<token>/lock                                      +  +  +  +
 POST /email-changes/<token>/removal                                   +  +  +  +  +  +  +
 GET  /forms/<slug>                                                    +  +  +  +  +  +  +
 POST /forms/<slug>                                                    +  +  +  +  +  +  +
+GET  /forms/<slug>/drafts/<token>                                     +  +  +  +  +  +  +
+POST /forms/<slug>/drafts/<token>                                     +  +  +  +  +  +  +
+POST /forms/<slug>/drafts/<token>/mail                                +  +  +  +  +  +  +
+GET  /forms/<slug>/embed                                              +  +  +  +  +  +  +
+POST /forms/<slug>/pin                                                +  +  +  +  +  +  +
+GET  /forms/embed.js                                                  +  +  +  +  +  +  +
 GET  /forms/<slug>/stamp                                              +  +  +  +  +  +  +
 GET  /forms/<slug>/thanks/<token>                                     +  +  +  +  +  +  +
 GET  /health/live                                                     +  +  +  +  +  +  +
@@ -303,6 +309,9 @@ GET  /admin/forms/<public_id>/entries                                 -  -  -  +
 GET  /admin/forms/<public_id>/entries/<entry_id>                      -  -  -  +  +  +  -
 GET  /admin/forms/new                                                 -  -  -  -  +  +  -
 POST /admin/forms                                                     -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/share                                   -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/links                                   -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/links/<link_id>/removal                 -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/state                                   -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/publication                             -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/undoing                                 -  -  -  -  +  +  -

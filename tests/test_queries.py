@@ -45,6 +45,9 @@ TABLE = """
 /courses/<slug>/preview/<lesson_slug>                      3  4  4
 /email-changes/<token>                                     1  2  2
 /forms/<slug>                                              1  2  2
+/forms/<slug>/drafts/<token>                               1  2  2
+/forms/<slug>/embed                                        1  2  2
+/forms/embed.js                                            0  1  1
 /forms/<slug>/stamp                                        0  1  1
 /forms/<slug>/thanks/<token>                               0  1  1
 /learn                                                     -  3  3
@@ -91,6 +94,7 @@ TABLE = """
 /admin/forms/<public_id>                                   -  -  4
 /admin/forms/<public_id>/entries                           -  -  5
 /admin/forms/<public_id>/entries/<entry_id>                -  -  5
+/admin/forms/<public_id>/share                             -  -  5
 /admin/forms/new                                           -  -  2
 /admin/jobs                                                -  -  4
 /admin/impersonations                                      -  -  4

@@ -106,9 +106,18 @@ class Gate:
     sentence: str
 
 
-def depends_on_clock(definition: Definition) -> bool:
-    """Whether the same address shows something else as time goes by, or as entries come in."""
-    names = ("opens_at", "closes_at", "weekdays", "most_entries", "most_in_period")
+def is_changeable(definition: Definition) -> bool:
+    """Whether the same address shows something else as time goes by, as entries come in, or to who is signed in."""
+    names = (
+        "opens_at",
+        "closes_at",
+        "weekdays",
+        "most_entries",
+        "most_in_period",
+        "sign_in",
+        "course",
+        "prefill_member",
+    )
     return any(definition.settings.get(name) for name in names)
 
 

@@ -185,7 +185,7 @@ async def test_after_a_month_a_draft_is_gone(client: TestClientProtocol, monkeyp
     assert (await client.get(answer.headers["Location"])).status_code == 404
     await drafts.sweep()
     assert await db.value("SELECT count(*) FROM form_drafts") == 0
-    assert drafts.KEPT == timedelta(days=30)
+    assert timedelta(days=30) == drafts.KEPT
 
 
 async def test_a_mistake_on_an_earlier_step_leads_back_to_it(client: TestClientProtocol) -> None:

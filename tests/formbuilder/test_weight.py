@@ -36,4 +36,3 @@ async def test_a_form_of_twelve_fields_with_logic_weighs_at_most_15_kb(client: T
         )
     assert sum(weights.values()) <= MOST_BYTES, weights
     assert len(weights) >= 5, weights
-    print(sum(weights.values()), weights)

@@ -180,7 +180,7 @@ def _headers(visit: Visit, *, has_captcha: bool = False) -> dict[str, str]:
     policy = traps.captcha_headers().get("Content-Security-Policy", "") if has_captcha else ""
     found = frame_headers(visit, policy)
     is_personal = bool(visit.token or visit.link or visit.entry_pass or visit.raw)
-    if is_personal or limits.depends_on_clock(visit.definition):
+    if is_personal or limits.is_changeable(visit.definition):
         found["Cache-Control"] = "no-store"
     return found
 
