@@ -39,6 +39,7 @@ entitlements.user_id            moves
 erasures.asked_by               stays
 erasures.cancelled_by           stays
 erasures.user_id                stays
+form_connections.created_by      stays
 form_drafts.user_id             moves
 form_entries.user_id            moves
 form_versions.made_by           moves

@@ -50,7 +50,7 @@ async def count(form_id: int, most: int) -> int:
     return int(
         await db.value(
             """
-            SELECT count(*) FROM (SELECT 1 FROM form_entries WHERE form_id = :form_id AND state NOT IN ('spam', 'refused')
+            SELECT count(*) FROM (SELECT 1 FROM form_entries WHERE form_id = :form_id AND state NOT IN ('spam', 'refused', 'binned')
                                   LIMIT :most) AS found
             """,
             form_id=form_id,
@@ -64,7 +64,7 @@ async def has_answer(form_id: int, answer: dict[str, Any]) -> bool:
     return bool(
         await db.value(
             """
-            SELECT EXISTS (SELECT 1 FROM form_entries WHERE form_id = :form_id AND state NOT IN ('spam', 'refused')
+            SELECT EXISTS (SELECT 1 FROM form_entries WHERE form_id = :form_id AND state NOT IN ('spam', 'refused', 'binned')
                            AND answers @> CAST(:answer AS jsonb))
             """,
             form_id=form_id,
