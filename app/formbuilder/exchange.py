@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.formbuilder.models import Definition
 
 MOST_CHARACTERS = 1_000_000
 MAX_DEPTH = 40
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 def written(definition: Definition) -> str:
@@ -33,7 +35,12 @@ def read(text: str) -> Definition:
         raise Malformed(_("This is not JSON that a form could be.")) from None
     if not _can_be_kept(stored):
         raise Malformed(_("This contains characters or numbers that cannot be stored."))
-    return replace(definitions.read(stored), integrations=())
+    definition = replace(definitions.read(stored), integrations=())
+    names = [str(rule.get("id", "")) for rule in definition.rules]
+    if len(set(names)) == len(names) and all(_NAME.fullmatch(name) for name in names):
+        return definition
+    rules = tuple({**rule, "id": f"r{number}"} for number, rule in enumerate(definition.rules, start=1))
+    return replace(definition, rules=rules)
 
 
 def _can_be_kept(stored: Any) -> bool:

@@ -41,7 +41,8 @@ async def create_form() -> Response | BaseResponse:
     form, key = await submitted(NewForm), (await request.form).get("starter", "")
     starter = starters.one(key) if key else None
     if starter is not None and not (form.title.data or "").strip():
-        form.title.data = starter.definition.title
+        form.title.process(None, starter.definition.title)
+        form.title.raw_data = [starter.definition.title]
     if not form.validate():
         return await _new_page(form, key, status=422)
     begun = starter.definition if starter is not None else Definition(title="")

@@ -88,7 +88,7 @@ async def create_preview_answer(public_id: str) -> Response:
             visit=trial,
             words=words,
             state="",
-        )  # fmt: skip
+        )
     )
 
 
