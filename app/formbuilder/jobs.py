@@ -2,7 +2,7 @@
 
 from app.core.events import on
 from app.core.queue import every, job
-from app.formbuilder import deliveries, drafts, entries, privacy, spam
+from app.formbuilder import deliveries, drafts, entries, privacy, spam, versions
 from app.formbuilder.deliveries import deliver
 from app.formbuilder.events import EntryReceived
 
@@ -14,6 +14,7 @@ __all__ = [
     "plan_deliveries",
     "seek_forgotten_deliveries",
     "sweep_forms",
+    "sweep_versions",
 ]
 
 
@@ -58,3 +59,10 @@ async def clear_entries() -> None:
     """Sweep what was never confirmed or thrown away, and what is older than its form wants it."""
     await entries.sweep()
     await privacy.delete_by_age()
+
+
+@every("31 3 * * *")
+@job()
+async def sweep_versions() -> None:
+    """Forget old versions that were never published or answered."""
+    await versions.sweep()

@@ -1,20 +1,33 @@
 """The form as visitors will see it, before it is published: three widths of a page that keeps nothing."""
 
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
 from quart import Response, request
 
-from app.core import tokens
 from app.core.i18n import _
 from app.formbuilder import definitions, pages, plans, screens, submissions, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.admin.frame import framed
-from app.formbuilder.models import Form, Posted
+from app.formbuilder.models import Posted
 from app.formbuilder.routes import visits
-from app.formbuilder.routes.visits import Visit
-from app.formbuilder.screens import Screen
 from app.web.guards import requires
 from app.web.render import page
 
 WIDTHS = {"phone": 375, "tablet": 768, "desk": 1100}
+_OWN = ("version", "stamp", "screen", "go", "website", "embed", "link", "pass")
+_MOST_CARRIED = 6000
+
+
+@dataclass(slots=True)
+class Trial(visits.Visit):
+    """A visit that leaves no trace: what was answered on earlier pages travels in the address."""
+
+    @property
+    def path(self) -> str:
+        carried = urlencode([(name, value) for name, values in self.posted.texts.items() for value in values])
+        address = f"/admin/forms/{self.form.public_id}/preview/page"
+        return f"{address}?{carried}" if carried and len(carried) < _MOST_CARRIED else address
 
 
 @admin.get("/<public_id>/preview")
@@ -33,53 +46,62 @@ async def show_preview(public_id: str) -> Response:
 @requires("forms.view")
 async def show_preview_page(public_id: str) -> Response:
     """What stands in the frame."""
-    return await _framed(_visit(await versions.find(public_id), Posted({})))
+    return await _drawn(await _trial(public_id))
 
 
 @admin.post("/<public_id>/preview/page")
 @requires("forms.view")
 async def create_preview_answer(public_id: str) -> Response:
-    """Go on to the next screen, or tell what would have come of these answers. Nothing is kept."""
-    form, sent = await versions.find(public_id), await request.form
-    raw = {name: values for name, values in sent.lists() if isinstance(name, str)}
-    visit = _visit(form, Posted(raw), screen_id=sent.get("screen", ""))
-    definition, today = visit.definition, await submissions.today()
-    here = next((each for each in screens.screens_of(definition) if each.id == visit.screen_id), None)
-    if here is not None:
-        visit.posted = Posted(screens.merged(_carried(sent.get("carried", "")), raw, here))
-    outcome = plans.evaluate(definition, visit.posted.texts, today)
-    screen = screens.at(definition, outcome, visit.screen_id)
+    """Go on as a visitor would, to the next page or to the thanks. Nothing is kept."""
+    trial = await _trial(public_id)
+    sent = await request.form
+    definition = trial.definition
+    outcome = plans.evaluate(definition, trial.posted.texts, await submissions.today())
+    screen = screens.at(definition, outcome, sent.get("screen", ""))
+    trial.screen_id = screen.id
+    new = {name: values for name, values in sent.lists() if isinstance(name, str) and name not in _OWN}
+    old = {name: values for name, values in trial.posted.texts.items() if name.partition(".")[0] not in screen.ids}
+    files = {name: values for name, values in (await request.files).lists() if isinstance(name, str)}
+    trial.posted = Posted({**old, **new}, files)
+    outcome = plans.evaluate(definition, trial.posted.texts, await submissions.today())
     if sent.get("go") == "back":
         before = screens.before(definition, outcome, screen.id)
-        return await _framed(visit, before or screen)
-    read = submissions.read_answers(definition, visit.posted, today, only=screen.ids)
+        trial.screen_id = before.id if before is not None else screen.id
+        return await _drawn(trial)
+    if sent.get("go") == "later":
+        trial.sentence = _("This is a preview: nothing is kept to go on with.")
+        return await _drawn(trial)
+    read = submissions.read_answers(definition, trial.posted, await submissions.today(), only=screen.ids)
     if read.mistakes:
-        visit.mistakes, visit.sentence = read.mistakes, _("Please look at what is marked below.")
-        return await _framed(visit, screen, status=422)
-    following = screens.after(definition, outcome, screen.id)
-    if following is not None:
-        return await _framed(visit, following)
+        trial.mistakes, trial.sentence = read.mistakes, _("Please look at what is marked below.")
+        return await _drawn(trial, status=422)
+    after = screens.after(definition, outcome, screen.id)
+    if after is not None:
+        trial.screen_id = after.id
+        return await _drawn(trial)
     words = pages.markdown(definition.settings["thanks"])
-    return _in_frame(await page("formbuilder/thanks.html", form=form, definition=definition, words=words))
+    return _in_frame(
+        await page(
+            "formbuilder/thanks.html",
+            form=trial.form,
+            definition=definition,
+            visit=trial,
+            words=words,
+            state="",
+        )
+    )
 
 
-def _visit(form: Form, posted: Posted, *, screen_id: str = "") -> Visit:
-    action = f"/admin/forms/{form.public_id}/preview/page"
+async def _trial(public_id: str) -> Trial:
+    form = await versions.find(public_id)
     definition = definitions.read(form.definition)
-    return Visit(form, definition, posted, stamp="preview", action=action, screen_id=screen_id)
+    known = {field.id for field in definition.fields}
+    carried = {name: values for name, values in request.args.lists() if name.partition(".")[0] in known}
+    return Trial(form, definition, Posted(carried), stamp="preview", token="preview")  # noqa: S106
 
 
-async def _framed(visit: Visit, screen: Screen | None = None, *, status: int = 200) -> Response:
-    if screen is not None:
-        visit.screen_id = screen.id
-        visit.carried = tokens.sign(screens.of_others(visit.posted.texts, screen), "form-preview")
-    return _in_frame(await visits.form_page(visit, status=status))
-
-
-def _carried(signed: str) -> dict[str, list[str]]:
-    """What was typed on other screens."""
-    found = tokens.unsign(signed, "form-preview", 24 * 3600)
-    return found if isinstance(found, dict) else {}
+async def _drawn(trial: Trial, *, status: int = 200) -> Response:
+    return _in_frame(await visits.form_page(trial, status=status))
 
 
 def _in_frame(response: Response) -> Response:

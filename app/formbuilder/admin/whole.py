@@ -20,14 +20,15 @@ from app.web.request import signed_in_user
 
 # What stands together; what no group names is drawn with the last one.
 GROUPS = (
-    ("shown", lazy("How it is shown"), ("presentation", "numbers", "progress", "drafts", "resume")),
-    ("after", lazy("After sending"), ("thanks", "redirect", "closed_words", "again", "edit")),
+    ("shown", lazy("How it is shown"), ("presentation", "numbers", "resume", "prefill", "sites")),
+    ("after", lazy("After sending"), ("thanks",)),
     ("limits", lazy("Who may answer, and how often"), (
-        "most", "per", "once", "opens", "closes", "sign", "needs", "pin", "single", "product", "days", "people",
+        "most_", "period", "opens_", "closes_", "weekdays", "closed_words", "sign_in", "course", "pin", "by_link",
     )),
-    ("spam", lazy("Spam"), ("spam", "captcha", "turnstile", "keywords", "countries", "rate", "duplicates", "blocked")),
-    ("privacy", lazy("Privacy"), ("keep", "address", "erase", "delete", "store", "no_")),
-    ("more", lazy("More")  , ()),
+    ("spam", lazy("Spam"), ("captcha", "spam_")),
+    ("checks", lazy("Before an entry counts"), ("opt_in", "approval", "refusal", "statuses")),
+    ("privacy", lazy("Privacy"), ("no_", "keep_")),
+    ("more", lazy("More"), ()),
 )  # fmt: skip
 
 
