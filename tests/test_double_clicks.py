@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 from werkzeug.datastructures import FileStorage
 
@@ -396,6 +397,17 @@ SIGNS_IN = "two sign-ins are two sessions, of which the browser keeps the last"
 PICTURE = of_file(samples.picture(), "a.png")
 UPLOADS = "two uploads are two files; the button rests while one is under way"
 
+
+async def a_service(world: World) -> Form:
+    """A webhook that takes everything."""
+    from app.formbuilder import connections
+    from app.gateways.outgoing import Outgoing
+
+    takes = httpx.MockTransport(lambda request: httpx.Response(200))
+    connections.configure(Outgoing(base="http://outside", transport=takes))
+    return {"provider": "webhook", "name": "Theirs", "s.url": "https://hooks.example/in", "s.secret": "whs_1234567890"}
+
+
 CASES: dict[str, Case] = {
     # --- everybody ---
     "/cart/items": Case({"product": "risk"}, by="pat"),
@@ -526,6 +538,19 @@ CASES: dict[str, Case] = {
     "/admin/jobs/restorations/<token>": Case(prepare=a_discarded_job),
     "/admin/mails/<public_id>/retries": Case(),
     "/admin/orders/<public_id>/acceptance": Case(sql=FLAGGED),
+    "/admin/connections": Case(prepare=a_service),
+    "/admin/connections/<public_id>/checks": Case(acts=False),
+    "/admin/connections/<public_id>/credentials": Case(prepare=a_service),
+    "/admin/connections/<public_id>/name": Case({"name": "Their hook"}),
+    "/admin/connections/<public_id>/removal": Case({"confirmation": "Our hook"}),
+    "/admin/connections/<public_id>/replays": Case(),
+    "/admin/connections/<public_id>/secrets": Case(free="the second is the one that holds, and the first is not kept"),
+    "/admin/forms/<public_id>/deliveries/<int:delivery_id>/replays": Case(),
+    "/admin/forms/<public_id>/deliveries/replays": Case(),
+    "/admin/forms/<public_id>/integrations": Case({"connection": "a-connection"}),
+    "/admin/forms/<public_id>/integrations/<integration_id>": Case({"connection": "a-connection", "tags": "course"}),
+    "/admin/forms/<public_id>/integrations/<integration_id>/removal": Case(),
+    "/admin/forms/<public_id>/integrations/<integration_id>/tests": Case(acts=False),
     "/admin/forms": Case({"title": "Write to us"}),
     "/admin/forms/<public_id>/field-order": Case({"row": "q1"}, acts=False),
     "/admin/forms/<public_id>/fields": Case({"kind": "email", "after": ""}),

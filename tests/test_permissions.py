@@ -303,6 +303,27 @@ POST /admin/settings/logo                                             -  -  -  -
 POST /admin/settings/logo/removal                                     -  -  -  -  +  +  -
 POST /admin/webhooks/<provider>/<event_id>/replays                    -  -  -  -  +  +  -
 
+GET  /admin/connections                                               -  -  -  -  +  +  -
+GET  /admin/connections/<public_id>                                   -  -  -  -  +  +  -
+GET  /admin/connections/<public_id>/deliveries                        -  -  -  +  +  +  -
+GET  /admin/connections/new                                           -  -  -  -  +  +  -
+POST /admin/connections                                               -  -  -  -  +  +  -
+POST /admin/connections/<public_id>/checks                            -  -  -  -  +  +  -
+POST /admin/connections/<public_id>/credentials                       -  -  -  -  +  +  -
+POST /admin/connections/<public_id>/name                              -  -  -  -  +  +  -
+POST /admin/connections/<public_id>/removal                           -  -  -  -  +  +  -
+POST /admin/connections/<public_id>/replays                           -  -  -  -  +  +  -
+POST /admin/connections/<public_id>/secrets                           -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/deliveries                              -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/deliveries/<int:delivery_id>            -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/entries/<entry_id>/deliveries           -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/integrations                            -  -  -  +  +  +  -
+POST /admin/forms/<public_id>/deliveries/<int:delivery_id>/replays    -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/deliveries/replays                      -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/integrations                            -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/integrations/<integration_id>           -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/integrations/<integration_id>/removal   -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/integrations/<integration_id>/tests     -  -  -  -  +  +  -
 GET  /admin/forms                                                     -  -  -  +  +  +  -
 GET  /admin/forms/<public_id>                                         -  -  -  +  +  +  -
 GET  /admin/forms/<public_id>/entries                                 -  -  -  +  +  +  -

@@ -90,6 +90,14 @@ TABLE = """
 /admin/courses/<public_id>/price                           -  -  5
 /admin/courses/<public_id>/sections/<section_id>           -  -  4
 /admin/courses/new                                         -  -  2
+/admin/connections                                         -  -  4
+/admin/connections/<public_id>                             -  -  4
+/admin/connections/<public_id>/deliveries                  -  -  4
+/admin/connections/new                                     -  -  4
+/admin/forms/<public_id>/deliveries                        -  -  4
+/admin/forms/<public_id>/deliveries/<int:delivery_id>      -  -  4
+/admin/forms/<public_id>/entries/<entry_id>/deliveries     -  -  4
+/admin/forms/<public_id>/integrations                      -  -  4
 /admin/forms                                               -  -  4
 /admin/forms/<public_id>                                   -  -  4
 /admin/forms/<public_id>/entries                           -  -  5

@@ -58,6 +58,7 @@ GROUPS = (
         (
             Capability("forms.view", lazy("See forms and how they do")),
             Capability("forms.edit", lazy("Build forms, open and close them"), needs=("forms.view",)),
+            Capability("connections.edit", lazy("Connect the services that entries go to"), needs=("forms.view",)),
             Capability("entries.view", lazy("Read what was answered"), needs=("forms.view",)),
             Capability("entries.edit", lazy("Approve, sort, change and delete entries"), needs=("entries.view",)),
             Capability("entries.export", lazy("Export entries as a file"), needs=("entries.view",)),

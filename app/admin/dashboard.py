@@ -256,6 +256,19 @@ def due(waiting: Waiting, totals: Totals, can: Callable[[str], bool]) -> list[Du
             "/admin/mails?state=failed",
             _("See why"),
         )
+    if can("connections.edit"):
+        _add(
+            found,
+            waiting.held_deliveries,
+            ngettext(
+                "%(num)s entry of a form was not handed on",
+                "%(num)s entries of forms were not handed on",
+                waiting.held_deliveries,
+            ),
+            _("The service refused it. It is kept until somebody looks, and can be sent again."),
+            "/admin/connections?held=on",
+            _("See why"),
+        )
     if can("people.view"):
         _add(
             found,

@@ -23,6 +23,7 @@ class Waiting:
     stuck_webhooks: int = 0
     refunds: int = 0
     flagged: int = 0
+    held_deliveries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,8 @@ async def waiting(now: datetime) -> Waiting:
                        OR r.state = 'pending' AND r.created_at < :day_ago)
                   AND NOT EXISTS (SELECT 1 FROM refunds n WHERE n.order_id = r.order_id AND n.id > r.id
                                     AND n.payment_id IS NOT DISTINCT FROM r.payment_id)) AS refunds,
-               (SELECT count(*) FROM orders WHERE flag <> '') AS flagged
+               (SELECT count(*) FROM orders WHERE flag <> '') AS flagged,
+               (SELECT count(*) FROM form_deliveries WHERE state = 'held') AS held_deliveries
         """,
         ten_minutes_ago=now - timedelta(minutes=10),
         day_ago=now - timedelta(days=1),

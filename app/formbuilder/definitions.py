@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.i18n import _, lazy
-from app.formbuilder import conflicts, drafts, embedding, entry_settings, limits, plans, prefill, spam
+from app.formbuilder import conflicts, drafts, embedding, entry_settings, limits, mapping, plans, prefill, spam
 from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.models import FIRST_STEP, Definition, Field
 from app.formbuilder.settings import Choice, Setting, Switch, Text, Unfit, read_all, write
@@ -48,6 +48,7 @@ class Problem:
     sentence: str
     field: str = ""
     rule: str = ""
+    integration: str = ""
 
 
 def read(stored: Any) -> Definition:
@@ -140,6 +141,7 @@ def problems(definition: Definition) -> list[Problem]:
         if not step.fields:
             found.append(Problem("warning", _("A page has no fields."), "" if step.id == FIRST_STEP else step.id))
     wrong = conflicts.problems(plans.nodes_of(definition), definition.rules)
+    found += [Problem("error", sentence, integration=name) for name, sentence in mapping.problems(definition)]
     return found + [Problem(each.level, each.sentence, each.field, each.rule) for each in wrong]
 
 

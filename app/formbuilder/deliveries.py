@@ -17,7 +17,7 @@ from app.core.i18n import _
 from app.formbuilder import connections, definitions, mapping
 from app.formbuilder.integrations import IntegrationError, Passing, RefusedCredentials, Sent
 from app.formbuilder.integrations.client import clean
-from app.formbuilder.models import Connection, Definition, Delivery, Entry
+from app.formbuilder.models import Connection, Definition, Delivery, Entry, Form
 from app.formbuilder.queries import connections as connection_queries
 from app.formbuilder.queries import deliveries as queries
 from app.formbuilder.queries import entries as entry_queries
@@ -33,6 +33,8 @@ CLAIM = timedelta(minutes=4)
 # Beyond this, the job of a delivery that is due is lost.
 _FORGOTTEN = timedelta(minutes=15)
 _AT_ONCE = 500
+# Requests and answers that are kept of one delivery, the newest.
+_MOST_EXCHANGES = 30
 # What was asked and answered is personal, and of no use for long.
 KEPT = timedelta(days=90)
 
@@ -72,7 +74,7 @@ async def deliver(delivery_id: int) -> None:
         if due is not None:
             await queue.enqueue(deliver, after=max(due - now, timedelta(seconds=1)), delivery_id=delivery_id)
         return
-    exchanges: list[Any] = []
+    exchanges = list(delivery.exchanges)
     try:
         sent = await _send(delivery, exchanges)
     except IntegrationError as error:
@@ -117,7 +119,9 @@ async def _send(delivery: Delivery, exchanges: list[Any]) -> Sent:
         )
         raise Passing(_("The answer of the service was not understood.")) from error
     finally:
-        exchanges += [asdict(each) for each in provider.exchanges]
+        about = {"attempt": delivery.attempts, "at": clock.now().isoformat()}
+        exchanges += [asdict(each) | about for each in provider.exchanges]
+        del exchanges[:-_MOST_EXCHANGES]
         await connections.keep_renewed(connection.id, provider.renewed)
 
 
@@ -161,6 +165,14 @@ async def replay(delivery_id: int) -> None:
         await audit.record("form_delivery.replay", "form_delivery", delivery_id, summary=delivery.integration_id)
 
 
+async def hurry(delivery_id: int) -> None:
+    """Try a delivery now that waits for its next try. Raises Conflict for one that is being sent, or does not wait."""
+    async with db.transaction():
+        if not await queries.hurry(delivery_id, clock.now()):
+            raise Conflict(_("It is being sent, or does not wait any more. Look at it again."))
+        await queue.enqueue(deliver, delivery_id=delivery_id)
+
+
 async def replay_held(connection: Connection) -> int:
     """Send everything again that is held at an account, as after its credentials were renewed; how much."""
     done = 0
@@ -177,6 +189,19 @@ async def replay_held(connection: Connection) -> int:
                 after={"deliveries": done},
                 summary=connection.name,
             )
+    return done
+
+
+async def replay_held_of_form(form: Form) -> int:
+    """Send everything again that is held of a form's entries; how much."""
+    done = 0
+    async with db.transaction():
+        for delivery_id in await queries.held_of_form(form.id, _AT_ONCE):
+            if await queries.wait_again(delivery_id, clock.now()):
+                await queue.enqueue(deliver, delivery_id=delivery_id)
+                done += 1
+        if done:
+            await audit.record("form.replay", "form", form.public_id, after={"deliveries": done}, summary=form.title)
     return done
 
 

@@ -143,6 +143,13 @@ def read(definition: Definition, posted: Posted) -> dict[str, Any]:
     return made
 
 
+def read_condition(definition: Definition, posted: Posted) -> dict[str, Any]:
+    """The group of conditions that was posted, and what a button of it asked for."""
+    made = _read_group(definition, posted, ROOT, 0)
+    act, _colon, path = posted.one("act").partition(":")
+    return acted(made, act, path) if act in ("add", "group", "remove") else made
+
+
 def _read_group(definition: Definition, posted: Posted, path: str, depth: int) -> dict[str, Any]:
     join = "any" if posted.one(f"{path}.join") == "any" else "all"
     numbers = sorted({int(part) for name in posted.texts if (part := _next(name, path)).isdecimal()})

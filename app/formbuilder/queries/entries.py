@@ -75,3 +75,12 @@ async def has_answer(form_id: int, answer: dict[str, Any]) -> bool:
 
 async def mark_read(entry_id: int, now: datetime) -> None:
     await db.run("UPDATE form_entries SET read_at = :now WHERE id = :id AND read_at IS NULL", id=entry_id, now=now)
+
+
+async def latest(form_id: int) -> Entry | None:
+    """The newest entry that counts."""
+    return await db.one(
+        Entry,
+        f"{_ENTRY} WHERE e.form_id = :form_id AND e.state = 'received' ORDER BY e.created_at DESC, e.id DESC LIMIT 1",
+        form_id=form_id,
+    )
