@@ -128,7 +128,8 @@ async def lock_many(ids: Sequence[int]) -> list[db.Row]:
     return await db.many(
         db.Row,
         """
-        SELECT e.id, e.public_id, e.state, e.status, e.is_starred, e.read_at, e.version_id
+        SELECT e.id, e.public_id, e.state, e.status, e.is_starred, e.read_at, e.version_id,
+               e.form_id
         FROM form_entries e WHERE e.id = ANY(CAST(:ids AS bigint[])) ORDER BY e.id FOR UPDATE
         """,
         ids=list(ids),

@@ -85,7 +85,10 @@ class Act(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """What may be done to many rows of a list. `source`, `key`, `name`: the rows by their key, for words about them."""
+    """What may be done to many rows of a list. `source`, `key`, `name`: the rows by their key, for words about them.
+
+    `narrowed`: for a list that is declared for each request anew, what it is at a path with these parameters.
+    """
 
     listing: Listing
     label: Text
@@ -95,6 +98,7 @@ class Bulk:
     key: str
     name: str
     choices: Callable[[], Awaitable[Choices]] | None = None
+    narrowed: Callable[[str, Mapping[str, str]], Awaitable[tuple[Listing, Choices]]] | None = None
 
     def act(self, key: str, person: Visitor) -> Act:
         """The act of this name. Raises Forbidden when the person may not see the list or do it, Invalid when it is none."""
