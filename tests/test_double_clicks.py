@@ -80,6 +80,25 @@ async def a_stamp(world: World) -> Form:
     return {"version": "1", "website": "", "stamp": stamp, "q1": "Pat"}
 
 
+async def a_confirmation(world: World) -> Form:
+    """An entry waits for a click in its mail."""
+    world.places["token"] = tokens.random_token()
+    await db.run(
+        """
+        UPDATE form_entries SET state = 'unconfirmed', email = 'pat@example.org', confirm_hash = :hash,
+               confirm_expires_at = now() + interval '1 day'
+        """,
+        hash=tokens.hashed(world.places["token"]),
+    )
+    return {}
+
+
+async def a_late_confirmation(world: World) -> Form:
+    await a_confirmation(world)
+    await db.run("UPDATE form_entries SET confirm_expires_at = now() - interval '1 day'")
+    return {}
+
+
 async def a_guest_with_a_cart(world: World) -> Form:
     await world.shop.add("risk", world.pat.browser)
     return {"quote": await world.shop.quote(world.pat.browser)}
@@ -511,11 +530,26 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/fields/<field_id>/copies": Case(),
     "/admin/forms/<public_id>/fields/<field_id>/place": Case({"direction": "up"}, acts=False),
     "/admin/forms/<public_id>/fields/<field_id>/removal": Case(),
+    "/admin/forms/<public_id>/entries/<entry_id>/answers": Case({"q1": "Pia"}),
+    "/admin/forms/<public_id>/entries/<entry_id>/marks": Case({"star": "1"}, acts=False),
+    "/admin/forms/<public_id>/entries/<entry_id>/notes": Case({"body": "Called back"}),
+    "/admin/forms/<public_id>/entries/<entry_id>/restoration": Case(
+        sql="UPDATE form_entries SET state = 'binned', binned_from = 'received', binned_at = now()"
+    ),
+    "/admin/forms/<public_id>/entries/<entry_id>/sending": Case({"way": "services"}),
+    "/admin/forms/<public_id>/entries/<entry_id>/state": Case({"act": "spam"}),
+    "/admin/forms/<public_id>/entries/columns": Case({"field": "q1"}),
+    "/admin/forms/erasure": Case(
+        {"email": "pat@example.org", "confirmation": "pat@example.org"},
+        sql="UPDATE form_entries SET email = 'pat@example.org'",
+    ),
     "/admin/forms/<public_id>/publication": Case(),
     "/admin/forms/<public_id>/redoing": Case(sql="UPDATE forms SET head_id = live_id", acts=False),
     "/admin/forms/<public_id>/state": Case({"state": "closed"}),
     "/admin/forms/<public_id>/undoing": Case(acts=False),
     "/forms/<slug>": Case(prepare=a_stamp, by="pat"),
+    "/forms/<slug>/confirmations/<token>": Case(prepare=a_confirmation, by="pat"),
+    "/forms/<slug>/confirmations/<token>/links": Case(prepare=a_late_confirmation, by="pat"),
     "/admin/orders/<public_id>/receipts": Case(),
     "/admin/orders/<public_id>/refunds": Case(prepare=a_paid_order),
     "/admin/orders/<public_id>/rejection": Case(sql=FLAGGED),

@@ -58,6 +58,9 @@ open POST /cart/items/<slug>/removal                                          ye
 
 key  GET  /checkout/confirmations/<token>                                     404 404 404 404 404
 key  POST /checkout/confirmations/<token>                                     404 404 404 404 404
+key  GET  /forms/<slug>/confirmations/<token>                                  404 404 404 404 404
+key  POST /forms/<slug>/confirmations/<token>                                  404 404 404 404 404
+key  POST /forms/<slug>/confirmations/<token>/links                            404 404 404 404 404
 key  GET  /forms/<slug>/thanks/<token>                                         404 404 404 404 404
 key  GET  /login/link/<token>                                                 404 404 404 404 404
 key  POST /login/link/<token>                                                 404 404 404 404 404

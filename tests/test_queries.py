@@ -45,6 +45,7 @@ TABLE = """
 /courses/<slug>/preview/<lesson_slug>                      3  4  4
 /email-changes/<token>                                     1  2  2
 /forms/<slug>                                              1  2  2
+/forms/<slug>/confirmations/<token>                        1  2  2
 /forms/<slug>/stamp                                        0  1  1
 /forms/<slug>/thanks/<token>                               0  1  1
 /learn                                                     -  3  3
@@ -90,6 +91,10 @@ TABLE = """
 /admin/forms/<public_id>                                   -  -  4
 /admin/forms/<public_id>/entries                           -  -  5
 /admin/forms/<public_id>/entries/<entry_id>                -  -  5
+/admin/forms/<public_id>/entries/<entry_id>/answers        -  -  4
+/admin/forms/<public_id>/entries/file                      -  -  5
+/admin/forms/<public_id>/report                            -  -  5
+/admin/forms/erasure                                       -  -  2
 /admin/forms/new                                           -  -  2
 /admin/jobs                                                -  -  4
 /admin/impersonations                                      -  -  4

@@ -10,11 +10,12 @@ from typing import Any
 
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
-from app.formbuilder import definitions, versions
+from app.formbuilder import definitions
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.listing import ENTRIES
-from app.formbuilder.models import Definition, Field, Form
+from app.formbuilder.models import Definition, Field
 from app.formbuilder.queries import inbox as queries
+from app.formbuilder.queries.inbox import Box
 from app.web.tables import Choice, Column, Listing, Select, Toggle
 from app.web.tables.declaration import AnyFilter, Choices
 
@@ -26,7 +27,7 @@ _CHOICE_FILTERS = 3
 class Asked:
     """Everything that a form asks or has asked, by id; what is asked now first."""
 
-    form: Form
+    form: Box
     definition: Definition
     fields: Mapping[str, Field]
 
@@ -36,10 +37,12 @@ class Asked:
         return [field for field in self.fields.values() if kind_of(field).has_answer]
 
 
-async def asked(form: Form) -> Asked:
-    """What the form asks, over all versions that may have been answered."""
-    read = [definitions.read(stored) for stored in await queries.definitions_of(form.id)]
-    read = read or [definitions.read(form.definition)]
+async def asked(form_id: str, *, by: int = 0) -> Asked:
+    """What the form asks, over all versions that may have been answered, with the columns of this person. Raises NotFound."""
+    form = await queries.box(form_id, by)
+    if form is None:
+        raise NotFound
+    read = [definitions.read(stored) for stored in form.definitions]
     fields: dict[str, Field] = {}
     for definition in read:
         for field in definition.fields:
@@ -117,13 +120,13 @@ def _file(columns: Sequence[Column], shown: Sequence[Field]) -> list[tuple[Any, 
     return [(columns[0].label, columns[0].key), *answers, *rest]
 
 
-async def choose_columns(form: Form, fields: Sequence[str], *, by: int) -> None:
+async def choose_columns(form_id: str, fields: Sequence[str], *, by: int) -> None:
     """Keep which questions this person wants to see as columns. Raises Invalid for more than there is room for."""
-    found = await asked(form)
+    found = await asked(form_id)
     kept = [name for name in dict.fromkeys(fields) if name in found.fields]
     if len(kept) > MOST_COLUMNS:
         raise Invalid(_("At most %(n)s columns.", n=MOST_COLUMNS))
-    await queries.set_columns(by, form.id, kept)
+    await queries.set_columns(by, found.form.id, kept)
 
 
 async def narrowed(path: str, args: Mapping[str, str]) -> tuple[Listing, Choices]:
@@ -131,4 +134,4 @@ async def narrowed(path: str, args: Mapping[str, str]) -> tuple[Listing, Choices
     parts = path.strip("/").split("/")
     if len(parts) != 4 or parts[:2] != ["admin", "forms"] or parts[3] != "entries":
         raise NotFound
-    return listing_of(await asked(await versions.find(parts[2])), None, args)
+    return listing_of(await asked(parts[2]), None, args)

@@ -166,24 +166,26 @@ async def of_form(found: Asked, days: int) -> Report:
     since = clock.day_start(first, zone)
     tallies = {asked.id: _Tally(asked) for asked in found.questions}
     seconds: list[float] = []
+    by_day: Counter[date] = Counter()
     count = 0
     async for row in queries.newest_entries(found.form.id, since, MOST + 1):
         count += 1
         if count > MOST:
             break
+        by_day[row.created_at.astimezone(zone).date()] += 1
         for name, tally in tallies.items():
             tally.add(row.answers.get(name))
         if row.began_at is not None:
             seconds.append((row.created_at - row.began_at).total_seconds())
     results = [tally.result() for tally in tallies.values() if tally.field.kind != "hidden"]
-    per_day = await _per_day(found.form.id, first, today, since, str(zone))
+    counted = await queries.per_day(found.form.id, since, str(zone)) if count > MOST else by_day
     begun, unfinished, steps, questions = await _left(found.definition, found.form.id, since)
     return Report(
         days=days,
         entries=min(count, MOST),
         is_more=count > MOST,
         results=results,
-        per_day=per_day,
+        per_day=_per_day(counted, first, today),
         per_day_says=_("Entries a day in the last %(days)s days", days=days),
         seconds=median(seconds) if seconds else None,
         begun=begun,
@@ -193,8 +195,7 @@ async def of_form(found: Asked, days: int) -> Report:
     )
 
 
-async def _per_day(form_id: int, first: date, today: date, since: datetime, zone: str) -> plots.LinePlot:
-    counted = await queries.per_day(form_id, since, zone)
+def _per_day(counted: Mapping[date, int], first: date, today: date) -> plots.LinePlot:
     all_days = [first + timedelta(days=number) for number in range((today - first).days + 1)]
     return plots.line(
         [float(counted.get(day, 0)) for day in all_days],

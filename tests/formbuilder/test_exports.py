@@ -109,7 +109,7 @@ async def test_files_of_an_unknown_kind_are_not_found(cast: Cast) -> None:
 async def test_thirty_thousand_entries_take_no_more_memory_than_a_few(app: Lectern, kind: str) -> None:
     form, _definition = await a_form()
     await many(form)
-    found = await inbox.asked(form)
+    found = await inbox.asked(form.public_id)
 
     async def size() -> int:
         async with app.app_context():

@@ -26,18 +26,17 @@ from app.web.request import signed_in_user
 @requires("entries.view")
 async def list_entries(public_id: str) -> Response:
     """What was answered, with the questions that this person chose as columns."""
-    form = await versions.find(public_id)
-    found = await inbox.asked(form)
-    chosen = await queries.columns_of(signed_in_user().id, form.id)
+    found = await inbox.asked(public_id, by=signed_in_user().id)
+    chosen = found.form.columns or []
     listing, choices = inbox.listing_of(found, chosen, request.args)
     return await tables.show(
         listing,
         "formbuilder/admin/entries.html",
         choices=choices,
         bulk=ENTRIES_IN_BULK,
-        form=form,
+        form=found.form,
         questions=found.questions,
-        chosen=chosen or [],
+        chosen=chosen,
         cell=partial(inbox.cell, found),
         states=ENTRY_STATES,
     )
@@ -47,9 +46,8 @@ async def list_entries(public_id: str) -> Response:
 @requires("entries.view")
 async def update_columns(public_id: str) -> BaseResponse:
     """Which questions are columns, for this person and this form."""
-    form = await versions.find(public_id)
     try:
-        await inbox.choose_columns(form, (await request.form).getlist("field"), by=signed_in_user().id)
+        await inbox.choose_columns(public_id, (await request.form).getlist("field"), by=signed_in_user().id)
     except Invalid as error:
         flash(error.message, "bad")
     return redirect(url_for(".list_entries", public_id=public_id), 303)

@@ -3,7 +3,7 @@
 from quart import Response, request
 
 from app.core.errors import NotFound
-from app.formbuilder import exports, inbox, reports, versions
+from app.formbuilder import exports, inbox, reports
 from app.formbuilder.admin import admin
 from app.web.guards import requires
 from app.web.render import page
@@ -13,22 +13,21 @@ from app.web.render import page
 @requires("entries.view")
 async def show_report(public_id: str) -> Response:
     """Results of each question, entries a day, and where people leave."""
-    form = await versions.find(public_id)
     asked = request.args.get("days", "")
     days = int(asked) if asked in [str(each) for each in reports.PERIODS] else 30
-    report = await reports.of_form(await inbox.asked(form), days)
-    return await page("formbuilder/admin/report.html", form=form, report=report, periods=reports.PERIODS)
+    found = await inbox.asked(public_id)
+    report = await reports.of_form(found, days)
+    return await page("formbuilder/admin/report.html", form=found.form, report=report, periods=reports.PERIODS)
 
 
 @admin.get("/<public_id>/entries/file")
 @requires("entries.export")
 async def show_entries_file(public_id: str) -> Response:
     """Every entry as CSV, Excel or JSON."""
-    form = await versions.find(public_id)
     kind = request.args.get("format", "csv")
     if kind not in exports.FORMATS:
         raise NotFound
-    name, content = await exports.begin(await inbox.asked(form), kind)
+    name, content = await exports.begin(await inbox.asked(public_id), kind)
     response = Response(content, content_type=exports.FORMATS[kind])
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "private, no-store"
