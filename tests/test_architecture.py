@@ -85,6 +85,10 @@ TABLES = {
         "form_drafts",
         "form_deliveries",
         "form_connections",
+        "form_links",
+        "form_answer_choices",
+        "form_entry_acts",
+        "form_columns",
     },
     "admin": {"day_figures", "learner_counts"},
 }

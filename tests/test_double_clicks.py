@@ -17,7 +17,7 @@ from werkzeug.datastructures import FileStorage
 from app import Lectern
 from app.access import entitlements
 from app.accounts import hashing, totp
-from app.core import clock, db, limits, queue, settings, submissions, tokens
+from app.core import clock, db, queue, settings, submissions, tokens
 from app.core.ids import public_id
 from app.web.traps import opened_stamp
 from tests import authenticator, everywhere, stripe
@@ -369,6 +369,12 @@ async def a_run_that_is_through(world: World) -> None:
     await queue.drain()
 
 
+async def a_run_that_failed(world: World) -> None:
+    """It is begun, and nobody is at it any more."""
+    await world.olga.browser.post(f"/admin/bulk/{world.places['/bulk']}/beginning", form={"reason": "spam"})
+    await db.run("DELETE FROM pgqueuer WHERE entrypoint = 'web.work_through'")
+
+
 async def another_tag(world: World) -> Form:
     await db.run("INSERT INTO tags (public_id, name, created_at) VALUES ('another', 'Newspapers', now())")
     return {"into": "another"}
@@ -516,6 +522,8 @@ CASES: dict[str, Case] = {
     "/admin/courses/<public_id>/withdrawal": Case(),
     # --- the rest of the office ---
     "/admin/bulk/<public_id>/beginning": Case({"reason": "spam"}),
+    "/admin/bulk/<public_id>/cancellation": Case(prepare=a_run_that_failed),
+    "/admin/bulk/<public_id>/continuation": Case(prepare=a_run_that_failed),
     "/admin/bulk/<public_id>/undoing": Case(prepare=a_run_that_is_through),
     "/admin/bulk/lists/<list_name>": Case({"act": "suspend", "scope": "all", "path": "/admin/people"}),
     "/admin/jobs/<int:job_id>/removal": Case(),
@@ -618,14 +626,6 @@ CASES: dict[str, Case] = {
 
 def test_every_form_has_a_row(app: Lectern) -> None:
     assert {rule.rule for rule in everywhere.routes(app, "POST")} == set(CASES)
-
-
-@pytest.fixture
-def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
 
 
 async def a_world(shop: Shop) -> World:  # noqa: F811

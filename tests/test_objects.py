@@ -14,7 +14,7 @@ import pytest
 
 from app import Lectern
 from app.access import entitlements
-from app.core import db, limits
+from app.core import db
 from tests import authenticator, everywhere
 from tests.cast import Cast, Person
 from tests.everywhere import address, routes
@@ -99,12 +99,7 @@ def test_every_address_with_an_id_is_in_the_table(app: Lectern) -> None:
     assert {one for one in with_ids(app) if not one[1].startswith("/admin")} == set(rows())
 
 
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.access import entitlements
-from app.core import db, limits
+from app.core import db
 from tests import everywhere
 from tests.cast import Cast, Person
 from tests.everywhere import address
@@ -172,6 +172,9 @@ POST /admin/views/<public_id>/removal                                 -  -  +  +
 POST /admin/views/restorations/<token>                                -  -  +  +  +  +  +
 GET  /admin/bulk/<public_id>                                          -  -  +  +  +  +  +
 POST /admin/bulk/<public_id>/beginning                                -  -  +  +  +  +  +
+POST /admin/bulk/<public_id>/cancellation                             -  -  +  +  +  +  +
+POST /admin/bulk/<public_id>/continuation                             -  -  +  +  +  +  +
+GET  /admin/bulk/<public_id>/result.csv                               -  -  +  +  +  +  +
 POST /admin/bulk/<public_id>/undoing                                  -  -  +  +  +  +  +
 
 GET  /admin/courses/<public_id>/details                               -  -  +  -  +  +  -
@@ -351,14 +354,6 @@ def test_the_table_has_every_address_and_nothing_else(app: Lectern) -> None:
     assert served == set(rows())
     others = {m for rule in app.url_map.iter_rules() for m in rule.methods or ()} - {"GET", "HEAD", "OPTIONS", "POST"}
     assert not others
-
-
-@pytest.fixture
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
 
 
 async def is_let_in(browser: TestClientProtocol, method: str, path: str) -> bool:

@@ -76,6 +76,7 @@ TABLE = """
 /admin/audit/<int:act_id>                                  -  -  3
 /admin/audit/<kind>/<subject_id>                           -  -  3
 /admin/bulk/<public_id>                                    -  -  5
+/admin/bulk/<public_id>/result.csv                         -  -  3
 /admin/courses                                             -  -  5
 /admin/courses/<public_id>                                 -  -  4
 /admin/courses/<public_id>/details                         -  -  5

@@ -42,8 +42,9 @@ async def today(name: str, first: str, last: str, *, can_see_orders: bool, has_p
     settings, now = await school(), clock.now()
     period = choose_period(name, first, last, now.astimezone(settings.zone).date())
     _start, middle, end = period.bounds(settings.zone)
-    days = await queries.days(period.before_first, period.last, settings.time_zone, settings.currency)
-    totals = await queries.totals(period.before_first, period.first, period.last, middle, end, now, settings.currency)
+    where = (settings.time_zone, settings.currency)
+    totals = await queries.totals(period.before_first, period.first, period.last, middle, end, now, *where)
+    days = await queries.days(totals.written, period.before_first, period.last, *where)
     orders = await queries.latest_orders(8) if can_see_orders else []
     return Today(
         title=i18n.format_day(now.astimezone(settings.zone), "EEEE, d MMMM"),

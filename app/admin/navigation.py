@@ -6,13 +6,14 @@ from functools import lru_cache
 from typing import Any
 
 from babel.support import LazyProxy
-from quart import Quart, current_app, g, request
+from quart import Quart, current_app
 
 from app.admin import queries
 from app.admin.models import Waiting
 from app.core import clock, i18n
 from app.core.i18n import lazy
 from app.web import render
+from app.web.current import g, request
 from app.web.request import fragment, path_for, user
 
 

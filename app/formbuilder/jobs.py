@@ -2,11 +2,19 @@
 
 from app.core.events import on
 from app.core.queue import every, job
-from app.formbuilder import deliveries, entries, privacy
+from app.formbuilder import deliveries, drafts, entries, privacy, spam
 from app.formbuilder.deliveries import deliver
 from app.formbuilder.events import EntryReceived
 
-__all__ = ["clear_entries", "deliver", "empty_sent_entries", "plan_deliveries", "seek_forgotten_deliveries"]
+__all__ = [
+    "clear_entries",
+    "deliver",
+    "empty_sent_entries",
+    "forget_old_exchanges",
+    "plan_deliveries",
+    "seek_forgotten_deliveries",
+    "sweep_forms",
+]
 
 
 @on(EntryReceived)
@@ -20,6 +28,21 @@ async def plan_deliveries(event: EntryReceived) -> None:
 async def seek_forgotten_deliveries() -> None:
     """Look for deliveries whose job was lost."""
     await deliveries.look_for_forgotten()
+
+
+@every("53 3 * * *")
+@job()
+async def forget_old_exchanges() -> None:
+    """Forget what was said on deliveries that were done long ago."""
+    await deliveries.forget_old_exchanges()
+
+
+@every("23 3 * * *")
+@job(attempts=2)
+async def sweep_forms() -> None:
+    """Forget what was begun a month ago, and what lay in quarantine for so long."""
+    await drafts.sweep()
+    await spam.sweep()
 
 
 @every("*/10 * * * *")

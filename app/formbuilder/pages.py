@@ -1,14 +1,17 @@
 """What the templates of a form draw: each field with what was typed, what is wrong and what is tied to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from markupsafe import Markup
 
 from app.courses import prose
-from app.formbuilder.fields.kinds import Kind, kind_of
+from app.formbuilder import screens
+from app.formbuilder.fields.kinds import Kind, Wrong, kind_of
+from app.formbuilder.logic import Outcome
 from app.formbuilder.models import Definition, Field, Posted
+from app.formbuilder.screens import Screen
 from app.formbuilder.settings import Option
 from app.formbuilder.submissions import Mistake
 
@@ -22,6 +25,12 @@ class Question:
     posted: Posted
     error: str = ""
     is_required: bool = False
+    # Not seen with what is typed so far; scripts show it when it comes to be.
+    is_unseen: bool = False
+    # Filled in for good, by a link of the office.
+    is_fixed: bool = False
+    # Of a calculation.
+    result: str = ""
 
     @property
     def value(self) -> str:
@@ -43,6 +52,24 @@ class Question:
     @property
     def is_optional(self) -> bool:
         return self.kind.can_be_required and not self.is_required
+
+    @property
+    def may_be_optional(self) -> bool:
+        """Whether a rule may take its need away, or give it."""
+        return self.kind.can_be_required and not self.field.required
+
+    @property
+    def fixed(self) -> list[tuple[str, str]]:
+        """What it was filled in with: controls that nobody sees."""
+        own = [name for name in self.posted.texts if name.partition(".")[0] == self.field.id]
+        return [(name, value) for name in own for value in self.posted.all(name)]
+
+    @property
+    def fixed_words(self) -> str:
+        try:
+            return self.kind.text(self.field, self.kind.read(self.field, self.posted))
+        except Wrong:
+            return ", ".join(value for _name, value in self.fixed)
 
     @property
     def described(self) -> str:
@@ -92,6 +119,28 @@ def steps_of(
         )
         for step in definition.steps
     )
+
+
+def questions_of(
+    definition: Definition, screen: Screen, posted: Posted, outcome: Outcome, mistakes: Mapping[str, Mistake],
+    fixed: Collection[str] = (),
+) -> list[Question]:  # fmt: skip
+    """What one screen shows. What only answers of other screens hide is left out; the rest may come to be seen."""
+    may_change = screens.may_change(definition, screen)
+    return [
+        Question(
+            each,
+            kind_of(each),
+            posted,
+            mistakes[each.id].sentence if each.id in mistakes else "",
+            each.required or each.id in outcome.required,
+            each.id not in outcome.visible,
+            each.id in fixed,
+            kind_of(each).text(each, outcome.values.get(each.id)) if kind_of(each).value_class == "calculation" else "",
+        )
+        for each in screen.fields
+        if each.id in outcome.visible or each.id in may_change
+    ]
 
 
 @lru_cache(maxsize=512)

@@ -3,21 +3,23 @@
 One transaction: evaluate, validate, insert, publish. What a hidden field was sent is dropped before it is looked at.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.core import clock, db, tokens
-from app.core.errors import Conflict, Invalid
+from app.core.errors import Invalid
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
-from app.formbuilder import entries, plans
+from app.formbuilder import entries, limits, links, plans, spam
 from app.formbuilder.fields.kinds import Wrong, kind_of
 from app.formbuilder.logic import Outcome
 from app.formbuilder.models import Answer, Definition, Entry, Field, Form, Posted
+from app.formbuilder.queries import drafts as draft_queries
 from app.formbuilder.queries import entries as queries
 from app.formbuilder.queries import forms as form_queries
+from app.formbuilder.queries import limits as limit_queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,13 @@ class Sender:
     # The page that was opened, told by its stamp: its number, and when it was first touched.
     stamp: str = ""
     began_at: datetime | None = None
+    # Two letters, where the proxy tells them.
+    country: str = ""
+    # What it was begun as, and the link for one answer that it came by.
+    draft_id: int | None = None
+    link_id: int | None = None
+    # Why it goes into quarantine whatever it says (spam.REASONS).
+    suspicion: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +65,12 @@ class Read:
     mistakes: dict[str, Mistake] = field(default_factory=dict)
 
 
-def read_answers(definition: Definition, posted: Posted, today: str, *, step: str | None = None) -> Read:
-    """The answers of a form, or of one step of it. Hidden fields have none."""
+def read_answers(definition: Definition, posted: Posted, today: str, *, only: Collection[str] | None = None) -> Read:
+    """The answers of a form, or of some fields of it. Hidden fields have none."""
     outcome = plans.evaluate(definition, posted.texts, today)
     found = Read()
-    steps = [each for each in definition.steps if step is None or each.id == step]
-    for each in (each for one in steps for each in one.fields):
-        if each.id not in outcome.visible or not kind_of(each).has_answer:
+    for each in definition.fields:
+        if each.id not in outcome.visible or not kind_of(each).has_answer or (only is not None and each.id not in only):
             continue
         try:
             answer = _answer(each, posted, outcome)
@@ -98,20 +106,25 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
         locked = await form_queries.lock_form(form.id)
         if stamp is not None and (before := await queries.entry_of_stamp(form.id, stamp)) is not None:
             return before
-        await _check_open(locked, definition)
-        mistakes = found.mistakes | await _taken(form, definition, found.answers)
-        if mistakes:
-            raise Refused(mistakes)
-        email = email_of(definition, found.answers)
+        words, email = said(definition, found.answers), email_of(definition, found.answers)
+        suspicion = sender.suspicion
+        if not suspicion:
+            await limits.check(locked, definition, user_id=sender.user_id, email=email, address=sender.address)
+            mistakes = found.mistakes | await _taken(form, definition, found.answers)
+            if mistakes:
+                raise Refused(mistakes)
+            suspicion = await spam.suspicion(
+                form, definition, said=words, address=sender.address, country=sender.country
+            )
         is_nameless = definition.settings["no_address"]
         entry_id = await queries.insert_entry(
             {
                 "public_id": public_id(),
                 "form_id": form.id,
                 "version_id": form.version_id,
-                "state": entries.first_state(definition, email),
+                "state": entries.first_state(definition, email, is_spam=bool(suspicion)),
                 "answers": found.answers,
-                "said": said(definition, found.answers),
+                "said": words,
                 "email": email,
                 "user_id": sender.user_id,
                 "stamp": stamp,
@@ -122,10 +135,21 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
             }
         )
         assert entry_id is not None  # the form is locked, and was looked at for the stamp
+        await _conclude(entry_id, sender, suspicion)
         entry = await queries.entry_by_id(entry_id)
         assert entry is not None
         await entries.arrived(entry, definition)
     return entry
+
+
+async def _conclude(entry_id: int, sender: Sender, suspicion: str) -> None:
+    """What an entry uses up, and why it is held back."""
+    if suspicion:
+        await limit_queries.hold_back(entry_id, suspicion)
+    if sender.link_id is not None:
+        await links.use(sender.link_id, entry_id)
+    if sender.draft_id is not None:
+        await draft_queries.finish(sender.draft_id, entry_id, clock.now())
 
 
 async def today() -> str:
@@ -142,18 +166,9 @@ def said(definition: Definition, answers: Mapping[str, Answer]) -> str:
 def email_of(definition: Definition, answers: Mapping[str, Answer]) -> str:
     """The first address among the answers; who is to be written to."""
     for each in definition.fields:
-        if each.kind == "email" and isinstance(answers.get(each.id), str):
-            return str(answers[each.id])
+        if address := kind_of(each).address(each, answers.get(each.id)):
+            return address
     return ""
-
-
-async def _check_open(form: Form | None, definition: Definition) -> None:
-    closed = Conflict(definition.settings["closed_words"] or _("This form takes no more answers."))
-    if form is None or form.state != "open":
-        raise closed
-    most = definition.settings["most_entries"]
-    if most is not None and await queries.count(form.id, most) >= most:
-        raise closed
 
 
 async def _taken(form: Form, definition: Definition, answers: Mapping[str, Answer]) -> dict[str, Mistake]:

@@ -46,6 +46,26 @@ class Kind:
     # True for several controls under one legend.
     is_group: ClassVar[bool] = False
     can_be_required: ClassVar[bool] = True
+    # Modules of static/js that its control uses; only a page that has one of these fields loads them.
+    scripts: ClassVar[Sequence[str]] = ()
+    # Whether its control needs css/form-fields.css, which a page of plain fields does without.
+    has_sheet: ClassVar[bool] = False
+    # True for what must never lie in a draft nor be shown again.
+    is_secret: ClassVar[bool] = False
+    # True for what may come with files (app/formbuilder/files.py keeps them).
+    takes_files: ClassVar[bool] = False
+
+    def draws_itself(self, field: Field) -> bool:
+        """Whether its template is all that is drawn: no label, hint and error around it."""
+        return not self.has_answer
+
+    def expression(self, field: Field, fields: Sequence[Field]) -> str:
+        """What is computed for a kind of the class `calculation`; `fields` are all of the form, in order."""
+        return ""
+
+    def address(self, field: Field, answer: Answer) -> str:
+        """The mail address in an answer, if there is one: where its sender may be written to."""
+        return ""
 
     def parts(self, field: Field) -> Sequence[tuple[str, str]]:
         """Controls that conditions can name besides the field itself: (name after the dot, class)."""

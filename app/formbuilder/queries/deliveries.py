@@ -175,3 +175,30 @@ async def forgotten(before: datetime, limit: int) -> list[int]:
         limit=limit,
     )
     return [row.id for row in rows]
+
+
+async def asked(entry_id: int) -> db.Row | None:
+    """What an entry answered (`title`, `answered`), and the form as visitors see it now (`live`)."""
+    return await db.one(
+        db.Row,
+        """
+        SELECT f.title, v.definition AS answered, coalesce(l.definition, v.definition) AS live
+        FROM form_entries e JOIN forms f ON f.id = e.form_id JOIN form_versions v ON v.id = e.version_id
+        LEFT JOIN form_versions l ON l.id = f.live_id
+        WHERE e.id = :id
+        """,
+        id=entry_id,
+    )
+
+
+async def forget_exchanges(before: datetime) -> int:
+    """Forget what was said on deliveries that are done and as old as this; how many."""
+    return await db.run_in_batches(
+        """
+        UPDATE form_deliveries SET exchanges = '[]' WHERE id IN (
+            SELECT id FROM form_deliveries
+            WHERE exchanges <> '[]' AND created_at < :before AND state IN ('sent', 'skipped')
+            ORDER BY created_at LIMIT :batch)
+        """,
+        before=before,
+    )

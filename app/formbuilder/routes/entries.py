@@ -1,47 +1,67 @@
-"""Forms as visitors see them: the page, the stamp, what is sent, the thanks."""
+"""A form's page, what is sent from it, and the thanks."""
 
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from quart import Response, redirect, request, url_for
+from quart import Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.core import clock, tokens
+from app.core import tokens
 from app.core.errors import Conflict, NotFound
-from app.core.i18n import _
 from app.core.limits import Limit
-from app.formbuilder import definitions, pages, submissions
-from app.formbuilder.models import Definition, Form, Posted
-from app.formbuilder.queries import forms as queries
-from app.formbuilder.routes import routes
-from app.formbuilder.submissions import Mistake, Refused, Sender
+from app.formbuilder import limits, pages, prefill, submissions
+from app.formbuilder.models import Posted
+from app.formbuilder.routes import routes, visits
+from app.formbuilder.routes.sending import advance, go_to, sender_of, thanks
+from app.formbuilder.stamps import new_stamp
+from app.formbuilder.submissions import Refused
 from app.web.guards import public
+from app.web.page_cache import cached
 from app.web.render import page
-from app.web.request import client_address, user
+from app.web.request import user
 
-# A page is good for a day after it was first touched; nobody fills in a form in less than a second.
-STAMP_SECONDS = 24 * 3600
-TOO_FAST_SECONDS = 1.0
 THANKS_SECONDS = 24 * 3600
 
 
 @routes.get("/forms/<slug>")
 @public()
+@cached(bare=True)
 async def show_form(slug: str) -> Response:
-    """The form, empty or filled in from the address (`?q1=Ann`)."""
-    form, definition = await _live(slug)
-    if form.state != "open":
-        return await _closed(definition)
-    known = {each.id for each in definition.fields}
-    given = {name: values for name, values in request.args.lists() if name.partition(".")[0] in known}
-    return await _form_page(form, definition, Posted(given))
+    """The form, empty or filled in from the address (`?q1=Ann`), from a link of the office, or for who is signed in."""
+    return await _show(slug)
+
+
+@routes.get("/forms/<slug>/embed")
+@public()
+async def show_embedded_form(slug: str) -> Response:
+    """The same for a frame on another site, if the form lets that site have it."""
+    return await _show(slug, is_embedded=True)
+
+
+async def _show(slug: str, *, is_embedded: bool = False) -> Response:
+    form, definition = await visits.live(slug)
+    visit = visits.Visit(form, definition, is_embedded=is_embedded or request.args.get("embed") == "1")
+    visit.link, visit.entry_pass = request.args.get("link", "")[:500], request.args.get("pass", "")[:500]
+    given: Mapping[str, Sequence[str]] = {}
+    if visit.link:
+        try:
+            given = await visits.take_link(visit)
+        except (NotFound, Conflict) as error:
+            return await visits.closed_page(visit, error.message, status=error.status)
+    stopped = await limits.gate(
+        form, definition, user(), entry_pass=visit.entry_pass, has_link=bool(visit.link)
+    )  # fmt: skip
+    if stopped is not None:
+        return await visits.gate_page(visit, stopped)
+    typed = prefill.from_person(definition, user()) | prefill.from_address(definition, request.args.lists())
+    visit.posted = prefill.with_given(Posted(typed), given)
+    return await visits.form_page(visit)
 
 
 @routes.get("/forms/<slug>/stamp")
 @public(limit=Limit(60, 60))
 async def show_stamp(slug: str) -> Response:
     """A fresh stamp for a page that was kept by a cache: when it was first touched, and its own number."""
-    response = Response(_new_stamp(), content_type="text/plain; charset=utf-8")
+    response = Response(new_stamp(), content_type="text/plain; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -49,31 +69,45 @@ async def show_stamp(slug: str) -> Response:
 @routes.post("/forms/<slug>")
 @public(limit=Limit(30, 60))
 async def create_entry(slug: str) -> Response | BaseResponse:
-    """Keep what was answered, or show what is wrong beside it."""
-    sent = await request.form
-    posted = Posted(
-        {name: values for name, values in sent.lists() if isinstance(name, str)},
-        {name: values for name, values in (await request.files).lists() if isinstance(name, str)},
-    )
-    form, definition = await _answered(slug, posted.one("version"))
-    if "website" not in sent or posted.one("website"):
-        # A program: it is told what it wants to hear. See also the quarantine.
-        return redirect(url_for(".show_thanks", slug=slug, token=tokens.sign("", "form-thanks")), 303)
-    stamp = _read_stamp(posted.one("stamp"))
-    if stamp is None:
-        sentence = _("Please press the button once more. Nothing you wrote is lost.")
-        return await _form_page(form, definition, posted, sentence=sentence, status=422)
+    """Keep what was answered, or show what is wrong beside it. Of a form with several screens it is the first."""
+    visit = await visits.sent(slug)
+    form, definition = visit.form, visit.definition
+    if "website" not in visit.raw or visit.raw["website"] != [""]:
+        # A program, most likely: it is told what it wants to hear, and the office decides.
+        entry = await submissions.submit(form, definition, visit.posted, sender_of(visit, suspicion="trap"))
+        return thanks(visit, entry)
     try:
-        entry = await submissions.submit(form, definition, posted, _sender(posted.one("stamp"), stamp))
+        given = await visits.take_link(visit) if visit.link else {}
+    except (NotFound, Conflict) as error:
+        return await visits.closed_page(visit, error.message, status=error.status)
+    visit.posted = prefill.with_given(visit.posted, given)
+    stopped = await limits.gate(form, definition, user(), entry_pass=visit.entry_pass, has_link=bool(visit.link))
+    if stopped is not None:
+        return await visits.gate_page(visit, stopped, status=409 if stopped.kind == "closed" else 403)
+    sentence = await visits.doubt(visit)
+    if sentence:
+        visit.sentence = sentence
+        return await visits.form_page(visit, status=422)
+    try:
+        return await advance(visit)
     except Refused as refused:
-        return await _form_page(
-            form, definition, posted, mistakes=refused.mistakes, sentence=refused.message,
-            stamp=posted.one("stamp"), status=422,
-        )  # fmt: skip
+        visit.mistakes, visit.sentence = refused.mistakes, refused.message
+        return await visits.form_page(visit, status=422)
     except Conflict as error:
-        return await _closed(definition, error.message, status=409)
-    token = tokens.sign([form.number, entry.public_id, entry.state], "form-thanks")
-    return redirect(url_for(".show_thanks", slug=slug, token=token), 303)
+        return await visits.closed_page(visit, error.message, status=409)
+
+
+@routes.post("/forms/<slug>/pin")
+@public(limit=Limit(10, 300))
+async def create_pass(slug: str) -> Response | BaseResponse:
+    """Let in who knows the form's PIN."""
+    visit = await visits.sent(slug)
+    if not visit.definition.settings["pin"]:
+        raise NotFound
+    if not limits.is_pin(visit.definition, visit.raw.get("pin", [""])[0]):
+        stopped = limits.Gate("pin", limits.wrong_pin())
+        return await visits.gate_page(visit, stopped, status=422)
+    return go_to(visit, f"/forms/{slug}", **{"pass": limits.new_pass(visit.form, visit.definition), "link": visit.link})
 
 
 @routes.get("/forms/<slug>/thanks/<token>")
@@ -83,74 +117,10 @@ async def show_thanks(slug: str, token: str) -> Response:
     told = tokens.unsign(token, "form-thanks", THANKS_SECONDS)
     if told is None:
         raise NotFound
-    form, definition = await _answered(slug, str(told[0]) if told else "")
+    form, definition = await visits.answered(slug, str(told[0]) if told else "")
+    visit = visits.Visit(form, definition, is_embedded=request.args.get("embed") == "1")
     return await page(
-        "formbuilder/thanks.html", form=form, definition=definition,
+        "formbuilder/thanks.html", form=form, definition=definition, visit=visit,
         words=pages.markdown(definition.settings["thanks"]), state=told[2] if len(told) > 2 else "",
-        headers={"Cache-Control": "no-store"},
+        headers={"Cache-Control": "no-store", **visits.frame_headers(visit)},
     )  # fmt: skip
-
-
-async def _live(slug: str) -> tuple[Form, Definition]:
-    form = await queries.live_form(slug)
-    if form is None:
-        raise NotFound
-    return form, definitions.read(form.definition)
-
-
-async def _answered(slug: str, number: str) -> tuple[Form, Definition]:
-    """The version that a page shows; a page may be older than the form."""
-    if number.isdecimal() and len(number) < 10:
-        form = await queries.form_of_version(slug, int(number))
-        if form is not None:
-            return form, definitions.read(form.definition)
-    return await _live(slug)
-
-
-async def _form_page(
-    form: Form, definition: Definition, posted: Posted, *, mistakes: dict[str, Mistake] | Any = None,
-    sentence: str = "", stamp: str = "", status: int = 200,
-) -> Response:  # fmt: skip
-    return await page(
-        "formbuilder/form.html",
-        status=status,
-        form=form,
-        definition=definition,
-        intro=pages.markdown(definition.intro) if definition.intro else "",
-        steps=pages.steps_of(definition, posted, mistakes),
-        sentence=sentence,
-        stamp=stamp or (_new_stamp() if status == 422 else ""),
-    )
-
-
-async def _closed(definition: Definition, sentence: str = "", *, status: int = 200) -> Response:
-    words = sentence or definition.settings["closed_words"] or _("This form takes no more answers.")
-    return await page("formbuilder/closed.html", definition=definition, sentence=words, status=status)
-
-
-def stamp_of(moment: float) -> str:
-    """A stamp for a page that was first touched at this moment (seconds since 1970)."""
-    return tokens.sign([moment, tokens.random_token()[:22]], "form-stamp")
-
-
-def _new_stamp() -> str:
-    return stamp_of(clock.now().timestamp())
-
-
-def _read_stamp(stamp: str) -> float | None:
-    """When the page was first touched; None for a stamp that is not ours, too old, or of a second ago."""
-    told = tokens.unsign(stamp, "form-stamp", STAMP_SECONDS)
-    if not isinstance(told, list) or clock.now().timestamp() - told[0] < TOO_FAST_SECONDS:
-        return None
-    return float(told[0])
-
-
-def _sender(stamp: str, began: float) -> Sender:
-    person = user()
-    return Sender(
-        user_id=person.id if person is not None else None,
-        address=client_address(),
-        user_agent=request.headers.get("User-Agent", ""),
-        stamp=stamp,
-        began_at=datetime.fromtimestamp(began, UTC),
-    )

@@ -1,4 +1,4 @@
-"""The link that is mailed to whoever sent a form which wants to be confirmed."""
+"""The click in a mail by which somebody says that it was they who sent a form."""
 
 from quart import Response, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -7,9 +7,9 @@ from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.limits import Limit
 from app.formbuilder import definitions, entries
-from app.formbuilder.models import Definition, Entry
+from app.formbuilder.models import Definition, Entry, Form
 from app.formbuilder.queries import forms as queries
-from app.formbuilder.routes import routes
+from app.formbuilder.routes import routes, visits
 from app.web.guards import public
 from app.web.render import page
 
@@ -18,7 +18,7 @@ from app.web.render import page
 @public()
 async def show_confirmation(slug: str, token: str) -> Response:
     """What a mailed link leads to: a button. Opening it confirms nothing, since mail scanners open links too."""
-    entry, definition, is_good = await _linked(slug, token)
+    _form, entry, definition, is_good = await _linked(slug, token)
     return await page(
         "formbuilder/confirmation.html", definition=definition, state=entry.state, is_good=is_good,
         base=f"/forms/{slug}/confirmations/{token}", headers={"Cache-Control": "no-store"},
@@ -29,7 +29,7 @@ async def show_confirmation(slug: str, token: str) -> Response:
 @public(limit=Limit(30, 60))
 async def create_confirmation(slug: str, token: str) -> BaseResponse:
     """Whoever sent the form says that it was they."""
-    _entry, definition, _is_good = await _linked(slug, token)
+    _form, _entry, definition, _is_good = await _linked(slug, token)
     await entries.confirm(token, definition)
     return redirect(url_for(".show_confirmation", slug=slug, token=token), 303)
 
@@ -38,19 +38,16 @@ async def create_confirmation(slug: str, token: str) -> BaseResponse:
 @public(limit=Limit(3, 3600), once=True)
 async def create_confirmation_link(slug: str, token: str) -> Response:
     """Mail another link to the address that was given, when the one that was mailed is too old."""
-    entry, definition, is_good = await _linked(slug, token)
+    form, entry, definition, is_good = await _linked(slug, token)
     if is_good:
         raise Conflict(_("This link still works."))
     await entries.send_link_again(entry, definition)
-    return await page(
-        "formbuilder/closed.html", definition=definition,
-        sentence=_("A new link is on its way. Look into your mail."),
-    )  # fmt: skip
+    return await visits.closed_page(visits.Visit(form, definition), _("A new link is on its way. Look into your mail."))
 
 
-async def _linked(slug: str, token: str) -> tuple[Entry, Definition, bool]:
+async def _linked(slug: str, token: str) -> tuple[Form, Entry, Definition, bool]:
     found = await entries.of_link(token)
     form = await queries.version_by_id(found[0].version_id) if found is not None else None
     if found is None or form is None or form.slug != slug:
         raise NotFound
-    return found[0], definitions.read(form.definition), found[1]
+    return form, found[0], definitions.read(form.definition), found[1]

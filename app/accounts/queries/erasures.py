@@ -1,14 +1,13 @@
-"""SQL of exports, erasures and consents, one statement a function."""
+"""SQL of erasures, and of what they take away."""
 
 from datetime import datetime
 
-from app.accounts.models import Consent, Erasure, PersonalExport
+from app.accounts.models import Erasure
 from app.core import db, personal
 from app.core.i18n import lazy
 from app.web import tables
 
-_EXPORT = "id, public_id, user_id, state, storage_key, size_bytes, created_at, ready_at, expires_at"
-_ERASURE = """e.id, e.public_id, e.user_id, e.asked_by, e.state, e.asked_at, e.due_at, e.cancelled_at, e.done_at,
+_ERASURE = """e.id, e.public_id, e.user_id, e.asked_by, e.state, e.asked_at, e.due_at,
               e.words, e.steps, e.hindrance"""
 
 ERASURES = tables.Listing(
@@ -44,107 +43,6 @@ ERASURES = tables.Listing(
     ),
     export_needs="people.export",
 )
-
-
-# Exports
-
-
-async def insert_export(user_id: int, public_id: str, now: datetime, *, but_since: datetime) -> int | None:
-    """None when one was asked for since then. The caller holds the person's row."""
-    found: int | None = await db.value(
-        """
-        INSERT INTO personal_exports (public_id, user_id, created_at)
-        SELECT :public_id, :user_id, :now
-        WHERE NOT EXISTS (SELECT 1 FROM personal_exports WHERE user_id = :user_id AND created_at > :but_since)
-        RETURNING id
-        """,
-        public_id=public_id,
-        user_id=user_id,
-        now=now,
-        but_since=but_since,
-    )
-    return found
-
-
-async def export_by_id(export_id: int) -> PersonalExport | None:
-    return await db.one(
-        PersonalExport,
-        f"SELECT {_EXPORT} FROM personal_exports WHERE id = :id",  # noqa: S608
-        id=export_id,
-    )
-
-
-async def export_of(user_id: int, public_id: str, now: datetime) -> PersonalExport | None:
-    """Only the person's own, ready and not too old."""
-    return await db.one(
-        PersonalExport,
-        f"""
-        SELECT {_EXPORT} FROM personal_exports
-        WHERE user_id = :user_id AND public_id = :public_id AND state = 'ready' AND expires_at > :now
-        """,  # noqa: S608
-        user_id=user_id,
-        public_id=public_id,
-        now=now,
-    )
-
-
-async def last_export(user_id: int) -> PersonalExport | None:
-    return await db.one(
-        PersonalExport,
-        f"SELECT {_EXPORT} FROM personal_exports WHERE user_id = :user_id ORDER BY created_at DESC, id DESC LIMIT 1",  # noqa: S608
-        user_id=user_id,
-    )
-
-
-async def mark_ready(export_id: int, *, key: str, size: int, now: datetime, expires_at: datetime) -> bool:
-    return bool(
-        await db.run(
-            """
-            UPDATE personal_exports SET state = 'ready', storage_key = :key, size_bytes = :size, ready_at = :now,
-                                        expires_at = :expires_at
-            WHERE id = :id AND state = 'asked'
-            """,
-            id=export_id,
-            key=key,
-            size=size,
-            now=now,
-            expires_at=expires_at,
-        )
-    )
-
-
-async def old_exports(now: datetime, asked_before: datetime) -> list[PersonalExport]:
-    return await db.many(
-        PersonalExport,
-        f"""
-        SELECT {_EXPORT} FROM personal_exports
-        WHERE expires_at <= :now OR (state = 'asked' AND created_at < :asked_before) ORDER BY id LIMIT 500
-        """,  # noqa: S608
-        now=now,
-        asked_before=asked_before,
-    )
-
-
-async def exports_of(user_id: int) -> list[PersonalExport]:
-    return await db.many(
-        PersonalExport,
-        f"SELECT {_EXPORT} FROM personal_exports WHERE user_id = :user_id",  # noqa: S608
-        user_id=user_id,
-    )
-
-
-async def delete_export(export_id: int) -> None:
-    await db.run("DELETE FROM personal_exports WHERE id = :id", id=export_id)
-
-
-async def is_kept(storage_key: str) -> bool:
-    found: bool = await db.value(
-        "SELECT EXISTS (SELECT 1 FROM personal_exports WHERE storage_key = :key)", key=storage_key
-    )
-    return found
-
-
-# Erasures
 
 
 async def insert_erasure(
@@ -274,13 +172,6 @@ async def former_addresses(user_id: int) -> list[str]:
     return [row.old_email for row in rows]
 
 
-async def merged_into(user_id: int) -> list[db.Row]:
-    """Accounts (`id, public_id, email, name`) that were closed in favour of this one: the same person under other names."""
-    return await db.many(
-        db.Row, "SELECT id, public_id, email, name FROM users WHERE merged_into_id = :id ORDER BY id", id=user_id
-    )
-
-
 async def delete_proofs(user_id: int) -> None:
     """Everything by which the person could prove who they are, and every place where they did."""
     await db.run(
@@ -334,80 +225,4 @@ async def forget_words(words: list[str]) -> None:
     await db.run(
         "UPDATE impersonation_visits SET query = '' WHERE audit_holds(query, CAST(:words AS text[]))",
         words=personal.in_addresses(words),
-    )
-
-
-# Consents
-
-
-async def insert_consent(
-    *,
-    user_id: int | None,
-    kind: str,
-    wording: int,
-    is_given: bool,
-    origin: str,
-    address: str | None,
-    now: datetime,
-) -> None:
-    await db.run(
-        """
-        INSERT INTO consents (user_id, kind, wording, is_given, origin, address, created_at)
-        VALUES (:user_id, :kind, :wording, :is_given, :origin, :address, :now)
-        """,
-        user_id=user_id,
-        kind=kind,
-        wording=wording,
-        is_given=is_given,
-        origin=origin,
-        address=address,
-        now=now,
-    )
-
-
-async def adopt_consents(origin: str, user_id: int) -> int:
-    """What a guest agreed to belongs to the account that the order made."""
-    return await db.run(
-        "UPDATE consents SET user_id = :user_id WHERE origin = :origin AND user_id IS NULL",
-        origin=origin,
-        user_id=user_id,
-    )
-
-
-async def move_consents(gone_id: int, kept_id: int) -> int:
-    return await db.run("UPDATE consents SET user_id = :kept WHERE user_id = :gone", gone=gone_id, kept=kept_id)
-
-
-async def has_consent_of(origin: str, kind: str) -> bool:
-    found: bool = await db.value(
-        "SELECT EXISTS (SELECT 1 FROM consents WHERE origin = :origin AND kind = :kind)", origin=origin, kind=kind
-    )
-    return found
-
-
-async def lock_person(user_id: int) -> None:
-    """Whoever changes what this person agreed to, or asks for them, waits for each other."""
-    await db.run("SELECT 1 FROM users WHERE id = :id FOR UPDATE", id=user_id)
-
-
-async def consents_of(user_id: int, limit: int = 200) -> list[Consent]:
-    return await db.many(
-        Consent,
-        """
-        SELECT kind, wording, is_given, origin, address, created_at FROM consents
-        WHERE user_id = :user_id ORDER BY id DESC LIMIT :limit
-        """,
-        user_id=user_id,
-        limit=limit,
-    )
-
-
-async def delete_stray_consents(before: datetime) -> int:
-    """Those of guests whose order came to nothing."""
-    return await db.run_in_batches(
-        """
-        DELETE FROM consents WHERE id IN (
-            SELECT id FROM consents WHERE user_id IS NULL AND created_at < :before LIMIT :batch)
-        """,
-        before=before,
     )

@@ -1,169 +1,37 @@
-"""Taking money: a payment page opened, asked about, closed, and money given back, in the words of a shop.
+"""Stripe, asked through its own client, and its answers in our words."""
 
-In production this is Stripe. On a development machine it is the same client against the local Stripe, to whose
-address STRIPE_API_BASE points. Nothing here may be called inside a database transaction: it raises there.
-"""
-
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
-import orjson
 import stripe
 import structlog
 
-from app.config import Config
 from app.core import db
+from app.gateways.payments.models import (
+    Busy,
+    Checkout,
+    CheckoutRequest,
+    Declined,
+    Event,
+    Line,
+    Payment,
+    PaymentError,
+    Refund,
+    Refused,
+    Unavailable,
+    Undelivered,
+)
 
 log = structlog.get_logger()
 
 # Seconds. The buyer waits meanwhile, so it is far below Stripe's own 80.
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 RETRIES = 2
-TOLERANCE = 300
 # Of news that was not delivered, in one go.
 EVENTS_A_PAGE = 100
 PAGES_OF_EVENTS = 10
-
-
-class PaymentError(Exception):
-    """The parent of what can go wrong. The message is for the log and the back office, not for buyers."""
-
-
-class Declined(PaymentError):
-    """The card's bank said no."""
-
-
-class Unavailable(PaymentError):
-    """No usable answer came; the same call may be tried again.
-
-    `answered` tells that an answer came which said so (a 500). Stripe repeats such an answer for as long as it keeps
-    the idempotency key, so another try then needs another key.
-    """
-
-    def __init__(self, message: str, *, answered: bool = False) -> None:
-        super().__init__(message)
-        self.answered = answered
-
-
-class Busy(Unavailable):
-    """The same call, under the same key, is under way in another request; its result will be the result."""
-
-
-class Refused(PaymentError):
-    """The request was understood and refused; trying again the same way is pointless. `code` is Stripe's word."""
-
-    def __init__(self, message: str, code: str = "") -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class BadSignature(PaymentError):
-    """A webhook delivery that nobody with the secret signed, or too long ago."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A thing on the payment page. `amount_minor` is gross."""
-
-    title: str
-    amount_minor: int
-
-
-@dataclass(frozen=True, slots=True)
-class CheckoutRequest:
-    """What a payment page is opened for. The same request with the same key opens the same page."""
-
-    reference: str
-    idempotency_key: str
-    lines: tuple[Line, ...]
-    currency: str
-    email: str
-    success_url: str
-    cancel_url: str
-    expires_at: datetime
-    locale: str = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class Checkout:
-    """A payment page as it stands. `state` is open, complete or expired; the amounts are minor units."""
-
-    session_id: str
-    url: str
-    state: str
-    payment_state: str  # paid | unpaid | no_payment_required
-    payment_id: str
-    amount_minor: int
-    currency: str
-
-    @property
-    def is_paid(self) -> bool:
-        return self.state == "complete" and self.payment_state != "unpaid"
-
-
-@dataclass(frozen=True, slots=True)
-class Refund:
-    """Money on its way back. `state` is pending, succeeded or failed; `reference` is ours, if we asked for it."""
-
-    refund_id: str
-    state: str
-    amount_minor: int
-    currency: str
-    reference: str = ""
-    failure: str = ""
-    payment_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """A payment with how it was made ("visa 4242") and what was given back of it."""
-
-    payment_id: str
-    method: str
-    refunds: list[Refund] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A webhook delivery whose signature was checked; `payload` is the whole body."""
-
-    id: str
-    kind: str
-    payload: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Undelivered:
-    """News that no endpoint has taken, oldest first. `before` names the event before which there is more; Stripe
-    gives the newest first.
-    """
-
-    events: list[Event]
-    before: str
-
-
-class Payments(Protocol):
-    """Whoever takes the money."""
-
-    async def open_checkout(self, request: CheckoutRequest) -> Checkout: ...
-
-    async def find_checkout(self, session_id: str) -> Checkout | None: ...
-
-    async def expire_checkout(self, session_id: str) -> Checkout: ...
-
-    async def find_payment(self, payment_id: str) -> Payment | None: ...
-
-    async def refund(
-        self, payment_id: str, amount_minor: int | None, *, reference: str, reason: str, idempotency_key: str
-    ) -> Refund: ...
-
-    async def list_refunds(self, payment_id: str) -> list[Refund]: ...
-
-    async def list_undelivered(self, kinds: Sequence[str], since: datetime, after: str = "") -> Undelivered: ...
 
 
 class StripePayments:
@@ -274,76 +142,6 @@ class StripePayments:
             raise
 
 
-class NoPayments:
-    """No key is set: every call says so. The rest of the school works."""
-
-    async def _refuse(self) -> Any:
-        await db.release()
-        raise Unavailable("Set STRIPE_SECRET, and STRIPE_API_BASE for a local Stripe, so that the school can sell.")
-
-    async def open_checkout(self, request: CheckoutRequest) -> Checkout:
-        return await self._refuse()  # type: ignore[no-any-return]
-
-    async def find_checkout(self, session_id: str) -> Checkout | None:
-        return await self._refuse()  # type: ignore[no-any-return]
-
-    async def expire_checkout(self, session_id: str) -> Checkout:
-        return await self._refuse()  # type: ignore[no-any-return]
-
-    async def find_payment(self, payment_id: str) -> Payment | None:
-        return await self._refuse()  # type: ignore[no-any-return]
-
-    async def refund(
-        self, payment_id: str, amount_minor: int | None, *, reference: str, reason: str, idempotency_key: str
-    ) -> Refund:
-        return await self._refuse()  # type: ignore[no-any-return]
-
-    async def list_refunds(self, payment_id: str) -> list[Refund]:
-        return await self._refuse()  # type: ignore[no-any-return]
-
-    async def list_undelivered(self, kinds: Sequence[str], since: datetime, after: str = "") -> Undelivered:
-        return await self._refuse()  # type: ignore[no-any-return]
-
-
-def choose(config: Config) -> Payments:
-    """Stripe when its key is set."""
-    if config.stripe_secret:
-        return StripePayments(config.stripe_secret.reveal(), api_base=config.stripe_api_base)
-    return NoPayments()
-
-
-def read_event(raw: bytes, header: str | None, secrets: Sequence[str], *, tolerance: int = TOLERANCE) -> Event:
-    """The event of a webhook body that one of `secrets` signed at most `tolerance` seconds ago. Raises BadSignature.
-
-    Several secrets are for rotation. The signature is over the bytes as they came, so they must not be parsed before.
-    """
-    _check_signature(raw, header, secrets, tolerance)
-    try:
-        payload = orjson.loads(raw)
-        return Event(str(payload["id"]), str(payload["type"]), payload)
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise BadSignature("signed, but not an event") from error
-
-
-def _check_signature(raw: bytes, header: str | None, secrets: Sequence[str], tolerance: int) -> None:
-    if not secrets:
-        raise BadSignature("STRIPE_WEBHOOK_SECRET is not set")
-    refusal = ""
-    for secret in secrets:
-        try:
-            stripe.WebhookSignature.verify_header(raw, header, secret, tolerance)
-        except (stripe.SignatureVerificationError, UnicodeDecodeError) as error:
-            refusal = str(error)
-        else:
-            break
-    else:
-        raise BadSignature(refusal)
-    # The client refuses what is too old; a time to come is as wrong.
-    signed_at = int(dict(part.split("=", 1) for part in (header or "").split(",") if "=" in part)["t"])
-    if signed_at > time.time() + tolerance:
-        raise BadSignature("signed in the future")
-
-
 def _line_item(line: Line, currency: str) -> dict[str, Any]:
     price = {
         "currency": currency.lower(),
@@ -412,24 +210,3 @@ def _in_our_words(error: stripe.StripeError) -> PaymentError:
     if isinstance(error, stripe.APIError | stripe.IdempotencyError) or (error.http_status or 0) >= 500:
         return Unavailable(said, answered=True)
     return Refused(said, code)
-
-
-_payments: Payments | None = None
-
-
-def use(gateway: Payments) -> None:
-    """Say who takes the money from now on; called once by create_app()."""
-    global _payments
-    _payments = gateway
-
-
-def is_configured() -> bool:
-    """Whether there is somebody to ask."""
-    return _payments is not None and not isinstance(_payments, NoPayments)
-
-
-def gateway() -> Payments:
-    """Who takes the money."""
-    if _payments is None:
-        raise RuntimeError("payments are not configured")
-    return _payments

@@ -1,0 +1,65 @@
+"""The points of a quiz: what the options that were chosen are worth, added up."""
+
+from collections.abc import Sequence
+
+from app.core.i18n import _, lazy
+from app.formbuilder.fields.kinds import Kind
+from app.formbuilder.fields.number import plain
+from app.formbuilder.models import Answer, Field, Posted
+from app.formbuilder.settings import Lines, Option, Switch
+
+
+class QuizScore(Kind):
+    name = "quiz_score"
+    label = lazy("Quiz score")
+    group = "layout"
+    icon = "award"
+    value_class = "calculation"
+    can_be_required = False
+    settings = (
+        Lines(
+            name="of", label=lazy("Questions that count"), most=150,
+            hint=lazy("Ids, a line each; without any, every question before this that has points"),
+        ),
+        Switch(name="hidden", label=lazy("Not shown to visitors")),
+    )  # fmt: skip
+
+    def draws_itself(self, field: Field) -> bool:
+        return bool(field["hidden"])
+
+    def counted(self, field: Field, fields: Sequence[Field]) -> list[Field]:
+        """The questions that count: those named, else every one before this with points."""
+        named = field["of"]
+        before = fields[: fields.index(field)] if field in fields else fields
+        return [each for each in before if (not named or each.id in named) and any(o.points for o in _options(each))]
+
+    def most(self, field: Field, fields: Sequence[Field]) -> float:
+        """The most points there are: of several options all good ones, of one the best."""
+        return sum(_best(each) for each in self.counted(field, fields))
+
+    def expression(self, field: Field, fields: Sequence[Field]) -> str:
+        # An expression is never longer than 2,000 characters: 140 questions of the longest usual ids.
+        return " + ".join(f"points({each.id})" for each in self.counted(field, fields)[:120]) or "0"
+
+    def read(self, field: Field, posted: Posted) -> Answer:
+        return None
+
+    def text(self, field: Field, answer: Answer) -> str:
+        return "" if answer is None else _("%(n)s points", n=plain(answer) if not isinstance(answer, str) else answer)
+
+    def cells(self, field: Field, answer: Answer) -> list[str | int | float | None]:
+        return [answer]
+
+
+def _options(field: Field) -> Sequence[Option]:
+    found = field.settings.get("options", ())
+    return [option for option in found if isinstance(option, Option)]
+
+
+def _best(field: Field) -> float:
+    points = [option.points for option in _options(field)]
+    takes_several = field.kind in ("checkbox", "multi_select") or field.settings.get("several")
+    return sum(each for each in points if each > 0) if takes_several else max(0.0, *points)
+
+
+KIND = QuizScore()
