@@ -93,6 +93,23 @@ async def a_draft(world: World) -> None:
     form = await versions.find(world.places["/forms"])
     world.places["token"] = await drafts.begin(form, {"q1": ["Pat"]}, "start", stamp="a", user_id=None)
     await db.run("UPDATE form_drafts SET version_id = (SELECT live_id FROM forms)")
+async def a_confirmation(world: World) -> Form:
+    """An entry waits for a click in its mail."""
+    world.places["token"] = tokens.random_token()
+    await db.run(
+        """
+        UPDATE form_entries SET state = 'unconfirmed', email = 'pat@example.org', confirm_hash = :hash,
+               confirm_expires_at = now() + interval '1 day'
+        """,
+        hash=tokens.hashed(world.places["token"]),
+    )
+    return {}
+
+
+async def a_late_confirmation(world: World) -> Form:
+    await a_confirmation(world)
+    await db.run("UPDATE form_entries SET confirm_expires_at = now() - interval '1 day'")
+    return {}
 
 
 async def a_guest_with_a_cart(world: World) -> Form:
@@ -560,6 +577,19 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/fields/<field_id>/removal": Case(),
     "/admin/forms/<public_id>/links": Case({"count": "2", "values": ""}),
     "/admin/forms/<public_id>/links/<link_id>/removal": Case(),
+    "/admin/forms/<public_id>/entries/<entry_id>/answers": Case({"q1": "Pia"}),
+    "/admin/forms/<public_id>/entries/<entry_id>/marks": Case({"star": "1"}, acts=False),
+    "/admin/forms/<public_id>/entries/<entry_id>/notes": Case({"body": "Called back"}),
+    "/admin/forms/<public_id>/entries/<entry_id>/restoration": Case(
+        sql="UPDATE form_entries SET state = 'binned', binned_from = 'received', binned_at = now()"
+    ),
+    "/admin/forms/<public_id>/entries/<entry_id>/sending": Case({"way": "services"}),
+    "/admin/forms/<public_id>/entries/<entry_id>/state": Case({"act": "spam"}),
+    "/admin/forms/<public_id>/entries/columns": Case({"field": "q1"}),
+    "/admin/forms/erasure": Case(
+        {"email": "pat@example.org", "confirmation": "pat@example.org"},
+        sql="UPDATE form_entries SET email = 'pat@example.org'",
+    ),
     "/admin/forms/<public_id>/publication": Case(),
     "/admin/forms/<public_id>/redoing": Case(sql="UPDATE forms SET head_id = live_id", acts=False),
     "/admin/forms/<public_id>/state": Case({"state": "closed"}),
@@ -568,6 +598,8 @@ CASES: dict[str, Case] = {
     "/forms/<slug>/drafts/<token>": Case({"screen": "start", "q1": "Pat", "go": "next"}, prepare=a_draft, by="pat"),
     "/forms/<slug>/drafts/<token>/mail": Case({"email": "pat@example.org"}, prepare=a_draft, by="pat"),
     "/forms/<slug>/pin": Case({"version": "1", "pin": "1234"}, sql=WITH_A_PIN, by="pat", acts=False),
+    "/forms/<slug>/confirmations/<token>": Case(prepare=a_confirmation, by="pat"),
+    "/forms/<slug>/confirmations/<token>/links": Case(prepare=a_late_confirmation, by="pat"),
     "/admin/orders/<public_id>/receipts": Case(),
     "/admin/orders/<public_id>/refunds": Case(prepare=a_paid_order),
     "/admin/orders/<public_id>/rejection": Case(sql=FLAGGED),

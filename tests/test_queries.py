@@ -48,6 +48,7 @@ TABLE = """
 /forms/<slug>/drafts/<token>                               1  2  2
 /forms/<slug>/embed                                        1  2  2
 /forms/embed.js                                            0  1  1
+/forms/<slug>/confirmations/<token>                        1  2  2
 /forms/<slug>/stamp                                        0  1  1
 /forms/<slug>/thanks/<token>                               0  1  1
 /learn                                                     -  3  3
@@ -103,6 +104,10 @@ TABLE = """
 /admin/forms/<public_id>/entries                           -  -  5
 /admin/forms/<public_id>/entries/<entry_id>                -  -  5
 /admin/forms/<public_id>/share                             -  -  5
+/admin/forms/<public_id>/entries/<entry_id>/answers        -  -  4
+/admin/forms/<public_id>/entries/file                      -  -  5
+/admin/forms/<public_id>/report                            -  -  5
+/admin/forms/erasure                                       -  -  2
 /admin/forms/new                                           -  -  2
 /admin/jobs                                                -  -  4
 /admin/impersonations                                      -  -  4

@@ -189,6 +189,11 @@ async def sweep() -> tuple[int, int]:
 # --- what the office writes ------------------------------------------------------------------------------------------
 
 
+async def see(entry_id: int) -> None:
+    """Somebody opened it."""
+    await queries.set_read([entry_id], clock.now())
+
+
 async def mark(entry: Entry, *, is_starred: bool | None = None, is_read: bool | None = None) -> None:
     """Star it or not, call it read or not."""
     if is_starred is not None:
@@ -252,6 +257,18 @@ async def edit(
         # Which questions, not what was answered: the log outlives the entry.
         await audit.record("form_entry.edit", "form_entry", entry.public_id, after={"fields": sorted(changed)})
     return True
+
+
+def with_kept(definition: Definition, before: Mapping[str, Answer], after: Mapping[str, Answer]) -> dict[str, Answer]:
+    """Edited answers with those that the form of the edit could not show: fields of groups such as files, and agreements,
+    which are kept word for word as they were given."""
+    kept = {
+        field.id: before[field.id]
+        for field in definition.fields
+        if field.id in before and (kind_of(field).group == "file" or field.kind == "consent")
+        and (field.id in after or kind_of(field).group == "file")
+    }  # fmt: skip
+    return {**after, **kept}
 
 
 @dataclass(frozen=True, slots=True)

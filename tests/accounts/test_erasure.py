@@ -565,9 +565,9 @@ DEALT_WITH = {
     # deleted
     "access_tokens", "carts", "consents", "default_views", "email_changes", "enrolments", "entitlements", "identities", "learner_days", "learners", "lesson_progress",
     "merged_carts", "mfa_secrets", "one_time_tokens", "passkeys", "pending_sign_ins", "personal_exports", "recovery_codes", "sessions", "saved_views", "sign_in_links", "user_tags",
-    "form_drafts", "form_entries",
+    "form_columns", "form_drafts", "form_entries",
     # without what names anybody
-    "courses", "form_versions", "forms", "erasures", "impersonations", "imports", "order_events", "orders", "person_notes", "refunds", "uploads", "users",
+    "courses", "form_connections", "form_entry_acts", "form_versions", "forms", "erasures", "impersonations", "imports", "order_events", "orders", "person_notes", "refunds", "uploads", "users",
 }  # fmt: skip
 
 

@@ -34,9 +34,7 @@ async def test_an_entry_without_conditions_counts_at_once() -> None:
     assert (entry.state, await told(entry.id)) == ("received", 1)
 
 
-@pytest.mark.parametrize(
-    "before", [state for state in ("received", "unconfirmed", "waiting", "unpaid", "spam", "refused", "binned")]
-)
+@pytest.mark.parametrize("before", ["received", "unconfirmed", "waiting", "unpaid", "spam", "refused", "binned"])
 @pytest.mark.parametrize("act", entries.MOVES)
 async def test_only_the_moves_of_the_table_are_made(act: str, before: str) -> None:
     form, definition = await a_form(opt_in=True, approval=True)

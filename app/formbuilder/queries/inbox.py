@@ -128,7 +128,8 @@ async def lock_many(ids: Sequence[int]) -> list[db.Row]:
     return await db.many(
         db.Row,
         """
-        SELECT e.id, e.public_id, e.state, e.status, e.is_starred, e.read_at, e.version_id
+        SELECT e.id, e.public_id, e.state, e.status, e.is_starred, e.read_at, e.version_id,
+               e.form_id
         FROM form_entries e WHERE e.id = ANY(CAST(:ids AS bigint[])) ORDER BY e.id FOR UPDATE
         """,
         ids=list(ids),
@@ -213,14 +214,6 @@ async def set_answers(entry_id: int, answers: dict[str, Any], said: str, email: 
     )
 
 
-async def columns_of(user_id: int, form_id: int) -> list[str] | None:
-    """The questions that this person wants as columns; None when nothing was chosen."""
-    found: list[str] | None = await db.value(
-        "SELECT fields FROM form_columns WHERE user_id = :user AND form_id = :form", user=user_id, form=form_id
-    )
-    return found
-
-
 async def set_columns(user_id: int, form_id: int, fields: list[str]) -> None:
     await db.run(
         """
@@ -233,19 +226,34 @@ async def set_columns(user_id: int, form_id: int, fields: list[str]) -> None:
     )
 
 
-async def definitions_of(form_id: int) -> list[Any]:
-    """The definitions that entries of the form answered, and what is asked now, newest first."""
-    rows = await db.many(
-        db.Row,
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A form with every definition that may have been answered, newest first, and the columns that somebody chose."""
+
+    id: int
+    public_id: str
+    slug: str
+    title: str
+    definitions: list[Any]
+    columns: list[str] | None
+
+
+async def box(form_id: str, user_id: int) -> Box | None:
+    """The form as this person's inbox shows it. One that was never published shows what is being built."""
+    return await db.one(
+        Box,
         """
-        SELECT v.definition FROM form_versions v
-        WHERE v.form_id = :id AND (v.published_at IS NOT NULL
-              OR v.id = (SELECT f.head_id FROM forms f WHERE f.id = :id AND f.live_id IS NULL))
-        ORDER BY v.number DESC LIMIT 200
+        SELECT f.id, f.public_id, f.slug, f.title,
+               (SELECT jsonb_agg(newest.definition) FROM (
+                    SELECT v.definition FROM form_versions v
+                    WHERE v.form_id = f.id AND (v.published_at IS NOT NULL OR (f.live_id IS NULL AND v.id = f.head_id))
+                    ORDER BY v.number DESC LIMIT 200) newest) AS definitions,
+               (SELECT c.fields FROM form_columns c WHERE c.form_id = f.id AND c.user_id = :user) AS columns
+        FROM forms f WHERE f.public_id = :id
         """,
         id=form_id,
+        user=user_id,
     )
-    return [row.definition for row in rows]
 
 
 def for_file(form_id: int, states: Sequence[str]) -> AsyncIterator[db.Row]:

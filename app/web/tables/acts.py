@@ -89,6 +89,7 @@ class Act(Protocol):
 class Bulk:
     """What may be done to many rows of a list. `source`, `key`, `name`: the rows by their key, for words about them.
 
+    `narrowed`: for a list that is declared for each request anew, what it is at a path with these parameters.
     `facts` stand in the file of what came of it: a title, SQL over the source, and the capability it needs, or "".
     """
 
@@ -101,6 +102,7 @@ class Bulk:
     name: str
     facts: Sequence[tuple[Text, str, str]]
     choices: Callable[[], Awaitable[Choices]] | None = None
+    narrowed: Callable[[str, Mapping[str, str]], Awaitable[tuple[Listing, Choices]]] | None = None
 
     def act(self, key: str, person: Visitor) -> Act:
         """The act of this name. Raises Forbidden when the person may not see the list or do it, Invalid when it is none."""

@@ -100,6 +100,8 @@ async def choose(
     listing = bulk.listing
     if picked is None:
         choices = await bulk.choices() if bulk.choices is not None else None
+        if bulk.narrowed is not None:
+            listing, choices = await bulk.narrowed(came_from.partition("?")[0], args)
         rows, binds = matching(listing, read(listing, args, choices), (await school()).zone, choices)
     else:
         rows = f"SELECT {listing.key} AS id FROM {listing.source} WHERE {listing.pick} = ANY(CAST(:picked AS text[]))"  # noqa: S608
