@@ -2,11 +2,11 @@
 
 from app.core.events import on
 from app.core.queue import every, job
-from app.formbuilder import deliveries
+from app.formbuilder import deliveries, files
 from app.formbuilder.deliveries import deliver
 from app.formbuilder.events import EntryReceived
 
-__all__ = ["deliver", "plan_deliveries", "seek_forgotten_deliveries"]
+__all__ = ["deliver", "plan_deliveries", "seek_forgotten_deliveries", "sweep_files"]
 
 
 @on(EntryReceived)
@@ -20,3 +20,10 @@ async def plan_deliveries(event: EntryReceived) -> None:
 async def seek_forgotten_deliveries() -> None:
     """Look for deliveries whose job was lost."""
     await deliveries.look_for_forgotten()
+
+
+@every("41 * * * *")
+@job()
+async def sweep_files() -> None:
+    """Remove files that nobody sent after all, and those whose entry is gone."""
+    await files.sweep()

@@ -179,3 +179,18 @@ class Delivery:
     claimed_until: datetime | None
     created_at: datetime
     sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFile:
+    """A file that came with an answer. `entry_id` is None until its form is sent, and once its entry is gone."""
+
+    id: int
+    public_id: str
+    field_id: str
+    entry_id: int | None
+    storage_key: str
+    file_name: str
+    content_type: str
+    size_bytes: int
+    checksum: str

@@ -1,14 +1,17 @@
 """What the templates of a form draw: each field with what was typed, what is wrong and what is tied to it."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from markupsafe import Markup
 
 from app.courses import prose
 from app.formbuilder.fields.kinds import Kind, kind_of
+from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.models import Definition, Field, Posted
+from app.formbuilder.plans import GROUPS
 from app.formbuilder.settings import Option
 from app.formbuilder.submissions import Mistake
 
@@ -22,6 +25,12 @@ class Question:
     posted: Posted
     error: str = ""
     is_required: bool = False
+    # Which of its controls is wrong, when it has several.
+    wrong_part: str = ""
+    # The shop's offers that the form speaks of, by slug.
+    prices: Prices = dataclasses.field(default_factory=dict)
+    # The fields that are folded behind it.
+    inside: tuple["Question", ...] = ()
 
     @property
     def value(self) -> str:
@@ -60,6 +69,17 @@ class Question:
             found["aria-required"] = "true"
         return found
 
+    def tie(self, part: str, *, required: bool = False) -> dict[str, str]:
+        """Attributes of one of its several controls that tell readers of its error and its need."""
+        found = {}
+        if self.error and self.wrong_part == part:
+            found = {"aria-invalid": "true", "aria-describedby": f"{self.field.id}-error"}
+        return found | ({"aria-required": "true"} if required else {})
+
+    def any(self, part: str) -> list[str]:
+        """Everything that was chosen under the name of one of its controls."""
+        return self.posted.all(f"{self.field.id}.{part}")
+
     def prose(self, name: str) -> Markup:
         """A setting of it, from Markdown."""
         return markdown(self.field[name])
@@ -75,23 +95,50 @@ class StepView:
 
 
 def steps_of(
-    definition: Definition, posted: Posted, mistakes: Mapping[str, Mistake] | None = None
+    definition: Definition,
+    posted: Posted,
+    mistakes: Mapping[str, Mistake] | None = None,
+    prices: Prices | None = None,
 ) -> tuple[StepView, ...]:
-    """Every page of the form."""
+    """Every page of the form. What is folded behind an accordion stands inside of it."""
     wrong = mistakes or {}
+
+    def drawn(each: Field) -> Question:
+        mistake = wrong.get(each.id, Mistake(""))
+        return Question(each, kind_of(each), posted, mistake.sentence, each.required, mistake.part, prices or {})
+
     return tuple(
-        StepView(
-            step.id,
-            step.title,
-            tuple(
-                Question(
-                    each, kind_of(each), posted, wrong[each.id].sentence if each.id in wrong else "", each.required
-                )
-                for each in step.fields
-            ),
-        )
-        for step in definition.steps
+        StepView(step.id, step.title, _folded([drawn(each) for each in step.fields])) for step in definition.steps
     )
+
+
+def _folded(questions: Sequence[Question]) -> tuple[Question, ...]:
+    """With the fields that follow an accordion, up to the next heading, inside of it."""
+    found: list[Question] = []
+    is_folding = False
+    for each in questions:
+        if each.field.kind in GROUPS:
+            is_folding = each.field.kind == "accordion"
+        elif is_folding:
+            found[-1] = replace(found[-1], inside=(*found[-1].inside, each))
+            continue
+        found.append(each)
+    return tuple(found)
+
+
+def scripts_of(definition: Definition) -> list[str]:
+    """The modules of static/js that its fields use, each once."""
+    return list(dict.fromkeys(script for each in definition.fields for script in kind_of(each).scripts))
+
+
+def needs_sheet(definition: Definition) -> bool:
+    """Whether a field of it is drawn with css/form-fields.css."""
+    return any(kind_of(each).has_sheet for each in definition.fields)
+
+
+def thanks_of(definition: Definition) -> Field | None:
+    """The screen after sending, when one was made among the fields."""
+    return next((each for each in reversed(definition.fields) if each.kind == "thank_you"), None)
 
 
 @lru_cache(maxsize=512)

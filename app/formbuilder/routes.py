@@ -10,10 +10,11 @@ from app.core import clock, tokens
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.limits import Limit
-from app.formbuilder import definitions, pages, submissions
+from app.formbuilder import bills, definitions, files, pages, submissions
 from app.formbuilder.models import Definition, Form, Posted
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.submissions import Mistake, Refused, Sender
+from app.web.bodies import brings
 from app.web.guards import public
 from app.web.render import page
 from app.web.request import client_address, user
@@ -49,8 +50,10 @@ async def show_stamp(slug: str) -> Response:
 
 @routes.post("/forms/<slug>")
 @public(limit=Limit(30, 60))
+@brings(files.MOST_BODY)
 async def create_entry(slug: str) -> Response | BaseResponse:
     """Keep what was answered, or show what is wrong beside it."""
+    request.body.allow(await files.most_bytes(slug))
     sent = await request.form
     posted = Posted(
         {name: values for name, values in sent.lists() if isinstance(name, str)},
@@ -60,6 +63,7 @@ async def create_entry(slug: str) -> Response | BaseResponse:
     if "website" not in sent or posted.one("website"):
         # A program: it is told what it wants to hear. See also the quarantine.
         return redirect(url_for(".show_thanks", slug=slug, token=tokens.sign("", "form-thanks")), 303)
+    posted = await files.keep(form, definition, posted)
     stamp = _read_stamp(posted.one("stamp"))
     if stamp is None:
         sentence = _("Please press the button once more. Nothing you wrote is lost.")
@@ -87,6 +91,8 @@ async def show_thanks(slug: str, token: str) -> Response:
     form, definition = await _answered(slug, str(told[0]) if told else "")
     return await page(
         "formbuilder/thanks.html", form=form, definition=definition,
+        screen=(screen := pages.thanks_of(definition)),
+        screen_words=pages.markdown(screen["text"]) if screen else "",
         words=pages.markdown(definition.settings["thanks"]),
         headers={"Cache-Control": "no-store"},
     )  # fmt: skip
@@ -118,7 +124,9 @@ async def _form_page(
         form=form,
         definition=definition,
         intro=pages.markdown(definition.intro) if definition.intro else "",
-        steps=pages.steps_of(definition, posted, mistakes),
+        steps=pages.steps_of(definition, posted, mistakes, await bills.prices_of(definition)),
+        scripts=pages.scripts_of(definition),
+        has_sheet=pages.needs_sheet(definition),
         sentence=sentence,
         stamp=stamp or (_new_stamp() if status == 422 else ""),
     )

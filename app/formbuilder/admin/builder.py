@@ -167,6 +167,8 @@ def _controls(kind: str, values: Mapping[str, Any]) -> list[tuple[Setting, Any]]
 
 
 def _shown(setting: Setting, value: Any) -> Any:
+    if isinstance(setting, Several):
+        return value or []
     if isinstance(value, str) or value is None:
         return value or ""
     if isinstance(setting, Options):

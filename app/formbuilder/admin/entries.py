@@ -4,7 +4,7 @@ from quart import Response
 
 from app.core import clock
 from app.core.errors import NotFound
-from app.formbuilder import definitions, versions
+from app.formbuilder import definitions, files, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.listing import ENTRIES
@@ -12,6 +12,7 @@ from app.formbuilder.queries import entries as queries
 from app.web import tables
 from app.web.guards import requires
 from app.web.render import page
+from app.web.request import signed_in_user
 
 
 @admin.get("/<public_id>/entries")
@@ -39,4 +40,5 @@ async def show_entry(public_id: str, entry_id: str) -> Response:
         for field in definition.fields
         if kind_of(field).has_answer
     ]
-    return await page("formbuilder/admin/entry.html", form=form, entry=entry, answers=answers)
+    links = files.links(form.public_id, definition, entry.answers, signed_in_user().id)
+    return await page("formbuilder/admin/entry.html", form=form, entry=entry, answers=answers, links=links)
