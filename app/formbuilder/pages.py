@@ -80,6 +80,11 @@ class Question:
         """Everything that was chosen under the name of one of its controls."""
         return self.posted.all(f"{self.field.id}.{part}")
 
+    @property
+    def is_open(self) -> bool:
+        """Whether an accordion is open: as its owner likes it, but what must be answered or is wrong is never folded."""
+        return bool(self.field["open"]) or any(each.error or each.is_required for each in self.inside)
+
     def prose(self, name: str) -> Markup:
         """A setting of it, from Markdown."""
         return markdown(self.field[name])
