@@ -22,6 +22,7 @@ from tests.markup import alive
 TODAY = "2026-11-21"
 FILE = {"id": "f" * 26, "name": "cv.pdf", "size": 120, "type": "application/pdf"}
 PICTURE = {"id": "p" * 26, "name": "me.png", "size": 120, "type": "image/png"}
+ASSETS = Assets()
 tokens.configure("a key that only the tests know, long enough")
 
 
@@ -114,7 +115,7 @@ NASTY = (
 def environment() -> Iterator[None]:
     """Templates without an application; what was there is put back."""
     before, kept_key = render._environment, tokens._secret_key
-    render.configure(Assets(), app_url="http://localhost", debug=False)
+    render.configure(ASSETS, app_url="http://localhost", debug=False)
     tokens.configure("a key that only the tests know, long enough")
     yield
     render._environment = before
@@ -152,12 +153,12 @@ def test_every_kind_is_in_the_table() -> None:
 @pytest.mark.parametrize("name", sorted(all_kinds()))
 def test_a_kind_tells_what_it_is_and_has_a_template_and_an_icon_of_the_set(name: str) -> None:
     kind = all_kinds()[name]
-    icons = (Assets()._folder / "img" / "icons.svg").read_text()
+    icons = (ASSETS._folder / "img" / "icons.svg").read_text()
     assert str(kind.label)
     assert kind.group in [group for group, _label in GROUPS]
     assert f'id="{kind.icon}"' in icons
     assert (render.TEMPLATES / kind.template).exists()
-    assert all((Assets()._folder / script).exists() for script in kind.scripts)
+    assert all((ASSETS._folder / script).exists() for script in kind.scripts)
 
 
 def test_no_two_kinds_are_called_the_same() -> None:
