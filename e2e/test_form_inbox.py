@@ -29,7 +29,11 @@ def test_entries_are_gone_through(visit: Callable[..., Visitor], owner: Person, 
     office.press("Publish")
     address = page.get_by_role("link", name="See the form").get_attribute("href")
     assert address is not None
-    for person, evening, age in (("Ann Hart", "Monday", "34"), ("Ben Kern", "Thursday", "41"), ("Cem Aydin", "Monday", "29")):
+    for person, evening, age in (
+        ("Ann Hart", "Monday", "34"),
+        ("Ben Kern", "Thursday", "41"),
+        ("Cem Aydin", "Monday", "29"),
+    ):
         guest = visit(scripts=scripts)
         guest.open(address)
         guest.page.get_by_label("Your name").fill(person)

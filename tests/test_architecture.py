@@ -86,10 +86,6 @@ TABLES = {
         "form_links",
         "form_deliveries",
         "form_connections",
-        "form_links",
-        "form_answer_choices",
-        "form_entry_acts",
-        "form_columns",
     },
     "admin": {"day_figures", "learner_counts"},
 }

@@ -93,6 +93,8 @@ async def a_draft(world: World) -> None:
     form = await versions.find(world.places["/forms"])
     world.places["token"] = await drafts.begin(form, {"q1": ["Pat"]}, "start", stamp="a", user_id=None)
     await db.run("UPDATE form_drafts SET version_id = (SELECT live_id FROM forms)")
+
+
 async def a_confirmation(world: World) -> Form:
     """An entry waits for a click in its mail."""
     world.places["token"] = tokens.random_token()

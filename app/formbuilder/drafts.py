@@ -7,7 +7,7 @@ from datetime import timedelta
 from app.core import clock, db, mail, tokens
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _, lazy
-from app.formbuilder.models import Draft, Form
+from app.formbuilder.models import Definition, Draft, Form
 from app.formbuilder.queries import drafts as queries
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.settings import Setting, Switch
@@ -18,6 +18,11 @@ MOST_MAILS = 3
 SETTINGS: tuple[Setting, ...] = (
     Switch(name="resume", label=lazy("People may stop and go on later, by a link that is mailed to them")),
 )
+
+
+def can_resume(definition: Definition) -> bool:
+    """Whether people may stop and go on later: as a setting says, or a field that offers it."""
+    return bool(definition.settings["resume"]) or any(each.kind == "save_resume" for each in definition.fields)
 
 
 def token_of(stamp: str) -> str:

@@ -250,6 +250,7 @@ ENTRIES_IN_BULK = bulk.register(
         source="form_entries e JOIN forms f ON f.id = e.form_id",
         key="e.id",
         name="coalesce(nullif(e.email, ''), nullif(left(e.said, 40), ''), e.public_id)",
+        facts=[(lazy("Form"), "f.title", ""), (lazy("Email"), "e.email", "entries.export")],
         narrowed=inbox.narrowed,
     )
 )

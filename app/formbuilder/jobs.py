@@ -2,7 +2,7 @@
 
 from app.core.events import on
 from app.core.queue import every, job
-from app.formbuilder import deliveries, drafts, entries, privacy, spam, versions
+from app.formbuilder import deliveries, drafts, entries, files, privacy, spam, versions
 from app.formbuilder.deliveries import deliver
 from app.formbuilder.events import EntryReceived
 
@@ -13,6 +13,7 @@ __all__ = [
     "forget_old_exchanges",
     "plan_deliveries",
     "seek_forgotten_deliveries",
+    "sweep_files",
     "sweep_forms",
     "sweep_versions",
 ]
@@ -66,3 +67,10 @@ async def clear_entries() -> None:
 async def sweep_versions() -> None:
     """Forget old versions that were never published or answered."""
     await versions.sweep()
+
+
+@every("41 * * * *")
+@job()
+async def sweep_files() -> None:
+    """Remove files that nobody sent after all, and those whose entry is gone."""
+    await files.sweep()

@@ -215,3 +215,18 @@ class Link:
     is_single: bool
     made_at: datetime
     used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFile:
+    """A file that came with an answer. `entry_id` is None until its form is sent, and once its entry is gone."""
+
+    id: int
+    public_id: str
+    field_id: str
+    entry_id: int | None
+    storage_key: str
+    file_name: str
+    content_type: str
+    size_bytes: int
+    checksum: str

@@ -66,6 +66,11 @@ REASONS = {
 }
 
 
+def wants_captcha(definition: Definition) -> bool:
+    """Whether visitors prove that they are people: as a setting says, or a field that stands for it."""
+    return bool(definition.settings["captcha"]) or any(each.kind == "captcha" for each in definition.fields)
+
+
 async def suspicion(form: Form, definition: Definition, *, said: str, address: str, country: str) -> str:
     """Why these answers belong into quarantine, as a key of REASONS; empty when they do not. The form must be locked."""
     settings, now = definition.settings, clock.now()

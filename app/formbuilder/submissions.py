@@ -12,7 +12,7 @@ from app.core.errors import Invalid
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
-from app.formbuilder import entries, limits, links, plans, spam
+from app.formbuilder import bills, entries, files, limits, links, plans, spam
 from app.formbuilder.fields.kinds import Wrong, kind_of
 from app.formbuilder.logic import Outcome
 from app.formbuilder.models import Answer, Definition, Entry, Field, Form, Posted
@@ -100,6 +100,7 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
     Raises Refused for wrong answers, Conflict for a form that takes none any more.
     """
     found = read_answers(definition, posted, await today())
+    found.answers.update(bills.totals(definition, found.answers, await bills.prices_of(definition)))
     stamp = tokens.hashed(sender.stamp) if sender.stamp else None
     async with db.transaction():
         # One at a time: totals, stock and unique answers are counted under this lock.
@@ -135,6 +136,9 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
             }
         )
         assert entry_id is not None  # the form is locked, and was looked at for the stamp
+        gone = await files.bind(form.id, entry_id, definition, found.answers)
+        if gone and not suspicion:
+            raise Refused({each: Mistake(_("Please attach this once more: it was not sent in time.")) for each in gone})
         await _conclude(entry_id, sender, suspicion)
         entry = await queries.entry_by_id(entry_id)
         assert entry is not None

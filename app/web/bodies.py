@@ -49,6 +49,12 @@ def brings(size: int) -> Callable[[F], F]:
     return mark
 
 
+def narrow(limit: int) -> None:
+    """Let the current request bring no more than this; called before its body is read. What its route declared still holds."""
+    body: Any = this_request().body
+    body.allow(min(limit, body.limit))
+
+
 class PatientBody(Body):
     """A body that counts all it receives, and says when it wants more."""
 
@@ -69,6 +75,11 @@ class PatientBody(Body):
         self._limit = limit
         if max(self._expected, self._received) > limit:
             self._refuse()
+
+    @property
+    def limit(self) -> int:
+        """How many bytes it may have."""
+        return self._limit if self._limit is not None else _BUFFER
 
     def _refuse(self) -> None:
         self.is_refused = True

@@ -39,7 +39,9 @@ def shown(page: str) -> str:
 
 async def test_the_canvas_shows_every_field_as_visitors_see_it_and_lets_nobody_fill_it_in(cast: Cast) -> None:
     olga = await cast.olga()
-    form = await made(olga, field(1, label="Your name"), field(2, "page_break", "More"), field(3, "radio", "Which?", settings=OPTIONS))
+    form = await made(
+        olga, field(1, label="Your name"), field(2, "page_break", "More"), field(3, "radio", "Which?", settings=OPTIONS)
+    )
     page = await seen(olga, f"/admin/forms/{form.public_id}?field=q3")
     for words in ("Your name", "Page 2", "Which?", 'value="two"', "block--picked", "inert"):
         assert words in page
@@ -60,7 +62,9 @@ async def test_every_kind_can_be_added_chosen_and_kept(cast: Cast) -> None:
 async def test_a_setting_that_does_not_fit_is_told_beside_it_and_the_others_are_kept(cast: Cast) -> None:
     olga = await cast.olga()
     form = await made(olga)
-    page = await post(olga, form, "/fields/q1", 422, label="Name", s__max_length="many", s__placeholder="Ann", width="3")
+    page = await post(
+        olga, form, "/fields/q1", 422, label="Name", s__max_length="many", s__placeholder="Ann", width="3"
+    )
     assert 'aria-invalid="true"' in page and 'value="many"' in page and "Write a number." in page
     kept = (await now(form)).fields[0]
     assert (kept.label, kept["placeholder"], kept["max_length"], kept.width) == ("Name", "Ann", 250, 3)
@@ -79,7 +83,10 @@ async def test_options_are_kept_by_rows_and_as_text(cast: Cast) -> None:
     assert told == [("two", "Two", 5, 1250, None), ("three", "Three", 1.5, 0, 8)]
     await post(olga, form, "/fields/q1", only="options", s__options="a | First | 3\nSecond")
     kept = (await now(form)).fields[0]
-    assert [(one.value, one.label, one.points) for one in kept["options"]] == [("a", "First", 3), ("second", "Second", 0)]
+    assert [(one.value, one.label, one.points) for one in kept["options"]] == [
+        ("a", "First", 3),
+        ("second", "Second", 0),
+    ]
     assert kept.label == "Which?"
 
 
@@ -148,10 +155,31 @@ async def test_a_rule_is_made_and_told_as_a_sentence_with_what_is_wrong(cast: Ca
     await post(olga, form, "/rules", about="q2")
     page = await seen(olga, f"/admin/forms/{form.public_id}/logic?rule=r1")
     assert "is missing" in page  # what it is compared with
-    await post(olga, form, "/rules/r1", do="show", targets="q2", c__join="all", c__0__field="q1", c__0__is="equals", c__0__value="two")
+    await post(
+        olga,
+        form,
+        "/rules/r1",
+        do="show",
+        targets="q2",
+        c__join="all",
+        c__0__field="q1",
+        c__0__is="equals",
+        c__0__value="two",
+    )
     page = await seen(olga, f"/admin/forms/{form.public_id}/logic")
     assert "Show “Why?” when “Which?” is Two." in page and "is missing" not in page
-    await post(olga, form, "/rules/r1", do="show", targets="q2", c__join="all", c__0__field="q1", c__0__is="equals", c__0__value="two", act="group:c")
+    await post(
+        olga,
+        form,
+        "/rules/r1",
+        do="show",
+        targets="q2",
+        c__join="all",
+        c__0__field="q1",
+        c__0__is="equals",
+        c__0__value="two",
+        act="group:c",
+    )
     assert "any" in (await now(form)).rules[0]["when"]["all"][1]
     await post(olga, form, "/rules/r1/removal")
     assert (await now(form)).rules == ()
@@ -159,7 +187,9 @@ async def test_a_rule_is_made_and_told_as_a_sentence_with_what_is_wrong(cast: Ca
 
 async def test_a_calculation_tells_its_meaning_or_the_place_of_its_mistake(cast: Cast) -> None:
     olga = await cast.olga()
-    form = await made(olga, field(1, "number", "Seats"), field(2, "calculation", "Sum", settings={"expression": "{q1} * 12"}))
+    form = await made(
+        olga, field(1, "number", "Seats"), field(2, "calculation", "Sum", settings={"expression": "{q1} * 12"})
+    )
     assert "“Seats” × 12" in await seen(olga, f"/admin/forms/{form.public_id}?field=q2")
     await post(olga, form, "/fields/q2", label="Sum", s__expression="{q1} * * 12", s__decimals="2")
     page = await seen(olga, f"/admin/forms/{form.public_id}?field=q2")
@@ -169,7 +199,9 @@ async def test_a_calculation_tells_its_meaning_or_the_place_of_its_mistake(cast:
 async def test_settings_and_address_are_kept_or_refused_beside_themselves(cast: Cast) -> None:
     olga = await cast.olga()
     form = await made(olga)
-    page = await post(olga, form, "/settings", 422, s__most_entries="lots", s__thanks_title="Bye", s__presentation="one")
+    page = await post(
+        olga, form, "/settings", 422, s__most_entries="lots", s__thanks_title="Bye", s__presentation="one"
+    )
     assert "Write a number." in page
     kept = (await now(form)).settings
     assert (kept["thanks_title"], kept["presentation"], kept["most_entries"]) == ("Bye", "one", None)
@@ -201,7 +233,9 @@ async def test_the_versions_page_compares_two_and_restores_one(cast: Cast) -> No
 
 async def test_the_preview_may_be_framed_by_us_only_and_keeps_nothing(cast: Cast) -> None:
     olga = await cast.olga()
-    form = await made(olga, field(1, required=True), field(2, "page_break", "More"), field(3, label="Why?", required=True))
+    form = await made(
+        olga, field(1, required=True), field(2, "page_break", "More"), field(3, label="Why?", required=True)
+    )
     address = f"/admin/forms/{form.public_id}/preview/page"
     answer = await olga.browser.get(address)
     assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
@@ -212,12 +246,18 @@ async def test_the_preview_may_be_framed_by_us_only_and_keeps_nothing(cast: Cast
     assert "Why?" in page and "q1=Ann" in page
     answer = await olga.browser.post(f"{address}?q1=Ann", form={"screen": "q2", "q3": "So", "go": "next"})
     assert "Thank you" in await answer.get_data(as_text=True)
-    assert await db.value("SELECT count(*) FROM form_entries") == 0 == await db.value("SELECT count(*) FROM form_drafts")
+    assert (
+        await db.value("SELECT count(*) FROM form_entries") == 0 == await db.value("SELECT count(*) FROM form_drafts")
+    )
 
 
 async def test_a_form_goes_out_as_a_file_and_comes_back_the_same(cast: Cast) -> None:
     olga = await cast.olga()
-    form = await made(olga, field(1, "radio", "Which?", settings=OPTIONS), rules=[{"id": "r1", "do": "hide", "targets": ["q1"], "when": {"any": []}}])
+    form = await made(
+        olga,
+        field(1, "radio", "Which?", settings=OPTIONS),
+        rules=[{"id": "r1", "do": "hide", "targets": ["q1"], "when": {"any": []}}],
+    )
     text = await seen(olga, f"/admin/forms/{form.public_id}/definition.json")
     answer = await olga.browser.post("/admin/forms/imports", form={"definition": text})
     assert answer.status_code == 303

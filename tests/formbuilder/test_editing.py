@@ -61,7 +61,10 @@ def test_a_field_has_another_fingerprint_when_anything_of_it_changes() -> None:
     sent: dict[str, Any] = {"label": "Question 1", "options": [{"label": "One", "points": "2"}]}
     after, _refused = editing.changed(form, "q1", sent)
     assert editing.fingerprint(after.fields[0]) != before
-    assert editing.fingerprint(a_definition(field(1, "radio", settings={"options": [{"label": "One"}]})).fields[0]) == before
+    assert (
+        editing.fingerprint(a_definition(field(1, "radio", settings={"options": [{"label": "One"}]})).fields[0])
+        == before
+    )
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
@@ -73,7 +76,9 @@ def posted(**texts: Any) -> Posted:
     return Posted(told)
 
 
-CHOICE = field(1, "radio", "Hiring?", settings={"options": [{"value": "yes", "label": "Yes"}, {"value": "no", "label": "No"}]})
+CHOICE = field(
+    1, "radio", "Hiring?", settings={"options": [{"value": "yes", "label": "Yes"}, {"value": "no", "label": "No"}]}
+)
 
 
 def test_a_rule_is_read_from_its_pickers_with_groups_in_groups() -> None:
@@ -99,13 +104,17 @@ def test_a_rule_is_read_from_its_pickers_with_groups_in_groups() -> None:
 
 def test_an_operator_that_does_not_fit_the_field_becomes_one_that_does() -> None:
     form = a_definition(field(1, "date", "Day"), field(2))
-    made = rules.read(form, posted(do="hide", targets="q2", c__join="all", c__0__field="q1", c__0__is="starts_with", c__0__value="x"))
+    made = rules.read(
+        form, posted(do="hide", targets="q2", c__join="all", c__0__field="q1", c__0__is="starts_with", c__0__value="x")
+    )
     assert made["when"]["all"][0]["is"] == "equals"
 
 
 def test_what_is_drawn_of_a_rule_reads_back_as_the_same_rule() -> None:
     form = a_definition(CHOICE, field(2, "number", "Age"), field(3))
-    condition = {"any": [{"field": "q1", "is": "equals", "value": "no"}, {"all": [{"field": "q2", "is": "empty", "value": ""}]}]}
+    condition = {
+        "any": [{"field": "q1", "is": "equals", "value": "no"}, {"all": [{"field": "q2", "is": "empty", "value": ""}]}]
+    }
     drawn = rules.drawn(form, condition)
     texts: dict[str, list[str]] = {"do": ["hide"], "targets": ["q3"]}
 
@@ -115,7 +124,13 @@ def test_what_is_drawn_of_a_rule_reads_back_as_the_same_rule() -> None:
             if isinstance(part, rules.Group):
                 put(part)
             else:
-                texts.update({f"{part.path}.field": [part.field], f"{part.path}.is": [part.operator], f"{part.path}.value": list(part.values)})
+                texts.update(
+                    {
+                        f"{part.path}.field": [part.field],
+                        f"{part.path}.is": [part.operator],
+                        f"{part.path}.value": list(part.values),
+                    }
+                )
 
     put(drawn)
     assert rules.read(form, Posted(texts))["when"] == condition
@@ -146,9 +161,17 @@ def test_problems_of_rules_are_problems_of_the_form() -> None:
     ]
     gone = {"id": "r5", "do": "hide", "targets": ["q9"], "when": {"all": []}}
     fields = (field(1), field(4), field(2, "page_break"), field(3))
-    assert any("looks ahead" in each.sentence and each.rule == "r1" for each in definitions.problems(a_definition(*fields, rules=[looking_ahead])))
-    assert any("wait for each other" in each.sentence for each in definitions.problems(a_definition(*fields, rules=loop)))
-    assert any("q9" in each.sentence and each.level == "error" for each in definitions.problems(a_definition(*fields, rules=[gone])))
+    assert any(
+        "looks ahead" in each.sentence and each.rule == "r1"
+        for each in definitions.problems(a_definition(*fields, rules=[looking_ahead]))
+    )
+    assert any(
+        "wait for each other" in each.sentence for each in definitions.problems(a_definition(*fields, rules=loop))
+    )
+    assert any(
+        "q9" in each.sentence and each.level == "error"
+        for each in definitions.problems(a_definition(*fields, rules=[gone]))
+    )
 
 
 # --- differences ------------------------------------------------------------------------------------------------------
@@ -158,7 +181,12 @@ def test_a_difference_tells_what_was_added_removed_moved_and_changed() -> None:
     before = a_definition(field(1, label="Name"), field(2), field(3), field(4))
     after = a_definition(field(3), field(1, label="Your name", required=True), field(2), field(5, "email", "Mail"))
     told = {(each.how, each.what): each for each in differences.between(before, after)}
-    assert set(told) == {("moved", "“Question 3”"), ("changed", "“Your name”"), ("added", "“Mail”"), ("removed", "“Question 4”")}
+    assert set(told) == {
+        ("moved", "“Question 3”"),
+        ("changed", "“Your name”"),
+        ("added", "“Mail”"),
+        ("removed", "“Question 4”"),
+    }
     changes = [(each.what, each.before, each.after) for each in told["changed", "“Your name”"].changes]
     assert changes == [("Label", "Name", "Your name"), ("Must be answered", "No", "Yes")]
 
@@ -167,7 +195,10 @@ def test_a_difference_tells_rules_as_sentences_and_settings_by_their_label() -> 
     rule = {"id": "r1", "do": "hide", "targets": ["q2"], "when": {"all": [{"field": "q1", "is": "empty"}]}}
     before = a_definition()
     after = a_definition(rules=[rule], settings={"thanks_title": "Bye"})
-    told = [(each.how, each.what, [(one.what, one.before, one.after) for one in each.changes]) for each in differences.between(before, after)]
+    told = [
+        (each.how, each.what, [(one.what, one.before, one.after) for one in each.changes])
+        for each in differences.between(before, after)
+    ]
     assert told == [
         ("added", "Rule", [("", "", "Hide “Question 2” when “Question 1” is empty.")]),
         ("changed", "Settings", [("Heading after sending", "", "Bye")]),

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
-from app.formbuilder import definitions, entries, inbox, resending, versions
+from app.formbuilder import definitions, entries, files, inbox, resending, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.entries_in_bulk import ENTRIES_IN_BULK
 from app.formbuilder.fields.kinds import kind_of
@@ -64,8 +64,9 @@ async def show_entry(public_id: str, entry_id: str) -> Response:
     if not sheet.is_read:
         await entries.see(sheet.id)
     definition = definitions.read(form.definition)
+    links = files.links(form.public_id, definition, sheet.answers, signed_in_user().id)
     answers = [
-        (field.label or field.id, kind_of(field).text(field, sheet.answers.get(field.id)))
+        (field.label or field.id, kind_of(field).text(field, sheet.answers.get(field.id)), links.get(field.id, ()))
         for field in definition.fields
         if kind_of(field).has_answer
     ]

@@ -8,6 +8,8 @@ from app.formbuilder.fields.kinds import Kind, Wrong
 from app.formbuilder.models import Answer, Field, Posted
 from app.formbuilder.settings import Text, Unfit
 
+SHORTEST = 5
+
 
 class Region(Text):
     """A country as two letters, or none."""
@@ -55,7 +57,9 @@ def number_of(text: str, region: str) -> PhoneNumber | None:
         number = phonenumbers.parse(text[:60], region or None)
     except NumberParseException:
         return None
-    return number if phonenumbers.is_possible_number(number) else None
+    # Some plans would take two digits; nobody is reached by them.
+    is_long = len(str(number.national_number)) >= SHORTEST
+    return number if is_long and phonenumbers.is_possible_number(number) else None
 
 
 def _international(number: PhoneNumber, form: int) -> str:

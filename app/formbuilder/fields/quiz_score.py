@@ -8,6 +8,8 @@ from app.formbuilder.fields.number import plain
 from app.formbuilder.models import Answer, Field, Posted
 from app.formbuilder.settings import Lines, Option, Switch
 
+MOST = 99
+
 
 class QuizScore(Kind):
     name = "quiz_score"
@@ -18,7 +20,7 @@ class QuizScore(Kind):
     can_be_required = False
     settings = (
         Lines(
-            name="of", label=lazy("Questions that count"), most=150,
+            name="of", label=lazy("Questions that count"), most=99,
             hint=lazy("Ids, a line each; without any, every question before this that has points"),
         ),
         Switch(name="hidden", label=lazy("Not shown to visitors")),
@@ -38,8 +40,12 @@ class QuizScore(Kind):
         return sum(_best(each) for each in self.counted(field, fields))
 
     def expression(self, field: Field, fields: Sequence[Field]) -> str:
-        # An expression is never longer than 2,000 characters: 140 questions of the longest usual ids.
-        return " + ".join(f"points({each.id})" for each in self.counted(field, fields)[:120]) or "0"
+        parts: list[str] = []
+        for each in self.counted(field, fields):
+            # What one expression holds: docs/forms.md.
+            if len(parts) < MOST and sum(map(len, parts)) < 1800:
+                parts.append(f"points({each.id})")
+        return f"sum({', '.join(parts)})" if parts else "0"
 
     def read(self, field: Field, posted: Posted) -> Answer:
         return None

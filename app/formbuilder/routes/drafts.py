@@ -6,12 +6,13 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.limits import Limit, check
-from app.formbuilder import drafts, limits, prefill, screens
+from app.formbuilder import drafts, files, limits, prefill, screens
 from app.formbuilder.models import Posted
 from app.formbuilder.routes import routes, visits
 from app.formbuilder.routes.sending import LINK, PASS, advance, answers_only
 from app.formbuilder.routes.visits import Visit
 from app.formbuilder.submissions import Refused
+from app.web.bodies import brings
 from app.web.forms import is_email
 from app.web.guards import public
 from app.web.request import client_network, user
@@ -34,16 +35,18 @@ async def show_draft(slug: str, token: str) -> Response:
 
 @routes.post("/forms/<slug>/drafts/<token>")
 @public(limit=Limit(120, 60))
+@brings(files.MOST_BODY)
 async def update_draft(slug: str, token: str) -> Response | BaseResponse:
     """Keep a screen and go on, back, or to the end."""
     visit, stopped = await _begun(slug, token)
     if stopped is not None:
         return stopped
-    sent = await visits.sent(slug)
+    sent = await visits.sent(slug, takes_files=True)
     assert visit.draft is not None
     visit.raw, visit.screen_id = sent.raw, sent.screen_id or visit.screen_id
     own = next((each for each in screens.screens_of(visit.definition) if each.id == visit.screen_id), None)
     if own is not None:
+        sent.posted = await files.keep(visit.form, visit.definition, sent.posted)
         texts = screens.merged(visit.draft.posted, answers_only(visit.definition, sent.posted.texts), own)
         given = visit.found_link.posted if visit.found_link is not None else {}
         visit.posted = prefill.with_given(Posted(texts, sent.posted.files), given)
@@ -63,7 +66,7 @@ async def create_draft_mail(slug: str, token: str) -> Response:
     visit, stopped = await _begun(slug, token)
     if stopped is not None:
         return stopped
-    if not visit.definition.settings["resume"] or visit.draft is None:
+    if not drafts.can_resume(visit.definition) or visit.draft is None:
         raise NotFound
     email = (await request.form).get("email", "").strip()
     if not is_email(email):

@@ -8,12 +8,13 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core import tokens
 from app.core.errors import Conflict, NotFound
 from app.core.limits import Limit
-from app.formbuilder import limits, pages, prefill, submissions
+from app.formbuilder import files, limits, pages, prefill, submissions
 from app.formbuilder.models import Posted
 from app.formbuilder.routes import routes, visits
 from app.formbuilder.routes.sending import advance, go_to, sender_of, thanks
 from app.formbuilder.stamps import new_stamp
 from app.formbuilder.submissions import Refused
+from app.web.bodies import brings
 from app.web.guards import public
 from app.web.page_cache import cached
 from app.web.render import page
@@ -68,9 +69,10 @@ async def show_stamp(slug: str) -> Response:
 
 @routes.post("/forms/<slug>")
 @public(limit=Limit(30, 60))
+@brings(files.MOST_BODY)
 async def create_entry(slug: str) -> Response | BaseResponse:
     """Keep what was answered, or show what is wrong beside it. Of a form with several screens it is the first."""
-    visit = await visits.sent(slug)
+    visit = await visits.sent(slug, takes_files=True)
     form, definition = visit.form, visit.definition
     if "website" not in visit.raw or visit.raw["website"] != [""]:
         # A program, most likely: it is told what it wants to hear, and the office decides.
@@ -84,6 +86,7 @@ async def create_entry(slug: str) -> Response | BaseResponse:
     stopped = await limits.gate(form, definition, user(), entry_pass=visit.entry_pass, has_link=bool(visit.link))
     if stopped is not None:
         return await visits.gate_page(visit, stopped, status=409 if stopped.kind == "closed" else 403)
+    visit.posted = await files.keep(form, definition, visit.posted)
     sentence = await visits.doubt(visit)
     if sentence:
         visit.sentence = sentence
@@ -121,6 +124,8 @@ async def show_thanks(slug: str, token: str) -> Response:
     visit = visits.Visit(form, definition, is_embedded=request.args.get("embed") == "1")
     return await page(
         "formbuilder/thanks.html", form=form, definition=definition, visit=visit,
+        screen=(screen := pages.thanks_of(definition)),
+        screen_words=pages.markdown(screen["text"]) if screen else "",
         words=pages.markdown(definition.settings["thanks"]), state=told[2] if len(told) > 2 else "",
         headers={"Cache-Control": "no-store", **visits.frame_headers(visit)},
     )  # fmt: skip

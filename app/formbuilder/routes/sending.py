@@ -29,7 +29,7 @@ async def advance(visit: Visit) -> BaseResponse:
     screen = screens.at(definition, outcome, visit.screen_id)
     if go == "back":
         return await _keep(visit, screen, screens.before(definition, outcome, screen.id) or screen)
-    if go == "later" and definition.settings["resume"]:
+    if go == "later" and drafts.can_resume(definition):
         return await _keep(visit, screen, screen, later="1")
     if len(screens.screens_of(definition)) > 1:
         found = submissions.read_answers(definition, visit.posted, day, only=screen.ids)

@@ -8,7 +8,19 @@ from quart import Response, request
 from app.accounts import places
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
-from app.formbuilder import definitions, embedding, limits, links, pages, plans, screens, submissions
+from app.formbuilder import (
+    bills,
+    definitions,
+    embedding,
+    files,
+    limits,
+    links,
+    pages,
+    plans,
+    screens,
+    spam,
+    submissions,
+)
 from app.formbuilder.limits import Gate
 from app.formbuilder.models import Definition, Draft, Form, Link, Posted
 from app.formbuilder.queries import forms as queries
@@ -16,6 +28,7 @@ from app.formbuilder.screens import Screen
 from app.formbuilder.stamps import new_stamp, read_stamp
 from app.formbuilder.submissions import Mistake
 from app.web import traps
+from app.web.bodies import narrow
 from app.web.render import page
 
 
@@ -73,11 +86,13 @@ async def with_newest_settings(form: Form) -> Definition:
     return definition if newest is None else replace(definition, settings=definitions.read(newest.definition).settings)
 
 
-async def sent(slug: str) -> Visit:
-    """What a browser sent for a form."""
-    form_data, files = await request.form, await request.files
+async def sent(slug: str, *, takes_files: bool = False) -> Visit:
+    """What a browser sent for a form; with files, as much as its fields take."""
+    if takes_files:
+        narrow(await files.most_bytes(slug))
+    form_data, attached = await request.form, await request.files
     raw = {name: values for name, values in form_data.lists() if isinstance(name, str)}
-    posted = Posted(raw, {name: values for name, values in files.lists() if isinstance(name, str)})
+    posted = Posted(raw, {name: values for name, values in attached.lists() if isinstance(name, str)})
     form, definition = await answered(slug, posted.one("version"))
     return Visit(
         form,
@@ -105,7 +120,7 @@ async def doubt(visit: Visit) -> str:
     if read_stamp(visit.stamp) is None:
         visit.stamp = ""
         return _("Please press the button once more. Nothing you wrote is lost.")
-    if visit.definition.settings["captcha"] and not await traps.is_person("form"):
+    if spam.wants_captcha(visit.definition) and not await traps.is_person("form"):
         return _("We could not see that you are a person. Please try once more.")
     return ""
 
@@ -124,7 +139,7 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
     seen = screens.walked(definition, outcome)
     is_stepped = len(screens.screens_of(definition)) > 1
     logic = screens.page_logic(definition, visit.posted.texts, screen, today) if screens.has_logic(definition) else None
-    has_captcha = definition.settings["captcha"] and not visit.token and traps.captcha() is not None
+    has_captcha = spam.wants_captcha(definition) and not visit.token and traps.captcha() is not None
     return await page(
         "formbuilder/form.html",
         status=status,
@@ -133,7 +148,11 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
         definition=definition,
         intro=pages.markdown(definition.intro) if definition.intro and seen[0].id == screen.id else "",
         screen=screen,
-        questions=pages.questions_of(definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit)),
+        questions=pages.questions_of(
+            definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), await bills.prices_of(definition)
+        ),
+        scripts=pages.scripts_of(definition),
+        has_sheet=pages.needs_sheet(definition),
         first=_behind_break(definition, screen),
         place=seen.index(screen) + 1 if screen in seen else 1,
         places=len(seen),
