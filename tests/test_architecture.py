@@ -82,6 +82,8 @@ TABLES = {
         "form_drafts",
         "form_deliveries",
         "form_connections",
+        "form_notifications",
+        "form_stock",
     },
     "admin": {"day_figures", "learner_counts"},
 }

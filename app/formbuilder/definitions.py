@@ -1,11 +1,12 @@
 """A form's definition: reading it from JSON, writing it, and what is wrong with it. The one validator."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.i18n import _, lazy
+from app.formbuilder import scoring
 from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.models import FIRST_STEP, Definition, Field
 from app.formbuilder.settings import Choice, Number, Setting, Switch, Text, Unfit, read_all, write
@@ -28,6 +29,7 @@ SETTINGS: tuple[Setting, ...] = (
     Text(name="thanks", label=lazy("Words after sending"), hint=lazy("Markdown"), longest=2000, rows=4),
     Number(name="most_entries", label=lazy("Entries in all, at most"), default=None, low=1, high=10_000_000),
     Text(name="closed_words", label=lazy("Words when nothing can be sent any more"), longest=500, rows=2),
+    *scoring.SETTINGS,
 )
 
 
@@ -123,9 +125,19 @@ def edited(field: Field, changes: Mapping[str, Any]) -> tuple[Field, dict[str, s
     )
 
 
+# What other modules know to be wrong: (level, check); they import this one, so they join here.
+_CHECKS: list[tuple[str, Callable[[Definition], list[str]]]] = []
+
+
+def checked_by(level: str, check: Callable[[Definition], list[str]]) -> None:
+    """Let `problems` tell the sentences of this check too."""
+    if (level, check) not in _CHECKS:
+        _CHECKS.append((level, check))
+
+
 def problems(definition: Definition) -> list[Problem]:
     """What is wrong with a form, as its owner is told."""
-    found: list[Problem] = []
+    found = [Problem(level, sentence) for level, check in _CHECKS for sentence in check(definition)]
     if not any(all_kinds()[field.kind].has_answer for field in definition.fields):
         found.append(Problem("error", _("There is nothing to answer yet. Add a field.")))
     for field in definition.fields:

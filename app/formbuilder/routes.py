@@ -10,8 +10,9 @@ from app.core import clock, tokens
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.limits import Limit
-from app.formbuilder import definitions, pages, submissions
-from app.formbuilder.models import Definition, Form, Posted
+from app.formbuilder import after, confirmations, definitions, pages, paying, payments, submissions
+from app.formbuilder.models import Definition, Entry, Form, Posted
+from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.submissions import Mistake, Refused, Sender
 from app.web.guards import public
@@ -35,7 +36,11 @@ async def show_form(slug: str) -> Response:
         return await _closed(definition)
     known = {each.id for each in definition.fields}
     given = {name: values for name, values in request.args.lists() if name.partition(".")[0] in known}
-    return await _form_page(form, definition, Posted(given))
+    instead = request.args.get("payment", "")
+    if instead:
+        # Back from the payment page: everything is as it was written.
+        given = paying.typed_before(definition, await payments.entry_of_token(form, instead))
+    return await _form_page(form, definition, Posted(given), instead=instead)
 
 
 @routes.get("/forms/<slug>/stamp")
@@ -65,31 +70,68 @@ async def create_entry(slug: str) -> Response | BaseResponse:
         sentence = _("Please press the button once more. Nothing you wrote is lost.")
         return await _form_page(form, definition, posted, sentence=sentence, status=422)
     try:
-        entry = await submissions.submit(form, definition, posted, _sender(posted.one("stamp"), stamp))
+        entry = await submissions.submit(form, definition, posted, _sender(posted, stamp))
     except Refused as refused:
+        if refused.outdated:
+            form, definition = await _live(slug)
         return await _form_page(
             form, definition, posted, mistakes=refused.mistakes, sentence=refused.message,
             stamp=posted.one("stamp"), status=422,
         )  # fmt: skip
     except Conflict as error:
         return await _closed(definition, error.message, status=409)
-    token = tokens.sign([form.number, entry.public_id], "form-thanks")
-    return redirect(url_for(".show_thanks", slug=slug, token=token), 303)
+    if entry.state == "unpaid":
+        return await paying.lead_on(form, entry)
+    return redirect(thanks_url(form, entry), 303)
+
+
+def thanks_url(form: Form, entry: Entry) -> str:
+    """Where the thanks for an entry are; only its sender gets this address."""
+    return url_for(
+        "forms.show_thanks", slug=form.slug, token=tokens.sign([form.number, entry.public_id], "form-thanks")
+    )
 
 
 @routes.get("/forms/<slug>/thanks/<token>")
 @public()
-async def show_thanks(slug: str, token: str) -> Response:
+async def show_thanks(slug: str, token: str) -> Response | BaseResponse:
     """What is said after sending."""
     told = tokens.unsign(token, "form-thanks", THANKS_SECONDS)
     if told is None:
         raise NotFound
     form, definition = await _answered(slug, str(told[0]) if told else "")
+    entry = await entry_queries.entry(form.id, told[1]) if told else None
+    shown = (
+        confirmations.of(await after.of_entry(entry)) if entry is not None else confirmations.without_entry(definition)
+    )
+    if shown.to and not shown.is_elsewhere:
+        return redirect(shown.to, 303)
     return await page(
-        "formbuilder/thanks.html", form=form, definition=definition,
-        words=pages.markdown(definition.settings["thanks"]),
+        "formbuilder/thanks.html", form=form, definition=definition, shown=shown,
         headers={"Cache-Control": "no-store"},
     )  # fmt: skip
+
+
+@routes.get("/forms/<slug>/payments/<token>")
+@public()
+async def show_payment(slug: str, token: str) -> Response | BaseResponse:
+    """Where the payment page leads back to: the thanks once the money is known to be there, else how it stands."""
+    form, _definition = await _live(slug)
+    entry = await payments.entry_of_token(form, token)
+    if entry.state != "unpaid":
+        return redirect(thanks_url(form, entry), 303)
+    return await paying.waiting_page(form, entry)
+
+
+@routes.post("/forms/<slug>/payments/<token>")
+@public(limit=Limit(30, 60))
+async def create_payment(slug: str, token: str) -> Response | BaseResponse:
+    """To the payment page, once more."""
+    form, _definition = await _live(slug)
+    entry = await payments.entry_of_token(form, token)
+    if entry.state != "unpaid":
+        return redirect(thanks_url(form, entry), 303)
+    return await paying.lead_on(form, entry)
 
 
 async def _live(slug: str) -> tuple[Form, Definition]:
@@ -110,7 +152,7 @@ async def _answered(slug: str, number: str) -> tuple[Form, Definition]:
 
 async def _form_page(
     form: Form, definition: Definition, posted: Posted, *, mistakes: dict[str, Mistake] | Any = None,
-    sentence: str = "", stamp: str = "", status: int = 200,
+    sentence: str = "", stamp: str = "", status: int = 200, instead: str = "",
 ) -> Response:  # fmt: skip
     return await page(
         "formbuilder/form.html",
@@ -121,6 +163,10 @@ async def _form_page(
         steps=pages.steps_of(definition, posted, mistakes),
         sentence=sentence,
         stamp=stamp or (_new_stamp() if status == 422 else ""),
+        # A price that rose is agreed to by sending the form once more.
+        prices=await payments.shown_prices(definition),
+        takes_payment=payments.takes_payment(definition),
+        instead=instead or posted.one("instead"),
     )
 
 
@@ -146,12 +192,16 @@ def _read_stamp(stamp: str) -> float | None:
     return float(told[0])
 
 
-def _sender(stamp: str, began: float) -> Sender:
+def _sender(posted: Posted, began: float) -> Sender:
     person = user()
     return Sender(
         user_id=person.id if person is not None else None,
         address=client_address(),
         user_agent=request.headers.get("User-Agent", ""),
-        stamp=stamp,
+        stamp=posted.one("stamp"),
+        email=person.email if person is not None else "",
+        name=person.name if person is not None else "",
+        prices=posted.one("prices"),
+        instead=posted.one("instead"),
         began_at=datetime.fromtimestamp(began, UTC),
     )

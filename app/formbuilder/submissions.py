@@ -7,18 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.commerce.models import Buyer
 from app.core import clock, db, events, tokens
-from app.core.errors import Conflict, Invalid
+from app.core.errors import Conflict, Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
-from app.formbuilder import plans
+from app.formbuilder import definitions, payments, plans, scoring
 from app.formbuilder.events import EntryReceived
 from app.formbuilder.fields.kinds import Wrong, kind_of
 from app.formbuilder.logic import Outcome
 from app.formbuilder.models import Answer, Definition, Entry, Field, Form, Posted
 from app.formbuilder.queries import entries as queries
 from app.formbuilder.queries import forms as form_queries
+from app.formbuilder.queries import payments as payment_queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,12 @@ class Sender:
     # The page that was opened, told by its stamp: its number, and when it was first touched.
     stamp: str = ""
     began_at: datetime | None = None
+    # Of somebody who is signed in: who buys, where the form takes payment.
+    email: str = ""
+    name: str = ""
+    # The prices of the shop as the page showed them, signed; and the unpaid entry that this one takes the place of.
+    prices: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +52,11 @@ class Mistake:
 class Refused(Invalid):
     """A form that was not accepted, with what is wrong by field id."""
 
-    def __init__(self, mistakes: Mapping[str, Mistake]) -> None:
-        super().__init__(_("Please look at what is marked below."))
+    def __init__(self, mistakes: Mapping[str, Mistake], sentence: str = "", *, outdated: bool = False) -> None:
+        super().__init__(sentence or _("Please look at what is marked below."))
         self.mistakes = mistakes
+        # The page has to be shown as the form is now.
+        self.outdated = outdated
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +111,28 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
             return before
         await _check_open(locked, definition)
         mistakes = found.mistakes | await _taken(form, definition, found.answers)
+        bill = await payments.bill_of(definition, found.answers)
+        mistakes |= {name: Mistake(sentence) for name, sentence in bill.wrong.items()}
+        earlier = await _replaced(form, sender.instead) if sender.instead else None
         if mistakes:
             raise Refused(mistakes)
+        if dearer := await payments.dearer(definition, sender.prices):
+            raise Refused({}, dearer)
+        if await _is_dearer_now(locked, form, bill, found.answers):
+            raise Refused(
+                {}, _("A price has changed since this page was shown. Send it again if you agree."), outdated=True
+            )
+        if earlier is not None:
+            await payments.replace(earlier)
+        out = await payments.sold_out(form, definition, found.answers)
+        if out:
+            raise Refused({name: Mistake(sentence) for name, sentence in out.items()})
         entry_id = await queries.insert_entry(
             {
                 "public_id": public_id(),
                 "form_id": form.id,
                 "version_id": form.version_id,
-                "state": "received",
+                "state": "unpaid" if bill.total_minor else "received",
                 "answers": found.answers,
                 "said": said(definition, found.answers),
                 "email": email_of(definition, found.answers),
@@ -121,10 +145,45 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
             }
         )
         assert entry_id is not None  # the form is locked, and was looked at for the stamp
-        await events.publish(EntryReceived(entry_id))
         entry = await queries.entry_by_id(entry_id)
-    assert entry is not None
+        assert entry is not None
+        await _follow(form, definition, entry, bill, sender)
     return entry
+
+
+async def _follow(form: Form, definition: Definition, entry: Entry, bill: payments.Bill, sender: Sender) -> None:
+    """What an entry holds, scored and is to be paid; one that counts already is told on."""
+    await payments.hold(form.id, entry.id, definition, entry.answers)
+    result = scoring.result_of(definition, entry.answers)
+    if result is not None:
+        await payment_queries.set_score(entry.id, result.score, result.outcome or result.grade)
+    if entry.state == "unpaid":
+        email = sender.email or entry.email
+        if not email:
+            raise Invalid(_("Please give an email address: the receipt goes there."))
+        await payments.place(entry, bill, Buyer(email, sender.name, sender.user_id))
+    elif entry.state == "received":
+        await events.publish(EntryReceived(entry.id))
+
+
+async def _is_dearer_now(locked: Form | None, form: Form, bill: payments.Bill, answers: Mapping[str, Answer]) -> bool:
+    """Whether the same answers cost more in the form as it is now than in the older one that was answered."""
+    if not bill.total_minor or locked is None or locked.live_id in (None, form.version_id):
+        return False
+    live = await form_queries.version_by_id(locked.live_id or 0)
+    if live is None:
+        return False
+    now = definitions.read(live.definition)
+    known = {name: answer for name, answer in answers.items() if now.find(name) is not None}
+    return (await payments.bill_of(now, known)).total_minor > bill.total_minor
+
+
+async def _replaced(form: Form, token: str) -> Entry | None:
+    """The unpaid entry that was sent before from this page, if the token is its."""
+    try:
+        return await payments.entry_of_token(form, token)
+    except NotFound:
+        return None
 
 
 async def today() -> str:

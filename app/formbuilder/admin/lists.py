@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
-from app.formbuilder import definitions, versions
+from app.formbuilder import definitions, notifications, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.forms import NewForm
 from app.formbuilder.listing import FORMS
@@ -39,7 +39,9 @@ async def create_form() -> Response | BaseResponse:
     form = await submitted(NewForm)
     if not form.validate():
         return await page("formbuilder/admin/new.html", status=422, form=form)
-    begun = definitions.read(definitions.write_definition(Definition(title=form.title.data)))
+    begun = definitions.read(
+        definitions.write_definition(Definition(title=form.title.data, notifications=(notifications.first(),)))
+    )
     made = await versions.create(begun, by=signed_in_user())
     return redirect(url_for("forms_admin.show_builder", public_id=made.public_id), 303)
 

@@ -1,10 +1,10 @@
 """What the kinds have in common in which something is chosen from options."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from app.core.i18n import _, lazy
-from app.formbuilder.fields.kinds import Kind, Wrong
+from app.formbuilder.fields.kinds import Charge, Kind, Wrong
 from app.formbuilder.models import Answer, Field, Posted
 from app.formbuilder.settings import Number, Option, Options, Setting, Switch
 
@@ -54,6 +54,12 @@ class OneOf(Kind):
         if "other" in answer:
             return {field.id: [OTHER], f"{field.id}.other": [answer["other"]]}
         return {field.id: [answer["value"]]}
+
+    def charges(self, field: Field, answer: Answer) -> Sequence[Charge]:
+        return _charged(self, field, [answer["value"]] if "value" in answer else [])
+
+    def takes(self, field: Field, answer: Answer) -> Mapping[str, int]:
+        return {answer["value"]: 1} if "value" in answer else {}
 
 
 class SeveralOf(Kind):
@@ -112,6 +118,20 @@ class SeveralOf(Kind):
         if "other" in answer:
             return {field.id: [*answer["values"], OTHER], f"{field.id}.other": [answer["other"]]}
         return {field.id: list(answer["values"])}
+
+    def charges(self, field: Field, answer: Answer) -> Sequence[Charge]:
+        return _charged(self, field, answer["values"])
+
+    def takes(self, field: Field, answer: Answer) -> Mapping[str, int]:
+        return dict.fromkeys(answer["values"], 1)
+
+
+def _charged(kind: Kind, field: Field, values: Sequence[str]) -> list[Charge]:
+    return [
+        Charge(f"{field.label}: {option.label}" if field.label else option.label, option.price)
+        for option in kind.options(field)
+        if option.value in values and option.price
+    ]
 
 
 def _other(field: Field, posted: Posted) -> str:

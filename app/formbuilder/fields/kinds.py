@@ -2,7 +2,8 @@
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
@@ -29,6 +30,16 @@ class Wrong(ValueError):
     def __init__(self, sentence: str, part: str = "") -> None:
         super().__init__(sentence)
         self.part = part
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A line of what an answer costs. With a `product` (its slug) the shop's price of now counts, else `amount_minor` each."""
+
+    title: str
+    amount_minor: int = 0
+    quantity: int = 1
+    product: str = ""
 
 
 class Kind:
@@ -81,6 +92,18 @@ class Kind:
     def posted(self, field: Field, answer: Answer) -> dict[str, list[str]]:
         """An answer as a browser would have posted it: to fill in a form, and for the logic of an entry that is edited."""
         return {} if answer is None else {field.id: [str(answer)]}
+
+    def charges(self, field: Field, answer: Answer) -> Sequence[Charge]:
+        """What the answer costs, in a form that takes payment."""
+        return ()
+
+    def products(self, field: Field) -> Sequence[str]:
+        """The slugs of the shop's products that can be ordered by it."""
+        return ()
+
+    def takes(self, field: Field, answer: Answer) -> Mapping[str, int]:
+        """How much of which option (by its value) the answer takes from its stock."""
+        return {}
 
     @property
     def template(self) -> str:

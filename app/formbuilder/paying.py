@@ -1,0 +1,49 @@
+"""Between a form and its payment page: leading there, waiting for the truth, and coming back with everything kept."""
+
+from quart import Response, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.commerce import orders
+from app.core.errors import Conflict, Unavailable
+from app.formbuilder import definitions, payments
+from app.formbuilder.fields.kinds import kind_of
+from app.formbuilder.models import Definition, Entry, Form
+from app.formbuilder.queries import payments as queries
+from app.web.render import page
+
+
+async def lead_on(form: Form, entry: Entry) -> Response | BaseResponse:
+    """To the payment page of an entry, or to where it says how it stands."""
+    try:
+        url = await payments.lead_on(form, entry)
+    except (Conflict, Unavailable) as error:
+        status = 503 if isinstance(error, Unavailable) else 409
+        return await waiting_page(form, entry, trouble=error.message, status=status)
+    return redirect(url or f"/forms/{form.slug}/payments/{payments.token_of(entry)}", 303)
+
+
+async def waiting_page(form: Form, entry: Entry, *, trouble: str = "", status: int = 200) -> Response:
+    """How an unpaid entry stands. Coming back proves nothing: what the payment service tells us does."""
+    order_id = await queries.order_id_of(entry.id)
+    order = await orders.find(order_id) if order_id is not None else None
+    return await page(
+        "formbuilder/payment.html",
+        status=status,
+        form=form,
+        definition=definitions.read(form.definition),
+        token=payments.token_of(entry),
+        is_open=order is not None and (order.is_open or order.is_paid),
+        waits=not trouble and request.method == "GET",
+        trouble=trouble,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def typed_before(definition: Definition, entry: Entry) -> dict[str, list[str]]:
+    """The answers of an entry as a browser posted them."""
+    found: dict[str, list[str]] = {}
+    for each in definition.fields:
+        answer = entry.answers.get(each.id)
+        if answer is not None:
+            found |= kind_of(each).posted(each, answer)
+    return found
