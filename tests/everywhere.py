@@ -71,6 +71,7 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "import_id": imported,
         "/forms": await a_form(pat.id, course.slug),
         "field_id": "q1",
+        "row_id": "n1",
         "entry_id": "an-entry",
         "/views": await _a_view(pat.id),
         "/bulk": await _a_run(pat.id),
@@ -136,6 +137,7 @@ async def _a_tag_and_a_note(person_id: int) -> tuple[str, str]:
 async def a_form(person_id: int, slug: str) -> str:
     """An open form with one question, edited since, which this person has answered; its public id."""
     definition = {"title": "Ask us", "fields": [{"id": "q1", "kind": "short_text", "label": "Your name"}], "last": 1}
+    definition |= {"notifications": [{"id": f"n{n}", "name": "Mail", "to": "owner", "body": "{all}"} for n in (1, 2)]}
     found = public_id()
     await db.run(
         """

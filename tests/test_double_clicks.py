@@ -80,6 +80,13 @@ async def a_stamp(world: World) -> Form:
     return {"version": "1", "website": "", "stamp": stamp, "q1": "Pat"}
 
 
+async def an_unpaid_entry(world: World) -> None:
+    from app.formbuilder.payments import _mac
+
+    await db.run("UPDATE form_entries SET state = 'unpaid'")
+    world.places["token"] = f"an-entry-{_mac('an-entry')}"
+
+
 async def a_guest_with_a_cart(world: World) -> Form:
     await world.shop.add("risk", world.pat.browser)
     return {"quote": await world.shop.quote(world.pat.browser)}
@@ -505,6 +512,12 @@ CASES: dict[str, Case] = {
     "/admin/mails/<public_id>/retries": Case(),
     "/admin/orders/<public_id>/acceptance": Case(sql=FLAGGED),
     "/admin/forms": Case({"title": "Write to us"}),
+    "/admin/forms/<public_id>/after": Case({"kind": "notification"}),
+    "/admin/forms/<public_id>/after/<row_id>": Case({"name": "To us", "to": "owner"}),
+    "/admin/forms/<public_id>/after/<row_id>/place": Case({"direction": "up"}, acts=False),
+    "/admin/forms/<public_id>/after/<row_id>/removal": Case(),
+    "/admin/forms/<public_id>/after/<row_id>/test": Case(),
+    "/admin/forms/<public_id>/payment": Case({"on": "yes"}),
     "/admin/forms/<public_id>/field-order": Case({"row": "q1"}, acts=False),
     "/admin/forms/<public_id>/fields": Case({"kind": "email", "after": ""}),
     "/admin/forms/<public_id>/fields/<field_id>": Case({"label": "Name"}),
@@ -515,6 +528,7 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/redoing": Case(sql="UPDATE forms SET head_id = live_id", acts=False),
     "/admin/forms/<public_id>/state": Case({"state": "closed"}),
     "/admin/forms/<public_id>/undoing": Case(acts=False),
+    "/forms/<slug>/payments/<token>": Case(prepare=an_unpaid_entry, acts=False, by="pat"),
     "/forms/<slug>": Case(prepare=a_stamp, by="pat"),
     "/admin/orders/<public_id>/receipts": Case(),
     "/admin/orders/<public_id>/refunds": Case(prepare=a_paid_order),

@@ -53,6 +53,8 @@ GET  /forms/<slug>                                                    +  +  +  +
 POST /forms/<slug>                                                    +  +  +  +  +  +  +
 GET  /forms/<slug>/stamp                                              +  +  +  +  +  +  +
 GET  /forms/<slug>/thanks/<token>                                     +  +  +  +  +  +  +
+GET  /forms/<slug>/payments/<token>                                   +  +  +  +  +  +  +
+POST /forms/<slug>/payments/<token>                                   +  +  +  +  +  +  +
 GET  /health/live                                                     +  +  +  +  +  +  +
 GET  /health/ready                                                    +  +  +  +  +  +  +
 GET  /login                                                           +  +  +  +  +  +  +
@@ -310,6 +312,14 @@ POST /admin/forms/<public_id>/fields/<field_id>                       -  -  -  -
 POST /admin/forms/<public_id>/fields/<field_id>/place                 -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/fields/<field_id>/copies                -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/fields/<field_id>/removal               -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/after                                   -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/after/<row_id>                          -  -  -  +  +  +  -
+POST /admin/forms/<public_id>/after                                   -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>                          -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>/place                    -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>/removal                  -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>/test                     -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/payment                                 -  -  -  -  +  +  -
 
 POST /admin/people/<public_id>/role                                   -  -  -  -  -  +  -
 GET  /admin/roles                                                     -  -  -  -  -  +  -

@@ -47,6 +47,7 @@ TABLE = """
 /forms/<slug>                                              1  2  2
 /forms/<slug>/stamp                                        0  1  1
 /forms/<slug>/thanks/<token>                               0  1  1
+/forms/<slug>/payments/<token>                             1  2  2
 /learn                                                     -  3  3
 /learn/<course_slug>                                       -  3  3
 /learn/<course_slug>/<lesson_slug>                         -  3  3
@@ -88,6 +89,8 @@ TABLE = """
 /admin/courses/new                                         -  -  2
 /admin/forms                                               -  -  4
 /admin/forms/<public_id>                                   -  -  4
+/admin/forms/<public_id>/after                             -  -  4
+/admin/forms/<public_id>/after/<row_id>                    -  -  4
 /admin/forms/<public_id>/entries                           -  -  5
 /admin/forms/<public_id>/entries/<entry_id>                -  -  5
 /admin/forms/new                                           -  -  2

@@ -41,6 +41,11 @@ def of(situation: Situation) -> Shown:
     return default(situation)
 
 
+def of_row(situation: Situation, row: Mapping[str, Any]) -> Shown:
+    """What this confirmation shows, whether or not its condition holds: for a preview."""
+    return _shown(situation, row)
+
+
 def default(situation: Situation) -> Shown:
     """What is said when no confirmation fits: the words among the form's settings."""
     settings = situation.live.settings

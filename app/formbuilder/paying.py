@@ -26,16 +26,16 @@ async def waiting_page(form: Form, entry: Entry, *, trouble: str = "", status: i
     """How an unpaid entry stands. Coming back proves nothing: what the payment service tells us does."""
     order_id = await queries.order_id_of(entry.id)
     order = await orders.find(order_id) if order_id is not None else None
+    is_open = order is not None and (order.is_open or order.is_paid)
     return await page(
         "formbuilder/payment.html",
         status=status,
         form=form,
         definition=definitions.read(form.definition),
         token=payments.token_of(entry),
-        is_open=order is not None and (order.is_open or order.is_paid),
-        waits=not trouble and request.method == "GET",
+        is_open=is_open,
         trouble=trouble,
-        headers={"Cache-Control": "no-store"},
+        headers={"Cache-Control": "no-store"} | ({"Refresh": "3"} if is_open and request.method == "GET" else {}),
     )
 
 

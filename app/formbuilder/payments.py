@@ -291,14 +291,20 @@ async def lead_on(form: Form, entry: Entry) -> str:
 
 def token_of(entry: Entry) -> str:
     """What only the one who sent an entry knows of it: the same each time, so that a payment page is asked for as before."""
-    return f"{entry.public_id}-{tokens.keyed(f'{_TOKEN}:{entry.public_id}').hex()[:32]}"
+    return f"{entry.public_id}-{_mac(entry.public_id)}"
+
+
+def _mac(name: str) -> str:
+    return tokens.keyed(f"{_TOKEN}:{name}").hex()[:32]
 
 
 async def entry_of_token(form: Form, token: str) -> Entry:
     """The entry that a token speaks of. Raises NotFound."""
-    name, _dash, _mac = token.partition("-")
-    entry = await entry_queries.entry(form.id, name) if name.isalnum() and name.isascii() else None
-    if entry is None or not hmac.compare_digest(token_of(entry).encode(), token.encode("utf-8", "replace")):
+    name, _dash, mac = token.rpartition("-")
+    if not hmac.compare_digest(_mac(name).encode(), mac.encode("utf-8", "replace")):
+        raise NotFound
+    entry = await entry_queries.entry(form.id, name)
+    if entry is None:
         raise NotFound
     return entry
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from quart import Blueprint, Response, redirect, request, url_for
+from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core import clock, tokens
@@ -106,10 +107,9 @@ async def show_thanks(slug: str, token: str) -> Response | BaseResponse:
     )
     if shown.to and not shown.is_elsewhere:
         return redirect(shown.to, 303)
-    return await page(
-        "formbuilder/thanks.html", form=form, definition=definition, shown=shown,
-        headers={"Cache-Control": "no-store"},
-    )  # fmt: skip
+    onward = {"Refresh": f"1;url={iri_to_uri(shown.to)}"} if shown.to else {}
+    headers = {"Cache-Control": "no-store", **onward}
+    return await page("formbuilder/thanks.html", form=form, definition=definition, shown=shown, headers=headers)
 
 
 @routes.get("/forms/<slug>/payments/<token>")
