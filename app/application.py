@@ -11,11 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from quart import Blueprint, Quart, g, request
+from quart.routing import _normalise_host
 from quart.sessions import NullSession, SessionInterface, SessionMixin
 from quart.wrappers.base import BaseRequestWebsocket
+from werkzeug.routing import Map, MapAdapter
 
 from app.config import Config
-from app.core import cache, db, log, mail, reach, tokens
+from app.core import cache, db, log, mail, queue, reach, tokens
 from app.core.settings import school
 from app.gateways import captcha, identity, mailer
 from app.web import (
@@ -75,6 +77,21 @@ class Lectern(Quart):
     # Its answer for a function never changes, and a request asks a dozen times (15 µs).
     ensure_async = lru_cache(maxsize=1024)(Quart.ensure_async)
 
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """As Quart's, for an application that has one name: its parts are not looked at each time (20 µs)."""
+        if request is None:
+            return None
+        return MapAdapter(
+            self.url_map,
+            _bound_name(request.scheme, request.host),
+            request.root_path,
+            self.url_map.default_subdomain,
+            request.scheme,
+            request.path,
+            request.method,
+            request.query_string.decode(),
+        )
+
     async def full_dispatch_request(self, *args: Any) -> Any:
         async with db.hold():
             return await super().full_dispatch_request(*args)
@@ -92,6 +109,12 @@ class Lectern(Quart):
         return await super().handle_user_exception(error)
 
 
+@lru_cache(maxsize=256)
+def _bound_name(scheme: str, host: str) -> str:
+    """The name that a redirect to the true spelling of a path leads to. Raises BadHost."""
+    return Map().bind(_normalise_host(scheme, host.lower()), url_scheme=scheme).server_name
+
+
 def create_app(config: Config | None = None) -> Lectern:
     """The whole product as one ASGI application. Raises ConfigError when a setting is missing or wrong."""
     config = config or Config.from_env()
@@ -102,6 +125,7 @@ def create_app(config: Config | None = None) -> Lectern:
         SECURE_COOKIES=config.app_url.startswith("https://"),
         PROXIES=_proxies(config),
         CAPTCHA=gate,
+        CONTENT_SECURITY_POLICY=_policy(config),
         CAPTCHA_POLICY=_policy(config, captcha=[gate.origin] if gate is not None else []),
         COUNTRY_HEADER=config.country_header,
         GEOIP_DATABASE=config.geoip_database,
@@ -109,6 +133,7 @@ def create_app(config: Config | None = None) -> Lectern:
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(0),
     )
     tokens.configure(config.secret_key.reveal())
+    queue.configure(config.worker_max_retries)
     files = assets.Assets()
     render.configure(
         files, app_url=config.app_url, debug=not config.is_production, compiled=config.data_dir / "cache" / "templates"

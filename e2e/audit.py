@@ -33,24 +33,53 @@ _TWICE = """() => {
 }"""
 # What differs from one run to the next although the page is the same.
 _PASSING = re.compile(r"[\w.+-]+@[\w.-]+|[A-Za-z0-9_-]{20,}|\d+")
-_TEXT = re.compile(r">\s*[^<\s][^<]*<")
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
 _NOSCRIPT = re.compile(r"</?noscript>|<meta http-equiv=\"refresh\"[^>]*>")
+# What axe-core can tell apart: elements, and the attributes that style, name or relate them. Words are words, addresses
+# are addresses, and of equal ones that follow each other one stands for all. Scripts are not seen, nor is what is there
+# for browsers without them, when they have them; without them a copy is looked at that shows it.
+_SHAPE = """scripts => {
+  const kept = /^(class|id|for|role|style|type|lang|dir|tabindex|hidden|open|name|autocomplete|scope|headers|rel|aria-.+|data-.+|disabled|required|checked|selected|http-equiv)$/;
+  const value = (one, { name, value }) => {
+    if (value === "" || (kept.test(name) && name !== "aria-label")) return value;
+    if (name === "content" && one.matches("[name=viewport]")) return value;
+    return name === "href" && value.startsWith("#") ? value : "x";
+  };
+  const shape = one => {
+    const tag = one.localName;
+    if (tag === "script" || (tag === "noscript" && scripts)) return "";
+    if (tag === "meta" && one.httpEquiv === "refresh" && !scripts) return "";
+    const attributes = [...one.attributes].filter(({ name }) => !name.startsWith("hx-"))
+      .map(found => `${found.name}=${value(one, found)}`).sort().join(" ");
+    const inside = [];
+    for (const child of one.childNodes) {
+      const next = child.nodeType === 1 ? shape(child) : child.nodeType === 3 && child.data.trim() ? "x" : "";
+      if (next && next !== inside.at(-1)) inside.push(next);
+    }
+    return tag === "noscript" ? inside.join("") : `<${tag} ${attributes}>${inside.join("")}</${tag}>`;
+  };
+  return shape(document.documentElement);
+}"""
 
 
 class Auditor:
-    """Looks at pages, at each kind of page once a run: what was looked at already is passed by."""
+    """Looks at pages, at each kind of page once a run: what was looked at already is passed by.
 
-    def __init__(self, browser: Browser) -> None:
+    `seen` is a folder with an empty file for each, which several processes may share.
+    """
+
+    def __init__(self, browser: Browser, seen: Path) -> None:
         self._copies = browser.new_context(reduced_motion="reduce")
-        self._seen: set[str] = set()
+        self._copy: Page | None = None
+        self._seen = seen
+        self._seen.mkdir(exist_ok=True)
 
     def look(self, page: Page, *, scripts: bool) -> list[str]:
         """Return what is wrong with the page as it stands, as sentences."""
         html = _PASSING.sub("", page.content())
         width = (page.viewport_size or {"width": 0})["width"]
         found = []
-        if self._is_new(f"{width} {scripts} {_TEXT.sub('>x<', html)}"):  # for axe-core words are words
+        if self._is_new(f"{width} {shape_of(page, scripts=scripts)}"):
             found += self._axe(page) if scripts else self._axe_on_copy(page, width)
             if twice := page.evaluate(_TWICE):
                 found.append(f"{page.url} has more than one element called {', '.join(twice)}")
@@ -59,10 +88,11 @@ class Auditor:
         return found
 
     def _is_new(self, sign: str) -> bool:
-        digest = sha256(sign.encode()).hexdigest()
-        known = digest in self._seen
-        self._seen.add(digest)
-        return not known
+        try:
+            (self._seen / sha256(sign.encode()).hexdigest()).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
     def _axe(self, page: Page) -> list[str]:
         page.evaluate(f"window.axe || ({{}}, () => {{ {AXE} }})()")
@@ -70,18 +100,20 @@ class Auditor:
 
     def _axe_on_copy(self, page: Page, width: int) -> list[str]:
         """axe-core needs scripts, so where they are off it looks at a copy of the page, without the page's own."""
-        copy, address = self._copies.new_page(), page.url.partition("#")[0]
+        address = page.url.partition("#")[0]
         body = _NOSCRIPT.sub("", _SCRIPT.sub("", page.content()))
+        if self._copy is None:
+            self._copy = self._copies.new_page()
+        self._copy.set_viewport_size({"width": width, "height": 900})
+        self._copy.route(
+            lambda url: url == address,
+            lambda route: route.fulfill(body=body, content_type="text/html; charset=utf-8"),
+        )
         try:
-            copy.set_viewport_size({"width": width, "height": 900})
-            copy.route(
-                lambda url: url == address,
-                lambda route: route.fulfill(body=body, content_type="text/html; charset=utf-8"),
-            )
-            copy.goto(address)
-            return self._axe(copy)
+            self._copy.goto(address)
+            return self._axe(self._copy)
         finally:
-            copy.close()
+            self._copy.unroute_all()
 
     def _wide(self, page: Page) -> list[str]:
         before = page.viewport_size
@@ -90,6 +122,11 @@ class Auditor:
         wide = page.evaluate(_WIDE)
         page.set_viewport_size(before)
         return [f"{page.url} scrolls sideways at {NARROW}px: {' … '.join(wide)}"] if wide else []
+
+
+def shape_of(page: Page, *, scripts: bool) -> str:
+    """The page's markup as far as axe-core tells pages apart."""
+    return _PASSING.sub("", str(page.evaluate(_SHAPE, scripts)))
 
 
 def _sentence(address: str, violation: dict[str, Any]) -> str:

@@ -19,7 +19,15 @@ from e2e.school import SmallSchool
 from e2e.visitor import Visitor
 from tests.longest import longest_first
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+BROWSERS = (
+    "chromium-headless-shell",
+    "chrome-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
 LINES = 25
 expect.set_options(timeout=15_000)
 
@@ -47,8 +55,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def auditor(browser: Browser) -> Auditor:
-    return Auditor(browser)
+def auditor(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Auditor:
+    folder = tmp_path_factory.getbasetemp()
+    # The processes of one run have folders side by side, and look at each kind of page once together.
+    together = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    return Auditor(browser, together / "looked-at")
 
 
 @pytest.fixture(scope="session")

@@ -43,3 +43,4 @@ CREATE TABLE form_deliveries (
 CREATE INDEX form_deliveries_due ON form_deliveries (next_at) WHERE state = 'waiting';
 CREATE INDEX form_deliveries_held ON form_deliveries (connection_id, id) WHERE state = 'held';
 CREATE INDEX form_deliveries_newest ON form_deliveries (connection_id, created_at DESC, id DESC);
+CREATE INDEX form_deliveries_told ON form_deliveries (created_at) WHERE exchanges <> '[]';

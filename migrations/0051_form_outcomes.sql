@@ -4,7 +4,9 @@ ALTER TABLE form_entries
     ADD COLUMN score numeric,
     ADD COLUMN outcome text NOT NULL DEFAULT '',
     -- What pays it. An order pays one entry.
-    ADD COLUMN order_id bigint UNIQUE REFERENCES orders ON DELETE SET NULL;
+    ADD COLUMN order_id bigint UNIQUE REFERENCES orders ON DELETE SET NULL,
+    -- Its payment page closed, or another entry took its place: it holds nothing of a stock and counts for no limit.
+    ADD COLUMN given_up_at timestamptz;
 CREATE INDEX form_entries_unpaid ON form_entries (created_at) WHERE state = 'unpaid';
 
 -- What became of each notification of an entry: a row is there once it was decided.

@@ -86,6 +86,24 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is slowed down: what is tried here is not the limits."""
+
+    async def nothing(*_args: object) -> None:
+        return None
+
+    monkeypatch.setattr(limits, "check", nothing)
+
+
+@pytest.fixture(params=["with Redis", "without Redis"])
+def store(request: pytest.FixtureRequest) -> str:
+    """Where limits are counted: each test that asks for it runs both ways."""
+    if request.param == "without Redis":
+        request.getfixturevalue("without_redis")
+    return str(request.param)
+
+
+@pytest.fixture
 async def without_redis(config: Config) -> AsyncIterator[None]:
     await cache.close()
     cache.configure("")

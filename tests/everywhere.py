@@ -4,10 +4,11 @@ import re
 from io import BytesIO
 from urllib.parse import quote
 
+import orjson
 from werkzeug.routing import Rule
 
 from app import Lectern
-from app.core import audit, db
+from app.core import audit, db, tokens
 from app.core.ids import public_id
 from app.media import shelf
 from tests.cast import Cast
@@ -70,9 +71,13 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "/exports": "an-export",
         "import_id": imported,
         "/forms": await a_form(pat.id, course.slug),
+        "/connections": await a_connection(),
+        "integration_id": "i1",
+        "delivery_id": await a_delivery(),
         "field_id": "q1",
         "row_id": "n1",
         "entry_id": "an-entry",
+        "link_id": "a-link",
         "/views": await _a_view(pat.id),
         "/bulk": await _a_run(pat.id),
         "list_name": "people",
@@ -161,10 +166,41 @@ async def a_form(person_id: int, slug: str) -> str:
         UPDATE forms SET head_id = second.id, live_id = first.id, state = 'open' FROM first, second
         WHERE forms.id = second.form_id
         """,
-        definition={**definition, "intro": "Write to us"},
+        definition={**definition, "intro": "Write to us", "integrations": [SENDING]},
         user=person_id,
     )
+    await db.run(
+        "INSERT INTO form_links (public_id, form_id, is_single, made_at) SELECT 'a-link', max(id), true, now() FROM forms"
+    )
     return found
+
+
+SENDING = {"id": "i1", "connection": "a-connection", "list": "", "map": {}, "tags": []}
+
+
+async def a_connection() -> str:
+    """A webhook whose address nobody may call: what asks it is refused before anything leaves."""
+    settings = orjson.dumps({"url": "https://hooks.internal/in", "secret": "whs_0123456789abcdef"})
+    await db.run(
+        """
+        INSERT INTO form_connections (public_id, provider, name, account, sealed, checked_at, created_at, updated_at)
+        VALUES ('a-connection', 'webhook', 'Our hook', '', :sealed, now(), now(), now())
+        """,
+        sealed=tokens.seal(settings, "form connection a-connection"),
+    )
+    return "a-connection"
+
+
+async def a_delivery() -> str:
+    """What was held of the entry that there is; its id."""
+    return str(
+        await db.value(
+            """
+            INSERT INTO form_deliveries (entry_id, integration_id, connection_id, state, error, attempts, next_at, created_at)
+            SELECT e.id, 'i1', c.id, 'held', 'No', 1, now(), now() FROM form_entries e, form_connections c RETURNING id
+            """
+        )
+    )
 
 
 async def _a_view(person_id: int) -> str:
@@ -200,7 +236,18 @@ async def _a_run(person_id: int) -> str:
 
 
 # Below these an address is filled with the id of one of theirs; all other `public_id`s are the course's.
-KINDS = ("/orders", "/people", "/mails", "/views", "/bulk", "/passkeys", "/impersonations", "/exports", "/forms")
+KINDS = (
+    "/orders",
+    "/people",
+    "/mails",
+    "/views",
+    "/bulk",
+    "/passkeys",
+    "/impersonations",
+    "/exports",
+    "/forms",
+    "/connections",
+)
 
 
 def address(rule: str, places: dict[str, str], **instead: str) -> str:

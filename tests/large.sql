@@ -5,7 +5,7 @@ INSERT INTO users (public_id, email, name, role, state, email_verified_at, creat
 SELECT 'u' || n, 'p' || n || '@example.org',
        (ARRAY['Anna', 'Ben', 'Cleo', 'Dora', 'Emil', 'Finn', 'Greta', 'Hugo', 'Ida', 'Jon'])[1 + n % 10] || ' '
        || (ARRAY['Abel', 'Berg', 'Cruz', 'Dahl', 'Eder', 'Falk', 'Gold', 'Haas', 'Iten', 'Jung', 'Kern'])[1 + n % 11]
-       || (n % 97), 'member', CASE WHEN n % 700 = 0 THEN 'suspended' ELSE 'active' END,
+       || (n % 97), 'member', CASE WHEN n % 700 = 0 THEN 'suspended' WHEN n % 700 = 1 THEN 'merged' ELSE 'active' END,
        CASE WHEN abs(hashint4(n)) % 40 > 0 THEN now() END, now() - (12000 - n) * interval '53 minutes',
        CASE WHEN n % 9 > 0 THEN now() - (n * 7919 % 12000) * interval '40 minutes' END
 FROM generate_series(1, 12000) n;
@@ -49,6 +49,24 @@ SELECT CASE WHEN o.id % 2 = 0 THEN (SELECT id FROM users WHERE public_id = 'u1')
 FROM orders o;
 INSERT INTO pgqueuer_log (created, job_id, status, priority, entrypoint, aggregated)
 SELECT o.created_at, o.id, 'successful', 0, 'core.deliver_mail', true FROM orders o;
+
+-- What the office does: as many imports and erasures as members, fewer looks as another; what waits in the queue is short.
+INSERT INTO imports (public_id, kind, state, file_name, storage_key, size_bytes, encoding, delimiter, header, samples,
+                     row_count, created_at, moved_at)
+SELECT 'i' || u.id, 'people', 'done', 'list.csv', 'i' || u.id, 1000, 'utf-8', ',', ARRAY['email'], '[]', 10, u.created_at,
+       u.created_at
+FROM users u;
+INSERT INTO erasures (public_id, user_id, asked_by, state, asked_at, due_at)
+SELECT 'e' || u.id, u.id, u.id, (ARRAY['done', 'done', 'cancelled'])[1 + u.id % 3], u.created_at,
+       u.created_at + interval '7 days'
+FROM users u;
+INSERT INTO impersonations (public_id, actor_id, subject_id, reason, started_at, ends_at, ended_at, visits)
+SELECT 'l' || u.id, (SELECT id FROM users WHERE role = 'owner'), u.id, 'x', u.created_at, u.created_at, u.created_at, u.id % 20
+FROM users u WHERE u.id % 4 = 0;
+INSERT INTO pgqueuer (priority, execute_after, status, entrypoint)
+SELECT 0, now() + interval '1 day', CAST(CASE WHEN u.id % 2 = 0 THEN 'failed' ELSE 'queued' END AS pgqueuer_status),
+       'core.deliver_mail'
+FROM users u WHERE u.id % 10 = 0;
 
 SET session_replication_role = DEFAULT;
 -- Of every row, so that the plans are the same each time.

@@ -11,13 +11,14 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 from werkzeug.datastructures import FileStorage
 
 from app import Lectern
 from app.access import entitlements
 from app.accounts import hashing, totp
-from app.core import clock, db, limits, queue, settings, submissions, tokens
+from app.core import clock, db, queue, settings, submissions, tokens
 from app.core.ids import public_id
 from app.web.traps import opened_stamp
 from tests import authenticator, everywhere, stripe
@@ -85,6 +86,37 @@ async def an_unpaid_entry(world: World) -> None:
 
     await db.run("UPDATE form_entries SET state = 'unpaid'")
     world.places["token"] = f"an-entry-{_mac('an-entry')}"
+WITH_A_PIN = """
+    UPDATE form_versions SET definition = definition || '{"settings": {"pin": "1234", "resume": true}}'
+"""
+
+
+async def a_draft(world: World) -> None:
+    from app.formbuilder import drafts, versions
+
+    await db.run(WITH_A_PIN.replace('"pin": "1234", ', ""))
+    form = await versions.find(world.places["/forms"])
+    world.places["token"] = await drafts.begin(form, {"q1": ["Pat"]}, "start", stamp="a", user_id=None)
+    await db.run("UPDATE form_drafts SET version_id = (SELECT live_id FROM forms)")
+
+
+async def a_confirmation(world: World) -> Form:
+    """An entry waits for a click in its mail."""
+    world.places["token"] = tokens.random_token()
+    await db.run(
+        """
+        UPDATE form_entries SET state = 'unconfirmed', email = 'pat@example.org', confirm_hash = :hash,
+               confirm_expires_at = now() + interval '1 day'
+        """,
+        hash=tokens.hashed(world.places["token"]),
+    )
+    return {}
+
+
+async def a_late_confirmation(world: World) -> Form:
+    await a_confirmation(world)
+    await db.run("UPDATE form_entries SET confirm_expires_at = now() - interval '1 day'")
+    return {}
 
 
 async def a_guest_with_a_cart(world: World) -> Form:
@@ -357,6 +389,12 @@ async def a_run_that_is_through(world: World) -> None:
     await queue.drain()
 
 
+async def a_run_that_failed(world: World) -> None:
+    """It is begun, and nobody is at it any more."""
+    await world.olga.browser.post(f"/admin/bulk/{world.places['/bulk']}/beginning", form={"reason": "spam"})
+    await db.run("DELETE FROM pgqueuer WHERE entrypoint = 'web.work_through'")
+
+
 async def another_tag(world: World) -> Form:
     await db.run("INSERT INTO tags (public_id, name, created_at) VALUES ('another', 'Newspapers', now())")
     return {"into": "another"}
@@ -382,6 +420,17 @@ REPLACES = "the second film replaces the first like any later one, which is drop
 SIGNS_IN = "two sign-ins are two sessions, of which the browser keeps the last"
 PICTURE = of_file(samples.picture(), "a.png")
 UPLOADS = "two uploads are two files; the button rests while one is under way"
+
+
+async def a_service(world: World) -> Form:
+    """A webhook that takes everything."""
+    from app.formbuilder import connections
+    from app.gateways.outgoing import Outgoing
+
+    takes = httpx.MockTransport(lambda request: httpx.Response(200))
+    connections.configure(Outgoing(base="http://outside", transport=takes))
+    return {"provider": "webhook", "name": "Theirs", "s.url": "https://hooks.example/in", "s.secret": "whs_1234567890"}
+
 
 CASES: dict[str, Case] = {
     # --- everybody ---
@@ -504,6 +553,8 @@ CASES: dict[str, Case] = {
     "/admin/courses/<public_id>/withdrawal": Case(),
     # --- the rest of the office ---
     "/admin/bulk/<public_id>/beginning": Case({"reason": "spam"}),
+    "/admin/bulk/<public_id>/cancellation": Case(prepare=a_run_that_failed),
+    "/admin/bulk/<public_id>/continuation": Case(prepare=a_run_that_failed),
     "/admin/bulk/<public_id>/undoing": Case(prepare=a_run_that_is_through),
     "/admin/bulk/lists/<list_name>": Case({"act": "suspend", "scope": "all", "path": "/admin/people"}),
     "/admin/jobs/<int:job_id>/removal": Case(),
@@ -511,6 +562,19 @@ CASES: dict[str, Case] = {
     "/admin/jobs/restorations/<token>": Case(prepare=a_discarded_job),
     "/admin/mails/<public_id>/retries": Case(),
     "/admin/orders/<public_id>/acceptance": Case(sql=FLAGGED),
+    "/admin/connections": Case(prepare=a_service),
+    "/admin/connections/<public_id>/checks": Case(acts=False),
+    "/admin/connections/<public_id>/credentials": Case(prepare=a_service),
+    "/admin/connections/<public_id>/name": Case({"name": "Their hook"}),
+    "/admin/connections/<public_id>/removal": Case({"confirmation": "Our hook"}),
+    "/admin/connections/<public_id>/replays": Case(),
+    "/admin/connections/<public_id>/secrets": Case(free="the second is the one that holds, and the first is not kept"),
+    "/admin/forms/<public_id>/deliveries/<int:delivery_id>/replays": Case(),
+    "/admin/forms/<public_id>/deliveries/replays": Case(),
+    "/admin/forms/<public_id>/integrations": Case({"connection": "a-connection"}),
+    "/admin/forms/<public_id>/integrations/<integration_id>": Case({"connection": "a-connection", "tags": "course"}),
+    "/admin/forms/<public_id>/integrations/<integration_id>/removal": Case(),
+    "/admin/forms/<public_id>/integrations/<integration_id>/tests": Case(acts=False),
     "/admin/forms": Case({"title": "Write to us"}),
     "/admin/forms/<public_id>/after": Case({"kind": "notification"}),
     "/admin/forms/<public_id>/after/<row_id>": Case({"name": "To us", "to": "owner"}),
@@ -524,12 +588,32 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/fields/<field_id>/copies": Case(),
     "/admin/forms/<public_id>/fields/<field_id>/place": Case({"direction": "up"}, acts=False),
     "/admin/forms/<public_id>/fields/<field_id>/removal": Case(),
+    "/admin/forms/<public_id>/links": Case({"count": "2", "values": ""}),
+    "/admin/forms/<public_id>/links/<link_id>/removal": Case(),
+    "/admin/forms/<public_id>/entries/<entry_id>/answers": Case({"q1": "Pia"}),
+    "/admin/forms/<public_id>/entries/<entry_id>/marks": Case({"star": "1"}, acts=False),
+    "/admin/forms/<public_id>/entries/<entry_id>/notes": Case({"body": "Called back"}),
+    "/admin/forms/<public_id>/entries/<entry_id>/restoration": Case(
+        sql="UPDATE form_entries SET state = 'binned', binned_from = 'received', binned_at = now()"
+    ),
+    "/admin/forms/<public_id>/entries/<entry_id>/sending": Case({"way": "services"}),
+    "/admin/forms/<public_id>/entries/<entry_id>/state": Case({"act": "spam"}),
+    "/admin/forms/<public_id>/entries/columns": Case({"field": "q1"}),
+    "/admin/forms/erasure": Case(
+        {"email": "pat@example.org", "confirmation": "pat@example.org"},
+        sql="UPDATE form_entries SET email = 'pat@example.org'",
+    ),
     "/admin/forms/<public_id>/publication": Case(),
     "/admin/forms/<public_id>/redoing": Case(sql="UPDATE forms SET head_id = live_id", acts=False),
     "/admin/forms/<public_id>/state": Case({"state": "closed"}),
     "/admin/forms/<public_id>/undoing": Case(acts=False),
     "/forms/<slug>/payments/<token>": Case(prepare=an_unpaid_entry, acts=False, by="pat"),
     "/forms/<slug>": Case(prepare=a_stamp, by="pat"),
+    "/forms/<slug>/drafts/<token>": Case({"screen": "start", "q1": "Pat", "go": "next"}, prepare=a_draft, by="pat"),
+    "/forms/<slug>/drafts/<token>/mail": Case({"email": "pat@example.org"}, prepare=a_draft, by="pat"),
+    "/forms/<slug>/pin": Case({"version": "1", "pin": "1234"}, sql=WITH_A_PIN, by="pat", acts=False),
+    "/forms/<slug>/confirmations/<token>": Case(prepare=a_confirmation, by="pat"),
+    "/forms/<slug>/confirmations/<token>/links": Case(prepare=a_late_confirmation, by="pat"),
     "/admin/orders/<public_id>/receipts": Case(),
     "/admin/orders/<public_id>/refunds": Case(prepare=a_paid_order),
     "/admin/orders/<public_id>/rejection": Case(sql=FLAGGED),
@@ -598,14 +682,6 @@ CASES: dict[str, Case] = {
 
 def test_every_form_has_a_row(app: Lectern) -> None:
     assert {rule.rule for rule in everywhere.routes(app, "POST")} == set(CASES)
-
-
-@pytest.fixture
-def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
 
 
 async def a_world(shop: Shop) -> World:  # noqa: F811

@@ -12,7 +12,7 @@ import pytest
 
 from app import Lectern
 from app.accounts import hashing, queries
-from app.core import db, limits, settings
+from app.core import db, settings
 from tests import everywhere
 from tests.cast import PASSWORD, Cast, Person
 from tests.everywhere import address, routes
@@ -52,12 +52,7 @@ HOPED = {
 SHAPES = ("{}", "user[{}]", "user.{}", "user__{}", "{}[]")
 
 
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: Any) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 def form_for(attacker: Person, owner: Person) -> dict[str, str]:

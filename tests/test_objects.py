@@ -14,7 +14,7 @@ import pytest
 
 from app import Lectern
 from app.access import entitlements
-from app.core import db, limits
+from app.core import db
 from tests import authenticator, everywhere
 from tests.cast import Cast, Person
 from tests.everywhere import address, routes
@@ -50,6 +50,8 @@ open GET  /courses/<slug>/offer                                               ye
 open GET  /courses/<slug>/preview/<lesson_slug>                               yes yes yes yes yes
 open GET  /forms/<slug>                                                        yes yes yes yes yes
 open POST /forms/<slug>                                                        yes yes yes yes yes
+open GET  /forms/<slug>/embed                                                  yes yes yes yes yes
+open POST /forms/<slug>/pin                                                    404 404 404 404 404
 open GET  /forms/<slug>/stamp                                                  yes yes yes yes yes
 open GET  /teachers/<slug>                                                    404 404 404 404 404
 open GET  /plates/<slug>.svg                                                  yes yes yes yes yes
@@ -58,6 +60,12 @@ open POST /cart/items/<slug>/removal                                          ye
 
 key  GET  /checkout/confirmations/<token>                                     404 404 404 404 404
 key  POST /checkout/confirmations/<token>                                     404 404 404 404 404
+key  GET  /forms/<slug>/drafts/<token>                                         404 404 404 404 404
+key  POST /forms/<slug>/drafts/<token>                                         404 404 404 404 404
+key  POST /forms/<slug>/drafts/<token>/mail                                    404 404 404 404 404
+key  GET  /forms/<slug>/confirmations/<token>                                  404 404 404 404 404
+key  POST /forms/<slug>/confirmations/<token>                                  404 404 404 404 404
+key  POST /forms/<slug>/confirmations/<token>/links                            404 404 404 404 404
 key  GET  /forms/<slug>/thanks/<token>                                         404 404 404 404 404
 key  GET  /forms/<slug>/payments/<token>                                       404 404 404 404 404
 key  POST /forms/<slug>/payments/<token>                                       404 404 404 404 404
@@ -98,12 +106,7 @@ def test_every_address_with_an_id_is_in_the_table(app: Lectern) -> None:
     assert {one for one in with_ids(app) if not one[1].startswith("/admin")} == set(rows())
 
 
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 @pytest.fixture

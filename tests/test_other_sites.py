@@ -3,7 +3,7 @@
 import pytest
 
 from app import Lectern
-from app.core import db, limits
+from app.core import db
 from app.web.guards import guard_of
 from tests import everywhere
 from tests.cast import Cast
@@ -28,12 +28,7 @@ TYPES = ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data
 MACHINES = {"/webhooks/stripe", "/health/live"}
 
 
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 async def everything() -> dict[str, str]:

@@ -7,7 +7,7 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.access import entitlements
-from app.core import db, limits
+from app.core import db
 from tests import everywhere
 from tests.cast import Cast, Person
 from tests.everywhere import address
@@ -51,10 +51,19 @@ POST /email-changes/<token>/lock                                      +  +  +  +
 POST /email-changes/<token>/removal                                   +  +  +  +  +  +  +
 GET  /forms/<slug>                                                    +  +  +  +  +  +  +
 POST /forms/<slug>                                                    +  +  +  +  +  +  +
+GET  /forms/<slug>/drafts/<token>                                     +  +  +  +  +  +  +
+POST /forms/<slug>/drafts/<token>                                     +  +  +  +  +  +  +
+POST /forms/<slug>/drafts/<token>/mail                                +  +  +  +  +  +  +
+GET  /forms/<slug>/embed                                              +  +  +  +  +  +  +
+POST /forms/<slug>/pin                                                +  +  +  +  +  +  +
+GET  /forms/embed.js                                                  +  +  +  +  +  +  +
 GET  /forms/<slug>/stamp                                              +  +  +  +  +  +  +
 GET  /forms/<slug>/thanks/<token>                                     +  +  +  +  +  +  +
 GET  /forms/<slug>/payments/<token>                                   +  +  +  +  +  +  +
 POST /forms/<slug>/payments/<token>                                   +  +  +  +  +  +  +
+GET  /forms/<slug>/confirmations/<token>                              +  +  +  +  +  +  +
+POST /forms/<slug>/confirmations/<token>                              +  +  +  +  +  +  +
+POST /forms/<slug>/confirmations/<token>/links                        +  +  +  +  +  +  +
 GET  /health/live                                                     +  +  +  +  +  +  +
 GET  /health/ready                                                    +  +  +  +  +  +  +
 GET  /login                                                           +  +  +  +  +  +  +
@@ -171,6 +180,9 @@ POST /admin/views/<public_id>/removal                                 -  -  +  +
 POST /admin/views/restorations/<token>                                -  -  +  +  +  +  +
 GET  /admin/bulk/<public_id>                                          -  -  +  +  +  +  +
 POST /admin/bulk/<public_id>/beginning                                -  -  +  +  +  +  +
+POST /admin/bulk/<public_id>/cancellation                             -  -  +  +  +  +  +
+POST /admin/bulk/<public_id>/continuation                             -  -  +  +  +  +  +
+GET  /admin/bulk/<public_id>/result.csv                               -  -  +  +  +  +  +
 POST /admin/bulk/<public_id>/undoing                                  -  -  +  +  +  +  +
 
 GET  /admin/courses/<public_id>/details                               -  -  +  -  +  +  -
@@ -296,12 +308,48 @@ POST /admin/settings/logo                                             -  -  -  -
 POST /admin/settings/logo/removal                                     -  -  -  -  +  +  -
 POST /admin/webhooks/<provider>/<event_id>/replays                    -  -  -  -  +  +  -
 
+GET  /admin/connections                                               -  -  -  -  +  +  -
+GET  /admin/connections/<public_id>                                   -  -  -  -  +  +  -
+GET  /admin/connections/<public_id>/deliveries                        -  -  -  +  +  +  -
+GET  /admin/connections/new                                           -  -  -  -  +  +  -
+POST /admin/connections                                               -  -  -  -  +  +  -
+POST /admin/connections/<public_id>/checks                            -  -  -  -  +  +  -
+POST /admin/connections/<public_id>/credentials                       -  -  -  -  +  +  -
+POST /admin/connections/<public_id>/name                              -  -  -  -  +  +  -
+POST /admin/connections/<public_id>/removal                           -  -  -  -  +  +  -
+POST /admin/connections/<public_id>/replays                           -  -  -  -  +  +  -
+POST /admin/connections/<public_id>/secrets                           -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/deliveries                              -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/deliveries/<int:delivery_id>            -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/entries/<entry_id>/deliveries           -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/integrations                            -  -  -  +  +  +  -
+POST /admin/forms/<public_id>/deliveries/<int:delivery_id>/replays    -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/deliveries/replays                      -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/integrations                            -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/integrations/<integration_id>           -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/integrations/<integration_id>/removal   -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/integrations/<integration_id>/tests     -  -  -  -  +  +  -
 GET  /admin/forms                                                     -  -  -  +  +  +  -
 GET  /admin/forms/<public_id>                                         -  -  -  +  +  +  -
 GET  /admin/forms/<public_id>/entries                                 -  -  -  +  +  +  -
 GET  /admin/forms/<public_id>/entries/<entry_id>                      -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/entries/<entry_id>/answers              -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/entries/<entry_id>/answers              -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/entries/<entry_id>/marks                -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/entries/<entry_id>/notes                -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/entries/<entry_id>/restoration          -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/entries/<entry_id>/sending              -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/entries/<entry_id>/state                -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/entries/columns                         -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/entries/file                            -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/report                                  -  -  -  +  +  +  -
+GET  /admin/forms/erasure                                             -  -  -  -  +  +  -
+POST /admin/forms/erasure                                             -  -  -  -  +  +  -
 GET  /admin/forms/new                                                 -  -  -  -  +  +  -
 POST /admin/forms                                                     -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/share                                   -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/links                                   -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/links/<link_id>/removal                 -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/state                                   -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/publication                             -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/undoing                                 -  -  -  -  +  +  -
@@ -346,14 +394,6 @@ def test_the_table_has_every_address_and_nothing_else(app: Lectern) -> None:
     assert served == set(rows())
     others = {m for rule in app.url_map.iter_rules() for m in rule.methods or ()} - {"GET", "HEAD", "OPTIONS", "POST"}
     assert not others
-
-
-@pytest.fixture
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
 
 
 async def is_let_in(browser: TestClientProtocol, method: str, path: str) -> bool:

@@ -1,5 +1,6 @@
 """However long a list is, a page of it touches so many rows and no more: in each order, with each filter, with every two
-of them together. Rows are counted by PostgreSQL (EXPLAIN ANALYZE), so nothing here looks at a clock.
+of them together. Rows are counted by PostgreSQL (EXPLAIN ANALYZE), so nothing here looks at a clock. What an index
+passes by itself, without a look at the row, is not counted: twenty of these cost what one row does.
 """
 
 from pathlib import Path
@@ -21,15 +22,6 @@ from tests.school import a_course
 
 # The large school has 12,000 members and 24,000 rows of most else.
 MOST = 9_000
-# A walk along an order that has much to do with the dates meets what it looks for late: a known limit, see docs.
-LATE = {
-    "/admin/people?sort=seen&from={month_ago}&to={today}",
-    "/admin/orders?q=an&product={product}",
-    "/admin/orders?q=an&state=failed",
-    "/admin/people?q=an&tag={tag}",
-    "/admin/webhooks?sort=type&from={month_ago}&to={today}",
-}
-
 
 # Tables of this size are read whole with good reason; larger ones are not, so that is made to look dear.
 _LARGE = " ".join(f"SET LOCAL enable_{way} = off;" for way in ("seqscan", "hashjoin", "mergejoin"))
@@ -40,7 +32,12 @@ async def touched(sql: str, binds: dict[str, Any], mode: str) -> int:
     bound, arguments = db.bind(sql, binds)
     async with db.transaction(), db.raw() as connection:
         await connection.execute(f"SET LOCAL plan_cache_mode = {mode}; {_LARGE}")
-        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {bound}", *arguments)
+        # As a connection does that has sent the statement before: with its values, EXPLAIN alone never asks for any.
+        await connection.execute(f"PREPARE page AS {bound}")
+        values = ", ".join("'" + str(value).replace("'", "''") + "'" for value in arguments)
+        page = f"page ({values})" if values else "page"
+        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE {page}")
+        await connection.execute("DEALLOCATE page")
     return _rows(orjson.loads(plan)[0]["Plan"])
 
 
@@ -61,7 +58,7 @@ def _statement(address: scale.Address, names: dict[str, str]) -> tuple[str, dict
         if isinstance(item, Select) and not item.choices and item.name in asked
     }
     if "tag" in asked:
-        choices["tag"] = tag_choices([_Tag(names)])  # type: ignore[list-item]
+        choices["tag"] = tag_choices([_Tag(asked["tag"], names)])  # type: ignore[list-item]
     if "product" in asked:
         choices["product"] = product_choices([_Product(names)])
     return statement(listing, read(listing, asked, choices), ZoneInfo("UTC"), choices, limit=listing.page_size + 1)
@@ -70,8 +67,8 @@ def _statement(address: scale.Address, names: dict[str, str]) -> tuple[str, dict
 class _Tag:
     name = "Press"
 
-    def __init__(self, names: dict[str, str]) -> None:
-        self.key, self.id = names["tag"], int(names["tag_id"])
+    def __init__(self, key: str, names: dict[str, str]) -> None:
+        self.key, self.id = key, int(names[f"id of {key}"])
 
 
 class _Product:
@@ -87,11 +84,11 @@ async def names(cast: Cast) -> dict[str, str]:
     product = await db.value("SELECT public_id FROM products WHERE id = :id", id=course.product_id)
     await db.script(Path(__file__).with_name("large.sql").read_text())
     today = clock.now().date()
-    tag_id = await db.value("SELECT id FROM tags WHERE public_id = 'press'")
+    tags = await db.many(db.Row, "SELECT public_id, id FROM tags")
     days = {name: (today.fromordinal(today.toordinal() - ago)).isoformat() for name, ago in
             {"today": 0, "yesterday": 1, "month_ago": 30}.items()}  # fmt: skip
     found = {"owner": olga.public_id, "product": product, "product_id": str(course.product_id), "surname": "kern5"}
-    found |= {"tag": "press", "tag_id": str(tag_id)}
+    found |= {"tag": "press", "most": "most"} | {f"id of {tag.public_id}": str(tag.id) for tag in tags}
     return found | days | {"email": "p77@example.org"}
 
 
@@ -100,11 +97,7 @@ async def test_no_page_of_a_list_touches_more_rows_than_its_bound(names: dict[st
         address
         for path, listing in scale.LISTS.items()
         for address in scale.of_list(path, listing)
-        if address.page == 1
-        and "format=csv" not in address.path
-        and address.path not in LATE
-        # Looked for once a year, and there are none here: all are asked.
-        and "state=merged" not in address.path
+        if address.page == 1 and "format=csv" not in address.path
     ]
     assert len(pages) > 700
     beyond = []
@@ -119,6 +112,9 @@ async def test_no_page_of_a_list_touches_more_rows_than_its_bound(names: dict[st
     for index, path in {
         "users_unverified_newest": "/admin/people?state=unverified",
         "orders_by_word": "/admin/orders?q={email}",
+        "users_merged_newest": "/admin/people?state=merged",
+        "users_newest_seen": "/admin/people",
+        "erasures_by_due": "/admin/privacy?sort=due",
     }.items():
         made_by = await db.value("SELECT pg_get_indexdef(CAST(:name AS regclass))", name=index)
         await db.script(f"DROP INDEX {index}")

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from itsdangerous import URLSafeTimedSerializer
 
 from app import Lectern
 from app.core import tokens
@@ -76,3 +77,10 @@ def test_sealed_secrets_open_unchanged_alone(app: Lectern) -> None:
         assert tokens.unseal(sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :], "totp") is None
         assert tokens.unseal(sealed[:at], "totp") is None
     assert tokens.seal(b"x", "totp") != tokens.seal(b"x", "totp")
+
+
+def test_what_is_signed_is_as_the_library_signs_it(app: Lectern) -> None:
+    library = URLSafeTimedSerializer(tokens._secret_key, salt="flash")
+    value = {"text": "Grüße", "list": [1, None, True, "x" * 300]}
+    assert library.loads(tokens.sign(value, "flash")) == value
+    assert tokens.unsign(library.dumps(value), "flash") == value

@@ -8,7 +8,7 @@ from app import Lectern
 from app.access import entitlements
 from app.accounts import users
 from app.config import Config
-from app.core import db, limits
+from app.core import db
 from app.courses import prose
 from app.ops import previews
 from app.web import render
@@ -40,12 +40,7 @@ def test_no_payload_survives_in_the_text_of_a_lesson(start: int) -> None:
             assert alive(prose.render(text)) == [], payload
 
 
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 @pytest.mark.parametrize("turn", range(3))

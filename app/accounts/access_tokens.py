@@ -1,8 +1,8 @@
 """Keys with which a person's programs reach /api: named, for some acts only, for a time, shown once, kept as a hash.
 
 What a token may do is what it was made for *and* its person may do at that moment. It ends with its time, when it is
-removed, when its person is suspended (a trigger of 0028) and when their password is set anew, since whoever makes
-one in a stolen account must lose it with everything else. docs/api.md tells programs how to use it.
+removed, and with what happens to its person as `endings` says (suspended by whatever: a trigger of 0028), since whoever
+makes one in a stolen account must lose it with everything else. docs/api.md tells programs how to use it.
 """
 
 import re
@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from quart import Quart, g, request
+from quart import Quart
 
 from app.accounts import queries as people_queries
+from app.accounts import sessions
 from app.accounts.models import AccessToken, SignedIn, TokenBearer, User
 from app.accounts.queries import access_tokens as queries
 from app.accounts.roles import covers
@@ -24,6 +25,7 @@ from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
+from app.web.current import g, request
 from app.web.guards import guard_kind
 from app.web.request import client_address
 
@@ -84,6 +86,7 @@ async def create(person: SignedIn, ref: str, *, name: str, scopes: Sequence[str]
         raise Invalid(_("Confirm your email address first: whoever holds a token acts in its owner's name."))
     token = new_token()
     async with db.transaction():
+        await sessions.hold(person)
         made = await queries.insert_token(
             public_id=ref,
             user_id=person.id,
@@ -143,11 +146,6 @@ async def _remove(user_id: int, person_id: str, token_id: str) -> None:
         raise NotFound(_("There is no such token."))
     before = {"name": removed.name, "scopes": removed.scopes, "expires_at": removed.expires_at.isoformat()}
     await audit.record("token.remove", "person", person_id, before=before, summary=removed.name)
-
-
-async def end_all(user_id: int) -> int:
-    """End every token of a person, as part of the current transaction; how many there were."""
-    return await queries.delete_tokens_of(user_id)
 
 
 async def find(token: str, *, address: str) -> TokenBearer | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.accounts import tags
+from app.accounts import claims, tags
 from app.accounts.events import AccountMade
 from app.accounts.models import User
 from app.accounts.queries import bulk as queries
@@ -60,10 +60,10 @@ async def rename(names: Mapping[int, str], people: Mapping[int, User]) -> None:
 
 
 async def claim(user_ids: Sequence[int], *, invite: bool) -> None:
-    """These accounts are about to be given something: a password that was set before anybody proved the address is
-    forgotten and its sessions end, as when something is bought (`users.ensure`).
+    """These accounts are about to be given something: what stood in them before anybody proved the address ends, as when
+    something is bought (`users.ensure`).
     """
-    for user_id in await queries.forget_unproven_passwords(list(user_ids)):
+    for user_id in await claims.claim(user_ids):
         if invite:
             await events.publish(AccountMade(user_id))
 

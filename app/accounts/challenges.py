@@ -9,13 +9,14 @@ import hmac
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from quart import Quart, Response, g
+from quart import Quart, Response
 
 from app.accounts.queries import passkeys as queries
 from app.core import clock, tokens
 from app.core.errors import Invalid
 from app.core.i18n import _
 from app.web import cookies
+from app.web.current import g
 
 LIFETIME = timedelta(minutes=5)
 COOKIE = "passkey"

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
+from app.accounts import queries
 from app.accounts.models import Consent
-from app.accounts.queries import privacy as queries
+from app.accounts.queries import consents as rows
 from app.core import audit, clock, db
 from app.core.i18n import lazy
 
@@ -29,14 +30,14 @@ def is_given(history: list[Consent], kind: str) -> bool:
 
 async def of(user_id: int) -> list[Consent]:
     """What this person said, newest first."""
-    return await queries.consents_of(user_id)
+    return await rows.consents_of(user_id)
 
 
 async def say(user_id: int, kind: str, *, yes: bool, origin: str, subject: str = "") -> bool:
     """Keep a yes or a no; False when it was said already. `subject`: the person's public id, to note it in the log."""
     async with db.transaction():
-        await queries.lock_person(user_id)
-        if is_given(await queries.consents_of(user_id), kind) == yes:
+        await queries.lock_users([user_id])
+        if is_given(await rows.consents_of(user_id), kind) == yes:
             return False
         await _insert(user_id, kind, yes=yes, origin=origin)
         if subject:
@@ -49,17 +50,17 @@ async def say(user_id: int, kind: str, *, yes: bool, origin: str, subject: str =
 async def say_as_guest(kind: str, *, origin: str) -> None:
     """Keep the yes of somebody without an account, until the order that `origin` names makes one."""
     async with db.transaction():
-        if not await queries.has_consent_of(origin, kind):
+        if not await rows.has_consent_of(origin, kind):
             await _insert(None, kind, yes=True, origin=origin)
 
 
 async def adopt(origin: str, user_id: int) -> None:
     """The order of a guest made this account: what was agreed to with it is theirs."""
-    await queries.adopt_consents(origin, user_id)
+    await rows.adopt_consents(origin, user_id)
 
 
 async def _insert(user_id: int | None, kind: str, *, yes: bool, origin: str) -> None:
-    await queries.insert_consent(
+    await rows.insert_consent(
         user_id=user_id,
         kind=kind,
         wording=len(WORDINGS[kind]),

@@ -4,10 +4,12 @@ Nothing here tells whether the new address has an account: its owner is told by 
 yes. Whoever holds a session alone cannot take an account away, and neither can whoever holds one mailbox.
 """
 
+from typing import Literal
+
 from asyncpg import UniqueViolationError
 from quart import g
 
-from app.accounts import familiar, links, lock, sessions, users
+from app.accounts import endings, familiar, links, lock, sessions, users
 from app.accounts.events import EmailChangeAsked
 from app.accounts.models import EmailChange, Link, SignedIn, User
 from app.accounts.queries import email_changes as changes
@@ -34,6 +36,7 @@ async def ask(person: SignedIn, new_email: str) -> None:
     await limits.check("email-change", familiar.account_key(new_email), MAILS_TO)
     now = clock.now()
     async with db.transaction():
+        await sessions.hold(person)
         await _drop(person.id)
         change_id = await changes.insert(
             person.id,
@@ -163,9 +166,9 @@ async def by_office(person: User, new_email: str) -> bool:
     return True
 
 
-async def _settle(person: User, new_email: str, *, action: str, fact: str) -> None:
+async def _settle(person: User, new_email: str, *, action: Literal["email.change", "people.email"], fact: str) -> None:
     """What follows once the account has the new address."""
-    await sessions.revoke_all(person.id)
+    await endings.end(person.id, "office_address" if action == "people.email" else "address")
     await links.use_up(person.id, *links.PASSWORD, *links.EMAIL_CHANGE, "verify_email")
     await audit.record(action, "person", person.public_id, before={"email": person.email}, after={"email": new_email})
     context = {"name": person.name, "old": person.email, "new": new_email, "is_office": action == "people.email"}

@@ -9,13 +9,13 @@ from datetime import timedelta
 
 import structlog
 
-from app.accounts import queries, sessions
+from app.accounts import endings, queries
 from app.accounts.models import Erasure, SignedIn, User
 from app.accounts.people import locked
-from app.accounts.queries import privacy as rows
+from app.accounts.queries import erasures as rows
 from app.core import audit, clock, db, mail, personal, records, tokens
 from app.core.errors import Conflict, Forbidden
-from app.core.i18n import _, lazy
+from app.core.i18n import _, format_day, lazy
 from app.core.ids import public_id
 from app.core.personal import Subject
 from app.core.settings import school
@@ -63,7 +63,7 @@ async def _ask(person: User, *, asked_by: int) -> Erasure:
         raise Conflict(_("This was asked for already."))
     context = {
         "name": person.name,
-        "due": made.due_at.isoformat(),
+        "due": format_day(made.due_at.astimezone((await school()).zone)),
         "path": f"/privacy/keep/{tokens.sign(made.public_id, _LINK)}",
         "by_office": asked_by != person.id,
     }
@@ -143,7 +143,7 @@ async def _begin(erasure_id: int) -> bool:
         if why:
             await rows.set_hindrance(erasure_id, why)
             return False
-        await sessions.revoke_all(person.id)
+        await endings.end(person.id, "erasure")
         await rows.begin_erasure(erasure_id, list(await personal.words_of(subject)))
         years = (await school()).kept_years
         context = {"name": person.name, "years": years}

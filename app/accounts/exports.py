@@ -14,9 +14,9 @@ from typing import IO, Any
 import orjson
 import structlog
 
-from app.accounts import users
+from app.accounts import queries, users
 from app.accounts.models import PersonalExport, SignedIn
-from app.accounts.queries import privacy as queries
+from app.accounts.queries import exports as rows
 from app.core import audit, clock, db, mail, personal, queue
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
@@ -46,9 +46,9 @@ async def ask(person: SignedIn) -> None:
     from app.accounts.jobs import build_export
 
     async with db.transaction():
-        await queries.lock_person(person.id)
+        await queries.lock_users([person.id])
         now = clock.now()
-        made = await queries.insert_export(person.id, public_id(20), now, but_since=now - EVERY)
+        made = await rows.insert_export(person.id, public_id(20), now, but_since=now - EVERY)
         if made is None:
             raise Conflict(_("You asked for your data less than a day ago. It can be asked for once a day."))
         await audit.record("privacy.export", "person", person.public_id)
@@ -57,12 +57,12 @@ async def ask(person: SignedIn) -> None:
 
 async def last_of(user_id: int) -> PersonalExport | None:
     """What was asked for last; None when nothing is kept."""
-    return await queries.last_export(user_id)
+    return await rows.last_export(user_id)
 
 
 async def find(user_id: int, export_id: str) -> PersonalExport:
     """The person's own file, while it is there. Raises NotFound."""
-    found = await queries.export_of(user_id, export_id, clock.now())
+    found = await rows.export_of(user_id, export_id, clock.now())
     if found is None:
         raise NotFound(_("This file is not there any more. Ask for a new one."))
     return found
@@ -75,7 +75,7 @@ def pieces(export: PersonalExport) -> AsyncIterator[bytes]:
 
 async def build(export_id: int) -> None:
     """Gather, pack, store, tell. May run twice: what is ready is left alone."""
-    export = await queries.export_by_id(export_id)
+    export = await rows.export_by_id(export_id)
     person = await users.find(export.user_id) if export is not None else None
     if export is None or person is None or export.state != "asked" or person.state != "active":
         return
@@ -84,26 +84,42 @@ async def build(export_id: int) -> None:
     with tempfile.TemporaryFile() as packed:
         await _pack(packed, subject)
         size = packed.tell()
-        await db.release()
+        if not await _reserve(export_id, key):
+            return
         await _shelf().put(key, packed, content_type="application/zip")
     now = clock.now()
     async with db.transaction():
-        if await queries.mark_ready(export_id, key=key, size=size, now=now, expires_at=now + KEPT):
+        if await rows.mark_ready(export_id, key=key, size=size, now=now, expires_at=now + KEPT):
             context = {"name": person.name, "until": (now + KEPT).isoformat()}
             await mail.send(person.email, "accounts/export_ready", context, fact=f"export:{export_id}")
             return
-    await _shelf().delete(key)  # another run was faster
+    await _shelf().delete(key)  # another run took its place, or the person is being erased
+
+
+async def _reserve(export_id: int, key: str) -> bool:
+    """Say where the file will lie before it does, so that a worker which dies then leaves nothing that nobody knows of; what
+    an earlier run left goes. False when there is nothing to make any more.
+    """
+    async with db.transaction():
+        left = await rows.reserve_key(export_id, key)
+    await db.release()
+    if left:
+        await _shelf().delete(left)
+    return left is not None
 
 
 async def _pack(target: IO[bytes], subject: Subject) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        packed = clock.now().timetuple()[:6]
         archive.writestr("README.txt", await _readme(subject))
-        for name, rows in personal.EXPORTS.items():
-            with archive.open(f"{name}.json", "w", force_zip64=True) as file:
-                await _write_rows(file, rows(subject))
+        for name, part in personal.EXPORTS.items():
+            rows_of = zipfile.ZipInfo(f"{name}.json", date_time=packed)  # by its name alone it would be of 1980
+            rows_of.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(rows_of, "w", force_zip64=True) as file:
+                await _write_rows(file, part(subject))
         for files in personal.FILES.values():
             async for each in files(subject):
-                kind = zipfile.ZipInfo(safe_name(each.name), date_time=clock.now().timetuple()[:6])
+                kind = zipfile.ZipInfo(safe_name(each.name), date_time=packed)
                 kind.compress_type = zipfile.ZIP_STORED  # films and pictures are packed already
                 with archive.open(kind, "w", force_zip64=True) as file:
                     async for piece in each.pieces:
@@ -134,7 +150,7 @@ async def _readme(subject: Subject) -> str:
         ),
         _("Times are UTC (ISO 8601). Amounts are in the smallest unit of their currency: cents."),
         "",
-        *(f"{name}.json: {(rows.__doc__ or '').strip()}" for name, rows in personal.EXPORTS.items()),
+        *(f"{name}.json: {(part.__doc__ or '').strip()}" for name, part in personal.EXPORTS.items()),
         *(f"{name}/: {(files.__doc__ or '').strip()}" for name, files in personal.FILES.items()),
         "",
         _("Card numbers are not here: only Stripe, which takes the payments, holds them."),
@@ -151,18 +167,18 @@ def safe_name(name: str) -> str:
 async def forget_old() -> int:
     """Remove what is too old, bytes first; how many."""
     now = clock.now()
-    old = await queries.old_exports(now, now - KEPT)
+    old = await rows.old_exports(now, now - KEPT)
     for export in old:
         await db.release()
         if export.storage_key:
             await _shelf().delete(export.storage_key)
-        await queries.delete_export(export.id)
+        await rows.delete_export(export.id)
     return len(old)
 
 
 async def forget_bytes(storage_key: str) -> None:
     """Remove the bytes of a file whose row is gone."""
-    if await queries.is_kept(storage_key):
+    if await rows.is_kept(storage_key):
         return
     await db.release()
     await _shelf().delete(storage_key)

@@ -7,10 +7,11 @@ themselves (OWASP's device cookies), while everybody else's are counted together
 import hashlib
 import secrets
 
-from quart import Quart, Response, g
+from quart import Quart, Response
 
 from app.core import tokens
 from app.web import cookies
+from app.web.current import g
 
 COOKIE = "device"
 LIFETIME = 400 * 24 * 3600
@@ -20,8 +21,13 @@ _PURPOSE = "device"
 
 
 def account_key(email: str) -> str:
-    """An address as the name of a count: no address is kept in Redis."""
-    return hashlib.sha256(email.strip().lower().encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    """An address as the name of a count: no address is kept in Redis. Alike for all spellings that find one account."""
+    return hashlib.sha256(_lowered(email.strip()).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _lowered(text: str) -> str:
+    """Letter by letter, as PostgreSQL's lower() does: Python makes two of İ, and another σ at the end of a word."""
+    return "".join(character.lower()[:1] for character in text)
 
 
 def known(account: str) -> str:

@@ -20,7 +20,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, Regexp, Vali
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from app.accounts import names
-from app.accounts.strength import LONGEST
+from app.accounts.hashing import LONGEST
 from app.core import clock
 from app.core.errors import Invalid
 from app.core.i18n import _, locale

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 import orjson
-from quart import Quart, Response, g
+from quart import Quart, Response
 
-from app.accounts import links, queries, second_factors, sign_ins, users
+from app.accounts import links, queries, second_factors, sessions, sign_ins, users
 from app.accounts.events import UserRegistered, UserVerified
 from app.accounts.models import ConnectedIdentity, SignedIn, User
 from app.accounts.names import is_name
@@ -26,6 +26,7 @@ from app.core.ids import public_id
 from app.gateways import identity as gateway
 from app.gateways.identity import Identity, IdentityProvider
 from app.web import cookies
+from app.web.current import g
 from app.web.forms import is_email, unreadable
 from app.web.render import add_context
 
@@ -127,9 +128,7 @@ async def sign_in(found: Identity, *, onward: str) -> bool:
 async def connect(person: SignedIn, found: Identity) -> None:
     """From now on this person may sign in with this identity. Raises NotSignedIn, Conflict when there is one."""
     async with db.transaction():
-        here = await queries.user_by_id(person.id)
-        if here is None or here.state != "active":
-            raise NotSignedIn("suspended")
+        here = await sessions.hold(person)
         proves = found.is_verified and found.email.lower() == here.email.lower()
         if here.email_verified_at is None and not proves:
             raise NotSignedIn("unproven_here", here.email)
@@ -145,7 +144,7 @@ async def connect(person: SignedIn, found: Identity) -> None:
 async def disconnect(person: SignedIn) -> None:
     """Forget the identity. Raises Conflict when there is none, or no password or passkey would be left."""
     async with db.transaction():
-        [here] = await queries.lock_users([person.id])
+        here = await sessions.hold(person)
         if not here.has_password and not (await second_factors.of(here.id)).passkeys:
             raise Conflict(_("Set a password first: without Google you would have no way in but mailed links."))
         if not await forget(here):

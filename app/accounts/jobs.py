@@ -28,7 +28,8 @@ from app.accounts.events import (
 )
 from app.accounts.models import User
 from app.accounts.queries import access_tokens as token_queries
-from app.accounts.queries import email_changes, passkeys, privacy, second_factors
+from app.accounts.queries import consents as consent_queries
+from app.accounts.queries import email_changes, passkeys, second_factors
 from app.accounts.queries import impersonations as impersonation_queries
 from app.core import clock, db, events, i18n, mail, queue
 from app.core.settings import school
@@ -188,4 +189,4 @@ async def clear_privacy() -> None:
     now = clock.now()
     await exports.forget_old()
     await impersonation_queries.delete_old_visits(now - impersonations.VISITS_KEPT)
-    await privacy.delete_stray_consents(now - consents.STRAY)
+    await consent_queries.delete_stray_consents(now - consents.STRAY)

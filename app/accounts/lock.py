@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from app.accounts import access_tokens, google, links, queries, sessions, users
+from app.accounts import endings, google, links, queries, users
 from app.accounts.models import Link
 from app.accounts.queries import email_changes, magic_links, passkeys
 from app.core import audit, clock, db
@@ -37,8 +37,7 @@ async def lock(link: Link) -> str:
     if person is None:
         return ""
     await queries.forget_password(user_id)
-    await sessions.revoke_all(user_id)
-    await access_tokens.end_all(user_id)
+    await endings.end(user_id, "not_me")
     await passkeys.delete_added_since(user_id, link.expires_at - links.LIFETIMES[link.purpose] - BEFORE)
     await magic_links.use_up_sign_in_links(user_id, clock.now())
     await email_changes.end(user_id, "cancelled", clock.now())

@@ -7,18 +7,18 @@ button is all; in another one the page first says where the link was asked for.
 import hmac
 from datetime import datetime, timedelta
 
-from quart import Quart, Response, g, request
+from quart import Quart, Response
 
-from app.accounts import familiar, queries, sessions, sign_ins, users
+from app.accounts import claims, familiar, queries, sign_ins, users
 from app.accounts.events import SignInLinkAsked
 from app.accounts.familiar import account_key
 from app.accounts.models import SignInLink, User
-from app.accounts.queries import identities
 from app.accounts.queries import magic_links as own
 from app.core import clock, db, events, limits, mail, tokens
 from app.core.ids import public_id
 from app.core.limits import Limit
 from app.web import cookies
+from app.web.current import g, request
 from app.web.request import client_address, safe_next
 
 LIFETIME = timedelta(minutes=15)
@@ -106,9 +106,7 @@ async def use(token: str) -> tuple[str, SignInLink | None]:
             return "", None
         await use_up(link.user_id)
         # Whoever made the account need not be who reads the mail of its address: their keys end here.
-        was_taken = link.email_verified_at is None and await identities.forget_unproven(link.user_id)
-        if link.email_verified_at is None:
-            await sessions.revoke_all(link.user_id)
+        was_taken = bool(await claims.claim([link.user_id]))
         await users.prove_address(link.user_id, link.email)
         is_in = await sign_ins.go_on(link.user_id, method="link", keep=_keep(link), onward=link.onward)
     return ("taken" if was_taken else "in") if is_in else "half", link

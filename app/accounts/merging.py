@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from app.accounts import bulk, erasures, queries, users
+from app.accounts import bulk, erasures, people, queries
 from app.accounts.models import SignedIn, User
 from app.accounts.queries import merging as merges
-from app.accounts.roles import covers
+from app.accounts.roles import covers, outranks
 from app.core import audit, db, mail, personal
 from app.core.errors import Conflict, Forbidden, NotFound
 from app.core.i18n import _, ngettext
@@ -99,7 +99,7 @@ def hindrance(gone: User, kept: User, by: SignedIn | User) -> str:
         return _("These are the same account.")
     if by.id in (gone.id, kept.id):
         return _("You cannot do this to yourself. Ask somebody else of the team.")
-    if not covers(by, gone) or not covers(by, kept):
+    if not outranks(by, gone) or not covers(by, kept):
         return _("Your role does not allow this.")
     if "merged" in (gone.state, kept.state):
         return _("One of them was merged before.")
@@ -163,7 +163,7 @@ async def merge(gone_id: str, kept_id: str, *, by: SignedIn) -> User:
 
 
 async def _locked(gone_id: str, kept_id: str, by: SignedIn) -> tuple[User, User]:
-    ids = [await _id_of(gone_id), await _id_of(kept_id)]
+    ids = [(await people.find(gone_id)).id, (await people.find(kept_id)).id]
     locked = {one.id: one for one in await queries.lock_users([*ids, by.id])}
     actor, gone, kept = locked.get(by.id), locked.get(ids[0]), locked.get(ids[1])
     if gone is None or kept is None:
@@ -172,16 +172,9 @@ async def _locked(gone_id: str, kept_id: str, by: SignedIn) -> tuple[User, User]
         raise Forbidden(_("Your role does not allow this."))
     why_not = await hindrance_now(gone, kept, actor)
     if why_not:
-        may = actor.id not in ids and covers(actor, gone) and covers(actor, kept)
+        may = actor.id not in ids and outranks(actor, gone) and covers(actor, kept)
         raise Conflict(why_not) if may else Forbidden(why_not)
     return gone, kept
-
-
-async def _id_of(person_id: str) -> int:
-    found = await users.find_by_public_id(person_id)
-    if found is None:
-        raise NotFound(_("There is no such person."))
-    return found.id
 
 
 async def kept_for(user_id: int) -> User | None:

@@ -31,8 +31,7 @@ from webauthn.helpers.structs import (
 )
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 
-from app.accounts import authenticators, challenges, links, second_factors, sessions, sign_ins
-from app.accounts import queries as people
+from app.accounts import authenticators, challenges, endings, links, second_factors, sessions, sign_ins
 from app.accounts.models import KnownPasskey, Passkey, PendingSignIn, SignedIn
 from app.accounts.queries import passkeys as queries
 from app.config import Config
@@ -184,7 +183,7 @@ async def add(person: SignedIn, credential: str, *, name: str, user_agent: str) 
     name = name or authenticators.name_of(made.aaguid, user_agent)
     codes = None if (await second_factors.of(person.id)).is_on else await second_factors.fresh_codes()
     async with db.transaction():
-        await people.lock_users([person.id])
+        await sessions.hold(person)
         before = await second_factors.of(person.id)
         if before.passkeys >= MOST:
             raise Conflict(_("Your account has as many passkeys as it can hold. Remove one first."))
@@ -206,7 +205,7 @@ async def add(person: SignedIn, credential: str, *, name: str, user_agent: str) 
             raise Conflict(_("The school knows this passkey already."))
         await _note(person, "passkey.add", "added", name)
         if before.is_on:
-            await sessions.revoke_others(person)
+            await endings.end(person.id, "second_step", but=person.session_id)
             return []
         if codes is None:
             raise Conflict(_("Your account has just changed. Please try once more."))
@@ -229,7 +228,7 @@ async def remove(person: SignedIn, passkey_id: str) -> None:
     Raises NotFound for somebody else's, Conflict when it is the only way in: somebody without a password keeps one.
     """
     async with db.transaction():
-        [owner] = await people.lock_users([person.id])
+        owner = await sessions.hold(person)
         name = await queries.delete(person.id, passkey_id)
         if name is None:
             raise _unknown()

@@ -1,7 +1,10 @@
 """Passwords: sign in with one, confirm it, change it, reset it by mail."""
 
+from typing import Literal
+
 from app.accounts import (
-    access_tokens,
+    claims,
+    endings,
     familiar,
     hashing,
     links,
@@ -15,7 +18,7 @@ from app.accounts import (
 from app.accounts.events import GuessingBegan, PasswordResetAsked
 from app.accounts.familiar import account_key
 from app.accounts.models import Credentials, Link, SignedIn
-from app.accounts.queries import email_changes, identities, magic_links
+from app.accounts.queries import email_changes, magic_links
 from app.core import audit, clock, db, events, limits, mail
 from app.core.errors import Conflict, Invalid, SignInNeeded, TooMany
 from app.core.i18n import _
@@ -146,8 +149,7 @@ async def require_change(user_id: int) -> bool:
     """
     if not await queries.require_password_change(user_id, clock.now()):
         return False
-    await sessions.revoke_all(user_id)
-    await access_tokens.end_all(user_id)
+    await endings.end(user_id, "password_required")
     return True
 
 
@@ -167,10 +169,11 @@ async def change_required(person: SignedIn, new_password: str) -> None:
         await sessions.start(person.id)
 
 
-async def _after_change(user_id: int, email: str, name: str, *, action: str, subject: str) -> None:
-    await queries.delete_sessions_of(user_id)
+async def _after_change(
+    user_id: int, email: str, name: str, *, action: Literal["password.change", "password.reset"], subject: str
+) -> None:
+    await endings.end(user_id, "reset" if action == "password.reset" else "password")
     await queries.forget_password_change(user_id)
-    await access_tokens.end_all(user_id)
     await links.use_up(user_id, *links.PASSWORD, *links.EMAIL_CHANGE)
     await email_changes.end(user_id, "cancelled", clock.now())
     await magic_links.use_up_sign_in_links(user_id, clock.now())
@@ -212,8 +215,7 @@ async def reset(token: str, new_password: str) -> str:
     async with db.transaction():
         if await links.use(token, *links.PASSWORD) is None:
             return ""
-        if person.email_verified_at is None:
-            await identities.forget_unproven(person.id)  # passkeys of whoever made the account
+        await claims.claim([person.id])  # keys of whoever made the account
         await queries.set_password(person.id, new_hash)
         await users.prove_address(person.id, link.email)
         with audit.acting(audit.current_actor().known_as(person.id)):

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from app.accounts import custom_roles, email_changes, passwords, queries, second_factors, sessions, users
+from app.accounts import custom_roles, email_changes, endings, passwords, queries, second_factors, users
+from app.accounts.endings import Ended
 from app.accounts.events import InvitedAgain, PasswordResetAsked
 from app.accounts.models import PersonFacts, SignedIn, User
 from app.accounts.queries import people as people_queries
-from app.accounts.roles import covers, may_give
+from app.accounts.roles import Rule, covers, may_give, may_help_in, outranks
 from app.core import audit, db, events
-from app.core.errors import Conflict, Forbidden, NotFound
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 
@@ -41,12 +42,12 @@ async def add(email: str, name: str) -> tuple[User, bool]:
 async def change_role(person_id: str, role: str, *, by: SignedIn) -> User:
     """Give a person another role; they are signed out everywhere, so that it begins with a sign-in.
 
-    Raises Forbidden for one's own role (only owners change owners, so the one who acts stays) and for a role that may do more than
-    whoever gives it; Invalid for a role that is not there.
+    Raises Forbidden for one's own role (only owners change owners, so the one who acts stays), for that of a fellow, and for a
+    role that may do more than whoever gives it; Invalid for a role that is not there.
     """
     async with db.transaction():
         capabilities = await custom_roles.shared(role)
-        person, actor = await _locked_both(person_id, by)
+        person, actor = await _locked_both(person_id, by, outranks)
         if not may_give(actor, role, capabilities):
             raise Forbidden(_("You cannot give more than you may do yourself."))
         await give_role(person, role)
@@ -57,7 +58,7 @@ async def give_role(person: User, role: str) -> bool:
     """Give a locked person a role that the caller has checked; False when they have it."""
     if person.role == role or not await queries.change_role(person.id, person.role, role):
         return False
-    await sessions.revoke_all(person.id)
+    await endings.end(person.id, "role")
     await audit.record("people.role", "person", person.public_id, before={"role": person.role}, after={"role": role})
     return True
 
@@ -91,7 +92,7 @@ async def shut_out(person: User, reason: str) -> bool:
     """Suspend a locked person; False when they were suspended before."""
     if not await people_queries.suspend(person.id, reason):
         return False
-    await sessions.revoke_all(person.id)
+    await endings.end(person.id, "suspension")
     await audit.record(
         "people.suspend",
         "person",
@@ -108,24 +109,25 @@ async def let_in(person: User) -> str | None:
     reason = await people_queries.unsuspend(person.id)
     if reason is None:
         return None
-    await sessions.revoke_all(person.id)
+    await endings.end(person.id, "unsuspension")
     await audit.record(
         "people.unsuspend", "person", person.public_id, before={"state": "suspended"}, after={"state": "active"}
     )
     return reason
 
 
-async def sign_out(person_id: str, *, by: SignedIn) -> int:
-    """End all sessions of a person; how many there were."""
+async def sign_out(person_id: str, *, by: SignedIn) -> Ended:
+    """End all sessions and access tokens of a person; how many there were."""
     async with db.transaction():
         return await send_away(await locked(person_id, by))
 
 
-async def send_away(person: User) -> int:
-    """End all sessions of a locked person; how many there were."""
-    ended = await sessions.revoke_all(person.id)
-    if ended:
-        await audit.record("people.sign_out", "person", person.public_id, after={"sessions": ended})
+async def send_away(person: User) -> Ended:
+    """The same of a locked person."""
+    ended = await endings.end(person.id, "office_sign_out")
+    if ended.sessions or ended.tokens:
+        after = {"sessions": ended.sessions, **({"tokens": ended.tokens} if ended.tokens else {})}
+        await audit.record("people.sign_out", "person", person.public_id, after=after)
     return ended
 
 
@@ -143,10 +145,12 @@ async def edit(
     they have another address from now on: it has to be confirmed, the old one is told, and they are signed out.
 
     Raises Forbidden for somebody who can do more, and for oneself, whose page is the own account; Invalid for an address
-    that another account has.
+    that another account has, and for another one of somebody of the team, unless an owner gives it.
     """
     async with db.transaction():
-        person = await locked(person_id, by)
+        person, actor = await _locked_both(person_id, by)
+        if email.strip().lower() != person.email.lower() and not may_help_in(actor, person):
+            raise Invalid(_("Only an owner may give somebody of the team another address."), field="email")
         before: dict[str, Any] = {
             "name": person.name,
             "headline": person.headline,
@@ -165,7 +169,7 @@ async def edit(
 async def require_password_change(person_id: str, *, by: SignedIn) -> bool:
     """Have the person choose a new password before they go on. False when it was asked for, or they have none."""
     async with db.transaction():
-        return await ask_for_new_password(await locked(person_id, by))
+        return await ask_for_new_password(await locked(person_id, by, may_help_in))
 
 
 async def ask_for_new_password(person: User) -> bool:
@@ -178,7 +182,7 @@ async def ask_for_new_password(person: User) -> bool:
 
 async def waive_new_password(person: User) -> bool:
     """A locked person may keep the password; False when no other was asked for (any more)."""
-    if not await people_queries.waive_password_change(person.id):
+    if not await queries.forget_password_change(person.id):
         return False
     await audit.record("people.waive_password", "person", person.public_id)
     return True
@@ -190,7 +194,7 @@ async def turn_off_second_factor(person_id: str, reason: str, *, by: SignedIn) -
     Raises Conflict when they have none.
     """
     async with db.transaction():
-        await _turn_off_second_factor(await locked(person_id, by), reason)
+        await _turn_off_second_factor(await locked(person_id, by, may_help_in), reason)
 
 
 async def reset_second_factor(email: str) -> bool:
@@ -210,7 +214,7 @@ async def reset_second_factor(email: str) -> bool:
 async def _turn_off_second_factor(person: User, reason: str) -> None:
     if not (await second_factors.of(person.id)).is_on:
         raise Conflict(_("There is no second step to turn off."))
-    await sessions.revoke_all(person.id)
+    await endings.end(person.id, "office_second_step")
     await second_factors.turn_off_all(
         person.id,
         subject=person.public_id,
@@ -237,10 +241,10 @@ async def send_link(person: User) -> bool:
 
 
 async def mail_verification(person_id: str) -> bool:
-    """Mail the link that confirms the address. False when it is confirmed."""
+    """Mail the link that confirms the address. False when it is confirmed, or the account is closed."""
     async with db.transaction():
         person = await find(person_id)
-        if not await users.mail_verification(person.id):
+        if person.is_closed or not await users.mail_verification(person.id):
             return False
         await audit.record("people.verification_mail", "person", person.public_id)
         return True
@@ -252,12 +256,12 @@ async def mail_reset(person_id: str) -> bool:
         return await send_link(await find(person_id))
 
 
-async def locked(person_id: str, by: SignedIn) -> User:
+async def locked(person_id: str, by: SignedIn, rule: Rule = covers) -> User:
     """The person, locked together with who acts. Raises Forbidden when that one may not (any more)."""
-    return (await _locked_both(person_id, by))[0]
+    return (await _locked_both(person_id, by, rule))[0]
 
 
-async def _locked_both(person_id: str, by: SignedIn) -> tuple[User, User]:
+async def _locked_both(person_id: str, by: SignedIn, rule: Rule = covers) -> tuple[User, User]:
     person = await find(person_id)
     if person.id == by.id:
         raise Forbidden(_("You cannot do this to yourself. Ask somebody else of the team."))
@@ -265,6 +269,8 @@ async def _locked_both(person_id: str, by: SignedIn) -> tuple[User, User]:
     actor, subject = locked.get(by.id), locked.get(person.id)
     if subject is None:
         raise NotFound(_("There is no such person."))
-    if actor is None or actor.state != "active" or actor.role != by.role or not covers(actor, subject):
+    if actor is None or actor.state != "active" or actor.role != by.role or not rule(actor, subject):
         raise Forbidden(_("Your role does not allow this."))
+    if subject.is_closed:
+        raise Conflict(_("This account is closed for good."))
     return subject, actor

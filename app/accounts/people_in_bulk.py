@@ -12,7 +12,18 @@ from app.accounts.forms import BulkReasonForm, BulkRoleForm, BulkTagForm
 from app.accounts.models import Role, SignedIn, User
 from app.accounts.queries import lists
 from app.accounts.queries import people as people_queries
-from app.accounts.roles import LABELS, ROLES, Holder, covers, may_give
+from app.accounts.roles import (
+    LABELS,
+    ROLES,
+    Held,
+    Holder,
+    Rule,
+    capabilities_of,
+    covers,
+    may_give,
+    may_help_in,
+    outranks,
+)
 from app.core.errors import Forbidden
 from app.core.i18n import _, lazy, ngettext
 from app.web.tables import Choice, bulk
@@ -42,10 +53,11 @@ def filters(own_roles: Mapping[str, str], every_tag: Sequence[Any]) -> Choices:
     }
 
 
-def _judged(person: Holder, roles: Sequence[Role], own: str) -> tuple[str, dict[str, Any]]:
+def _judged(person: Holder, roles: Sequence[Role], own: str, rule: Rule) -> tuple[str, dict[str, Any]]:
     """SQL that says of whom the act keeps its hands off; `own` adds the act's cases."""
-    covered = [key for key in ROLES if may_give(person, key, ROLES[key])]
-    covered += [role.key for role in roles if may_give(person, role.key, role.capabilities)]
+    every = [Held(key, ROLES[key]) for key in ROLES]
+    every += [Held(role.key, capabilities_of(role.key, role.capabilities)) for role in roles]
+    covered = [held.role for held in every if rule(person, held)]
     sql = f"""CASE WHEN u.state NOT IN ('active', 'suspended') OR u.erased_at IS NOT NULL THEN 'closed' WHEN u.id = :me THEN 'self' WHEN NOT u.role = ANY(CAST(:covered AS text[])) THEN 'above'
               {own} ELSE '' END"""
     return sql, {"covered": covered}
@@ -55,10 +67,10 @@ Deed = Callable[[User, User], Awaitable[Outcome]]
 
 
 async def _each(
-    ids: Sequence[int], actor_id: int, capability: str, deed: Deed, *, about: bool = True
+    ids: Sequence[int], actor_id: int, capability: str, deed: Deed, *, about: bool = True, rule: Rule = covers
 ) -> dict[int, Outcome]:
     """Do something to each of these, locked together with who acts, as all of them stand now. `about`: it touches what
-    they may do, so that it has to be somebody else, of no higher role.
+    they may do, so that it has to be somebody else whom `rule` lets who acts decide about.
     """
     locked = {one.id: one for one in await queries.lock_users([*ids, actor_id])}
     actor = locked.get(actor_id)
@@ -69,11 +81,11 @@ async def _each(
         subject = locked.get(each)
         if subject is None:
             continue
-        if about and subject.state not in ("active", "suspended"):
+        if about and subject.is_closed:
             found[each] = Outcome("closed")
         elif about and subject.id == actor.id:
             found[each] = Outcome("self")
-        elif about and not covers(actor, subject):
+        elif about and not rule(actor, subject):
             found[each] = Outcome("above")
         else:
             found[each] = await deed(subject, actor)
@@ -95,9 +107,10 @@ class _PeopleAct:
     deed: Callable[[User, dict[str, Any]], Awaitable[Outcome]]
     undeed: Callable[[User, Any], Awaitable[Outcome]] | None = None
     asks_why: bool = False
+    rule: Rule = covers
 
     async def plan(self, person: SignedIn, sent: Any) -> Plan:
-        reason, binds = _judged(person, await custom_roles.every(), self.cases)
+        reason, binds = _judged(person, await custom_roles.every(), self.cases, self.rule)
         form = BulkReasonForm(sent) if self.asks_why else None
         options = {"reason": form.reason.data or ""} if form is not None else {}
         return Plan(self.sentence, reason, {**binds, "me": person.id}, form, options)
@@ -109,7 +122,7 @@ class _PeopleAct:
         async def deed(subject: User, _actor: User) -> Outcome:
             return await self.deed(subject, options)
 
-        return await _each(ids, actor_id, self.capability, deed)
+        return await _each(ids, actor_id, self.capability, deed, rule=self.rule)
 
     async def take_back(
         self, before: Mapping[int, Any], options: dict[str, Any], actor_id: int
@@ -120,7 +133,7 @@ class _PeopleAct:
         async def deed(subject: User, _actor: User) -> Outcome:
             return await undeed(subject, before[subject.id])
 
-        return await _each(list(before), actor_id, self.capability, deed)
+        return await _each(list(before), actor_id, self.capability, deed, rule=self.rule)
 
 
 @dataclass(frozen=True)
@@ -203,6 +216,7 @@ class _RoleAct:
     def reasons(self) -> Mapping[str, Text]:
         return {
             **_WHOM,
+            "above": lazy("may do as much as you, or more"),
             "already": lazy("has it already"),
             "give": lazy("you may not give this role"),
             "changed": _CHANGED,
@@ -216,7 +230,7 @@ class _RoleAct:
             return Plan(lambda number: "", form=form)
         chosen = form.role.data
         name = dict(form.role.choices)[chosen]
-        reason, binds = _judged(person, roles, "WHEN u.role = :role THEN 'already'")
+        reason, binds = _judged(person, roles, "WHEN u.role = :role THEN 'already'", outranks)
 
         def said(number: int) -> str:
             return ngettext(
@@ -240,7 +254,7 @@ class _RoleAct:
             before = {"role": subject.role}
             return Outcome("", before) if await people.give_role(subject, options["role"]) else Outcome("already")
 
-        return await _each(ids, actor_id, self.capability, deed)
+        return await _each(ids, actor_id, self.capability, deed, rule=outranks)
 
     async def take_back(
         self, before: Mapping[int, Any], options: dict[str, Any], actor_id: int
@@ -256,7 +270,7 @@ class _RoleAct:
                 return Outcome("give")
             return Outcome("" if await people.give_role(subject, old) else "changed")
 
-        return await _each(list(before), actor_id, self.capability, deed)
+        return await _each(list(before), actor_id, self.capability, deed, rule=outranks)
 
 
 async def _suspend(person: User, options: dict[str, Any]) -> Outcome:
@@ -277,7 +291,8 @@ async def _suspend_again(person: User, before: Any) -> Outcome:
 
 
 async def _sign_out(person: User, _options: dict[str, Any]) -> Outcome:
-    return Outcome("" if await people.send_away(person) else "already")
+    ended = await people.send_away(person)
+    return Outcome("" if ended.sessions or ended.tokens else "already")
 
 
 async def _require_password(person: User, _options: dict[str, Any]) -> Outcome:
@@ -334,7 +349,8 @@ ACTS: list[Act] = [
         capability="people.suspend",
         reasons={**_WHOM, "already": lazy("is signed in nowhere")},
         returns=False,
-        cases="WHEN NOT EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id) THEN 'already'",
+        cases="""WHEN NOT EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id)
+                  AND NOT EXISTS (SELECT 1 FROM access_tokens t WHERE t.user_id = u.id) THEN 'already'""",
         sentence=lambda number: ngettext(
             "Sign %(num)s person out everywhere", "Sign %(num)s people out everywhere", number
         ),
@@ -344,7 +360,12 @@ ACTS: list[Act] = [
         key="password",
         label=lazy("Ask for a new password"),
         capability="people.suspend",
-        reasons={**_WHOM, "already": lazy("is asked for one already, or has none"), "changed": _CHANGED},
+        reasons={
+            **_WHOM,
+            "above": lazy("is of the team, whom only an owner helps in"),
+            "already": lazy("is asked for one already, or has none"),
+            "changed": _CHANGED,
+        },
         returns=True,
         cases="WHEN u.password_hash IS NULL OR u.password_change_required_at IS NOT NULL THEN 'already'",
         sentence=lambda number: ngettext(
@@ -352,6 +373,7 @@ ACTS: list[Act] = [
         ),
         deed=_require_password,
         undeed=_waive_password,
+        rule=may_help_in,
     ),
     _RoleAct(lazy("Change the role")),
 ]
@@ -365,6 +387,7 @@ PEOPLE = bulk.register(
         source="users u",
         key="u.id",
         name="u.name",
+        facts=[(lazy("Name"), "u.name", ""), (lazy("Email"), "u.email", "people.export")],
         choices=choices,
     )
 )

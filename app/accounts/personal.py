@@ -6,10 +6,9 @@ from typing import Any
 
 from app.accounts import erasures, merging, queries
 from app.accounts.jobs import forget_export_bytes
-from app.accounts.queries import privacy
+from app.accounts.queries import consents, exports
+from app.accounts.queries import erasures as rows
 from app.core import clock, db, personal, queue
-from app.core.errors import Conflict
-from app.core.i18n import _
 from app.core.personal import Subject
 from app.core.settings import school
 
@@ -87,9 +86,8 @@ async def addresses(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
 
 @personal.knows("addresses")
 async def former_addresses(subject: Subject) -> list[str]:
-    """What the account was called before, and accounts that were merged into it."""
-    merged = [text for row in await privacy.merged_into(subject.id) for text in (row.email, row.name)]
-    return merged + await privacy.former_addresses(subject.id)
+    """What the account was called before."""
+    return await rows.former_addresses(subject.id)
 
 
 @personal.exports("consents")
@@ -141,13 +139,13 @@ async def looks(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
 @personal.erases(erasures.LAST)
 async def forget(subject: Subject) -> None:
     """Every way in, every export, and what stands in the account. Its row stays, as nobody's."""
-    await privacy.forget_words(list(subject.words))
-    for note in await privacy.notes_with(list(subject.words)):
-        await privacy.rewrite_note(note.id, _without(note.body, subject.words))
+    await rows.forget_words(list(subject.words))
+    for note in await rows.notes_with(list(subject.words)):
+        await rows.rewrite_note(note.id, _without(note.body, subject.words))
     await _drop_exports(subject.id)
-    await privacy.forget_looks(subject.id)
-    await privacy.delete_proofs(subject.id)
-    await privacy.anonymise(
+    await rows.forget_looks(subject.id)
+    await rows.delete_proofs(subject.id)
+    await rows.anonymise(
         subject.id, email=f"erased-{subject.public_id}@erased.invalid", name=str(erasures.NAME), now=clock.now()
     )
 
@@ -160,19 +158,16 @@ def _without(text: str, words: Sequence[str]) -> str:
 
 
 async def _drop_exports(user_id: int) -> None:
-    for export in await privacy.exports_of(user_id):
-        await privacy.delete_export(export.id)
+    for export in await exports.exports_of(user_id):
+        await exports.delete_export(export.id)
         if export.storage_key:
             await queue.enqueue(forget_export_bytes, storage_key=export.storage_key)
 
 
 async def _move(gone_id: int, kept_id: int) -> dict[str, int]:
-    """Two accounts become one: what was agreed to goes along. Who asked to be erased is not merged away from that."""
-    for user_id in (gone_id, kept_id):
-        if await privacy.open_erasure(user_id) is not None:
-            raise Conflict(_("One of them is about to be erased. That has to be taken back first."))
+    """What was agreed to goes along; files of exports go."""
     await _drop_exports(gone_id)
-    return {"consents": await privacy.move_consents(gone_id, kept_id)}
+    return {"consents": await consents.move_consents(gone_id, kept_id)}
 
 
 async def _preview(_gone_id: int, _kept_id: int) -> list[str]:

@@ -4,7 +4,7 @@ The built-in roles are below; owners make more (app/accounts/custom_roles.py, ta
 how a capability is added and asked for.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,7 +58,9 @@ GROUPS = (
         (
             Capability("forms.view", lazy("See forms and how they do")),
             Capability("forms.edit", lazy("Build forms, open and close them"), needs=("forms.view",)),
+            Capability("connections.edit", lazy("Connect the services that entries go to"), needs=("forms.view",)),
             Capability("entries.view", lazy("Read what was answered"), needs=("forms.view",)),
+            Capability("entries.edit", lazy("Approve, sort, change and delete entries"), needs=("entries.view",)),
             Capability("entries.export", lazy("Export entries as a file"), needs=("entries.view",)),
         ),
     ),
@@ -157,7 +159,7 @@ def with_needed(names: Iterable[str]) -> frozenset[str]:
 
 
 class Holder(Protocol):
-    """Somebody with a role: a `User` or the `SignedIn` of a request."""
+    """Somebody with a role: a `User`, the `SignedIn` of a request, or `Held`."""
 
     @property
     def role(self) -> str: ...
@@ -166,9 +168,37 @@ class Holder(Protocol):
     def capabilities(self) -> frozenset[str]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A role and what it holds, as if somebody had it."""
+
+    role: str
+    capabilities: frozenset[str]
+
+
+Rule = Callable[[Holder, Holder], bool]
+
+
 def covers(actor: Holder, subject: Holder) -> bool:
     """Whether `actor` may decide about `subject`: nobody may touch who can do more, and only owners touch owners."""
     return may_give(actor, subject.role, subject.capabilities)
+
+
+def outranks(actor: Holder, subject: Holder) -> bool:
+    """Whether `actor` may take the role of `subject` away, as by another one or a merge: only of who can do less.
+
+    Fellows keep each other's roles. Owners stand above everybody, each other too.
+    """
+    return actor.role == "owner" or (covers(actor, subject) and actor.capabilities > subject.capabilities)
+
+
+def may_help_in(actor: Holder, subject: Holder) -> bool:
+    """Whether `actor` may change how `subject` proves who they are: address, second step, a password to be chosen anew.
+
+    Whoever holds these can act in the other's name, and the audit log would name the other one. So those of the team are
+    helped by owners alone; members by everybody whose role says so.
+    """
+    return actor.role == "owner" or (outranks(actor, subject) and not subject.capabilities)
 
 
 def may_give(actor: Holder, role: str, capabilities: Iterable[str]) -> bool:

@@ -6,9 +6,9 @@ Whoever turns one on gets ten recovery codes, shown once. Every change is mailed
 import secrets
 from dataclasses import dataclass
 
-from app.accounts import familiar, hashing, sessions, totp
-from app.accounts import queries as people
+from app.accounts import endings, familiar, hashing, links, sessions, totp
 from app.accounts.models import Factors, SignedIn
+from app.accounts.queries import access_tokens as token_queries
 from app.accounts.queries import passkeys
 from app.accounts.queries import second_factors as queries
 from app.core import audit, clock, db, limits, mail
@@ -70,7 +70,7 @@ async def turn_on_totp(person: SignedIn, sealed: str, code: str) -> list[str]:
         raise Invalid(_("That is not the code of this moment. Look at the app again."), field="code")
     codes = await fresh_codes()
     async with db.transaction():
-        await people.lock_users([person.id])
+        await sessions.hold(person)
         was_on = (await queries.factors_of(person.id)).is_on
         if not await queries.insert_secret(person.id, totp.kept(secret), step, clock.now()):
             raise Conflict(_("Your account has an authenticator app already."))
@@ -93,7 +93,7 @@ async def begin(person: SignedIn, codes: FreshCodes) -> None:
 
 
 async def _stay_here_only(person: SignedIn) -> None:
-    await sessions.revoke_others(person)
+    await endings.end(person.id, "second_step", but=person.session_id)
     await sessions.start(person.id, second_factor=True)
 
 
@@ -101,12 +101,13 @@ async def settle(person: SignedIn) -> None:
     """A second factor was just turned off, in the current transaction: other sessions end, this one is a new one.
 
     When it was the last, the recovery codes have nothing to stand in for, and where the school asks for a second step,
-    the rights of this session sleep from here on.
+    the rights of this session and of the tokens sleep from here on.
     """
     is_on = (await queries.factors_of(person.id)).is_on
     if not is_on:
         await queries.delete_recovery_codes(person.id)
-    await sessions.revoke_others(person)
+        await token_queries.forget_second_factor(person.id)
+    await endings.end(person.id, "second_step", but=person.session_id)
     await sessions.start(person.id, second_factor=None if is_on else False)
 
 
@@ -124,7 +125,7 @@ async def turn_off_totp(person: SignedIn) -> None:
     Other sessions end, as after every change of how somebody proves who they are.
     """
     async with db.transaction():
-        await people.lock_users([person.id])
+        await sessions.hold(person)
         if not await queries.delete_secret(person.id):
             raise Conflict(_("Your account has no authenticator app."))
         await settle(person)
@@ -135,6 +136,7 @@ async def renew_recovery_codes(person: SignedIn) -> list[str]:
     """Ten new codes, to be shown once; the old ones are worth nothing from here on."""
     codes = await fresh_codes()
     async with db.transaction():
+        await sessions.hold(person)
         if not (await queries.factors_of(person.id)).is_on:
             raise Conflict(_("Turn on a second step first."))
         await codes.keep(person.id)
@@ -150,7 +152,7 @@ async def turn_off_all(user_id: int, *, subject: str, email: str, name: str, act
     await passkeys.delete_all_of(user_id)
     await queries.delete_recovery_codes(user_id)
     await audit.record(action, "person", subject, summary=reason)
-    await _mail(email, name, "turned_off")
+    await _mail(user_id, email, name, "turned_off")
 
 
 async def read(user_id: int, email: str, code: str) -> Proof:
@@ -182,9 +184,9 @@ async def take(user_id: int, email: str, proof: Proof) -> str:
     return used
 
 
-async def tell_of_recovery(email: str, name: str, left: int) -> None:
-    """Mail that a recovery code was used, and how many are left."""
-    await _mail(email, name, "recovery_used", left=left)
+async def tell_of_recovery(user_id: int, email: str, name: str, left: int) -> None:
+    """Mail that a recovery code was used, and how many are left; in the current transaction."""
+    await _mail(user_id, email, name, "recovery_used", left=left)
 
 
 async def fresh_codes() -> FreshCodes:
@@ -196,14 +198,15 @@ async def fresh_codes() -> FreshCodes:
 
 async def _note(person: SignedIn, action: str, what: str) -> None:
     await audit.record(action, "person", person.public_id)
-    await _mail(person.email, person.name, what)
+    await _mail(person.id, person.email, person.name, what)
 
 
-async def _mail(email: str, name: str, what: str, *, left: int = 0) -> None:
+async def _mail(user_id: int, email: str, name: str, what: str, *, left: int = 0) -> None:
+    _id, token = await links.issue(user_id, email, "not_me")
     await mail.send(
         email,
         "accounts/second_factor_changed",
-        {"name": name, "what": what, "left": left, "at": clock.now().isoformat()},
+        {"name": name, "what": what, "left": left, "path": f"/not-me/{token}"},
         fact=f"second_factor:{public_id()}",
     )
 

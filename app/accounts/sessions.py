@@ -2,20 +2,22 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import cast
 
-from quart import Quart, Response, g, request
+from quart import Quart, Response
 
 from app.accounts import familiar, impersonations, places, queries
 from app.accounts.events import NewDevice
-from app.accounts.models import Session, SignedIn
+from app.accounts.models import Session, SignedIn, User
 from app.core import audit, clock, db, events, tokens
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Invalid, NotFound, SignInNeeded
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
 from app.web import acting, cookies
+from app.web.current import g, request
 from app.web.guards import guard_kind
-from app.web.request import client_address
+from app.web.request import client_address, signed_in_user
 
 LIFETIME = timedelta(days=60)
 # Somebody who does not want to be kept signed in: until the browser closes, at most this long.
@@ -28,6 +30,11 @@ FRESH = timedelta(minutes=30)
 MOST = 50
 _TOUCH = timedelta(minutes=5)
 COOKIE = "session"
+
+
+def me() -> SignedIn:
+    """The person of this request, in a handler that is guarded."""
+    return cast(SignedIn, signed_in_user())
 
 
 def is_fresh() -> bool:
@@ -73,8 +80,13 @@ async def find(token: str, now: datetime) -> SignedIn | None:
     )
     if found is not None and now - found.last_seen_at > _TOUCH:
         await queries.touch_session(found.session_id, now)
-    if found is not None and found.role != "member" and found.second_factor_at is None:
-        found = replace(found, is_held_back=found.role in (await school()).second_factor_roles)
+    if (
+        found is not None
+        and found.role != "member"
+        and found.second_factor_at is None
+        and found.role in (await school()).second_factor_roles
+    ):
+        found = replace(found, is_held_back=True)
     return found
 
 
@@ -136,6 +148,18 @@ async def _greet_browser(user_id: int, session_id: str, email: str, user_agent: 
     familiar.remember(account)
 
 
+async def hold(person: SignedIn) -> User:
+    """The person's row, locked, and their session with it, for the rest of the transaction: for what opens the account later.
+
+    Raises SignInNeeded when the session ended since the request began. A change of password that ends it waits, or has
+    been; so whoever is sent out of an account leaves nothing behind that lets them in again.
+    """
+    found = await queries.lock_users([person.id])
+    if not found or not await queries.hold_session(person.session_id, person.id):
+        raise SignInNeeded(_("Please sign in first."))
+    return found[0]
+
+
 async def end() -> None:
     """Sign this browser out: its session ends, its cookie goes. Harmless when nobody is signed in."""
     current: SignedIn | None = g.get("user")
@@ -159,13 +183,3 @@ async def revoke(user_id: int, session_public_id: str) -> None:
     """End one session of this person. Raises NotFound for somebody else's, or one that ended before."""
     if not await queries.delete_session_of(user_id, session_public_id):
         raise NotFound(_("That device is not signed in any more."))
-
-
-async def revoke_others(person: SignedIn) -> int:
-    """End every session of this person but the present one; how many there were."""
-    return await queries.delete_sessions_of(person.id, but=person.session_id)
-
-
-async def revoke_all(user_id: int) -> int:
-    """Sign a person out everywhere, as part of the current transaction; how many sessions there were."""
-    return await queries.delete_sessions_of(user_id)

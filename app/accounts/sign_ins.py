@@ -6,7 +6,7 @@ starts the session itself. The half-done sign-in is a row of ten minutes; its to
 
 from datetime import timedelta
 
-from quart import Quart, Response, g
+from quart import Quart, Response
 
 from app.accounts import second_factors, sessions
 from app.accounts.models import PendingSignIn
@@ -15,8 +15,11 @@ from app.core import clock, db, tokens
 from app.core.errors import Invalid
 from app.core.i18n import _
 from app.web import cookies
+from app.web.current import g
 
 LIFETIME = timedelta(minutes=10)
+# Of one person at the same time; when there are more, the oldest goes.
+MOST = 20
 COOKIE = "sign_in"
 
 
@@ -37,18 +40,20 @@ async def go_on(
         await sessions.start(user_id, keep=keep, password_hash=password_hash, method=method)
         return True
     now, token = clock.now(), tokens.random_token()
-    made = await queries.insert_pending(
-        token_hash=tokens.hashed(token),
-        user_id=user_id,
-        method=method,
-        keep=keep,
-        onward=onward,
-        password_hash=password_hash,
-        now=now,
-        expires_at=now + LIFETIME,
-    )
-    if not made:
-        raise Invalid(_("This account has just changed. Please try again."))
+    async with db.transaction():
+        made = await queries.insert_pending(
+            token_hash=tokens.hashed(token),
+            user_id=user_id,
+            method=method,
+            keep=keep,
+            onward=onward,
+            password_hash=password_hash,
+            now=now,
+            expires_at=now + LIFETIME,
+        )
+        if not made:
+            raise Invalid(_("This account has just changed. Please try again."))
+        await queries.delete_oldest_pending(user_id, keep=MOST)
     g.sign_in_token = token
     return False
 
@@ -69,7 +74,7 @@ async def finish_with_code(waiting: PendingSignIn, code: str) -> None:
         await finish(waiting)
         if how == "recovery":
             left = (await second_factors.of(waiting.user_id)).recovery_codes
-            await second_factors.tell_of_recovery(waiting.email, waiting.name, left)
+            await second_factors.tell_of_recovery(waiting.user_id, waiting.email, waiting.name, left)
 
 
 async def finish(waiting: PendingSignIn) -> None:

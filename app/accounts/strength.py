@@ -11,12 +11,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from app.accounts.breached import is_breached
+from app.accounts.hashing import LONGEST
 from app.core.errors import Invalid
 from app.core.i18n import _
 from app.core.settings import school
 
 SHORTEST = 8
-LONGEST = 128
 # A common word is still common with a few digits or signs around it.
 _DRESS = 4
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "yxcvbnm", "azertyuiop", "qsdfghjklm", "wxcvbn")

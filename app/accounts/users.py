@@ -1,9 +1,8 @@
 """People with an account: find, register, confirm the address, change the profile, make one for a buyer."""
 
-from app.accounts import access_tokens, consents, hashing, links, queries, strength
+from app.accounts import claims, consents, hashing, links, queries, strength
 from app.accounts.events import AccountMade, RegisteredAgain, UserRegistered, UserVerified
 from app.accounts.models import User
-from app.accounts.queries import email_changes, identities
 from app.core import clock, db, events, mail
 from app.core.errors import Invalid
 from app.core.i18n import _
@@ -29,8 +28,8 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
     """The account for an address, made when it is missing (True): inside the caller's transaction.
 
     A made one has no password; a mail with the link to set one follows (event AccountMade). An account whose address
-    was never confirmed may have been registered by somebody else: password and passkeys are forgotten and its sessions end,
-    so that what is bought now belongs to whoever reads that address's mail. The address of an account that was merged
+    was never confirmed may have been registered by somebody else: what opens it ends (`claims`), so that what is bought now
+    belongs to whoever reads that address's mail. The address of an account that was merged
     stands for the one it was merged into.
     """
     if not db.in_transaction():
@@ -45,10 +44,7 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
         raise RuntimeError("an account vanished while it was looked up")
     if found.state == "merged":
         found = await queries.kept_for(found.id) or found
-    if found.email_verified_at is None and await identities.forget_unproven(found.id):
-        await queries.delete_sessions_of(found.id)
-        await access_tokens.end_all(found.id)
-        await _keep_address(found.id)
+    if found.email_verified_at is None and await claims.claim([found.id]):
         await events.publish(AccountMade(found.id))
     return found, False
 
@@ -136,21 +132,13 @@ async def prove_address(user_id: int, email: str) -> None:
     if not await queries.mark_verified(user_id, email, clock.now()):
         return
     await links.use_up(user_id, "verify_email")
-    await _keep_address(user_id)
+    await claims.keep_address(user_id)
     person = await queries.user_by_id(user_id)
     if person is None:
         return
     await events.publish(UserVerified(user_id))
     # An account that a purchase made was welcomed then.
     await mail.send(person.email, "accounts/welcome", {"name": person.name}, fact=f"welcome:{user_id}")
-
-
-async def _keep_address(user_id: int) -> None:
-    """Nobody may lead the account elsewhere by a change that was asked for before its address was proved: of an unproved
-    one the old mailbox is not asked.
-    """
-    await links.use_up(user_id, *links.EMAIL_CHANGE)
-    await email_changes.end(user_id, "cancelled", clock.now())
 
 
 async def update_profile(

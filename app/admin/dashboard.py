@@ -42,8 +42,9 @@ async def today(name: str, first: str, last: str, *, can_see_orders: bool, has_p
     settings, now = await school(), clock.now()
     period = choose_period(name, first, last, now.astimezone(settings.zone).date())
     _start, middle, end = period.bounds(settings.zone)
-    days = await queries.days(period.before_first, period.last, settings.time_zone, settings.currency)
-    totals = await queries.totals(period.before_first, period.first, period.last, middle, end, now, settings.currency)
+    where = (settings.time_zone, settings.currency)
+    totals = await queries.totals(period.before_first, period.first, period.last, middle, end, now, *where)
+    days = await queries.days(totals.written, period.before_first, period.last, *where)
     orders = await queries.latest_orders(8) if can_see_orders else []
     return Today(
         title=i18n.format_day(now.astimezone(settings.zone), "EEEE, d MMMM"),
@@ -253,6 +254,19 @@ def due(waiting: Waiting, totals: Totals, can: Callable[[str], bool]) -> list[Du
             ngettext("%(num)s mail could not be sent", "%(num)s mails could not be sent", waiting.failed_mails),
             _("Somebody is waiting for it."),
             "/admin/mails?state=failed",
+            _("See why"),
+        )
+    if can("connections.edit"):
+        _add(
+            found,
+            waiting.held_deliveries,
+            ngettext(
+                "%(num)s entry of a form was not handed on",
+                "%(num)s entries of forms were not handed on",
+                waiting.held_deliveries,
+            ),
+            _("The service refused it. It is kept until somebody looks, and can be sent again."),
+            "/admin/connections?held=on",
             _("See why"),
         )
     if can("people.view"):

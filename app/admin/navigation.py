@@ -6,13 +6,14 @@ from functools import lru_cache
 from typing import Any
 
 from babel.support import LazyProxy
-from quart import Quart, current_app, g, request
+from quart import Quart, current_app
 
 from app.admin import queries
 from app.admin.models import Waiting
 from app.core import clock, i18n
 from app.core.i18n import lazy
 from app.web import render
+from app.web.current import g, request
 from app.web.request import fragment, path_for, user
 
 
@@ -47,6 +48,14 @@ ENTRIES = (
     Entry("", lazy("People"), "users", "accounts_admin.list_people", "people.view"),
     Entry(_TEACH, lazy("Courses"), "book-open", "courses_admin.list_courses", "courses.view"),
     Entry(_TEACH, lazy("Forms"), "file-text", "forms_admin.list_forms", "forms.view"),
+    Entry(
+        _TEACH,
+        lazy("Connections"),
+        "link",
+        "connections_admin.list_connections",
+        "connections.edit",
+        ("held_deliveries",),
+    ),
     Entry(_KEEP, lazy("Jobs"), "workflow", "ops_admin.list_jobs", "jobs.view", ("failed_jobs",)),
     Entry(_KEEP, lazy("Mails"), "mail", "ops_admin.list_mails", "jobs.view", ("failed_mails",)),
     Entry(_KEEP, lazy("Webhooks"), "link", "ops_admin.list_webhooks", "jobs.view", ("failed_webhooks",)),

@@ -60,7 +60,8 @@ async def waiting(now: datetime) -> Waiting:
                        OR r.state = 'pending' AND r.created_at < :day_ago)
                   AND NOT EXISTS (SELECT 1 FROM refunds n WHERE n.order_id = r.order_id AND n.id > r.id
                                     AND n.payment_id IS NOT DISTINCT FROM r.payment_id)) AS refunds,
-               (SELECT count(*) FROM orders WHERE flag <> '') AS flagged
+               (SELECT count(*) FROM orders WHERE flag <> '') AS flagged,
+               (SELECT count(*) FROM form_deliveries WHERE state = 'held') AS held_deliveries
         """,
         ten_minutes_ago=now - timedelta(minutes=10),
         day_ago=now - timedelta(days=1),
@@ -93,36 +94,28 @@ def _moments(dates: Sequence[date], zone: str) -> dict[str, Any]:
     return {"dates": list(dates), "sinces": [starts[day] for day in dates], "untils": [starts[day] for day in nexts]}
 
 
-async def days(first: date, last: date, zone: str, currency: str) -> list[Day]:
-    """The figures of each day of the school from `first` to `last`: written down, or added up from the rows."""
-    asked = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    return await db.many(
-        Day,
-        f"""
-        WITH known AS (
-            SELECT on_date, revenue, orders, members, learners FROM day_figures
-            WHERE time_zone = :zone AND currency = :currency AND on_date BETWEEN :first AND :last AND draft IS NULL
-        ), days AS MATERIALIZED (
-            SELECT * FROM {_EACH} AS asked (on_date, since, until)
-            WHERE NOT EXISTS (SELECT 1 FROM known WHERE known.on_date = asked.on_date)
-        )
-        SELECT * FROM known UNION ALL {_ADDED_UP} ORDER BY on_date
-        """,  # noqa: S608 (constants)
-        first=first,
-        last=last,
-        zone=zone,
-        currency=currency,
-        **_moments(asked, zone),
-    )
+async def days(written: Sequence[Sequence[Any]], first: date, last: date, zone: str, currency: str) -> list[Day]:
+    """The figures of each day of the school from `first` to `last`: those `written` down (Totals has them), and the
+    others, most often the last alone, from the rows.
+    """
+    known = [Day(*row) for row in written]
+    asked = {first + timedelta(days=number) for number in range((last - first).days + 1)}
+    missing = sorted(asked.difference(day.on_date for day in known))
+    return sorted([*known, *await add_up(missing, zone, currency)] if missing else known)
 
 
 async def add_up(dates: Sequence[date], zone: str, currency: str) -> list[Day]:
     """The figures of these days, from the rows."""
+    moments, asked = _moments(dates, zone), _EACH
+    if len(dates) == 1:
+        # Without a list PostgreSQL knows that it is one day, and keeps the plan: 0.2 ms of 0.25.
+        asked = "(VALUES (CAST(:dates AS date), CAST(:sinces AS timestamptz), CAST(:untils AS timestamptz)))"
+        moments = {name: values[0] for name, values in moments.items()}
     return await db.many(
         Day,
-        f"WITH days AS MATERIALIZED (SELECT * FROM {_EACH} AS asked (on_date, since, until)) {_ADDED_UP}",  # noqa: S608 (constants)
+        f"WITH days AS MATERIALIZED (SELECT * FROM {asked} AS asked (on_date, since, until)) {_ADDED_UP}",  # noqa: S608 (constants)
         currency=currency,
-        **_moments(dates, zone),
+        **moments,
     )
 
 
@@ -260,9 +253,16 @@ _LEARNERS = """
 
 
 async def totals(
-    before_first: date, first: date, last: date, start: datetime, end: datetime, now: datetime, currency: str
+    before_first: date,
+    first: date,
+    last: date,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    zone: str,
+    currency: str,
 ) -> Totals:
-    """People who learned (each once), and how far a new school has come."""
+    """People who learned (each once), the days that are written down, and how far a new school has come."""
     found = await db.one(
         Totals,
         f"""
@@ -287,7 +287,10 @@ async def totals(
                EXISTS (SELECT 1 FROM courses) AS has_course,
                EXISTS (SELECT 1 FROM prices WHERE replaced_at IS NULL) AS has_price,
                EXISTS (SELECT 1 FROM courses WHERE state = 'published') AS has_published,
-               EXISTS (SELECT 1 FROM orders WHERE paid_at IS NOT NULL) AS has_sale
+               EXISTS (SELECT 1 FROM orders WHERE paid_at IS NOT NULL) AS has_sale,
+               ARRAY(SELECT ROW(on_date, revenue, orders, members, learners) FROM day_figures
+                     WHERE time_zone = :zone AND currency = :currency
+                       AND on_date BETWEEN CAST(:before_first AS date) AND CAST(:last AS date) AND draft IS NULL) AS written
         """,  # noqa: S608 (a constant)
         before_first=before_first,
         first=first,
@@ -296,6 +299,7 @@ async def totals(
         end=end,
         now=now,
         day_ago=now - timedelta(days=1),
+        zone=zone,
         currency=currency,
     )
     assert found is not None
@@ -304,18 +308,18 @@ async def totals(
 
 async def latest_orders(limit: int) -> list[Any]:
     """The orders placed last, with who and what."""
+    # The number stands in the statement, so that one plan serves every visit: to make one takes longer than to run it.
     return await db.many(
         db.Row,
-        """
+        f"""
         SELECT o.public_id, o.number, o.created_at, o.state, o.total_minor, o.currency,
                coalesce(nullif(u.name, ''), nullif(o.name, ''), o.email) AS who, coalesce(items.titles, '') AS titles
-        FROM (SELECT * FROM orders ORDER BY created_at DESC, id DESC LIMIT :limit) o
+        FROM (SELECT * FROM orders ORDER BY created_at DESC, id DESC LIMIT {int(limit)}) o
         LEFT JOIN users u ON u.id = o.user_id
         LEFT JOIN LATERAL (SELECT string_agg(title, ', ' ORDER BY id) AS titles
                            FROM order_items WHERE order_id = o.id) items ON true
         ORDER BY o.created_at DESC, o.id DESC
-        """,
-        limit=limit,
+        """,  # noqa: S608 (a number)
     )
 
 

@@ -18,6 +18,11 @@ async def offer(slug: str) -> Offer | None:
     return await queries.offer(slug)
 
 
+async def offers_named(slugs: list[str]) -> list[Offer]:
+    """The products of these slugs with their current prices; those that are not there, or have no price, are missing."""
+    return await queries.offers_named(slugs) if slugs else []
+
+
 async def offers(product_ids: list[int]) -> list[Offer]:
     """These products with their current prices; those without a price are missing."""
     return await queries.offers(product_ids) if product_ids else []

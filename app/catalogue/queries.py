@@ -43,6 +43,10 @@ async def offer(slug: str) -> Offer | None:
     return await db.one(Offer, _OFFER + " WHERE p.slug = :slug", slug=slug)
 
 
+async def offers_named(slugs: list[str]) -> list[Offer]:
+    return await db.many(Offer, _OFFER + " WHERE p.slug = ANY(:slugs) ORDER BY p.id", slugs=slugs)
+
+
 async def offers(product_ids: list[int]) -> list[Offer]:
     return await db.many(Offer, _OFFER + " WHERE p.id = ANY(:ids) ORDER BY p.id", ids=product_ids)
 

@@ -43,12 +43,13 @@ class Row:
 class Hold:
     """The connection that one request or job keeps, how many statements it sent, and what it need not ask again."""
 
-    __slots__ = ("connection", "depth", "is_watched", "known", "pool", "queries", "watch")
+    __slots__ = ("connection", "depth", "is_watched", "known", "patience", "pool", "queries", "watch")
 
-    def __init__(self, *, is_watched: bool = True) -> None:
+    def __init__(self, *, is_watched: bool = True, patience: float | None = None) -> None:
         self.connection: Any = None  # of asyncpg's pool
         self.pool: Any = None  # that it is of
         self.is_watched = is_watched
+        self.patience = patience
         self.watch: reach.Watch | None = None
         self.depth = 0
         self.queries = 0
@@ -118,13 +119,14 @@ async def _no_reset(connection: asyncpg.Connection) -> None:
 
 
 @asynccontextmanager
-async def hold(*, is_watched: bool = True) -> AsyncIterator[Hold]:
+async def hold(*, is_watched: bool = True, patience: float | None = None) -> AsyncIterator[Hold]:
     """Keep one connection for all queries of the block; it is taken at the first and may be `release`d early.
 
     It is ended when the server has fallen silent, unless `is_watched` is False: for work that reckons for seconds
-    between its statements, while nothing of this process hears whether the server answers.
+    between its statements, while nothing of this process hears whether the server answers. `patience` is how many
+    seconds each statement may take, when it is not as long as a page's.
     """
-    kept = Hold(is_watched=is_watched)
+    kept = Hold(is_watched=is_watched, patience=patience)
     token = _hold.set(kept)
     try:
         yield kept
@@ -160,8 +162,11 @@ async def _give_back(kept: Hold) -> None:
     if kept.watch is not None:
         kept.watch.stop()
         kept.watch = None
-    if connection is not None:
-        await kept.pool.release(connection)
+    if connection is not None and connection._con is not None:  # when it broke, the pool has taken it back
+        # As the pool's own release, less the task that shields it (25 µs, and two turns of the loop): nothing waits
+        # here, since nothing is reset; and a connection that is not clean is ended when this is cancelled.
+        connection._con._on_release()
+        await connection._holder.release(None)
 
 
 async def _held(kept: Hold) -> Any:
@@ -418,7 +423,7 @@ async def _ask(way: str, statement: str, arguments: list[Any], *, is_read: bool)
                 async with hold() as own:
                     return await getattr(await _held(own), way)(statement, *arguments)
             return await getattr(await _held(kept) if kept.connection is None else kept.connection, way)(
-                statement, *arguments
+                statement, *arguments, timeout=kept.patience
             )
         except asyncpg.CharacterNotInRepertoireError as error:
             raise _unreadable() from error
@@ -498,13 +503,15 @@ def _build(into: type[T], records: Sequence[asyncpg.Record]) -> list[T]:
     if into is Row:
         made: Any = _row_class(columns)
         return [made(*record) for record in records]
-    if is_dataclass(into) and columns == _field_names(into):
+    if columns == _field_names(into):  # type: ignore[arg-type]
         return [into(*record) for record in records]
     return [into(**dict(record)) for record in records]
 
 
 @lru_cache(maxsize=512)
 def _field_names(into: type) -> tuple[str, ...]:
+    if not is_dataclass(into):
+        return getattr(into, "_fields", ())  # of a named tuple
     return tuple(field.name for field in fields(into) if field.init)
 
 

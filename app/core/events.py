@@ -13,13 +13,12 @@ from typing import Any, TypeVar
 from app.core import db, queue
 
 E = TypeVar("E")
-Subscriber = Callable[[Any], Awaitable[None]]
 
 _subscribers: dict[type, list[str]] = {}
 
 
 def on(
-    event: type[E], *, attempts: int = 5, first_delay: timedelta = timedelta(seconds=10)
+    event: type[E], *, attempts: int | None = None, first_delay: timedelta = timedelta(seconds=10)
 ) -> Callable[[Callable[[E], Awaitable[None]]], Callable[[E], Awaitable[None]]]:
     """Subscribe a coroutine function to an event; each delivery is a job of its own, retried by itself."""
 

@@ -19,7 +19,6 @@ class Limit:
 # Anonymous and signed-in reads are not limited here; a proxy or the page cache stands before them.
 SENSITIVE = Limit(10, 10)
 WRITE = Limit(100, 10)
-READ = Limit(300, 10)
 # Programs: those of one person, and all that come from one place.
 API = Limit(120, 60)
 API_ADDRESS = Limit(600, 60)

@@ -23,6 +23,8 @@ PASSWORD = "meridian"  # noqa: S105 (a demo on one's own machine; bin/run prints
 _PART = 4_000
 # Up to this many members the indexes stay while rows come in: that takes no time.
 _SMALL = 5_000
+# Seconds that one statement may take: some go over all rows of a large school.
+_PATIENCE = 3600
 
 _TABLES = (
     "users",
@@ -48,7 +50,7 @@ async def run(config: Config, *, members: int, say: Callable[[str], None] | None
     All members come in one transaction: killed at any moment, it leaves nothing but the school's words, which the
     next run takes away. `say` is told how far it is. Writes the sign-ins to `demo.json` in the data folder last, so that a run that was killed is seen as unfinished.
     """
-    async with db.hold(is_watched=False):
+    async with db.hold(is_watched=False, patience=_PATIENCE):
         if await db.value("SELECT EXISTS (SELECT 1 FROM users WHERE role = 'member')"):
             return False
         school = load_school()

@@ -5,16 +5,17 @@ owner's to say: tags count only behind its question mark, so no answer can choos
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
 from app.core.i18n import _
-from app.formbuilder import definitions, merge_tags, pages, scoring, whens
+from app.formbuilder import definitions, merge_tags, pages, plans, scoring, whens
 from app.formbuilder.after import Situation
-from app.formbuilder.models import Definition
+from app.formbuilder.fields.kinds import kind_of
+from app.formbuilder.models import Definition, Field
 from app.formbuilder.scoring import Marked
 
 KINDS = ("message", "page", "url")
@@ -47,15 +48,22 @@ def of_row(situation: Situation, row: Mapping[str, Any]) -> Shown:
 
 
 def default(situation: Situation) -> Shown:
-    """What is said when no confirmation fits: the words among the form's settings."""
-    settings = situation.live.settings
-    words = str(settings["thanks"] or "")
-    return _message(situation, str(settings["thanks_title"] or ""), words, show_score=True)
+    """What is said when no confirmation fits: the words among the form's settings, else a screen among its fields."""
+    settings, screen = situation.live.settings, _screen(situation)
+    title = str(settings["thanks_title"] or (screen.label if screen is not None else ""))
+    words = str(settings["thanks"] or (screen["text"] if screen is not None else ""))
+    return _message(situation, title, words, show_score=True)
 
 
-def without_entry(definition: Definition) -> Shown:
-    """What is said to a program, which sent nothing that was kept."""
-    return Shown(definition.settings["thanks_title"], pages.markdown(definition.settings["thanks"]))
+def _screen(situation: Situation) -> Field | None:
+    """The last screen after sending among the fields that the rules leave to be seen."""
+    if pages.thanks_of(situation.live) is None:
+        return None
+    texts = {name: values for each in situation.live.fields if (answer := situation.entry.answers.get(each.id)) is not None
+             for name, values in kind_of(each).posted(each, answer).items()}  # fmt: skip
+    visible = plans.evaluate(situation.live, texts, situation.today).visible
+    seen = replace(situation.live, fields=tuple(each for each in situation.live.fields if each.id in visible))
+    return pages.thanks_of(seen)
 
 
 def _shown(situation: Situation, row: Mapping[str, Any]) -> Shown:

@@ -3,8 +3,11 @@
 Their settings lie sealed; only a provider that is made for a moment sees them. A page gets `shown`, without what is secret.
 """
 
+import asyncio
 import secrets
+import time
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -19,10 +22,17 @@ from app.formbuilder.models import Connection
 from app.formbuilder.queries import connections as queries
 from app.gateways.outgoing import Outgoing
 
+# For so long a webhook is signed with its old secret too.
+OVERLAP = timedelta(hours=24)
 LONGEST_NAME = 80
 LONGEST_SETTING = 10_000
 
+# Seconds that a page waits for a service's lists and fields.
+PATIENCE = 6.0
+
 _http = Outgoing()
+# By sealed settings and place: until when they hold (time.monotonic), lists, fields.
+_offered: dict[tuple[bytes, str], tuple[float, list[Choice], list[Choice]]] = {}
 
 
 def configure(http: Outgoing) -> None:
@@ -42,6 +52,11 @@ async def find(public_id: str) -> Connection:
     if found is None:
         raise NotFound
     return found
+
+
+def http() -> Outgoing:
+    """What calls outside."""
+    return _http
 
 
 def new_secret() -> str:
@@ -84,6 +99,8 @@ async def change(connection: Connection, given: Mapping[str, str]) -> Connection
     hidden = {each.name for each in integrations.providers()[connection.provider].settings if each.is_secret}
     merged = {**kept, **{name: value for name, value in given.items() if value.strip() or name not in hidden}}
     settings, account = await _checked(connection.provider, merged)
+    if settings.get("secret") == kept.get("secret"):  # what a webhook was signed with before holds as long as it held
+        settings |= {name: kept[name] for name in ("old_secret", "old_until") if name in kept}
     async with db.transaction():
         if await queries.lock_connection(connection.id) is None:
             raise NotFound
@@ -116,6 +133,23 @@ async def rename(connection: Connection, name: str) -> None:
         )
 
 
+async def renew_secret(connection: Connection) -> str:
+    """A new signing secret for a webhook, returned this once; the old one signs beside it for a day. Raises Conflict."""
+    if connection.provider != "webhook":
+        raise Conflict(_("Only a webhook has a secret of ours."))
+    fresh, now = new_secret(), clock.now()
+    async with db.transaction():
+        locked = await queries.lock_connection(connection.id)
+        if locked is None:
+            raise NotFound
+        kept = opened(locked)
+        until = str(int((now + OVERLAP).timestamp()))
+        settings = {**kept, "secret": fresh, "old_secret": kept.get("secret", ""), "old_until": until}
+        await queries.set_sealed(connection.id, _seal(connection.public_id, settings), now)
+        await audit.record("form_connection.secret", "form_connection", connection.public_id, summary=connection.name)
+    return fresh
+
+
 async def remove(connection: Connection) -> None:
     """Forget an account and its credentials. Deliveries that still wait for it are held by themselves."""
     async with db.transaction():
@@ -141,7 +175,7 @@ async def verify(connection: Connection) -> str:
         raise Invalid(error.reason) from error
     finally:
         await keep_renewed(connection.id, provider.renewed)
-    await queries.set_state(connection.id, "good", clock.now())
+    await queries.set_checked(connection.id, clock.now())
     return account
 
 
@@ -154,6 +188,30 @@ async def places(connection: Connection) -> list[Choice]:
         raise Invalid(error.reason) from error
     finally:
         await keep_renewed(connection.id, provider.renewed)
+
+
+async def offered(connection: Connection, place: str) -> tuple[list[Choice], list[Choice], str]:
+    """Lists and fields for a page: kept for a minute, and not waited for longer than a person does.
+
+    The last is a sentence when the service did not give them.
+    """
+    key = (connection.sealed, place)
+    known = _offered.get(key)
+    if known is not None and known[0] > time.monotonic():
+        return known[1], known[2], ""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            found = await places(connection), await fields(connection, place)
+    except TimeoutError:
+        return [], [], _("The service takes too long to say what it has. Try again in a moment.")
+    except (Invalid, IntegrationError) as error:
+        return [], [], error.message if isinstance(error, Invalid) else error.reason
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return [], [], _("The answer of the service was not understood.")
+    if len(_offered) > 200:
+        _offered.clear()
+    _offered[key] = (time.monotonic() + 60, *found)
+    return *found, ""
 
 
 async def fields(connection: Connection, place: str) -> list[Choice]:
@@ -183,11 +241,11 @@ def opened(connection: Connection) -> dict[str, str]:
     return found
 
 
-def open_provider(connection: Connection, place: str = "") -> Provider:
+def open_provider(connection: Connection, place: str = "", http: Outgoing | None = None) -> Provider:
     """The account's provider. Raises RefusedCredentials, also for a provider that is not known (any more)."""
     if connection.provider not in integrations.providers():
         raise RefusedCredentials(_("There is no such service."))
-    return integrations.make(connection.provider, opened(connection), _http, place)
+    return integrations.make(connection.provider, opened(connection), http or _http, place)
 
 
 async def keep_renewed(connection_id: int, renewed: Mapping[str, str]) -> None:

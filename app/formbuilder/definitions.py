@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.i18n import _, lazy
-from app.formbuilder import scoring
+from app.formbuilder import conflicts, drafts, embedding, entry_settings, limits, mapping, plans, prefill, scoring, spam
 from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.models import FIRST_STEP, Definition, Field
-from app.formbuilder.settings import Choice, Number, Setting, Switch, Text, Unfit, read_all, write
+from app.formbuilder.settings import Choice, Setting, Switch, Text, Unfit, read_all, write
 
 SCHEMA = 1
 MOST_FIELDS, MOST_RULES = 300, 200
@@ -27,8 +27,12 @@ SETTINGS: tuple[Setting, ...] = (
     Switch(name="numbers", label=lazy("Number the questions")),
     Text(name="thanks_title", label=lazy("Heading after sending"), longest=120),
     Text(name="thanks", label=lazy("Words after sending"), hint=lazy("Markdown"), longest=2000, rows=4),
-    Number(name="most_entries", label=lazy("Entries in all, at most"), default=None, low=1, high=10_000_000),
-    Text(name="closed_words", label=lazy("Words when nothing can be sent any more"), longest=500, rows=2),
+    *drafts.SETTINGS,
+    *prefill.SETTINGS,
+    *embedding.SETTINGS,
+    *limits.SETTINGS,
+    *spam.SETTINGS,
+    *entry_settings.SETTINGS,
     *scoring.SETTINGS,
 )
 
@@ -45,6 +49,7 @@ class Problem:
     sentence: str
     field: str = ""
     rule: str = ""
+    integration: str = ""
 
 
 def read(stored: Any) -> Definition:
@@ -146,7 +151,9 @@ def problems(definition: Definition) -> list[Problem]:
     for step in definition.steps:
         if not step.fields:
             found.append(Problem("warning", _("A page has no fields."), "" if step.id == FIRST_STEP else step.id))
-    return found
+    wrong = conflicts.problems(plans.nodes_of(definition), definition.rules)
+    found += [Problem("error", sentence, integration=name) for name, sentence in mapping.problems(definition)]
+    return found + [Problem(each.level, each.sentence, each.field, each.rule) for each in wrong]
 
 
 def _rows(stored: Mapping[str, Any], name: str, most: int) -> tuple[Mapping[str, Any], ...]:

@@ -21,7 +21,6 @@ from app.formbuilder.models import Connection, Definition, Delivery, Entry, Form
 from app.formbuilder.queries import connections as connection_queries
 from app.formbuilder.queries import deliveries as queries
 from app.formbuilder.queries import entries as entry_queries
-from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.submissions import today
 
 log = structlog.get_logger()
@@ -34,6 +33,10 @@ CLAIM = timedelta(minutes=4)
 # Beyond this, the job of a delivery that is due is lost.
 _FORGOTTEN = timedelta(minutes=15)
 _AT_ONCE = 500
+# Requests and answers that are kept of one delivery, the newest.
+_MOST_EXCHANGES = 30
+# What was asked and answered is personal, and of no use for long.
+KEPT = timedelta(days=90)
 
 
 async def plan(entry_id: int) -> int:
@@ -41,7 +44,7 @@ async def plan(entry_id: int) -> int:
     entry = await entry_queries.entry_by_id(entry_id)
     if entry is None or entry.state != "received":
         return 0
-    _form, definition, live = await _forms_of(entry)
+    _title, definition, live = await _asked(entry)
     day, planned = await today(), 0
     async with db.transaction():
         for integration in live.integrations:
@@ -71,7 +74,7 @@ async def deliver(delivery_id: int) -> None:
         if due is not None:
             await queue.enqueue(deliver, after=max(due - now, timedelta(seconds=1)), delivery_id=delivery_id)
         return
-    exchanges: list[Any] = []
+    exchanges = list(delivery.exchanges)
     try:
         sent = await _send(delivery, exchanges)
     except IntegrationError as error:
@@ -95,14 +98,20 @@ async def _send(delivery: Delivery, exchanges: list[Any]) -> Sent:
     connection = await connection_queries.connection_by_id(delivery.connection_id) if delivery.connection_id else None
     if connection is None or entry is None:
         raise RefusedCredentials(_("The connection is gone; choose another."))
-    form, definition, live = await _forms_of(entry)
+    title, definition, live = await _asked(entry)
     integration = _integration(live, delivery.integration_id)
     if integration is None:
         raise RefusedCredentials(_("The form does not send there any more."))
-    contact = mapping.contact_of(definition, form.title, integration, entry.answers, entry.email)
+    contact = mapping.contact_of(definition, title, integration, entry.answers, entry.email)
     provider = connections.open_provider(connection, str(integration.get("list") or ""))
     try:
         return await provider.upsert(contact, key_of(delivery, entry))
+    except RefusedCredentials as error:
+        now = await connection_queries.connection_by_id(connection.id)
+        if now is not None and now.sealed != connection.sealed:
+            # Another worker, or the owner, renewed them in the meantime: a refresh token may be good only once.
+            raise Passing(error.reason) from error
+        raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # What a service answers is not ours to trust.
         log.warning(
@@ -110,7 +119,9 @@ async def _send(delivery: Delivery, exchanges: list[Any]) -> Sent:
         )
         raise Passing(_("The answer of the service was not understood.")) from error
     finally:
-        exchanges += [asdict(each) for each in provider.exchanges]
+        about = {"attempt": delivery.attempts, "at": clock.now().isoformat()}
+        exchanges += [asdict(each) | about for each in provider.exchanges]
+        del exchanges[:-_MOST_EXCHANGES]
         await connections.keep_renewed(connection.id, provider.renewed)
 
 
@@ -154,6 +165,14 @@ async def replay(delivery_id: int) -> None:
         await audit.record("form_delivery.replay", "form_delivery", delivery_id, summary=delivery.integration_id)
 
 
+async def hurry(delivery_id: int) -> None:
+    """Try a delivery now that waits for its next try. Raises Conflict for one that is being sent, or does not wait."""
+    async with db.transaction():
+        if not await queries.hurry(delivery_id, clock.now()):
+            raise Conflict(_("It is being sent, or does not wait any more. Look at it again."))
+        await queue.enqueue(deliver, delivery_id=delivery_id)
+
+
 async def replay_held(connection: Connection) -> int:
     """Send everything again that is held at an account, as after its credentials were renewed; how much."""
     done = 0
@@ -173,12 +192,30 @@ async def replay_held(connection: Connection) -> int:
     return done
 
 
+async def replay_held_of_form(form: Form) -> int:
+    """Send everything again that is held of a form's entries; how much."""
+    done = 0
+    async with db.transaction():
+        for delivery_id in await queries.held_of_form(form.id, _AT_ONCE):
+            if await queries.wait_again(delivery_id, clock.now()):
+                await queue.enqueue(deliver, delivery_id=delivery_id)
+                done += 1
+        if done:
+            await audit.record("form.replay", "form", form.public_id, after={"deliveries": done}, summary=form.title)
+    return done
+
+
 async def look_for_forgotten() -> int:
     """Enqueue what is due since long and has no job any more; how much."""
     found = await queries.forgotten(clock.now() - _FORGOTTEN, _AT_ONCE)
     for delivery_id in found:
         await queue.enqueue(deliver, once=str(delivery_id), delivery_id=delivery_id)
     return len(found)
+
+
+async def forget_old_exchanges() -> int:
+    """Forget what was said on deliveries that were done long ago; the rows stay. How many."""
+    return await queries.forget_exchanges(clock.now() - KEPT)
 
 
 async def of_entry(entry_id: int) -> list[Delivery]:
@@ -199,15 +236,12 @@ async def _wait_again(delivery: Delivery, now: datetime) -> None:
     await queue.enqueue(deliver, delivery_id=delivery.id)
 
 
-async def _forms_of(entry: Entry) -> tuple[Form, Definition, Definition]:
-    """The form, what was answered, and what is asked now: integrations are those of now."""
-    form = await form_queries.version_by_id(entry.version_id)
-    assert form is not None  # a version with entries stays
-    answered = definitions.read(form.definition)
-    if form.live_id in (None, form.version_id):
-        return form, answered, answered
-    live = await form_queries.version_by_id(form.live_id or 0)
-    return form, answered, definitions.read(live.definition) if live is not None else answered
+async def _asked(entry: Entry) -> tuple[str, Definition, Definition]:
+    """The form's title, what was answered, and what is asked now: integrations are those of now."""
+    found = await queries.asked(entry.id)
+    if found is None:  # it went a moment ago
+        return "", Definition(""), Definition("")
+    return found.title, definitions.read(found.answered), definitions.read(found.live)
 
 
 def _integration(definition: Definition, integration_id: str) -> Mapping[str, Any] | None:

@@ -1,5 +1,7 @@
 """The edits of the builder: each takes a definition and gives the next. Pure; fields are named by id, never by place."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,11 +10,13 @@ from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.formbuilder import definitions
 from app.formbuilder.models import Definition, Field
-from app.formbuilder.settings import Unfit, read_all
+from app.formbuilder.settings import Unfit, read_all, write
+
+FIRST = "-"
 
 
 def added(definition: Definition, kind: str, after: str = "") -> Definition:
-    """With a new field of this kind behind the field `after`, or at the end."""
+    """With a new field of this kind behind the field `after`, before all (`-`), or at the end."""
     if len(definition.fields) >= definitions.MOST_FIELDS:
         raise Invalid(_("A form has at most %(n)s fields.", n=definitions.MOST_FIELDS))
     try:
@@ -91,5 +95,15 @@ def _with(definition: Definition, field: Field) -> Definition:
 def _inserted(definition: Definition, field: Field, after: str) -> Definition:
     fields = list(definition.fields)
     place = next((number for number, each in enumerate(fields, start=1) if each.id == after), len(fields))
+    place = 0 if after == FIRST else place
     fields.insert(place, field)
     return replace(definition, fields=tuple(fields))
+
+
+def fingerprint(field: Field) -> str:
+    """A short text that differs when anything of the field does."""
+    known = [field.kind, field.label, field.help, field.required, field.width]
+    told = json.dumps(
+        [known, {name: write(value) for name, value in field.settings.items()}], sort_keys=True, default=str
+    )
+    return hashlib.sha256(told.encode()).hexdigest()[:20]

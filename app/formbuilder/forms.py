@@ -11,3 +11,9 @@ class NewForm(BaseForm):
     """What a form begins with."""
 
     title = StringField(lazy("Name"), validators=[InputRequired(), Length(max=120)])
+
+
+class ErasureForm(BaseForm):
+    """Whose entries go."""
+
+    email = StringField(lazy("Email address"), validators=[InputRequired(), Length(max=254)])

@@ -1,22 +1,29 @@
 """What forms do later: hand entries on."""
 
-from app.commerce.events import OrderFailed, OrderPaid
+from app.commerce.events import OrderFailed, OrderPaid, OrderRefunded
 from app.core.events import on
 from app.core.queue import every, job
-from app.formbuilder import deliveries, notifications, payments
+from app.formbuilder import deliveries, drafts, entries, files, notifications, payments, privacy, spam, versions
 from app.formbuilder.deliveries import deliver
 from app.formbuilder.events import EntryReceived
 from app.formbuilder.payments import close_replaced
 
 __all__ = [
+    "clear_entries",
     "close_replaced",
     "count_paid_entry",
     "deliver",
+    "empty_sent_entries",
+    "forget_old_exchanges",
+    "free_refunded_stock",
     "free_stock",
     "plan_deliveries",
     "seek_forgotten_deliveries",
     "seek_forgotten_payments",
     "send_notifications",
+    "sweep_files",
+    "sweep_forms",
+    "sweep_versions",
 ]
 
 
@@ -44,6 +51,12 @@ async def free_stock(event: OrderFailed) -> None:
     await payments.given_up(event.order_id)
 
 
+@on(OrderRefunded)
+async def free_refunded_stock(event: OrderRefunded) -> None:
+    """What an entry held whose money went back, all of it, is free again."""
+    await payments.paid_back(event.order_id)
+
+
 @every("*/10 * * * *")
 @job()
 async def seek_forgotten_payments() -> None:
@@ -56,3 +69,47 @@ async def seek_forgotten_payments() -> None:
 async def seek_forgotten_deliveries() -> None:
     """Look for deliveries whose job was lost."""
     await deliveries.look_for_forgotten()
+
+
+@every("53 3 * * *")
+@job()
+async def forget_old_exchanges() -> None:
+    """Forget what was said on deliveries that were done long ago."""
+    await deliveries.forget_old_exchanges()
+
+
+@every("23 3 * * *")
+@job(attempts=2)
+async def sweep_forms() -> None:
+    """Forget what was begun a month ago, and what lay in quarantine for so long."""
+    await drafts.sweep()
+    await spam.sweep()
+
+
+@every("*/10 * * * *")
+@job()
+async def empty_sent_entries() -> None:
+    """Take the answers out of entries whose form keeps none."""
+    await privacy.empty_sent()
+
+
+@every("23 2 * * *")
+@job()
+async def clear_entries() -> None:
+    """Sweep what was never confirmed or thrown away, and what is older than its form wants it."""
+    await entries.sweep()
+    await privacy.delete_by_age()
+
+
+@every("31 3 * * *")
+@job()
+async def sweep_versions() -> None:
+    """Forget old versions that were never published or answered."""
+    await versions.sweep()
+
+
+@every("41 * * * *")
+@job()
+async def sweep_files() -> None:
+    """Remove files that nobody sent after all, and those whose entry is gone."""
+    await files.sweep()

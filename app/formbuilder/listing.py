@@ -1,7 +1,7 @@
 """The lists of forms and of entries in the back office."""
 
 from app.core.i18n import lazy
-from app.web.tables import Choice, Column, Dates, Empty, Listing, Search, Select
+from app.web.tables import Choice, Column, Dates, Empty, Listing, Search, Select, Toggle
 
 FORM_STATES = {
     "draft": lazy("Draft"),
@@ -16,6 +16,7 @@ ENTRY_STATES = {
     "unpaid": lazy("Waits for payment"),
     "spam": lazy("Held as spam"),
     "refused": lazy("Refused"),
+    "binned": lazy("In the bin"),
 }
 
 FORMS = Listing(
@@ -46,24 +47,30 @@ FORMS = Listing(
 
 ENTRIES = Listing(
     name="form-entries",
-    select="""e.public_id, e.email, left(e.said, 160) AS said, e.state, e.created_at AS came,
-              e.read_at IS NULL AS is_new, e.is_starred,
-              '/admin/forms/' || CAST(:form AS text) || '/entries/' || e.public_id AS url""",
-    source="form_entries e",
+    select="""e.public_id, e.email, left(e.said, 160) AS said, e.state, e.status, e.created_at AS came,
+              e.read_at IS NULL AS is_new, e.is_starred, e.answers, f.public_id AS form,
+              '/admin/forms/' || f.public_id || '/entries/' || e.public_id AS url""",
+    source="form_entries e JOIN forms f ON f.id = e.form_id",
     key="e.id",
     columns=[
         Column("came", lazy("Came"), sort="e.created_at", descending_first=True),
         Column("said", lazy("Answers")),
         Column("email", lazy("Email"), priority="mid"),
+        Column("status", lazy("Status"), priority="mid"),
         Column("state", lazy("State"), priority="mid"),
     ],
-    where="e.form_id = :form_id",
+    # Which form, and whether spam and the bin are looked at: app/formbuilder/inbox.py.
+    where="false",
     filters=[
         Search("q", lazy("Words in the answers"), words="e.words"),
         Select("state", lazy("Any state"), "e.state", [Choice(value, label) for value, label in ENTRY_STATES.items()]),
+        Select("status", lazy("Any status"), "e.status"),
+        Toggle("unread", lazy("Unread"), "e.read_at IS NULL"),
+        Toggle("starred", lazy("Starred"), "e.is_starred"),
         Dates("came", lazy("Came"), "e.created_at"),
     ],
     sort="-came",
     empty=Empty(lazy("No entries yet"), lazy("What visitors send stands here."), "", ""),
     export_needs="entries.export",
+    pick="e.public_id",
 )

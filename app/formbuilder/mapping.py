@@ -8,10 +8,10 @@ is the agreement; with it, that field has to be answered. Anything in it may be 
 from collections.abc import Mapping
 from typing import Any
 
-from app.formbuilder import conditions, trees
+from app.core.i18n import _
+from app.formbuilder import conditions, plans, trees
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.integrations import Contact, Value
-from app.formbuilder.logic import value as logic_value
 from app.formbuilder.models import Answer, Definition
 
 OWN = ("email", "first_name", "last_name", "phone")
@@ -68,25 +68,37 @@ def is_wanted(
     when = integration.get("when")
     if not when:
         return True
-    known: dict[str, str] = {}
-    values: dict[str, Any] = {}
+    texts: dict[str, list[str]] = {}
     for field in definition.fields:
-        kind = kind_of(field)
-        if kind.value_class == "none":
-            continue
-        calculated = kind.value_class == "calculation"
-        classes = {field.id: "number" if calculated else kind.value_class}
-        classes |= {f"{field.id}.{part}": of for part, of in kind.parts(field)}
-        known |= classes
-        if field.id not in answers:
-            continue
-        if calculated:
-            values[field.id] = answers[field.id]
-            continue
-        texts = kind.posted(field, answers[field.id])
-        found = {name: logic_value(of, texts.get(name, ())) for name, of in classes.items()}
-        values |= {name: value for name, value in found.items() if value is not None}
-    return bool(trees.holds(conditions.tree(when, known), values, today, {"points": {}, "price": {}}))
+        if field.id in answers:
+            texts |= kind_of(field).posted(field, answers[field.id])
+    known = conditions.classes(plans.nodes_of(definition))
+    values = plans.evaluate(definition, texts, today).values
+    return trees.holds(conditions.tree(when, known), values, today, {"points": {}, "price": {}})
+
+
+def problems(definition: Definition) -> list[tuple[str, str]]:
+    """What would keep integrations from working, as (integration id, sentence) for the owner."""
+    found: list[tuple[str, str]] = []
+    known = conditions.classes(plans.nodes_of(definition))
+    fields = {field.id for field in definition.fields}
+    seen: set[str] = set()
+    for integration in definition.integrations:
+        name = str(integration.get("id") or "")
+        if not name or name in seen:
+            found.append((name, _("An integration has no id of its own.")))
+        seen.add(name)
+        if not integration.get("connection"):
+            found.append((name, _("No connection is chosen.")))
+        mapped = integration.get("map")
+        sources = [str(each) for each in mapped.values() if each] if isinstance(mapped, Mapping) else []
+        sources += [str(integration["consent"])] if integration.get("consent") else []
+        if any(source.partition(".")[0] not in fields for source in sources):
+            found.append((name, _("A field that it takes from is not in the form any more.")))
+        when = integration.get("when")
+        if when and any(looked not in known for looked in conditions.looks_at(when)):
+            found.append((name, _("Its condition looks at a field that is not in the form any more.")))
+    return found
 
 
 def _agreed(integration: Mapping[str, Any], answers: Mapping[str, Answer]) -> bool:

@@ -70,12 +70,27 @@ class Definition:
         return tuple(Step(name, title, tuple(fields)) for name, title, fields in pages)
 
 
+def _readable(text: str) -> str:
+    """Without NUL and lone surrogates."""
+    return (
+        text.replace("\x00", "").encode("utf-8", "ignore").decode()
+        if (text and not text.isascii()) or "\x00" in text
+        else text
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Posted:
     """What a browser sent for a form: texts and files by name."""
 
     texts: Mapping[str, Sequence[str]]
     files: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Nobody types these, and PostgreSQL keeps none of them: nothing that anyone wrote is lost.
+        object.__setattr__(
+            self, "texts", {name: [_readable(text) for text in sent] for name, sent in self.texts.items()}
+        )
 
     def one(self, name: str) -> str:
         """The text under this name, without surrounding space; empty when there is none."""
@@ -170,3 +185,48 @@ class Delivery:
     claimed_until: datetime | None
     created_at: datetime
     sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A form that was begun. `step` is the id of the screen to go on at."""
+
+    id: int
+    form_id: int
+    version_id: int
+    posted: Mapping[str, Sequence[str]]
+    step: str
+    email: str
+    user_id: int | None
+    entry_id: int | None
+    mails: int
+    created_at: datetime
+    entry_public_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of the office to a form: values that it carries, and whether it is good for one entry only."""
+
+    id: int
+    public_id: str
+    form_id: int
+    posted: Mapping[str, Sequence[str]]
+    is_single: bool
+    made_at: datetime
+    used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFile:
+    """A file that came with an answer. `entry_id` is None until its form is sent, and once its entry is gone."""
+
+    id: int
+    public_id: str
+    field_id: str
+    entry_id: int | None
+    storage_key: str
+    file_name: str
+    content_type: str
+    size_bytes: int
+    checksum: str

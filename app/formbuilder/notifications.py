@@ -14,11 +14,11 @@ import structlog
 
 from app.core import audit, clock, db, limits, mail
 from app.core.errors import Invalid
-from app.core.i18n import _
+from app.core.i18n import _, lazy
 from app.core.ids import public_id
 from app.core.limits import Limit
 from app.core.mail import Attachment
-from app.formbuilder import after, definitions, merge_tags, whens
+from app.formbuilder import after, definitions, merge_tags, resending, whens
 from app.formbuilder.after import Situation
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition
@@ -230,3 +230,14 @@ def _sound(to: Any) -> bool:
 
 
 definitions.checked_by("warning", wrong)
+
+
+async def _again(entry_id: int) -> None:
+    """Everything that follows from the entry, once more, for who asks in the inbox."""
+    situation = await after.of_entry_id(entry_id)
+    rows = situation.live.notifications if situation is not None else ()
+    fits = [str(row.get("id") or "")[:60] for row in rows if situation is not None and situation.holds(row.get("when"))]
+    await send_again(entry_id, fits)
+
+
+resending.register("notifications", lazy("The notifications"), _again)

@@ -1,14 +1,20 @@
 """What the templates of a form draw: each field with what was typed, what is wrong and what is tied to it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from markupsafe import Markup
 
 from app.courses import prose
-from app.formbuilder.fields.kinds import Kind, kind_of
+from app.formbuilder import screens
+from app.formbuilder.fields.kinds import Kind, Wrong, kind_of
+from app.formbuilder.fields.pricing import Prices
+from app.formbuilder.logic import Outcome
 from app.formbuilder.models import Definition, Field, Posted
+from app.formbuilder.plans import GROUPS
+from app.formbuilder.screens import Screen
 from app.formbuilder.settings import Option
 from app.formbuilder.submissions import Mistake
 
@@ -22,6 +28,18 @@ class Question:
     posted: Posted
     error: str = ""
     is_required: bool = False
+    # Not seen with what is typed so far; scripts show it when it comes to be.
+    is_unseen: bool = False
+    # Filled in for good, by a link of the office.
+    is_fixed: bool = False
+    # Of a calculation.
+    result: str = ""
+    # Which of its controls is wrong, when it has several.
+    wrong_part: str = ""
+    # The shop's offers that the form speaks of, by slug.
+    prices: Prices = dataclasses.field(default_factory=dict)
+    # The fields that are folded behind it.
+    inside: tuple["Question", ...] = ()
 
     @property
     def value(self) -> str:
@@ -45,6 +63,24 @@ class Question:
         return self.kind.can_be_required and not self.is_required
 
     @property
+    def may_be_optional(self) -> bool:
+        """Whether a rule may take its need away, or give it."""
+        return self.kind.can_be_required and not self.field.required
+
+    @property
+    def fixed(self) -> list[tuple[str, str]]:
+        """What it was filled in with: controls that nobody sees."""
+        own = [name for name in self.posted.texts if name.partition(".")[0] == self.field.id]
+        return [(name, value) for name in own for value in self.posted.all(name)]
+
+    @property
+    def fixed_words(self) -> str:
+        try:
+            return self.kind.text(self.field, self.kind.read(self.field, self.posted))
+        except Wrong:
+            return ", ".join(value for _name, value in self.fixed)
+
+    @property
     def described(self) -> str:
         """The ids of its hint and its error."""
         ids = [f"{self.field.id}-hint"] if self.field.help else []
@@ -59,6 +95,22 @@ class Question:
         if self.is_required:
             found["aria-required"] = "true"
         return found
+
+    def tie(self, part: str, *, required: bool = False) -> dict[str, str]:
+        """Attributes of one of its several controls that tell readers of its error and its need."""
+        found = {}
+        if self.error and self.wrong_part == part:
+            found = {"aria-invalid": "true", "aria-describedby": f"{self.field.id}-error"}
+        return found | ({"aria-required": "true"} if required else {})
+
+    def any(self, part: str) -> list[str]:
+        """Everything that was chosen under the name of one of its controls."""
+        return self.posted.all(f"{self.field.id}.{part}")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an accordion is open: as its owner likes it, but what must be answered or is wrong is never folded."""
+        return bool(self.field["open"]) or any(each.error or each.is_required for each in self.inside)
 
     def prose(self, name: str) -> Markup:
         """A setting of it, from Markdown."""
@@ -75,23 +127,77 @@ class StepView:
 
 
 def steps_of(
-    definition: Definition, posted: Posted, mistakes: Mapping[str, Mistake] | None = None
+    definition: Definition,
+    posted: Posted,
+    mistakes: Mapping[str, Mistake] | None = None,
+    prices: Prices | None = None,
 ) -> tuple[StepView, ...]:
-    """Every page of the form."""
+    """Every page of the form. What is folded behind an accordion stands inside of it."""
     wrong = mistakes or {}
-    return tuple(
-        StepView(
-            step.id,
-            step.title,
-            tuple(
-                Question(
-                    each, kind_of(each), posted, wrong[each.id].sentence if each.id in wrong else "", each.required
-                )
-                for each in step.fields
-            ),
+
+    def drawn(each: Field) -> Question:
+        mistake = wrong.get(each.id, Mistake(""))
+        return Question(
+            each, kind_of(each), posted, mistake.sentence, each.required, wrong_part=mistake.part, prices=prices or {}
         )
-        for step in definition.steps
+
+    return tuple(
+        StepView(step.id, step.title, _folded([drawn(each) for each in step.fields])) for step in definition.steps
     )
+
+
+def questions_of(
+    definition: Definition, screen: Screen, posted: Posted, outcome: Outcome, mistakes: Mapping[str, Mistake],
+    fixed: Collection[str] = (), prices: Prices | None = None,
+) -> tuple[Question, ...]:  # fmt: skip
+    """What one screen shows. What only answers of other screens hide is left out; the rest may come to be seen."""
+    may_change = screens.may_change(definition, screen)
+
+    def drawn(each: Field) -> Question:
+        kind, mistake = kind_of(each), mistakes.get(each.id, Mistake(""))
+        return Question(
+            each,
+            kind,
+            posted,
+            mistake.sentence,
+            each.required or each.id in outcome.required,
+            each.id not in outcome.visible,
+            each.id in fixed,
+            kind.text(each, outcome.values.get(each.id)) if kind.value_class == "calculation" else "",
+            mistake.part,
+            prices or {},
+        )
+
+    return _folded([drawn(each) for each in screen.fields if each.id in outcome.visible or each.id in may_change])
+
+
+def _folded(questions: Sequence[Question]) -> tuple[Question, ...]:
+    """With the fields that follow an accordion, up to the next heading, inside of it."""
+    found: list[Question] = []
+    is_folding = False
+    for each in questions:
+        if each.field.kind in GROUPS:
+            is_folding = each.field.kind == "accordion"
+        elif is_folding:
+            found[-1] = replace(found[-1], inside=(*found[-1].inside, each))
+            continue
+        found.append(each)
+    return tuple(found)
+
+
+def scripts_of(definition: Definition) -> list[str]:
+    """The modules of static/js that its fields use, each once."""
+    return list(dict.fromkeys(script for each in definition.fields for script in kind_of(each).scripts))
+
+
+def needs_sheet(definition: Definition) -> bool:
+    """Whether a field of it is drawn with css/form-fields.css."""
+    return any(kind_of(each).has_sheet for each in definition.fields)
+
+
+def thanks_of(definition: Definition) -> Field | None:
+    """The screen after sending, when one was made among the fields."""
+    return next((each for each in reversed(definition.fields) if each.kind == "thank_you"), None)
 
 
 @lru_cache(maxsize=512)

@@ -34,6 +34,7 @@ async def answers_of(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
 async def forget_answers(subject: Subject) -> None:
     """Every entry and draft of theirs, whole. Forms that they built stay, made by nobody who is named."""
     await queries.delete_drafts(subject.id, _addresses(subject))
+    await queries.forget_acts(subject.id)
     await queries.delete_entries(subject.id, _addresses(subject))
 
 

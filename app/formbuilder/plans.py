@@ -18,7 +18,7 @@ def nodes_of(definition: Definition) -> list[Node]:
             step, group = field.id, ""
         elif field.kind in GROUPS:
             group = ""
-        nodes.append(_node(field, step, group))
+        nodes.append(_node(field, step, group, definition.fields))
         if field.kind in GROUPS:
             group = field.id
     return nodes
@@ -34,7 +34,7 @@ def evaluate(definition: Definition, texts: Mapping[str, Sequence[str]], today: 
     return logic.evaluate(plan_of(definition), texts, today)
 
 
-def _node(field: Field, step: str, group: str) -> Node:
+def _node(field: Field, step: str, group: str, fields: Sequence[Field]) -> Node:
     kind = kind_of(field)
     options = kind.options(field)
     is_calculated = kind.value_class == "calculation"
@@ -44,8 +44,8 @@ def _node(field: Field, step: str, group: str) -> Node:
         step=step,
         group=group,
         required=field.required,
-        expression=field["expression"] if is_calculated else "",
-        decimals=field["decimals"] if is_calculated else None,
+        expression=kind.expression(field, fields) if is_calculated else "",
+        decimals=field.settings.get("decimals") if is_calculated else None,
         worth={
             "points": {option.value: option.points for option in options if option.points},
             "price": {option.value: option.price / 100 for option in options if option.price},

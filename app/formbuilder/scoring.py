@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.i18n import _, lazy
+from app.formbuilder.fields.choosing import chosen_of, has_points, most_points
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Answer, Definition, Field
 from app.formbuilder.settings import Choice, Lines, Number, Setting, Switch
@@ -92,9 +93,8 @@ def result_of(definition: Definition, answers: Mapping[str, Answer]) -> Result |
     """What was reached; None for a form that is no quiz."""
     if definition.settings.get("scoring", "off") == "off":
         return None
-    asked = [each for each in definition.fields if _most(definition, each)]
-    score = round(sum(points_of(definition, each, answers.get(each.id)) for each in asked), 3)
-    most = round(sum(_most(definition, each) for each in asked), 3)
+    score = round(sum(points_of(definition, each, answers.get(each.id)) for each in definition.fields), 3)
+    most = round(sum(_most(definition, each) for each in definition.fields), 3)
     percent = round(max(0.0, min(100.0, score / most * 100)), 1) if most > 0 else 0.0
     mark = definition.settings["pass_mark"]
     return Result(
@@ -111,9 +111,8 @@ def points_of(definition: Definition, field: Field, answer: Answer) -> float:
     """The points that an answer brings."""
     if answer is None:
         return 0.0
-    options = kind_of(field).options(field)
-    if options:
-        chosen = set(chosen_of(answer))
+    if has_points(kind_of(field), field):
+        options, chosen = kind_of(field).options(field), set(chosen_of(answer))
         return float(sum(option.points for option in options if option.value in chosen))
     right, points = _typed(definition).get(field.id, ("", 0.0))
     return points if right and _same(kind_of(field).text(field, answer), right) else 0.0
@@ -139,22 +138,9 @@ def answer_key(definition: Definition, answers: Mapping[str, Answer]) -> list[Ma
     return found
 
 
-def chosen_of(answer: Answer) -> list[str]:
-    """The values of options that an answer names."""
-    if isinstance(answer, Mapping):
-        values = answer.get("values")
-        if isinstance(values, list):
-            return [str(each) for each in values]
-        return [str(answer["value"])] if "value" in answer else []
-    if isinstance(answer, list):
-        return [str(each) for each in answer]
-    return [str(answer)] if isinstance(answer, str) else []
-
-
 def _most(definition: Definition, field: Field) -> float:
-    points = [option.points for option in kind_of(field).options(field) if option.points > 0]
-    if points:
-        return float(sum(points) if kind_of(field).value_class == "choices" else max(points))
+    if has_points(kind_of(field), field):
+        return most_points(kind_of(field), field)
     return _typed(definition).get(field.id, ("", 0.0))[1]
 
 

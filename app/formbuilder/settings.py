@@ -36,6 +36,11 @@ class Setting:
         """The macro of templates/formbuilder/admin/settings.html that draws it."""
         return type(self).__name__.lower()
 
+    @property
+    def is_long(self) -> bool:
+        """Whether it is written on several lines."""
+        return False
+
     def read(self, value: Any) -> Any:
         raise NotImplementedError
 
@@ -48,6 +53,10 @@ class Text(Setting):
     longest: int = 500
     rows: int = 1
     is_code: bool = False
+
+    @property
+    def is_long(self) -> bool:
+        return self.rows > 1
 
     def read(self, value: Any) -> str:
         text = str(value or "").replace("\r\n", "\n").strip()
@@ -216,6 +225,10 @@ class Lines(Setting):
 
     default: Any = ()
     most: int = 100
+
+    @property
+    def is_long(self) -> bool:
+        return True
 
     def read(self, value: Any) -> tuple[str, ...]:
         lines = value.splitlines() if isinstance(value, str) else [str(line) for line in value or ()]

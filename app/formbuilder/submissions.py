@@ -3,23 +3,26 @@
 One transaction: evaluate, validate, insert, publish. What a hidden field was sent is dropped before it is looked at.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.commerce.models import Buyer
-from app.core import clock, db, events, tokens
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core import clock, db, tokens
+from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
-from app.formbuilder import definitions, payments, plans, scoring
-from app.formbuilder.events import EntryReceived
+from app.formbuilder import bills, definitions, entries, files, limits, links, payments, plans, scoring, spam, stock
+from app.formbuilder.bills import Bill
 from app.formbuilder.fields.kinds import Wrong, kind_of
+from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.logic import Outcome
 from app.formbuilder.models import Answer, Definition, Entry, Field, Form, Posted
+from app.formbuilder.queries import drafts as draft_queries
 from app.formbuilder.queries import entries as queries
 from app.formbuilder.queries import forms as form_queries
+from app.formbuilder.queries import limits as limit_queries
 from app.formbuilder.queries import payments as payment_queries
 
 
@@ -33,6 +36,13 @@ class Sender:
     # The page that was opened, told by its stamp: its number, and when it was first touched.
     stamp: str = ""
     began_at: datetime | None = None
+    # Two letters, where the proxy tells them.
+    country: str = ""
+    # What it was begun as, and the link for one answer that it came by.
+    draft_id: int | None = None
+    link_id: int | None = None
+    # Why it goes into quarantine whatever it says (spam.REASONS).
+    suspicion: str = ""
     # Of somebody who is signed in: who buys, where the form takes payment.
     email: str = ""
     name: str = ""
@@ -67,13 +77,12 @@ class Read:
     mistakes: dict[str, Mistake] = field(default_factory=dict)
 
 
-def read_answers(definition: Definition, posted: Posted, today: str, *, step: str | None = None) -> Read:
-    """The answers of a form, or of one step of it. Hidden fields have none."""
+def read_answers(definition: Definition, posted: Posted, today: str, *, only: Collection[str] | None = None) -> Read:
+    """The answers of a form, or of some fields of it. Hidden fields have none."""
     outcome = plans.evaluate(definition, posted.texts, today)
     found = Read()
-    steps = [each for each in definition.steps if step is None or each.id == step]
-    for each in (each for one in steps for each in one.fields):
-        if each.id not in outcome.visible or not kind_of(each).has_answer:
+    for each in definition.fields:
+        if each.id not in outcome.visible or not kind_of(each).has_answer or (only is not None and each.id not in only):
             continue
         try:
             answer = _answer(each, posted, outcome)
@@ -103,87 +112,116 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
     Raises Refused for wrong answers, Conflict for a form that takes none any more.
     """
     found = read_answers(definition, posted, await today())
+    prices, currency = await bills.prices_of(definition), (await school()).currency
+    found.answers.update(bills.totals(definition, found.answers, prices, currency=currency))
+    bill = bills.bill(definition, found.answers, prices, currency=currency)
     stamp = tokens.hashed(sender.stamp) if sender.stamp else None
     async with db.transaction():
         # One at a time: totals, stock and unique answers are counted under this lock.
         locked = await form_queries.lock_form(form.id)
         if stamp is not None and (before := await queries.entry_of_stamp(form.id, stamp)) is not None:
             return before
-        await _check_open(locked, definition)
-        mistakes = found.mistakes | await _taken(form, definition, found.answers)
-        bill = await payments.bill_of(definition, found.answers)
-        mistakes |= {name: Mistake(sentence) for name, sentence in bill.wrong.items()}
-        earlier = await _replaced(form, sender.instead) if sender.instead else None
-        if mistakes:
-            raise Refused(mistakes)
-        if dearer := await payments.dearer(definition, sender.prices):
-            raise Refused({}, dearer)
-        if await _is_dearer_now(locked, form, bill, found.answers):
-            raise Refused(
-                {}, _("A price has changed since this page was shown. Send it again if you agree."), outdated=True
+        words, email = said(definition, found.answers), email_of(definition, found.answers)
+        suspicion = sender.suspicion
+        if not suspicion:
+            await _give_place(form, sender)
+            await limits.check(locked, definition, user_id=sender.user_id, email=email, address=sender.address)
+            mistakes = found.mistakes | await _taken(form, definition, found.answers)
+            mistakes |= {name: Mistake(sentence) for name, sentence in bill.wrong.items()}
+            if mistakes:
+                raise Refused(mistakes)
+            suspicion = await spam.suspicion(
+                form, definition, said=words, address=sender.address, country=sender.country
             )
-        if earlier is not None:
-            await payments.replace(earlier)
-        out = await payments.sold_out(form, definition, found.answers)
-        if out:
-            raise Refused({name: Mistake(sentence) for name, sentence in out.items()})
+        is_due = not suspicion and payments.is_due(definition, found.answers, bill)
+        if not suspicion:
+            now = await _now(locked, form, definition)
+            if is_due:
+                await _check_prices(now, definition, found.answers, bill, prices, sender)
+            if out := await stock.sold_out(form, now, found.answers):
+                raise Refused({name: Mistake(sentence) for name, sentence in out.items()})
+        is_nameless = definition.settings["no_address"]
         entry_id = await queries.insert_entry(
             {
                 "public_id": public_id(),
                 "form_id": form.id,
                 "version_id": form.version_id,
-                "state": "unpaid" if bill.total_minor else "received",
+                "state": entries.first_state(definition, email, is_spam=bool(suspicion), is_unpaid=is_due),
                 "answers": found.answers,
-                "said": said(definition, found.answers),
-                "email": email_of(definition, found.answers),
+                "said": words,
+                "email": email,
                 "user_id": sender.user_id,
                 "stamp": stamp,
-                "address": sender.address,
-                "user_agent": sender.user_agent[:300],
+                "address": "" if is_nameless else sender.address,
+                "user_agent": "" if is_nameless else sender.user_agent[:300],
                 "began_at": sender.began_at,
                 "created_at": clock.now(),
             }
         )
         assert entry_id is not None  # the form is locked, and was looked at for the stamp
+        gone = await files.bind(form.id, entry_id, definition, found.answers)
+        if gone and not suspicion:
+            raise Refused({each: Mistake(_("Please attach this once more: it was not sent in time.")) for each in gone})
+        await _conclude(entry_id, sender, suspicion)
         entry = await queries.entry_by_id(entry_id)
         assert entry is not None
-        await _follow(form, definition, entry, bill, sender)
+        await stock.hold(form.id, entry_id, definition, found.answers)
+        result = scoring.result_of(definition, found.answers)
+        if result is not None:
+            await payment_queries.set_score(entry_id, result.score, result.outcome or result.grade)
+        if is_due:
+            await _charge(entry, bill, sender)
+        await entries.arrived(entry, definition)
     return entry
 
 
-async def _follow(form: Form, definition: Definition, entry: Entry, bill: payments.Bill, sender: Sender) -> None:
-    """What an entry holds, scored and is to be paid; one that counts already is told on."""
-    await payments.hold(form.id, entry.id, definition, entry.answers)
-    result = scoring.result_of(definition, entry.answers)
-    if result is not None:
-        await payment_queries.set_score(entry.id, result.score, result.outcome or result.grade)
-    if entry.state == "unpaid":
-        email = sender.email or entry.email
-        if not email:
-            raise Invalid(_("Please give an email address: the receipt goes there."))
-        await payments.place(entry, bill, Buyer(email, sender.name, sender.user_id))
-    elif entry.state == "received":
-        await events.publish(EntryReceived(entry.id))
+async def _give_place(form: Form, sender: Sender) -> None:
+    """The unpaid entry that was sent before from this page, if the token is its, holds nothing any more."""
+    if sender.instead:
+        try:
+            await payments.replace(await payments.entry_of_token(form, sender.instead))
+        except NotFound:
+            return
 
 
-async def _is_dearer_now(locked: Form | None, form: Form, bill: payments.Bill, answers: Mapping[str, Answer]) -> bool:
-    """Whether the same answers cost more in the form as it is now than in the older one that was answered."""
-    if not bill.total_minor or locked is None or locked.live_id in (None, form.version_id):
-        return False
+async def _now(locked: Form | None, form: Form, definition: Definition) -> Definition:
+    """The form as it is now: an older page may still be answered, but sells nothing that is not there any more."""
+    if locked is None or locked.live_id in (None, form.version_id):
+        return definition
     live = await form_queries.version_by_id(locked.live_id or 0)
-    if live is None:
-        return False
-    now = definitions.read(live.definition)
+    return definitions.read(live.definition) if live is not None else definition
+
+
+async def _check_prices(
+    now: Definition, definition: Definition, answers: Mapping[str, Answer], bill: Bill, shown: Prices, sender: Sender
+) -> None:
+    """Raise Refused where something costs more than the page said; its sender has to agree to that first."""
+    if dearer := bills.dearer(definition, shown, sender.prices):
+        raise Refused({}, dearer)
+    if now is definition:
+        return
     known = {name: answer for name, answer in answers.items() if now.find(name) is not None}
-    return (await payments.bill_of(now, known)).total_minor > bill.total_minor
+    currency = (await school()).currency
+    if bills.bill(now, known, await bills.prices_of(now), currency=currency).minor > bill.minor:
+        sentence = _("A price has changed since this page was shown. Send it again if you agree.")
+        raise Refused({}, sentence, outdated=True)
 
 
-async def _replaced(form: Form, token: str) -> Entry | None:
-    """The unpaid entry that was sent before from this page, if the token is its."""
-    try:
-        return await payments.entry_of_token(form, token)
-    except NotFound:
-        return None
+async def _charge(entry: Entry, bill: Bill, sender: Sender) -> None:
+    email = sender.email or entry.email
+    if not email:
+        raise Refused({}, _("Please give an email address: the receipt goes there."))
+    await payments.place(entry, bill, Buyer(email, sender.name, sender.user_id))
+
+
+async def _conclude(entry_id: int, sender: Sender, suspicion: str) -> None:
+    """What an entry uses up, and why it is held back."""
+    if suspicion:
+        await limit_queries.hold_back(entry_id, suspicion)
+    if sender.link_id is not None:
+        await links.use(sender.link_id, entry_id)
+    if sender.draft_id is not None:
+        await draft_queries.finish(sender.draft_id, entry_id, clock.now())
 
 
 async def today() -> str:
@@ -200,18 +238,9 @@ def said(definition: Definition, answers: Mapping[str, Answer]) -> str:
 def email_of(definition: Definition, answers: Mapping[str, Answer]) -> str:
     """The first address among the answers; who is to be written to."""
     for each in definition.fields:
-        if each.kind == "email" and isinstance(answers.get(each.id), str):
-            return str(answers[each.id])
+        if address := kind_of(each).address(each, answers.get(each.id)):
+            return address
     return ""
-
-
-async def _check_open(form: Form | None, definition: Definition) -> None:
-    closed = Conflict(definition.settings["closed_words"] or _("This form takes no more answers."))
-    if form is None or form.state != "open":
-        raise closed
-    most = definition.settings["most_entries"]
-    if most is not None and await queries.count(form.id, most) >= most:
-        raise closed
 
 
 async def _taken(form: Form, definition: Definition, answers: Mapping[str, Answer]) -> dict[str, Mistake]:

@@ -14,10 +14,14 @@ from app.courses.models import free_slug, is_slug, slug_of
 from app.formbuilder import definitions
 from app.formbuilder.models import Definition, Form
 from app.formbuilder.queries import forms as queries
+from app.formbuilder.queries import history
 from app.web.request import Visitor
 
 # Edits of one person to one field within this time are one version.
 TOGETHER = timedelta(minutes=1)
+# Versions that were never published or answered are kept for this long, and the newest of each form for ever.
+KEPT_FOR, KEPT_NEWEST = timedelta(days=90), 200
+_SWEPT_AT_ONCE = 500
 
 
 async def find(public_id: str) -> Form:
@@ -179,3 +183,11 @@ async def of_entry(form_id: str, entry_id: str) -> Form:
     if form is None:
         raise NotFound
     return form
+
+
+async def sweep() -> int:
+    """Delete old versions that nobody needs any more; how many."""
+    gone = 0
+    while swept := await history.delete_old_versions(clock.now() - KEPT_FOR, KEPT_NEWEST, _SWEPT_AT_ONCE):
+        gone += swept
+    return gone

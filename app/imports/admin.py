@@ -7,7 +7,7 @@ from quart.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
 from app.access import entitlements
-from app.accounts.models import SignedIn
+from app.accounts.sessions import me
 from app.core.errors import Invalid, NotFound, TooLarge
 from app.core.i18n import _
 from app.imports import imports, queries, results
@@ -21,7 +21,7 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import requires
 from app.web.render import page
-from app.web.request import fragment, signed_in_user
+from app.web.request import fragment
 
 admin = Blueprint("imports_admin", __name__, url_prefix="/admin")
 
@@ -44,7 +44,7 @@ async def create_import() -> ResponseReturnValue:
         form.refuse(Invalid(_("Choose a file first."), field="file"))
         return await _list(form, status=422)
     try:
-        made = await imports.bring(cast(BinaryIO, sent.stream), sent.filename, kind=KEY, by=_me())
+        made = await imports.bring(cast(BinaryIO, sent.stream), sent.filename, kind=KEY, by=me())
     except (Invalid, TooLarge) as error:
         form.refuse(Invalid(error.message, field="file"))
         return await _list(form, status=422)
@@ -84,7 +84,7 @@ async def create_trial(import_id: str) -> ResponseReturnValue:
         "tag": form.tag.data,
     }
     try:
-        await imports.check(import_id, kind=KEY, mapping=form.mapping, options=options, by=_me())
+        await imports.check(import_id, kind=KEY, mapping=form.mapping, options=options, by=me())
     except Invalid as error:
         form.refuse(error)
         return await _show(found, form=form, status=422)
@@ -96,7 +96,7 @@ async def create_trial(import_id: str) -> ResponseReturnValue:
 async def create_run(import_id: str) -> ResponseReturnValue:
     """Carry out what was tried."""
     form = await submitted(StartForm)
-    return _to(await imports.start(import_id, kind=KEY, attempt=form.number(), by=_me()))
+    return _to(await imports.start(import_id, kind=KEY, attempt=form.number(), by=me()))
 
 
 @admin.post("/people/imports/<import_id>/continuation")
@@ -141,7 +141,7 @@ async def _show(found: Import, *, form: PlanForm | None = None, status: int = 20
         options = {key: found.options[key] for key in ("existing", "invite", "product", "tag") if key in found.options}
         form = plan_form(found.header, _columns())(data=options)
         for field, meaning in zip(form.column_fields, found.mapping, strict=True):
-            field.data = meaning if meaning != "tags" or _me().can("people.notes") else ""
+            field.data = meaning if meaning != "tags" or me().can("people.notes") else ""
         await _offer(form)
     return await page(
         "imports/import.html",
@@ -151,7 +151,7 @@ async def _show(found: Import, *, form: PlanForm | None = None, status: int = 20
         seen=_seen(found),
         is_stuck=imports.is_stuck(found),
         may_plan=found.state in ("ready", "checked") and found.cleared_at is None,
-        may_tag=_me().can("people.notes"),
+        may_tag=me().can("people.notes"),
         reasons=REASONS,
         days=KEPT.days,
         trail=[(_("People"), "/admin/people"), (_("Imports"), url_for(".list_imports"))],
@@ -160,19 +160,15 @@ async def _show(found: Import, *, form: PlanForm | None = None, status: int = 20
 
 def _columns() -> list[Column]:
     """What a column can be for whoever asks."""
-    return [column for column in KINDS[KEY].columns if column.key != "tags" or _me().can("people.notes")]
+    return [column for column in KINDS[KEY].columns if column.key != "tags" or me().can("people.notes")]
 
 
 async def _offer(form: PlanForm) -> None:
     """What may be given depends on who asks."""
     choices = [("", _("nothing more"))]
-    if _me().can("people.access"):
+    if me().can("people.access"):
         choices += [(row.public_id, row.title) for row in await entitlements.grantable() if row.is_active]
     form.product.choices = choices
-
-
-def _me() -> SignedIn:
-    return cast(SignedIn, signed_in_user())
 
 
 def _to(found: Import) -> ResponseReturnValue:

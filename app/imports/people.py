@@ -51,7 +51,7 @@ COLUMNS = (
         "first_name",
         lazy("First name"),
         _words(
-            "first name", "firstname", "given name", "forename", "vorname", "prénom", "nombre", "nome", "voornaam",
+            "first name", "firstname", "first", "given name", "forename", "vorname", "prénom", "nombre", "nome", "voornaam",
             "förnamn", "fornavn", "etunimi", "imię", "имя", "ime", "keresztnév", "名",
         ),
     ),
@@ -59,7 +59,7 @@ COLUMNS = (
         "last_name",
         lazy("Last name"),
         _words(
-            "last name", "lastname", "surname", "family name", "nachname", "familienname", "nom", "nom de famille",
+            "last name", "lastname", "last", "surname", "family name", "nachname", "familienname", "nom", "nom de famille",
             "apellido", "apellidos", "cognome", "sobrenome", "apelido", "achternaam", "efternamn", "etternavn",
             "efternavn", "sukunimi", "nazwisko", "фамилия", "prezime", "vezetéknév", "姓",
         ),

@@ -1,13 +1,17 @@
 """Plain data of operations, and what is hidden before it is shown."""
 
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from app.core.i18n import _
 
 HIDDEN = "•••"
 _SECRET = ("secret", "token", "password", "authorization", "api_key")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+\d\d:\d\d|Z)")
 
 
 def without_secrets(value: Any) -> Any:
@@ -31,23 +35,33 @@ class Change:
     after: str
 
 
-def changes(before: dict[str, Any] | None, after: dict[str, Any] | None, longest: int = 160) -> list[Change]:
-    """What an audit row says was changed, field by field; of two lists only what went and what came."""
+def changes(
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+    longest: int = 160,
+    moment: Callable[[datetime], str] = str,
+) -> list[Change]:
+    """What an audit row says was changed, field by field; of two lists only what went and what came.
+
+    `moment` writes a moment down as its reader knows it: in their own time zone.
+    """
     before, after = without_secrets(before or {}), without_secrets(after or {})
     found = []
     for name in {**before, **after}:
         old, new = before.get(name), after.get(name)
         if isinstance(old, list) and isinstance(new, list):
             old, new = [one for one in old if one not in new], [one for one in new if one not in old]
-        found.append(Change(name.replace("_", " "), _word(old, longest), _word(new, longest)))
+        found.append(Change(name.replace("_", " "), _word(old, longest, moment), _word(new, longest, moment)))
     return found
 
 
-def _word(value: Any, longest: int) -> str:
+def _word(value: Any, longest: int, moment: Callable[[datetime], str]) -> str:
     if value is None or value == "" or value == []:
         return ""
     if isinstance(value, bool):
         text = _("yes") if value else _("no")
+    elif isinstance(value, str) and _MOMENT.fullmatch(value):
+        text = moment(datetime.fromisoformat(value))
     elif isinstance(value, list) and all(isinstance(one, str) for one in value):
         text = ", ".join(value)
     elif isinstance(value, list | dict):

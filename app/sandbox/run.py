@@ -154,7 +154,7 @@ class School:
             self.env["GOOGLE_CLIENT_ID"] = "local.apps.googleusercontent.example"
             self.env["GOOGLE_CLIENT_SECRET"] = state.google_client_secret
             self.env["GOOGLE_ISSUER"] = f"{self.sandbox_url}/google"
-
+        self._default("OUTSIDE_BASE", f"{self.sandbox_url}/outside")
         if self.env.get("TURNSTILE_SECRET_KEY", "")[:2] in ("1x", "2x", "3x"):  # Cloudflare's keys for trying out
             self._default("TURNSTILE_API_BASE", self.sandbox_url)
 

@@ -16,6 +16,7 @@ from app.config import GOOGLE as REAL_GOOGLE
 from app.config import Config
 from app.sandbox.google import LocalGoogle
 from app.sandbox.mailbox import create_mailbox
+from app.sandbox.providers import Outside
 from app.sandbox.stripe import LocalStripe
 from app.sandbox.turnstile import LocalTurnstile
 
@@ -37,13 +38,19 @@ STRIPE = Service(
     "to repeat itself or to fail.",
 )
 GOOGLE = Service("Local Google", "/google", "Says who somebody is: one of a few people, or whoever you type.")
+OUTSIDE = Service(
+    "Local accounts",
+    "/outside",
+    "The thirty services that forms hand their entries to: the keys they take, what they got, and a switch that turns "
+    "each one off.",
+)
 
 
 def create_sandbox(config: Config) -> Quart:
     """Make the application that serves every local stand-in from one port.
 
     The local Stripe is part of it when STRIPE_API_BASE leads the school's client away from the real one, the local
-    Google when GOOGLE_ISSUER does.
+    Google when GOOGLE_ISSUER does, and the services of forms when OUTSIDE_BASE does.
     """
     folder = Path(__file__).parent
     app = Quart(__name__, static_folder=str(folder / "static"), template_folder=str(folder / "templates"))
@@ -51,12 +58,15 @@ def create_sandbox(config: Config) -> Quart:
     services = [STRIPE, MAILBOX] if config.stripe_api_base else [MAILBOX]
     has_google = bool(config.google_client_id) and config.google_issuer != REAL_GOOGLE
     services += [GOOGLE] if has_google else []
+    services += [OUTSIDE] if config.outside_base else []
     app.jinja_env.globals.update(services=services, school_url=config.app_url)
     app.register_blueprint(create_mailbox(config.data_dir / "mail"))
     if config.turnstile_secret_key and "challenges.cloudflare.com" not in config.turnstile_api_base:
         app.register_blueprint(LocalTurnstile(config.turnstile_secret_key.reveal()).blueprint())
     if config.stripe_api_base:
         _mount_stripe(app, config)
+    if config.outside_base:
+        app.register_blueprint(Outside().blueprint())
     if has_google:
         app.register_blueprint(_google(config).blueprint())
 

@@ -7,10 +7,9 @@ paying) stays shut. `app.accounts.impersonations` finds who acts; every layout d
 from dataclasses import dataclass
 from datetime import datetime
 
-from quart import g, request
-
 from app.core.errors import Forbidden
 from app.core.i18n import _
+from app.web.current import g, request
 from app.web.request import Visitor
 
 # Nothing of a person; every page needs them.

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
-from quart import Blueprint, Quart, Response, current_app, g, request
+from quart import Blueprint, Quart, Response, current_app
 
 from app.core import tokens
 from app.core.errors import Refused
 from app.core.i18n import _
+from app.web.current import g, request
 from app.web.guards import api
 
 R = TypeVar("R")

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from quart import Quart, request
+from quart import Quart
 from quart.asgi import ASGIHTTPConnection
 from quart.utils import encode_headers
 from quart.wrappers import Request
@@ -23,6 +23,8 @@ from quart.wrappers.request import Body
 from quart.wrappers.response import DataBody
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
+
+from app.web.current import this_request
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 MEGABYTE = 1024 * 1024
@@ -47,6 +49,12 @@ def brings(size: int) -> Callable[[F], F]:
     return mark
 
 
+def narrow(limit: int) -> None:
+    """Let the current request bring no more than this; called before its body is read. What its route declared still holds."""
+    body: Any = this_request().body
+    body.allow(min(limit, body.limit))
+
+
 class PatientBody(Body):
     """A body that counts all it receives, and says when it wants more."""
 
@@ -67,6 +75,11 @@ class PatientBody(Body):
         self._limit = limit
         if max(self._expected, self._received) > limit:
             self._refuse()
+
+    @property
+    def limit(self) -> int:
+        """How many bytes it may have."""
+        return self._limit if self._limit is not None else _BUFFER
 
     def _refuse(self) -> None:
         self.is_refused = True
@@ -274,7 +287,7 @@ def install(app: Quart) -> None:
 
     @app.before_request
     async def set_limit() -> None:
-        current = request._get_current_object()  # type: ignore[attr-defined]
+        current: Any = this_request()
         if not current.body.is_expected:
             return
         limit = getattr(app.view_functions.get(current.endpoint or ""), "body_limit", None)

@@ -80,6 +80,7 @@ def network_of(address: str) -> str:
     return address
 
 
+@lru_cache(maxsize=4096)
 def _plain(text: str) -> str:
     """The shortest spelling, so that one address is not many; an IPv4 address in IPv6 clothes is an IPv4 address."""
     found = _parsed(text)

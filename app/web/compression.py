@@ -4,9 +4,11 @@ import gzip
 from functools import lru_cache
 
 import brotli
-from quart import Quart, Response, request
+from quart import Quart, Response
 from quart.wrappers.response import DataBody
 from werkzeug.http import parse_accept_header
+
+from app.web.current import request
 
 _SMALLEST = 1024
 # Costs a list of 40 rows 0.1 ms; 4 would take 0.45 ms for 5 % less.

@@ -1,6 +1,8 @@
 """Cookies that only this host sets, over TLS only and out of reach of scripts."""
 
-from quart import Response, current_app, request
+from quart import Response, current_app
+
+from app.web.current import request
 
 
 def full_name(name: str) -> str:

@@ -30,7 +30,7 @@ async def _show_refusal(error: Exception) -> Response:
     if isinstance(error, SignInNeeded):
         return await _to_sign_in(error.field)
     if isinstance(error, TooMany):
-        response = await _page(error.status, error.message or _wait(error.retry_after or 1), back=_came_from())
+        response = await _page(error.status, error.message or _wait(error.retry_after or 1))
     else:
         response = await _page(error.status, error.message)
     if error.retry_after is not None:
@@ -77,7 +77,8 @@ async def _to_sign_in(lacking: str | None) -> Response:
 async def _show_clash(error: Exception) -> Response:
     """Two people acted on the same thing at the same moment and this request lost: nothing of it was written."""
     log.warning("request clashed with another", error=type(error).__name__, said=str(error).split("\n")[0])
-    return await _page(409, _("Somebody else changed this at the same moment. Look at it again, then try once more."))
+    words = _("Somebody else changed this at the same moment. Look at it again, then try once more.")
+    return await _page(409, words, title=_("Somebody was faster"))
 
 
 async def _show_http_error(error: Exception) -> Response:
@@ -102,10 +103,14 @@ async def _show_fault(error: Exception) -> Response:
     return await _page(500, "")
 
 
-async def _page(status: int, message: str, *, back: str = "") -> Response:
+async def _page(status: int, message: str, *, title: str = "") -> Response:
     if api.is_api():
         return api.problem(status, message)
-    context = {"text": message, "request_id": g.get("request_id", ""), "world": _world(), "back": back}
+    if status == 403 and request.method == "POST":
+        title = title or _("This is not yours to do")
+    context = {"title": title, "text": message, "request_id": g.get("request_id", ""), "world": _world()}
+    if request.method == "POST" or status == 429:  # a form was refused: the way on begins at its page
+        context["back"] = _came_from()
     try:
         if is_htmx():
             return await render.notice(status, **context)

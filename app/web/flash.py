@@ -2,10 +2,11 @@
 
 from dataclasses import asdict, dataclass
 
-from quart import Quart, Response, g
+from quart import Quart, Response
 
 from app.core import tokens
 from app.web import cookies
+from app.web.current import g
 
 COOKIE = "flash"
 

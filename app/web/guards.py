@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from quart import Quart, Response, current_app, g, request
+from quart import Quart, Response, current_app
 
 from app.core import limits
 from app.core.errors import Forbidden, SignInNeeded
 from app.core.i18n import _
 from app.core.limits import Limit
 from app.web import acting, once
+from app.web.current import g, request
 from app.web.request import Visitor, client_network, user
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
@@ -134,7 +135,10 @@ def _check_bearer(guard: Guard, person: Visitor | None) -> None:
     if person is None:
         raise SignInNeeded(_("Send a token that is good now: Authorization: Bearer lec_…"), field="token")
     if guard.capability not in getattr(person, "scopes", ()):
-        raise Forbidden(_("This token was not made for this."), field=guard.capability)
+        raise Forbidden(
+            _("This token was not made for this: it lacks the scope %(scope)s.", scope=guard.capability),
+            field=guard.capability,
+        )
     # The person's own things stay theirs, whatever their role may do.
     if "." in guard.capability and not person.can(guard.capability):
         raise Forbidden(_("Your role does not allow this."))

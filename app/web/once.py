@@ -4,11 +4,12 @@ Only for those: what sets a value may be done twice, and must be when somebody g
 """
 
 import structlog
-from quart import Response, g, request
+from quart import Response
 
 from app.core import reach, submissions, tokens
 from app.core.errors import Conflict
 from app.core.i18n import _
+from app.web.current import g, request
 from app.web.request import client_address, user
 
 log = structlog.get_logger()

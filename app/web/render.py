@@ -177,6 +177,11 @@ async def _begin() -> None:
     await db.release()
 
 
+def surroundings() -> tuple[School, ZoneInfo]:
+    """What every page is drawn in: the school as it is set, and the zone of who looks."""
+    return _school.get(), _zone.get()
+
+
 async def block(template: str, name: str, **context: Any) -> str:
     """One block of a template as text, for server-sent events and composed fragments."""
     await _begin()

@@ -5,9 +5,10 @@ from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from quart import Request, current_app, g, request, url_for
+from quart import Request, current_app, url_for
 
 from app.web import clients
+from app.web.current import g, request
 
 
 class Visitor(Protocol):

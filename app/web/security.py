@@ -4,14 +4,20 @@ import secrets
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from quart import Quart, Request, Response, g, request
+from quart import Quart, Request, Response
 
 from app.core import audit, log
 from app.core.errors import Forbidden
 from app.core.i18n import _
 from app.web.bodies import CheckedHeaders
+from app.web.current import g, request, this_request
 from app.web.guards import SAFE_METHODS, guard_kind
 from app.web.request import client_address
+
+# What a page shows this once (a key, a code) must not come back with the browser's back button.
+NOT_KEPT = {"Cache-Control": "no-store"}
+# The address of a page behind a mailed link is a secret: it must not travel to other sites or stay in a cache.
+SECRET_ADDRESS = {"Referrer-Policy": "same-origin", "Cache-Control": "private, no-store"}
 
 
 def content_security_policy(
@@ -68,7 +74,7 @@ def install(app: Quart, *, policy: str, app_url: str, hosts: Sequence[str] = ())
 
     @app.before_request
     async def name_request() -> None:
-        current = request._get_current_object()  # type: ignore[attr-defined]
+        current = this_request()
         request_id = g.request_id = secrets.token_hex(8)
         log.about(request_id=request_id, method=current.method, path=_loggable_path(current))
         agent = current.headers.get("User-Agent", "")

@@ -81,13 +81,19 @@ async def captcha_passes(form: BaseForm, action: str) -> bool:
 
     While the provider is away it counts as solved, a few times: raises TooMany then.
     """
+    passed = await is_person(action)
+    if not passed:
+        form.form_errors.append(_("We could not see that you are a person. Please try once more."))
+    return passed
+
+
+async def is_person(action: str) -> bool:
+    """Whether the captcha that was sent along was solved, or none is set up. Raises TooMany as above."""
     gate = captcha()
     if gate is None:
         return True
     token = (await request.form).get(FIELD, "")
     verdict = await gate.check(token, action=action, address=client_address())
-    if verdict == "failed":
-        form.form_errors.append(_("We could not see that you are a person. Please try once more."))
-    elif verdict == "away":
+    if verdict == "away":
         await limits.check("without-captcha", client_network(), WITHOUT)
     return verdict != "failed"

@@ -5,10 +5,11 @@ Only of routes that ask for a fresh sign-in, never passwords, and only for the p
 
 from typing import Any
 
-from quart import Quart, Response, g, request
+from quart import Quart, Response
 
 from app.core import tokens
 from app.web import cookies
+from app.web.current import g, request
 from app.web.request import user
 
 COOKIE = "typed"

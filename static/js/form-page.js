@@ -1,9 +1,118 @@
-// A form of a visitor: asks for its stamp when it is first touched, so that the page itself may be kept by caches.
-const form = document.getElementById("fill");
-const stamp = form?.elements.stamp;
+// A form of a visitor: fetches its stamp when it is first touched (the page itself may be kept by caches), shows and hides as
+// rules say, sends without leaving the page, and keeps what was typed when there is no network. Without it plain posts do all.
+const main = document.getElementById("main");
+let form, stamping, logic, evaluate, sending;
 
-async function fetchStamp() {
-  if (!stamp.value) stamp.value = await (await fetch(form.dataset.stamp, { cache: "no-store" })).text();
+function begin() {
+  form = main.querySelector("form");
+  stamping = null;
+  evaluate = null;
+  if (!form) return;
+  for (const type of ["focusin", "pointerover"]) form.addEventListener(type, stamp, { once: true });
+  form.addEventListener("submit", send);
+  form.addEventListener("keydown", move);
+  if (form.dataset.logic) {
+    logic = JSON.parse(document.getElementById("logic").textContent);
+    form.addEventListener("input", decide);
+    import(form.dataset.logic).then((module) => ((evaluate = module.evaluate), decide()));
+  }
 }
-form?.addEventListener("focusin", fetchStamp, { once: true });
-form?.addEventListener("pointerover", fetchStamp, { once: true });
+
+// A stamp that could not be fetched is given by the server's answer.
+const stamp = () =>
+  (stamping ??= form.dataset.stamp && !form.elements.stamp.value
+    ? fetch(form.dataset.stamp, { cache: "no-store" })
+        .then(async (answer) => answer.ok && (form.elements.stamp.value = await answer.text()))
+        .catch(() => (stamping = null))
+    : Promise.resolve());
+
+function decide(event) {
+  if (!evaluate) return;
+  const posted = { __proto__: null, ...logic.known };
+  for (const [name, value] of new FormData(form)) if (typeof value == "string") (posted[name] ??= []).push(value);
+  const { visible, required, values, steps } = evaluate(logic.plan, posted, logic.today);
+  const told = [];
+  for (const field of form.querySelectorAll("[data-field]")) {
+    const id = field.dataset.field, wasSeen = !field.hidden && !("unseen" in field.dataset);
+    field.hidden = !visible.has(id);
+    delete field.dataset.unseen;
+    if (!wasSeen && !field.hidden && event) told.push(field.querySelector("legend, label, h2")?.textContent.trim());
+    const optional = field.querySelector(".field__optional");
+    if (!optional) continue;
+    optional.hidden = required.has(id);
+    const control = document.getElementById(id);
+    if (required.has(id)) control?.setAttribute("aria-required", "true");
+    else control?.removeAttribute("aria-required");
+  }
+  for (const output of form.querySelectorAll("[data-output]")) {
+    const value = values[output.dataset.output];
+    const text = value == null ? "" : `${value} ${output.dataset.unit ?? ""}`.trim();
+    if (output.textContent !== text) output.textContent = text;
+  }
+  if (told.length) document.getElementById("told").textContent = told.filter(Boolean).join(", ");
+  const button = form.querySelector("[data-next]"), asked = form.elements.screen?.value;
+  if (asked === logic.step) button.textContent = steps.at(-1) === logic.step ? button.dataset.send : button.dataset.next;
+}
+
+// One question at a time: arrows up and down go back and on, where they mean nothing else; Enter goes on everywhere.
+function move(event) {
+  const box = event.target, way = { ArrowDown: "next", ArrowUp: "back", Enter: "next" }[event.key];
+  if (!way || !form.matches(".form--one") || event.altKey || event.isComposing || event.shiftKey) return;
+  const isText = box.matches("input:not([type=radio],[type=checkbox],[type=number],[type=range],[type=date],[type=time],[list])");
+  if (event.key === "Enter" ? !box.matches("textarea, [type=radio], [type=checkbox]") : !isText) return;
+  const button = form.querySelector(`[name=go][value=${way}]`);
+  if (button) event.preventDefault(), form.requestSubmit(button);
+}
+
+async function send(event) {
+  event.preventDefault();
+  if (sending) return;
+  sending = true;
+  form.setAttribute("aria-busy", "true");
+  try {
+    await (stamping ?? (form.dataset.stamp && stamp()));
+    const body = new FormData(form, event.submitter);
+    const multipart = form.enctype.startsWith("multipart");
+    let answer = await fetch(form.action, {
+      method: "POST",
+      body: multipart ? body : new URLSearchParams(body),
+      headers: { "Lectern-Fetch": "1" },
+    });
+    let address;
+    if (answer.headers.has("Lectern-To")) {
+      address = new URL(answer.headers.get("Lectern-To"), location);
+      if (address.origin !== location.origin || !address.pathname.startsWith("/forms/")) return location.assign(address);
+      answer = await fetch(address);
+    }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html"), next = page.getElementById("main");
+    if (!next || !page.querySelector(".fill") || answer.status === 429) throw answer;
+    // A captcha's script draws only what is there when the page begins.
+    if (page.querySelector(".cf-turnstile")) return address ? location.assign(address) : form.submit();
+    if (address) history.pushState(null, "", address);
+    document.title = page.title;
+    main.replaceChildren(...next.childNodes);
+    begin();
+    (main.querySelector("[aria-invalid=true]") ?? main.querySelector("[role=alert]") ?? main.querySelector("h1")).focus();
+    if (address) scrollTo(0, 0);
+  } catch {
+    tell(form.dataset.away);
+  } finally {
+    sending = false;
+    form?.removeAttribute("aria-busy");
+  }
+}
+
+function tell(words) {
+  const notice = form.querySelector("[role=alert]") ?? document.createElement("p");
+  Object.assign(notice, { className: "notice", role: "alert", tabIndex: -1, textContent: words });
+  form.prepend(notice);
+  notice.focus();
+}
+
+addEventListener("popstate", () => location.reload());
+begin();
+// In a frame on another site: it is as high as what is in it.
+if (parent !== window) {
+  const measure = () => parent.postMessage({ lectern: document.documentElement.offsetHeight }, "*");
+  new ResizeObserver(measure).observe(document.documentElement);
+}

@@ -1,5 +1,6 @@
 // Keys of the back office: "/" goes to the list's search or to the one on top, "g" and the first letter of an entry of
-// the navigation goes there ("g o": Orders), "?" in the search shows nothing: the letters are underlined in titles.
+// the navigation goes there ("g o": Orders), a letter of its own belongs to what says data-key ("j", "k": the next and
+// the previous of a list).
 (() => {
   const typing = (at) => at?.closest?.("input, textarea, select, [contenteditable]");
   let leading = 0;
@@ -34,6 +35,8 @@
     } else if (leading && event.timeStamp - leading < 1500) {
       leading = 0;
       entries().get(event.key.toLowerCase())?.click();
+    } else if (/^[a-z]$/.test(event.key)) {
+      document.querySelector(`main [data-key="${event.key}"]`)?.click();
     }
   });
 })();

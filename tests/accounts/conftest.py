@@ -13,10 +13,11 @@ from quart import Response
 from quart.typing import TestClientProtocol
 
 from app import Lectern
+from app.accounts import hashing, queries
 from app.config import Config
 from app.core import clock, db, queue
 from app.web.traps import opened_stamp
-from tests.cast import PASSWORD
+from tests.cast import PASSWORD, Cast, Person
 
 
 class Mailbox:
@@ -107,6 +108,14 @@ def browser(app: Lectern) -> Browser:
 @pytest.fixture
 def other_browser(app: Lectern) -> Browser:
     return Browser(app.test_client())
+
+
+@pytest.fixture
+async def ann(cast: Cast) -> Person:
+    """Ann, signed in, with a password."""
+    person = await cast.ann()
+    await queries.set_password(person.id, await hashing.hashed(PASSWORD))
+    return person
 
 
 async def body(answer: Response) -> str:

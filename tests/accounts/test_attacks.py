@@ -30,21 +30,6 @@ def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashing, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
-@pytest.fixture
-def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: Any) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
-
-
-@pytest.fixture
-async def ann(cast: Cast) -> Person:
-    person = await cast.ann()
-    await queries.set_password(person.id, await hashing.hashed(PASSWORD))
-    return person
-
-
 def cookie_of(browser: Browser, name: str) -> str:
     return next((str(one.value) for one in browser.client.cookie_jar if one.name == name), "")  # type: ignore[attr-defined]
 
@@ -232,13 +217,6 @@ async def test_a_cart_of_a_guest_cannot_be_named_by_a_spoiled_token(app: Lectern
 
 
 # --- guesses at codes, from many hands ---
-
-
-@pytest.fixture(params=["with Redis", "without Redis"])
-def store(request: pytest.FixtureRequest) -> str:
-    if request.param == "without Redis":
-        request.getfixturevalue("without_redis")
-    return str(request.param)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from app import Lectern
 from app.accounts import familiar, hashing, lock, places, queries, sessions
 from app.accounts.events import NewDevice
 from app.accounts.jobs import mail_new_device
-from app.core import clock, db, limits
+from app.core import clock, db
 from app.web.clients import Proxies
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.cast import PASSWORD, Cast, Person
@@ -22,12 +22,7 @@ NEW = "nine quiet otters by the mill"
 FIREFOX = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:131.0) Gecko/20100101 Firefox/131.0"
 
 
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 @pytest.fixture

@@ -8,30 +8,18 @@ from typing import Any
 import pytest
 
 from app import Lectern
-from app.accounts import email_changes, hashing, queries, users
+from app.accounts import email_changes, users
 from app.accounts.events import EmailChangeAsked
 from app.accounts.jobs import clear_expired, mail_email_change
-from app.core import clock, db, limits, queue
+from app.core import clock, db, queue
 from app.core.errors import Invalid
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
-from tests.cast import PASSWORD, Cast, Person
+from tests.cast import Cast, Person
 
 OLD, NEW = "ann@example.org", "ann.new@example.org"
 
 
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
-
-
-@pytest.fixture
-async def ann(cast: Cast) -> Person:
-    person = await cast.ann()
-    await queries.set_password(person.id, await hashing.hashed(PASSWORD))
-    return person
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 async def ask(person: Person, email: str = NEW) -> None:

@@ -8,8 +8,9 @@ import pytest
 from app import Lectern
 from app.access import entitlements
 from app.accounts import consents, erasures, exports
-from app.core import audit, clock, db, limits, mail, personal, queue
-from tests.accounts.conftest import Mailbox
+from app.core import audit, clock, db, mail, personal, queue
+from app.core.i18n import format_day
+from tests.accounts.conftest import Mailbox, text_of
 from tests.cast import Cast, Person
 from tests.office import an_order, seen
 from tests.school import a_course
@@ -21,12 +22,7 @@ SIGNS = ("annabel", "quarr", "203.0.113.77")
 DAYS = timedelta(days=15)
 
 
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 async def annabel(cast: Cast) -> Person:
@@ -440,6 +436,9 @@ async def test_it_is_shown_meanwhile_and_taken_back_on_the_page(cast: Cast, mail
 async def test_the_link_of_the_mail_takes_it_back_without_a_sign_in(app: Lectern, cast: Cast, mailbox: Mailbox) -> None:
     ann = await cast.ann()
     await ask(ann)
+    due = await db.value("SELECT due_at FROM erasures")
+    told = text_of(await mailbox.last(ann.email))
+    assert f"It happens on {format_day(due)}." in told
     path = await mailbox.link(ann.email)
     stranger = app.test_client()
     page = await (await stranger.get(path)).get_data(as_text=True)
@@ -512,6 +511,7 @@ async def test_the_office_asks_for_somebody_and_takes_it_back(cast: Cast, mailbo
     assert answer.status_code == 422
     assert (await rob.browser.post(path, form={"confirmation": ann.email})).status_code == 303
     assert "Ann Archer" in await seen(rob, "/admin/privacy")
+    assert "This account will be erased on" in await seen(rob, f"/admin/people/{ann.public_id}")
     assert "will be erased" in await seen(ann, "/learn")
     assert (await rob.browser.post(f"{path}/removal")).status_code == 303
     assert "will be erased" not in await seen(ann, "/learn")
@@ -565,9 +565,9 @@ DEALT_WITH = {
     # deleted
     "access_tokens", "carts", "consents", "default_views", "email_changes", "enrolments", "entitlements", "identities", "learner_days", "learners", "lesson_progress",
     "merged_carts", "mfa_secrets", "one_time_tokens", "passkeys", "pending_sign_ins", "personal_exports", "recovery_codes", "sessions", "saved_views", "sign_in_links", "user_tags",
-    "form_drafts", "form_entries",
+    "form_columns", "form_drafts", "form_entries",
     # without what names anybody
-    "courses", "form_versions", "forms", "erasures", "impersonations", "imports", "order_events", "orders", "person_notes", "refunds", "uploads", "users",
+    "courses", "form_connections", "form_entry_acts", "form_versions", "forms", "erasures", "impersonations", "imports", "order_events", "orders", "person_notes", "refunds", "uploads", "users",
 }  # fmt: skip
 
 

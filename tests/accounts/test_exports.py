@@ -12,7 +12,9 @@ import pytest
 from app import Lectern
 from app.access import entitlements
 from app.accounts import consents, exports
-from app.core import audit, clock, db, limits, mail, personal, queue
+from app.accounts.queries import exports as rows
+from app.config import Config
+from app.core import audit, clock, db, mail, personal, queue
 from app.media import uploads
 from tests.accounts.conftest import Mailbox, text_of
 from tests.cast import Cast, Person
@@ -20,13 +22,7 @@ from tests.media import files as samples
 from tests.office import an_order, seen
 from tests.school import a_course
 
-
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 async def a_life(person: Person, course: Any) -> bytes:
@@ -97,6 +93,7 @@ async def test_it_holds_every_domain_and_nothing_of_anybody_else(app: Lectern, c
             await audit.record("people.edit", "person", bob.public_id, after={"name": "Bob Breuer", "email": bob.email})
     archive = await exported(ann)
     assert archive.testzip() is None
+    assert {entry.date_time[0] for entry in archive.infolist()} == {clock.now().year}
     names = set(archive.namelist())
     assert {f"{name}.json" for name in personal.EXPORTS} | {"README.txt"} <= names
     assert {"account", "devices", "sign_in", "consents", "looks", "uploads", "teaching", "access", "orders", "cart",
@@ -120,6 +117,27 @@ async def test_it_holds_every_domain_and_nothing_of_anybody_else(app: Lectern, c
     for other in ("Bob", "bob@example.org", "Rob Rask", "rob@"):
         assert other not in everything, other
     assert "203.0.113.9" in everything
+
+
+async def test_what_the_team_wrote_about_a_person_is_theirs_to_read_but_not_who_wrote_it(cast: Cast) -> None:
+    """Notes and tags are personal data of whom they are about (GDPR, article 15); who wrote them is somebody else's."""
+    ann, bob, sam = await cast.ann(), await cast.bob(), await cast.sam()
+    for about, words in ((ann, "Phoned about the invoice"), (bob, "Wants a place in spring")):
+        await sam.browser.post(f"/admin/people/{about.public_id}/notes", form={"body": words})
+        await sam.browser.post(f"/admin/people/{about.public_id}/tags", form={"tag": f"Tag of {about.name}"})
+    archive = await exported(ann)
+    notes = json.loads(archive.read("notes.json"))
+    assert [(row["kind"], row["text"]) for row in notes] == [
+        ("note", "Phoned about the invoice"),
+        ("tag", "Tag of Ann Archer"),
+    ]
+    assert all(row.keys() == {"kind", "text", "at"} for row in notes)
+    everything = "\n".join(archive.read(name).decode("utf-8", "replace") for name in archive.namelist())
+    for other in ("Sam", "sam@", sam.public_id, "spring", "Bob"):
+        assert other not in everything, other
+    # The negative control: the note does know who wrote it, and whoever writes is told who will read it.
+    assert await db.value("SELECT author_id FROM person_notes WHERE user_id = :id", id=ann.id) == sam.id
+    assert "who downloads their data gets them too" in await seen(sam, f"/admin/people/{ann.public_id}/notes")
 
 
 async def test_only_its_person_gets_it_with_a_fresh_sign_in(app: Lectern, cast: Cast) -> None:
@@ -205,6 +223,36 @@ async def test_a_job_that_runs_twice_makes_one_file_and_one_mail(cast: Cast) -> 
     await exports.build(before.id)
     assert await exports.last_of(ann.id) == before
     assert await db.value("SELECT count(*) FROM mails WHERE template = 'accounts/export_ready'") == 1
+
+
+def kept_files(config: Config) -> list[str]:
+    return sorted(path.name for path in (config.data_dir / "files").rglob("*.zip"))
+
+
+@pytest.mark.parametrize("tried_again", [True, False])
+async def test_a_worker_that_dies_over_it_leaves_no_file_that_nobody_knows_of(
+    cast: Cast, config: Config, monkeypatch: pytest.MonkeyPatch, tried_again: bool
+) -> None:
+    """All that is known of a person must not lie in the storage without a row that says until when."""
+    ann = await cast.ann()
+    await ann.browser.post("/account/privacy/exports")
+    export_id = await db.value("SELECT id FROM personal_exports")
+    before = kept_files(config)
+
+    async def killed(*_args: object, **_more: object) -> bool:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rows, "mark_ready", killed)
+        with pytest.raises(RuntimeError):
+            await exports.build(export_id)
+    assert len(kept_files(config)) == len(before) + 1
+    if tried_again:
+        await exports.build(export_id)
+        assert len(kept_files(config)) == len(before) + 1
+    with clock.shifted(timedelta(days=8)):
+        await exports.forget_old()
+    assert kept_files(config) == before
 
 
 async def test_it_is_packed_in_little_memory(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

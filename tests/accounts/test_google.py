@@ -323,13 +323,6 @@ async def test_without_keys_there_is_no_button(config: Config, browser: Browser,
 # Connecting and disconnecting
 
 
-@pytest.fixture
-async def ann(cast: Cast) -> Person:
-    person = await cast.ann()
-    await queries.set_password(person.id, await hashing.hashed(PASSWORD))
-    return person
-
-
 async def connect(config: Config, browser: Browser, email: str, **form: str):  # type: ignore[no-untyped-def]
     url = (await browser.post("/account/security/google")).headers["Location"]
     return await browser.get(await google.choose(config, url, email=email, **form))
@@ -362,7 +355,9 @@ async def test_what_is_connected_with_somebody_else_is_taken(config: Config, ann
     await connect(config, Browser(ann.browser), "one@example.net")
     answer = await connect(config, Browser(bob.browser), "one@example.net")
     assert answer.status_code == 409
-    assert "This Google account is taken" in await body(answer)
+    page = await body(answer)
+    assert "This Google account is taken" in page
+    assert "write to us and name both addresses" in page
     assert (await connect(config, Browser(ann.browser), "two@example.net")).status_code == 409
     assert await db.value("SELECT string_agg(email, ',') FROM identities") == "one@example.net"
 

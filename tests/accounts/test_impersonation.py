@@ -7,7 +7,7 @@ import pytest
 from app import Lectern
 from app.access import entitlements
 from app.accounts import impersonations
-from app.core import clock, db, limits, settings
+from app.core import clock, db, settings
 from tests import everywhere
 from tests.cast import Cast, Person
 from tests.office import seen
@@ -16,12 +16,7 @@ from tests.school import a_course
 REASON = "She wrote that lesson two does not open"
 
 
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 async def look(actor: Person, subject: Person, reason: str = REASON, *, status: int = 303) -> str:

@@ -39,8 +39,11 @@ entitlements.user_id            moves
 erasures.asked_by               stays
 erasures.cancelled_by           stays
 erasures.user_id                stays
+form_columns.user_id            stays
+form_connections.created_by      stays
 form_drafts.user_id             moves
 form_entries.user_id            moves
+form_entry_acts.made_by         stays
 form_versions.made_by           moves
 forms.created_by                moves
 identities.user_id              ends

@@ -338,3 +338,38 @@ async def test_the_list_is_filtered_by_visits_and_second_steps(cast: Cast, query
     part = await seen(olga, f"/admin/people?{query}", headers={"HX-Request": "true", "HX-Target": "div#list"})
     names = {"Ann Archer", "Bob Breuer", "Sam Sorel", "Olga Oster", "Una Ulm"}
     assert {name.split()[0] for name in names if f">{name}</a>" in part} == shown
+
+
+# Closed accounts
+
+
+@pytest.mark.parametrize("closed", ["merged", "erased"])
+async def test_a_closed_account_is_left_as_it_is(cast: Cast, closed: str) -> None:
+    """Another address would give an account that nobody can open to somebody who has done nothing."""
+    ann, olga = await cast.ann(), await cast.olga()
+    if closed == "merged":
+        bob = await cast.bob()
+        await db.run("UPDATE users SET state = 'merged', merged_into_id = :bob WHERE id = :id", id=ann.id, bob=bob.id)
+    else:
+        await db.run("UPDATE users SET state = 'suspended', erased_at = now() WHERE id = :id", id=ann.id)
+    await db.run("UPDATE users SET email_verified_at = NULL WHERE id = :id", id=ann.id)
+    before = await db.one(db.Row, "SELECT * FROM users WHERE id = :id", id=ann.id)
+    page = f"/admin/people/{ann.public_id}"
+    for path, form in (
+        ("details", {**DETAILS, "email": "new@example.org", "name": "New"}),
+        ("role", {"role": "admin"}),
+        ("suspension", {"reason": "why"}),
+        ("suspension/removal", {}),
+        ("password-change", {}),
+        ("verification", {}),
+        ("second-factor/removal", {"second-reason": "why"}),
+        ("erasure", {"confirmation": "ann@example.org"}),
+    ):
+        answer = await olga.browser.post(f"{page}/{path}", form=form)
+        assert answer.status_code in (303, 403, 409, 422), path
+    assert await db.one(db.Row, "SELECT * FROM users WHERE id = :id", id=ann.id) == before
+    assert await count("erasures") == await count("mails") == 0
+    assert not await acts()
+    text = await seen(olga, page)
+    for offered in ("details", "role", "suspension/removal", "erasure", "verification"):
+        assert f'{page}/{offered}"' not in text, offered

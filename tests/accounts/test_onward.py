@@ -7,7 +7,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from app import Lectern
-from app.accounts import hashing, queries
+from app.accounts import hashing
 from app.core import db, limits
 from tests import everywhere
 from tests.accounts.conftest import Browser, body
@@ -49,13 +49,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(limits, "check", nothing)
     monkeypatch.setattr(hashing, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-
-
-@pytest.fixture
-async def ann(cast: Cast) -> Person:
-    person = await cast.ann()
-    await queries.set_password(person.id, await hashing.hashed(PASSWORD))
-    return person
 
 
 async def test_no_aim_leads_away_from_any_form_that_takes_one(app: Lectern, ann: Person) -> None:

@@ -11,14 +11,14 @@ from argon2 import PasswordHasher
 from quart import Response
 
 from app import Lectern
-from app.accounts import challenges, hashing, passkeys, queries, second_factors, totp
+from app.accounts import challenges, hashing, passkeys, second_factors, totp
 from app.accounts.queries import passkeys as passkey_queries
 from app.config import Config
 from app.core import clock, db, settings
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.accounts.test_second_factors import enrol
 from tests.authenticator import Device, Options, Passkey, add_passkey, options_of, text
-from tests.cast import PASSWORD, Cast, Person
+from tests.cast import Cast, Person
 
 SECURITY = "/account/security"
 
@@ -27,13 +27,6 @@ SECURITY = "/account/security"
 def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten recovery codes come with every first passkey here, and each is hashed as slowly as a password."""
     monkeypatch.setattr(hashing, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-
-
-@pytest.fixture
-async def ann(cast: Cast) -> Person:
-    person = await cast.ann()
-    await queries.set_password(person.id, await hashing.hashed(PASSWORD))
-    return person
 
 
 @pytest.fixture

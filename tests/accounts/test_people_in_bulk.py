@@ -1,13 +1,17 @@
 """Acts on many people: chosen, looked at, carried out by a job with another look at the rights, and taken back."""
 
 import asyncio
+import csv
+import io
+import itertools
 import re
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from app.accounts import hashing
+from app.accounts import hashing, tags
 from app.core import clock, db, queue
 from app.web.tables import bulk
 from tests.accounts.conftest import Browser, Mailbox, count
@@ -375,3 +379,174 @@ async def test_looking_costs_the_same_for_few_and_for_many(cast: Cast, number: i
     with db.count_queries() as sent:
         await seen(olga, page)
     assert sent.total == 5
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+async def test_without_the_hold_on_the_run_rows_would_be_done_twice(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, is_held: bool
+) -> None:
+    """The negative control of the two tests above: without `FOR UPDATE`, two workers take the same hundred."""
+    olga = await cast.olga()
+    await crowd(40)
+    page = await choose(olga, "tag", query="role=member")
+    await olga.browser.post(f"{page}/beginning", form={"tag": "Autumn"})
+    run_id = await db.value("SELECT id FROM bulk_runs")
+    one, many, gate = db.one, db.many, asyncio.Barrier(2)
+
+    async def unheld(kind: Any, sql: str, **binds: Any) -> Any:
+        return await one(kind, sql.replace("FOR UPDATE", "") if "FROM bulk_runs" in sql else sql, **binds)
+
+    async def both_have_looked(kind: Any, sql: str, **binds: Any) -> Any:
+        rows = await many(kind, sql, **binds)
+        if "FROM bulk_items" in sql and rows:
+            await asyncio.wait_for(gate.wait(), 20)
+        return rows
+
+    async def work() -> None:
+        async with db.hold():
+            await bulk._one_batch(run_id)
+
+    if not is_held:
+        monkeypatch.setattr(db, "one", unheld)
+        monkeypatch.setattr(db, "many", both_have_looked)
+    await asyncio.gather(work(), work())
+    monkeypatch.undo()
+    run = await db.one(db.Row, "SELECT acted + skipped AS dealt_with FROM bulk_runs")
+    assert run is not None
+    assert run.dealt_with == (40 if is_held else 80)
+
+
+# When it fails
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """From the second hundred on the act fails, until `undo()` of this."""
+    real, begun = tags.give, itertools.count()
+
+    async def give(subject: Any, tag: Any) -> bool:
+        if next(begun) >= 100:
+            raise RuntimeError("the disk is full")
+        return await real(subject, tag)
+
+    monkeypatch.setattr(tags, "give", give)
+    return monkeypatch
+
+
+async def failed_run(olga: Person, *, people: int = 250) -> str:
+    await crowd(people)
+    page = await choose(olga, "tag", query="role=member")
+    await olga.browser.post(f"{page}/beginning", form={"tag": "Autumn"})
+    await queue.drain(ignore_delays=True)
+    return page
+
+
+async def test_a_run_that_failed_for_good_says_so_and_what_was_done(cast: Cast, broken: pytest.MonkeyPatch) -> None:
+    olga = await cast.olga()
+    page = await failed_run(olga)
+    said = await seen(olga, page)
+    assert "This failed half-way" in said
+    assert "100 were changed." in said
+    assert "150 were not reached." in said
+    assert "hx-trigger" not in said.split('id="bulk-run"')[1].split(">")[0]  # it does not ask on and on
+    assert (await olga.browser.get(f"{page}?seen=100-0")).status_code == 200  # whoever looked on sees it, too
+    assert (await olga.browser.post(f"{page}/undoing")).status_code == 409
+
+
+async def test_while_tries_are_left_it_is_running(cast: Cast, broken: pytest.MonkeyPatch) -> None:
+    olga = await cast.olga()
+    await crowd(150)
+    page = await choose(olga, "tag", query="role=member")
+    await olga.browser.post(f"{page}/beginning", form={"tag": "Autumn"})
+    await queue.drain()  # the first try; the second waits
+    assert "100 of 150" in await seen(olga, page)
+
+
+async def test_it_goes_on_with_the_rest_and_does_nothing_twice(cast: Cast, broken: pytest.MonkeyPatch) -> None:
+    olga = await cast.olga()
+    page = await failed_run(olga)
+    broken.undo()
+    answers = await asyncio.gather(*(olga.browser.post(f"{page}/continuation") for _ in range(3)))
+    assert {answer.status_code for answer in answers} == {303}
+    assert "100 of 250" in await seen(olga, page)
+    await queue.drain()
+    assert "Done: 250 changed." in await seen(olga, page)
+    assert await count("audit_log WHERE action = 'people.tag'") == 250
+    assert await count("audit_log WHERE action = 'list.bulk_continue'") == 1
+    assert not await count("pgqueuer WHERE entrypoint = 'web.work_through'")
+    await olga.browser.post(f"{page}/continuation")  # of a page that is old
+    assert not await count("pgqueuer WHERE entrypoint = 'web.work_through'")
+
+
+async def test_left_at_that_it_is_through_and_can_be_taken_back(cast: Cast, broken: pytest.MonkeyPatch) -> None:
+    olga = await cast.olga()
+    page = await failed_run(olga)
+    assert (await olga.browser.post(f"{page}/cancellation")).status_code == 303
+    done = await seen(olga, page)
+    assert "Done: 100 changed." in done
+    assert shares(done) == {"was not reached, since it stopped half-way": 150}
+    broken.undo()
+    assert "100 changed" in await take_back(olga, page)
+    assert not await count("user_tags")
+
+
+async def test_nobody_stops_or_begins_again_what_is_under_way(cast: Cast) -> None:
+    olga = await cast.olga()
+    await crowd(3)
+    page = await choose(olga, "tag", query="role=member")
+    await olga.browser.post(f"{page}/beginning", form={"tag": "Autumn"})
+    for below in ("cancellation", "continuation"):
+        await olga.browser.post(f"{page}/{below}")
+    assert await db.value("SELECT state FROM bulk_runs") == "running"
+    assert await count("pgqueuer WHERE entrypoint = 'web.work_through'") == 1
+
+
+async def test_a_run_whose_job_was_discarded_is_not_running_for_ever(cast: Cast, broken: pytest.MonkeyPatch) -> None:
+    olga = await cast.olga()
+    page = await failed_run(olga, people=150)
+    await db.run("DELETE FROM pgqueuer")
+    assert "This failed half-way" in await seen(olga, page)
+    with clock.shifted(timedelta(days=31)):
+        await bulk.forget_old_runs()
+    assert not await count("bulk_runs")
+
+
+# The file of what came of it
+
+
+async def lines(by: Person, page: str) -> list[list[str]]:
+    answer = await by.browser.get(f"{page}/result.csv")
+    assert answer.status_code == 200
+    assert "attachment" in answer.headers["Content-Disposition"]
+    return list(csv.reader(io.StringIO((await answer.get_data(as_text=True)).removeprefix("\ufeff"))))
+
+
+async def test_the_file_says_of_each_what_came_of_it(cast: Cast) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    bob = await cast.person("=cmd()", "bob@example.org")
+    await db.run("UPDATE users SET state = 'suspended' WHERE id = :id", id=bob.id)
+    page = await choose(rob, "suspend", [ann.public_id, bob.public_id, rob.public_id])
+    await carry_out(rob, page, reason="x")
+    assert await lines(rob, page) == [
+        ["Name", "Email", "Outcome", "Reason"],
+        ["Ann Archer", "ann@example.org", "done", ""],
+        ["Rob Rask", "rob@meridian.example", "left alone", "is yourself"],
+        ["'=cmd()", "bob@example.org", "left alone", "is suspended already"],
+    ]
+    assert await count("audit_log WHERE action = 'list.bulk_result'") == 1
+
+
+async def test_the_file_of_a_run_that_failed_says_who_was_not_reached(cast: Cast, broken: pytest.MonkeyPatch) -> None:
+    olga = await cast.olga()
+    page = await failed_run(olga, people=150)
+    outcomes = [line[2] for line in (await lines(olga, page))[1:]]
+    assert (outcomes.count("done"), outcomes.count("not reached")) == (100, 50)
+
+
+async def test_whoever_may_not_export_people_gets_no_addresses_and_nobody_else_gets_the_file(cast: Cast) -> None:
+    ann, sam, olga = await cast.ann(), await cast.sam(), await cast.olga()
+    page = await choose(sam, "tag", [ann.public_id])
+    assert (await sam.browser.get(f"{page}/result.csv")).status_code == 409
+    await carry_out(sam, f"{page}?tag=A", tag="A")
+    assert await lines(sam, page) == [["Name", "Outcome", "Reason"], ["Ann Archer", "done", ""]]
+    assert (await olga.browser.get(f"{page}/result.csv")).status_code == 404

@@ -1,4 +1,5 @@
 import asyncio
+import re
 from datetime import timedelta
 
 import pytest
@@ -304,3 +305,18 @@ async def test_a_signed_in_person_is_sent_on_from_the_registration(cast: Cast) -
     ann = await cast.ann()
     answer = await ann.browser.get("/register?next=/cart")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/cart")
+
+
+async def test_whoever_registers_anew_is_told_how_two_accounts_become_one(browser: Browser, mailbox: Mailbox) -> None:
+    """The same words whether the address had an account or not; and in the welcome, which who comes by Google reads, too."""
+    pages = []
+    for _ in range(2):
+        answer = await browser.register(email="ann@example.org")
+        pages.append(await browser.text(answer.headers["Location"]))
+        await limits.forget_all()
+    assert all("Write to us from this one and name the other" in page for page in pages)
+    link = re.search(r"http://localhost(/verify/\S+)", text_of((await mailbox.all("ann@example.org"))[0]))
+    assert link is not None
+    await browser.post(link[1])
+    [welcome] = [mail for mail in await mailbox.all("ann@example.org") if mail["Subject"] == "Welcome to Meridian"]
+    assert "Write to us from this one and name the other" in text_of(welcome)

@@ -7,19 +7,14 @@ import pytest
 
 from app import Lectern
 from app.accounts import hashing, passwords, queries
-from app.core import clock, db, limits
+from app.core import clock, db
 from tests.accounts.conftest import Browser, Mailbox, body
 from tests.cast import PASSWORD, Cast, Person
 
 NEW = "nine quiet otters by the mill"
 
 
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 @pytest.fixture

@@ -2,14 +2,17 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 
 from app import Lectern
-from app.accounts import hashing, queries, second_factors, totp
+from app.accounts import hashing, queries, second_factors, sessions, totp
+from app.accounts.queries import second_factors as rows
 from app.core import clock, db, settings, tokens
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.cast import PASSWORD, Cast, Person
@@ -21,13 +24,6 @@ RFC_SECRET = b"12345678901234567890"
 def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Setting up hashes ten codes; what that costs is not tested here."""
     monkeypatch.setattr(hashing, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-
-
-@pytest.fixture
-async def ann(cast: Cast) -> Person:
-    person = await cast.ann()
-    await queries.set_password(person.id, await hashing.hashed(PASSWORD))
-    return person
 
 
 async def enrol(person: Person) -> tuple[bytes, list[str]]:
@@ -239,6 +235,36 @@ async def test_new_codes_replace_the_old_ones(app: Lectern, ann: Person, browser
     assert (await browser.post("/login/second-step", code=fresh[0])).status_code == 303
 
 
+async def renewed_at_once(ann: Person) -> None:
+    """Two that ask for new codes at the same moment, each of which has looked at what there is."""
+    await asyncio.gather(*(Browser(ann.browser).post("/account/security/recovery-codes") for _ in range(2)))
+
+
+async def test_asked_for_twice_at_once_only_the_last_ten_codes_are_kept(app: Lectern, ann: Person) -> None:
+    await enrol(ann)
+    await renewed_at_once(ann)
+    assert await db.value("SELECT count(*) || ' ' || count(DISTINCT salt) FROM recovery_codes") == "10 1"
+
+
+async def test_without_the_lock_codes_of_two_salts_would_be_kept(
+    app: Lectern, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody(_person: object) -> None:
+        return None
+
+    true, both = rows.replace_recovery_codes, asyncio.Barrier(2)
+
+    async def together(*found: Any) -> None:
+        await both.wait()
+        await true(*found)
+
+    await enrol(ann)
+    monkeypatch.setattr(sessions, "hold", nobody)
+    monkeypatch.setattr(rows, "replace_recovery_codes", together)
+    await renewed_at_once(ann)
+    assert await db.value("SELECT count(*) || ' ' || count(DISTINCT salt) FROM recovery_codes") == "20 2"
+
+
 async def test_codes_of_somebody_else_open_nothing(app: Lectern, ann: Person, cast: Cast, browser: Browser) -> None:
     await enrol(ann)
     _secret, codes = await enrol(await cast.bob())
@@ -346,3 +372,61 @@ async def test_a_session_of_before_is_asked_once_more(app: Lectern, cast: Cast) 
     await page.post("/login/confirmation", password=PASSWORD, next="/admin")
     await page.post("/login/second-step", code=code(secret, 1))
     assert (await page.get("/admin/orders")).status_code == 200
+
+
+# Alerts
+
+
+async def turn_on(ann: Person, _cast: Cast) -> None:
+    await enrol(ann)
+
+
+async def turn_off(ann: Person, _cast: Cast) -> None:
+    await enrol(ann)
+    assert (await ann.browser.post("/account/security/totp/removal")).status_code == 303
+
+
+async def renew_codes(ann: Person, _cast: Cast) -> None:
+    await enrol(ann)
+    assert (await ann.browser.post("/account/security/recovery-codes")).status_code == 200
+
+
+async def use_a_recovery_code(ann: Person, cast: Cast) -> None:
+    _secret, codes = await enrol(ann)
+    browser = Browser(cast._app.test_client())
+    await half_way(browser, ann)
+    assert (await browser.post("/login/second-step", code=codes[0])).status_code == 303
+
+
+async def turn_off_by_office(ann: Person, cast: Cast) -> None:
+    await enrol(ann)
+    form = {"second-reason": "lost the telephone"}
+    answer = await (await cast.olga()).browser.post(f"/admin/people/{ann.public_id}/second-factor/removal", form=form)
+    assert answer.status_code == 303
+
+
+ALERTS: list[tuple[Callable[[Person, Cast], Awaitable[None]], str]] = [
+    (turn_on, "An authenticator app was set up"),
+    (turn_off, "The authenticator app was turned off"),
+    (renew_codes, "New recovery codes were made"),
+    (use_a_recovery_code, "A recovery code was used"),
+    (turn_off_by_office, "The second step was turned off"),
+]
+
+
+@pytest.mark.parametrize(("change", "title"), ALERTS, ids=[change.__name__ for change, _title in ALERTS])
+async def test_every_alert_has_the_link_that_says_it_was_not_me(
+    ann: Person, cast: Cast, mailbox: Mailbox, change: Callable[[Person, Cast], Awaitable[None]], title: str
+) -> None:
+    await change(ann, cast)
+    [alert] = [mail for mail in await mailbox.all(ann.email) if title in mail["Subject"]]
+    html = alert.get_body(("html",))
+    assert html is not None
+    found = re.search(r"http://localhost(/not-me/\S+)", text_of(alert))
+    assert found is not None
+    assert found[1] in html.get_content()
+    assert ("write to us" in text_of(alert)) is (change is turn_on)
+    stranger = Browser(cast._app.test_client())
+    assert "Take your account back" in await stranger.text(found[1])
+    assert (await stranger.post(found[1])).headers["Location"].startswith("/password/reset/")
+    assert not await Browser(ann.browser).is_signed_in()

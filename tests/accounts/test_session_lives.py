@@ -7,7 +7,7 @@ import pytest
 
 from app import Lectern
 from app.accounts import hashing, queries, sessions
-from app.core import clock, db, limits
+from app.core import clock, db
 from tests import everywhere
 from tests.accounts.conftest import Browser, Mailbox
 from tests.cast import PASSWORD, Cast, Person
@@ -16,19 +16,7 @@ from tests.everywhere import address, routes
 NEW = "nine quiet otters by the mill"
 
 
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
-
-
-@pytest.fixture
-async def ann(cast: Cast) -> Person:
-    person = await cast.ann()
-    await queries.set_password(person.id, await hashing.hashed(PASSWORD))
-    return person
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 @pytest.fixture

@@ -85,16 +85,13 @@ async def test_a_suspended_person_is_told_only_after_the_right_password(browser:
     assert not await browser.is_signed_in()
 
 
-async def test_the_eleventh_try_in_ten_seconds_is_refused(browser: Browser, ann: int) -> None:
-    for n in range(10):
-        assert (await browser.sign_in(f"nobody{n}@example.org", "wrong")).status_code == 422
-    refused = await browser.sign_in("ann@example.org")
-    assert refused.status_code == 429
-    assert 1 <= int(refused.headers["Retry-After"]) <= 10
+async def test_the_eleventh_try_in_ten_seconds_is_refused(
+    browser: Browser, ann: int, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wrong(_stored: str | None, _password: str) -> bool:  # ten real hashes may take longer than ten seconds
+        return False
 
-
-@pytest.mark.usefixtures("without_redis")
-async def test_the_limit_holds_without_redis(browser: Browser, ann: int) -> None:
+    monkeypatch.setattr(hashing, "matches", wrong)
     for n in range(10):
         assert (await browser.sign_in(f"nobody{n}@example.org", "wrong")).status_code == 422
     refused = await browser.sign_in("ann@example.org")

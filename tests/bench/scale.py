@@ -12,22 +12,26 @@ scale, so it is taken from the small school's own list (plain against empty) and
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import quote
 
 import asyncpg
 import brotli
 
-from app.accounts.queries import PEOPLE
+from app.accounts.queries import PEOPLE, impersonations
+from app.accounts.queries.erasures import ERASURES
 from app.admin.queries import LEARNERS
 from app.commerce.queries.lists import ORDERS
-from app.ops.queries import AUDIT, JOB_LOG, MAILS, WEBHOOKS
+from app.imports.queries import PEOPLE_IMPORTS
+from app.ops.queries import AUDIT, JOB_LOG, JOBS, MAILS, WEBHOOKS
 from app.web.tables import Dates, Listing, Search, Select, Toggle
 from tests.bench import people
 from tests.bench.load import Request
@@ -47,7 +51,11 @@ LISTS: dict[str, Listing] = {
     "/admin/mails": MAILS,
     "/admin/webhooks": WEBHOOKS,
     "/admin/audit": AUDIT,
+    "/admin/jobs": JOBS,
     "/admin/jobs/log": JOB_LOG,
+    "/admin/people/imports": PEOPLE_IMPORTS,
+    "/admin/privacy": ERASURES,
+    "/admin/impersonations": impersonations.LISTING,
 }
 # Values that only the database knows; {names} are those of `gather`.
 CHOSEN = {
@@ -57,7 +65,7 @@ CHOSEN = {
     ("/admin/audit", "action"): ["order.refund"],
     ("/admin/audit", "subject"): ["order"],
     ("/admin/jobs/log", "job"): ["core.deliver_mail"],
-    ("/admin/people", "tag"): ["{tag}"],
+    ("/admin/people", "tag"): ["{tag}", "{most}"],
 }
 # The beginning of very many words, a surname, a word of one row, nothing.
 WORDS = ["an", "{surname}", "{email}", "zzzzqq"]
@@ -65,14 +73,15 @@ OFFICE = [
     "/admin", "/admin?period=7", "/admin?period=90", "/admin?period=365", "/admin?period=this-month",
     "/admin/search?q=an", "/admin/search?q={surname}", "/admin/search?q={email}", "/admin/search?q=1010",
     "/admin/search?q=zzzzqq", "/admin/people/new", "/admin/people/{person}", "/admin/people/{person}/access",
-    "/admin/people/{person}/orders", "/admin/orders/{order}", "/admin/orders/{order}/receipt", "/admin/courses",
+    "/admin/people/{person}/orders", "/admin/people/{person}/notes", "/admin/people/tags", "/admin/people/tags/{tag}",
+    "/admin/audit/person/{person}", "/admin/roles", "/account/tokens", "/admin/orders/{order}", "/admin/orders/{order}/receipt", "/admin/courses",
     "/admin/courses/{course_id}", "/admin/courses/{course_id}/details", "/admin/courses/{course_id}/price",
     "/admin/courses/{course_id}/lessons/{lesson_id}", "/admin/courses/{course_id}/lessons/{lesson_id}/removal",
-    "/admin/mails/templates", "/admin/jobs", "/admin/jobs/schedules", "/admin/settings",
+    "/admin/mails/templates", "/admin/jobs/schedules", "/admin/settings",
 ]  # fmt: skip
 MEMBER = [
     "/", "/courses", "/courses/{course}", "/cart", "/account", "/account/orders", "/account/orders/{order}",
-    "/account/sessions", "/learn", "/learn/{course}", "/learn/{course}/{lesson}", "/learn/{course}/access",
+    "/account/sessions", "/account/privacy", "/account/security", "/learn", "/learn/{course}", "/learn/{course}/{lesson}", "/learn/{course}/access",
 ]  # fmt: skip
 VISITOR = ["/", "/courses", "/courses/{course}", "/login", "/register", "/cart", "/cart/count", "/health/ready"]
 
@@ -151,8 +160,7 @@ async def lengthen(stack: Stack) -> None:
     connection = await asyncpg.connect(stack.env["DATABASE_URL"])
     try:
         await connection.execute(Path(__file__).with_name("logs.sql").read_text(), timeout=3600)
-        for table in ("webhook_events", "audit_log", "pgqueuer_log"):
-            await connection.execute(f"VACUUM (ANALYZE) {table}", timeout=3600)
+        await connection.execute("VACUUM (ANALYZE)", timeout=3600)
     finally:
         await connection.close()
 
@@ -176,7 +184,7 @@ _CHOSEN = """
            lower(reverse(split_part(reverse(u.name), ' ', 1))) AS surname, c.slug AS course, c.public_id AS course_id,
            l.slug AS lesson, l.public_id AS lesson_id, p.public_id AS product,
            (SELECT public_id FROM orders WHERE user_id = u.id ORDER BY id LIMIT 1) AS order,
-           (SELECT public_id FROM tags ORDER BY id LIMIT 1) AS tag,
+           (SELECT public_id FROM tags ORDER BY id LIMIT 1) AS tag, 'most' AS most,
            CAST(now() AS date) AS today, CAST(now() AS date) - 1 AS yesterday, CAST(now() AS date) - 30 AS month_ago
     FROM (SELECT id, public_id FROM users WHERE role = 'owner' ORDER BY id LIMIT 1) o, users u
     JOIN entitlements e ON e.user_id = u.id AND e.closed_at IS NULL
@@ -206,26 +214,35 @@ def measure(
     schools: tuple[School, School], only: str, say: Callable[[str], None]
 ) -> tuple[list[Address], dict[str, float]]:
     """The same for schools that run."""
-    row = {path: _row(schools[0], path) for path in LISTS}
+    row = {
+        path: _row(schools[0], path) for path in LISTS if any(isinstance(item, Dates) for item in LISTS[path].filters)
+    }
     measured = [address for address in addresses() if re.search(only, address.name)]
-    for number, address in enumerate(measured):
-        if number % 50 == 0:
-            say(f"{number} of {len(measured)} addresses")
-        paths = [_found(school, address) for school in schools]
-        if not all(paths):
-            continue  # no second page in so small a school
-        _measure(schools, address, paths, FIRST)
-        if ratio(address, row) > LIMIT - 0.2:
-            for times in address.times:
-                times.clear()
-            _measure(schools, address, paths, AGAIN)
-    return [address for address in measured if address.times[0]], row
+    # Broken off, it tells of what it has; in this order of all kinds.
+    Random(1).shuffle(measured)
+    with contextlib.suppress(KeyboardInterrupt):
+        for number, address in enumerate(measured):
+            if number % 50 == 0:
+                say(f"{number} of {len(measured)} addresses")
+            _compare(schools, address, row)
+    return [address for address in measured if min(map(len, address.times)) >= FIRST], row
+
+
+def _compare(schools: tuple[School, School], address: Address, row: dict[str, float]) -> None:
+    paths = [_found(school, address) for school in schools]
+    if not all(paths):
+        return  # no second page in so small a school
+    _measure(schools, address, paths, FIRST)
+    if all(address.times) and ratio(address, row) > LIMIT - 0.2:
+        _measure(schools, address, paths, AGAIN - FIRST)
 
 
 def ratio(address: Address, row: dict[str, float]) -> float:
     """How much slower the large school is, rows that only it shows set aside."""
     small, large = (min(times) for times in address.times)
-    more = max(0, address.rows[1] - address.rows[0]) * row.get(address.path.partition("?")[0], 0.0)
+    # Lists that cannot be asked for no rows draw them as the others do.
+    usual = sum(row.values()) / len(row)
+    more = max(0, address.rows[1] - address.rows[0]) * row.get(address.path.partition("?")[0], usual)
     return large / (small + more + NOISE / 1000)
 
 
@@ -257,7 +274,10 @@ def _turn(school: School, address: Address, which: int, path: str) -> None:
     began = school.stack.processor_time()
     for _ in range(TURN):
         status, body = _ask(school, path, address.who)
-    address.times[which].append((school.stack.processor_time() - began) / TURN)
+    took = (school.stack.processor_time() - began) / TURN
+    # What a process that ended meanwhile had spent is gone from the sum.
+    if took > 0:
+        address.times[which].append(took)
     rows, statuses = list(address.rows), list(address.statuses)
     rows[which], statuses[which] = body.count("<tr"), status
     address.rows, address.statuses = (rows[0], rows[1]), (statuses[0], statuses[1])
@@ -285,6 +305,8 @@ def _ask(school: School, path: str, who: str) -> tuple[int, str]:
 def drawn(measured: list[Address], row: dict[str, float]) -> str:
     """The addresses beyond the limit, worst first, and how all of them fared."""
     ordered = sorted(measured, key=lambda address: -ratio(address, row))
+    files = [address for address in ordered if "format=csv" in address.path]
+    ordered = [address for address in ordered if address not in files]
     beyond = [address for address in ordered if ratio(address, row) > LIMIT]
     lines = ["| address | small, ms | large, ms | rows | times slower |", "|---|---:|---:|---:|---:|"]
     for address in beyond or ordered[:10]:
@@ -293,5 +315,8 @@ def drawn(measured: list[Address], row: dict[str, float]) -> str:
         lines.append(f"| {address.name} | {small:.2f} | {large:.2f} | {rows} | {ratio(address, row):.2f} |")
     failed = [address.name for address in measured if not all(200 <= status < 400 for status in address.statuses)]
     middle = ratio(ordered[len(ordered) // 2], row)
-    lines.append(f"\n{len(beyond)} of {len(measured)} addresses beyond {LIMIT}; the median is {middle:.2f}.")
+    lines.append(f"\n{len(beyond)} of {len(ordered)} pages beyond {LIMIT}; the median is {middle:.2f}.")
+    if files:  # they hold all rows, and what is made before the first bytes are read is not bounded
+        slowest = ", ".join(f"{address.name} {min(address.times[1]) * 1000:.0f} ms" for address in files[:3])
+        lines.append(f"Of {len(files)} files up to their first bytes, the slowest: {slowest}.")
     return "\n".join([*lines, *(f"failed: {name}" for name in failed)])

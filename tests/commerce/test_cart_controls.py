@@ -15,11 +15,11 @@ from app.core import db, submissions
 from app.core.ids import public_id
 from tests.cast import Cast
 from tests.commerce.shop import Shop
-from tests.commerce.test_pairs import a_cart, check_out, unlimited
+from tests.commerce.test_pairs import a_cart, check_out
 from tests.pairs import together
 from tests.school import a_course
 
-__all__ = ["unlimited"]
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 async def orders_of_two_checkouts(shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> int:

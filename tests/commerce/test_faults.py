@@ -8,6 +8,7 @@ import pytest
 from app.commerce import models
 from app.core import db, queue
 from app.gateways import payments
+from app.gateways.payments import stripe_api
 from tests import stripe
 from tests.cast import Cast
 from tests.commerce.shop import Shop
@@ -27,7 +28,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 @pytest.fixture
 async def impatient(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A shop that waits one second for Stripe."""
-    monkeypatch.setattr(payments, "TIMEOUT", httpx.Timeout(1.0))
+    monkeypatch.setattr(stripe_api, "TIMEOUT", httpx.Timeout(1.0))
     payments.use(payments.StripePayments(stripe.SECRET_KEY, api_base=shop.stripe.url, retries=0))
     return shop
 

@@ -14,7 +14,7 @@ from app.commerce import orders, refunds
 from app.commerce.models import Buyer, Order, Received
 from app.commerce.queries import carts as cart_queries
 from app.commerce.quotes import make
-from app.core import db, limits, queue
+from app.core import db, queue
 from app.core.ids import public_id
 from app.core.settings import school
 from app.gateways import payments
@@ -24,13 +24,7 @@ from tests.commerce.test_carts import token_of
 from tests.pairs import ROUNDS, every_pair, status_of, together
 from tests.school import a_course
 
-
-@pytest.fixture(autouse=True)
-def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 # --- the cart ---

@@ -11,6 +11,7 @@ from app.commerce import checkouts, stripe_events
 from app.commerce.jobs import fetch_lost_events, reconcile
 from app.core import clock, db, queue
 from app.gateways import payments
+from app.gateways.payments import stripe_api
 from tests.cast import Cast
 from tests.commerce.shop import Shop
 from tests.commerce.test_orders import an_order
@@ -150,7 +151,7 @@ async def test_after_a_long_outage_the_oldest_news_is_fetched_too_a_part_in_each
     lost = 1_030
     monkeypatch.setattr(stripe_events, "KINDS", ("customer.created",))
     for name, small in (("EVENTS_A_PAGE", 40), ("PAGES_OF_EVENTS", 10)):
-        monkeypatch.setattr(payments, name, small, raising=False)
+        monkeypatch.setattr(stripe_api, name, small)
     endpoint = await shop.stripe.post(
         "/v1/webhook_endpoints", **{"url": "http://127.0.0.1:9/webhooks/stripe", "enabled_events[]": "*"}
     )

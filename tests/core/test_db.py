@@ -78,3 +78,11 @@ async def test_a_request_that_gets_no_connection_is_told_to_come_back(
         with pytest.raises(Unavailable):
             await db.value("SELECT 1")
     assert await db.value("SELECT 1") == 1
+
+
+async def test_a_statement_may_take_as_long_as_its_hold_is_patient(app: Lectern) -> None:
+    async with db.hold(patience=0.05):
+        with pytest.raises(TimeoutError):
+            await db.value("SELECT pg_sleep(3)")
+    async with db.hold(patience=60):
+        assert await db.value("SELECT 1 FROM pg_sleep(0.1)") == 1

@@ -11,6 +11,7 @@ from pgqueuer.domain.models import Job
 from app import Lectern
 from app.config import Config
 from app.core import db, events, queue
+from app.core.queue import running
 
 seen: list[int] = []
 
@@ -106,12 +107,12 @@ async def test_a_poison_job_is_held_and_the_queue_moves_on(app: Lectern) -> None
 
 async def test_a_job_that_kills_its_workers_is_held_before_it_kills_another(app: Lectern) -> None:
     await queue.enqueue(note, number=6)
-    await _kill_workers_of_all(queue._SUSPECT_AFTER)
-    await _kill_lone_workers_of_all(queue._LONE_DEATHS)
+    await _kill_workers_of_all(running._SUSPECT_AFTER)
+    await _kill_lone_workers_of_all(running._LONE_DEATHS)
     await queue.drain()
     assert seen == []
     assert await db.value("SELECT count(*) FROM pgqueuer WHERE status = 'queued' AND execute_after > now()") == 1
-    await db.run("UPDATE lone_runs SET begun = :n", n=2 * queue._LONE_DEATHS)
+    await db.run("UPDATE lone_runs SET begun = :n", n=2 * running._LONE_DEATHS)
     await queue.drain(ignore_delays=True)
     assert seen == []
     assert await db.value("SELECT count(*) FROM pgqueuer WHERE status = 'failed'") == 1
@@ -132,7 +133,7 @@ async def test_jobs_that_stood_beside_a_killer_are_done(app: Lectern) -> None:
 
 
 async def test_a_suspect_runs_while_no_other_job_does(app: Lectern) -> None:
-    company, order = queue._Company(), []
+    company, order = running._Company(), []
 
     async def run(name: str, kind: Callable[[], AbstractAsyncContextManager[bool]]) -> None:
         async with kind() as is_alone:
@@ -151,8 +152,8 @@ async def test_a_suspect_runs_while_no_other_job_does(app: Lectern) -> None:
 
 
 async def test_a_suspect_does_not_wait_for_ever(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue._Company, "PATIENCE", 0.05)
-    company = queue._Company()
+    monkeypatch.setattr(running._Company, "PATIENCE", 0.05)
+    company = running._Company()
     async with company.together(), company.alone() as is_alone:
         assert not is_alone
 
@@ -243,6 +244,25 @@ async def test_the_waiting_time_does_not_grow_with_tries_that_lost_the_database(
     await queue.drain(ignore_delays=True, limit=6)
     wait = await db.value("SELECT execute_after - updated FROM pgqueuer")
     assert wait == kind.first_delay
+
+
+async def test_a_job_that_says_no_number_is_tried_as_often_as_the_settings_say(
+    app: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unlucky(number: int) -> None:
+        seen.append(number)
+        raise ValueError("an unlucky number")
+
+    kind = queue.registry[queue.job_name(note)]
+    monkeypatch.setitem(queue.registry, kind.name, replace(kind, function=unlucky, own_attempts=None))
+    queue.configure(2)
+    try:
+        await queue.enqueue(note, number=4)
+        assert await queue.drain(ignore_delays=True) == 2
+    finally:
+        queue.configure(5)
+    monkeypatch.setitem(queue.registry, kind.name, replace(kind, function=unlucky, own_attempts=3))
+    assert queue.registry[kind.name].attempts == 3
 
 
 async def test_a_requeued_job_begins_with_all_its_tries(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from datetime import timedelta
 
 import asyncpg
 
@@ -66,9 +67,7 @@ async def main() -> None:
 if __name__ == "__main__":
     # As it is known to the one who enqueued.
     count.__module__ = "tests.faults.counting"
-    queue.registry[queue.job_name(count)] = queue.JobKind(
-        queue.job_name(count), count, 3, queue.timedelta(seconds=10), 0
-    )
+    queue.registry[queue.job_name(count)] = queue.JobKind(queue.job_name(count), count, 3, timedelta(seconds=10), 0)
     try:
         asyncio.run(main())
     except asyncpg.PostgresError as error:

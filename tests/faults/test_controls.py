@@ -16,6 +16,7 @@ from pgqueuer.ports.repository import EntrypointExecutionParameter
 from app import Lectern
 from app.config import Config
 from app.core import cache, db, queue
+from app.core.queue import draining
 from tests.cast import Cast, Person
 from tests.commerce.shop import Shop
 from tests.commerce.test_refunds import a_sale
@@ -38,7 +39,7 @@ async def taken_twice(config: Config) -> set[int]:
     entrypoints = {QueueEntrypoint("core.deliver_mail"): EntrypointExecutionParameter(concurrency_limit=0)}
 
     async def reach(connection: asyncpg.Connection) -> set[int]:
-        jobs = await queue.Queries(queue.AsyncpgDriver(connection)).dequeue(
+        jobs = await draining.Queries(draining.AsyncpgDriver(connection)).dequeue(
             batch_size=10,
             entrypoints=entrypoints,
             queue_manager_id=QueueManagerId(uuid4()),

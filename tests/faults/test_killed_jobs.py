@@ -12,6 +12,7 @@ from pgqueuer.ports.repository import EntrypointExecutionParameter
 
 from app.core import db, mail, queue
 from app.core.ids import public_id
+from app.core.queue import draining, running
 from tests.commerce.shop import Shop
 from tests.faults import invariants
 from tests.faults.people import Told
@@ -27,7 +28,7 @@ class Died(BaseException):
 def dies_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Die before the `step`-th statement that a job sends, or before its end is written down."""
     left = step
-    note, log_jobs = db._note, queue.Queries.log_jobs
+    note, log_jobs = db._note, draining.Queries.log_jobs
 
     def count() -> None:
         nonlocal left
@@ -45,7 +46,7 @@ def dies_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     with monkeypatch.context() as patch:
         patch.setattr(db, "_note", noted)
-        patch.setattr(queue.Queries, "log_jobs", logged)
+        patch.setattr(draining.Queries, "log_jobs", logged)
         yield
 
 
@@ -56,7 +57,7 @@ async def one_job(step: int, monkeypatch: pytest.MonkeyPatch) -> bool:
     await db.run("UPDATE pgqueuer SET heartbeat = now() - interval '1 hour' WHERE status = 'picked'")
     entrypoints = {QueueEntrypoint(name): EntrypointExecutionParameter(concurrency_limit=0) for name in queue.registry}
     async with db.hold(), db.raw() as connection:
-        (job,) = await queue.Queries(queue.AsyncpgDriver(connection)).dequeue(
+        (job,) = await draining.Queries(draining.AsyncpgDriver(connection)).dequeue(
             batch_size=1,
             entrypoints=entrypoints,
             queue_manager_id=QueueManagerId(uuid4()),
@@ -65,7 +66,7 @@ async def one_job(step: int, monkeypatch: pytest.MonkeyPatch) -> bool:
         )
     try:
         with dies_at(step, monkeypatch):
-            await queue._drain_one(job)
+            await draining._drain_one(job)
     except Died:
         return False
     return True
@@ -73,7 +74,7 @@ async def one_job(step: int, monkeypatch: pytest.MonkeyPatch) -> bool:
 
 async def kill_at_every_step(monkeypatch: pytest.MonkeyPatch) -> int:
     """Run what waits, killing each job at its first step, then at its second …; the number of deaths."""
-    monkeypatch.setattr(queue, "_LONE_DEATHS", 10_000)
+    monkeypatch.setattr(running, "_LONE_DEATHS", 10_000)
     deaths, step = 0, 1
     while await db.value("SELECT count(*) FROM pgqueuer WHERE status <> 'failed'"):
         if await one_job(step, monkeypatch):

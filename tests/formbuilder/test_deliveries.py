@@ -323,6 +323,21 @@ async def test_a_delivery_whose_job_is_lost_is_found(post: Post) -> None:
     assert (await only(entry)).state == "sent"
 
 
+async def test_what_was_said_is_forgotten_after_a_while_and_what_is_held_stays(post: Post) -> None:
+    kit = await connect(post, "kit")
+    form = await a_form(sending(post, kit, 1), sending(post, kit, 2, list="999"))
+    entry = await answered(form)
+    await queue.drain()
+    assert await deliveries.forget_old_exchanges() == 0
+    with clock.shifted(timedelta(days=91)):
+        assert await deliveries.forget_old_exchanges() == 1
+        assert await deliveries.forget_old_exchanges() == 0
+    assert {each.state: bool(each.exchanges) for each in await deliveries.of_entry(entry.id)} == {
+        "sent": False,
+        "held": True,
+    }
+
+
 async def test_an_entry_that_goes_takes_its_deliveries_along(post: Post) -> None:
     form = await a_form(sending(post, await connect(post, "kit")))
     entry = await answered(form)
@@ -402,3 +417,41 @@ def test_a_preview_tells_what_a_service_gets() -> None:
     assert (made.email, made.fields, made.consent) == ("ann@learner.example", {"age": 41, "why": "Yes, news"}, True)
     assert ("Age", "41") in made.answers
     assert not mapping.contact_of(definition, "F", {"consent": "q4"}, {}, "a@b.example").consent
+
+
+def test_the_owner_is_told_what_would_keep_an_integration_from_working() -> None:
+    good = {"id": "i1", "connection": "k", "map": {"email": "q2"}, "when": {"all": [{"field": "q3", "is": "empty"}]}}
+    bad = [
+        {**good, "id": ""},
+        {**good, "id": "i1"},
+        {**good, "id": "i2", "connection": ""},
+        {**good, "id": "i3", "map": {"email": "q9.first"}},
+        {**good, "id": "i4", "consent": "q9"},
+        {**good, "id": "i5", "when": {"any": [{"all": [{"field": "q9", "is": "empty"}]}]}},
+        {**good, "id": "i6", "map": "nonsense", "when": "nonsense"},
+    ]
+    found = mapping.problems(definitions.read({"title": "F", "fields": FIELDS, "integrations": [good, *bad]}))
+    assert [name for name, _sentence in found] == ["", "i1", "i2", "i3", "i4", "i5"]
+
+
+async def test_a_token_that_another_worker_renewed_is_no_refusal(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    contact = await connect(post, "constant_contact")
+    form = await a_form(sending(post, contact))
+    entry = await answered(form)
+    client._tokens.clear()
+    stand = post.stand("constant_contact")
+    handle = post.handle
+
+    async def renewing(request: httpx.Request) -> httpx.Response:
+        """Somebody else is faster: the token is used up, and the new one kept, before this request arrives."""
+        if "oauth2" in request.url.path and stand.given["refresh_token"] != "refresh-2":
+            stand.given = {**stand.given, "refresh_token": "refresh-2"}  # type: ignore[misc]
+            await connections.keep_renewed(contact.id, {"refresh_token": "refresh-2"})
+        return await handle(request)
+
+    monkeypatch.setattr(post, "handle", renewing)
+    await queue.drain()
+    found = await only(entry)
+    assert (found.state, (await connections.find(contact.public_id)).state) == ("waiting", "good")
+    await _later(timedelta(minutes=1))
+    assert (await only(entry)).state == "sent"

@@ -13,8 +13,7 @@ from app import Lectern
 from app.catalogue import products
 from app.commerce import checkouts, orders
 from app.core import clock, db, queue
-from app.formbuilder import definitions, payments, versions
-from app.formbuilder.fields.kinds import Charge, all_kinds
+from app.formbuilder import definitions, payments, stock, versions
 from app.formbuilder.models import Form
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.routes import stamp_of
@@ -188,9 +187,9 @@ async def test_without_the_lock_two_would_get_the_last_one(
         await asyncio.sleep(0.3)
         return found
 
-    really = payments.sold_out
+    really = stock.sold_out
     monkeypatch.setattr(form_queries, "lock_form", unlocked)
-    monkeypatch.setattr(payments, "sold_out", slowly)
+    monkeypatch.setattr(stock, "sold_out", slowly)
     both = await asyncio.gather(*(send(form, app.test_client(), q3="full", q2=f"p{n}@x.example") for n in range(2)))
     assert [answer.status_code for answer in both] == [303, 303]
 
@@ -234,24 +233,20 @@ async def test_money_that_comes_after_the_end_counts_all_the_same(shop: Shop, ap
     assert await db.value("SELECT count(*) FROM form_stock") == 1
 
 
-class Sold(type(all_kinds()["short_text"])):  # type: ignore[misc]
-    """A field that sells a product of the shop by its slug, as many as were typed."""
-
-    name = "sold"
-    group = "money"
-
-    def charges(self, field: Any, answer: Any) -> list[Charge]:
-        return [Charge("Course", 1, int(answer), "reading-price")]
-
-    def products(self, field: Any) -> list[str]:
-        return ["reading-price"]
+COURSE = {
+    "id": "q4",
+    "kind": "product",
+    "label": "Course",
+    "settings": {
+        "options": [{"value": "reading-price", "label": "Reading price"}, {"value": "own", "label": "Own", "price": 5}]
+    },
+}
 
 
 @pytest.fixture
-def sold(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    monkeypatch.setitem(all_kinds(), "sold", Sold())
-    monkeypatch.setattr(Sold, "template", "formbuilder/fields/short_text.html")
-    return [*FIELDS[:2], {"id": "q4", "kind": "sold", "label": "Course"}]
+def sold() -> list[Any]:
+    """A form that sells a product of the shop, and something of its own that is too cheap for a card."""
+    return [*FIELDS[:2], COURSE]
 
 
 def prices_in(page: str) -> str:
@@ -269,7 +264,7 @@ async def test_a_product_has_the_price_of_the_shop_and_opens_what_it_opens(
     form = await a_form(fields=sold, payment={})
     ann = await cast.ann()
     prices = prices_in(await shop.text(f"/forms/{form.slug}", ann.browser))
-    answer = await send(form, ann.browser, q4="1", prices=prices)
+    answer = await send(form, ann.browser, q4="reading-price", prices=prices)
     order = await shop.order()
     assert (order.total_minor, order.user_id, order.email) == (24900, ann.id, "ann@example.org")
     await shop.pay(answer.headers["Location"])
@@ -288,12 +283,12 @@ async def test_a_price_that_rose_since_the_page_was_drawn_needs_another_yes(
     form = await a_form(fields=sold, payment={})
     prices = prices_in(await shop.text(f"/forms/{form.slug}"))
     await products.set_price(course.id, now, "EUR")
-    answer = await send(form, shop.client, q4="1", prices=prices)
+    answer = await send(form, shop.client, q4="reading-price", prices=prices)
     assert answer.status_code == status
     if status == 422:
         page = await answer.get_data(as_text=True)
         assert "€249.01" in page
-        answer = await send(form, shop.client, q4="1", prices=prices_in(page))
+        answer = await send(form, shop.client, q4="reading-price", prices=prices_in(page))
         assert answer.status_code == 303
     assert (await shop.order()).total_minor == now
 
@@ -332,21 +327,27 @@ async def test_a_calculation_can_be_the_amount_to_the_cent(shop: Shop, app: Lect
     assert [item.title for item in await orders.items_of(order)] == ["Seats"]
 
 
-@pytest.mark.parametrize(
-    "charge",
-    [Charge("x", -1), Charge("x", 1, 0), Charge("x", 1, -2), Charge("x", 10**9), Charge("x", 1, product="gone")],
-)
+@pytest.mark.parametrize("case", ["not for sale", "gone", "too little", "too much"])
 async def test_what_cannot_be_sold_is_refused_beside_its_field(
     shop: Shop,  # noqa: F811
     sold: list[Any],
-    monkeypatch: pytest.MonkeyPatch,
-    charge: Charge,
+    case: str,
 ) -> None:
-    monkeypatch.setattr(Sold, "charges", lambda *_given: [charge])
-    monkeypatch.setattr(Sold, "products", lambda *_given: [])
-    answer = await send(await a_form(fields=sold, payment={}), shop.client, q4="1")
+    value, amount = "reading-price", {"id": "q5", "kind": "custom_amount", "label": "Gift", "settings": {}}
+    gift = "2"
+    if case == "not for sale":
+        course = await a_course()
+        await db.run("UPDATE products SET is_active = false WHERE id = :id", id=course.product_id)
+    elif case == "gone":
+        sold[-1] = {**COURSE, "settings": {"options": [{"value": "other", "label": "Other", "price": 900}]}}
+    elif case == "too little":
+        value, gift = "own", ""
+    else:
+        value, gift = "own", "999999.99"
+    form = await a_form(fields=[*sold, amount], payment={"on": True})
+    answer = await send(form, shop.client, q4=value, q5=gift)
     assert answer.status_code == 422
-    assert 'id="q4-error"' in await answer.get_data(as_text=True)
+    assert re.search('id="q[45]-error"', await answer.get_data(as_text=True))
     assert await entries() == []
 
 
@@ -380,3 +381,14 @@ async def test_a_token_of_another_entry_or_none_shows_nothing(shop: Shop, app: L
 async def test_a_form_that_takes_payment_asks_for_an_address() -> None:
     definition = definitions.read({"title": "F", "fields": [FIELDS[0], TICKETS], "payment": {"on": True}})
     assert [each.level for each in definitions.problems(definition) if "email address" in each.sentence] == ["error"]
+
+
+async def test_a_form_has_one_currency_and_sells_nothing_again_and_again() -> None:
+    gift = {"id": "q5", "kind": "custom_amount", "label": "Gift", "settings": {"currency": "USD"}}
+    plan = {"id": "q6", "kind": "subscription", "label": "Plan", "settings": {}}
+    told = definitions.read({"title": "F", "fields": [*FIELDS[:2], COURSE, gift, plan]})
+    errors = [each.sentence for each in definitions.problems(told) if each.level == "error"]
+    assert "All prices of a form are in one currency." in errors
+    assert any("again and again" in each for each in errors)
+    off = replace(told, payment={"on": False})
+    assert not [each for each in definitions.problems(off) if each.level == "error"]

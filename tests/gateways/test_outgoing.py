@@ -2,9 +2,15 @@
 
 import asyncio
 import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from app.config import Config, ConfigError
 from app.gateways import outgoing
@@ -210,16 +216,60 @@ async def test_an_answer_is_read_up_to_a_size_and_a_time_and_not_unpacked() -> N
             await Outgoing().send("GET", f"{base}/packed")
 
 
-async def test_a_certificate_of_another_name_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
-    async def nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def certificate(name: str, folder: Path) -> tuple[Path, Path]:
+    """A certificate that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "c.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "k.pem").write_bytes(private)
+    return folder / "c.pem", folder / "k.pem"
+
+
+async def test_the_other_side_proves_the_name_though_it_is_called_by_its_address(tmp_path: Path) -> None:
+    own, key = certificate("hooks.example", tmp_path)
+    theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    theirs.load_cert_chain(own, key)
+    asked: list[str | None] = []
+    theirs.sni_callback = lambda _socket, name, _context: asked.append(name)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         writer.close()
 
-    async with await asyncio.start_server(nothing, "127.0.0.1", 0) as server:
+    async def resolver(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=theirs) as server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(Unreachable) as found:
-            await Outgoing(hosts=frozenset({"127.0.0.1"}), timeout=3).send("GET", f"https://127.0.0.1:{port}/")
-    assert not found.value.was_sent
-    assert ssl.create_default_context().check_hostname
+
+        def client_for(trusted: str) -> Outgoing:
+            context = ssl.create_default_context(cafile=trusted or None)
+            transport = httpx.AsyncHTTPTransport(verify=context, trust_env=False)
+            hosts = frozenset({"hooks.example", "other.example"})
+            return Outgoing(hosts=hosts, transport=transport, resolver=resolver, timeout=3)
+
+        assert (await client_for(str(own)).send("GET", f"https://hooks.example:{port}/")).body == b"ok"
+        for trusted, name in ((str(own), "other.example"), ("", "hooks.example")):
+            with pytest.raises(Unreachable) as found:
+                await client_for(trusted).send("GET", f"https://{name}:{port}/")
+            assert not found.value.was_sent
+    assert asked == ["hooks.example", "other.example", "hooks.example"]
 
 
 async def test_hosts_that_the_installation_names_may_be_near_and_nobody_else() -> None:

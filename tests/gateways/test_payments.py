@@ -13,7 +13,7 @@ from app import Lectern
 from app.config import Config
 from app.core import clock, db
 from app.gateways import payments
-from app.gateways.payments import CheckoutRequest, Line, StripePayments
+from app.gateways.payments import CheckoutRequest, Line, StripePayments, stripe_api
 from tests import stripe
 from tests.sandbox.stripe import contract
 
@@ -221,7 +221,7 @@ async def test_the_database_connection_is_given_back_while_stripe_is_asked(
     ],
 )
 def test_how_a_payment_was_made_is_put_into_words(charge: object, method: str) -> None:
-    assert payments._method(charge) == method
+    assert stripe_api._method(charge) == method
 
 
 async def test_the_tests_own_stripe_is_really_asked(local_stripe: stripe.Stripe) -> None:

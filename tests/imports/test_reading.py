@@ -131,6 +131,7 @@ def test_a_hundred_thousand_rows_are_taken() -> None:
         ("Voornaam,Achternaam,E-mailadres", ["first_name", "last_name", "email"]),
         ("Imię,Nazwisko,Adres e-mail", ["first_name", "last_name", "email"]),
         ("氏名,メールアドレス", ["name", "email"]),
+        ("First;Last;Mail;City", ["first_name", "last_name", "email", ""]),
         ("Email,Email,Plan", ["email", "", ""]),
     ],
 )

@@ -1,14 +1,18 @@
 import csv
 import io
 import re
+from datetime import datetime
+from pathlib import Path
 
 import asyncpg
 import pytest
 
+import app
 from app import Lectern
 from app.core import audit, db
 from app.core.audit import Actor, acting
 from app.ops.models import changes
+from app.ops.words import ACTS
 from tests import everywhere
 from tests.cast import Cast, Person
 from tests.office import seen
@@ -307,3 +311,20 @@ def test_of_two_lists_only_what_went_and_what_came_is_shown() -> None:
     after = {"capabilities": ["b", "c"], "is_open": False, "token": "y", "same": []}
     found = {change.name: (change.before, change.after) for change in changes(before, after)}
     assert found == {"capabilities": ("a", "c"), "is open": ("yes", "no"), "token": ("•••", "•••"), "same": ("", "")}
+
+
+def test_every_act_that_is_written_down_has_words() -> None:
+    noted = re.compile(r"""(?:audit\.record|_note)\(\s*(?:person, )?"([a-z_]+\.[a-z_]+)\"""")
+    source = Path(app.__file__).parent
+    acts = {act for path in source.rglob("*.py") for act in noted.findall(path.read_text("utf-8"))}
+    assert len(acts) > 50
+    assert acts <= ACTS.keys()
+
+
+def test_a_moment_is_written_as_its_reader_knows_it() -> None:
+    after = {"until": "2026-11-28T11:16:46.089082+00:00", "day": "2026-11-28", "note": "2026-11-28T11:16 or so"}
+    found = {change.name: change.after for change in changes(None, after, moment=lambda when: f"{when:%H:%M}")}
+    assert found == {"until": "11:16", "day": "2026-11-28", "note": "2026-11-28T11:16 or so"}
+    assert changes({"at": "2026-11-28T11:16:46Z"}, None)[0].before == str(
+        datetime.fromisoformat("2026-11-28T11:16:46Z")
+    )

@@ -8,7 +8,6 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.config import Config
-from app.core import limits
 from app.core.errors import Forbidden
 from app.web import guards, render
 from app.web.clients import Proxies
@@ -29,12 +28,7 @@ TRICKS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-async def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_args: object) -> None:
-        return None
-
-    monkeypatch.setattr(limits, "check", nothing)
+pytestmark = pytest.mark.usefixtures("unlimited")
 
 
 async def test_no_page_and_no_redirect_leads_to_the_name_that_was_asked_for(app: Lectern, cast: Cast) -> None:

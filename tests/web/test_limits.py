@@ -60,13 +60,6 @@ SENSITIVE = {
 MACHINES = {"/webhooks/stripe"}
 
 
-@pytest.fixture(params=["with Redis", "without Redis"])
-def store(request: pytest.FixtureRequest) -> str:
-    if request.param == "without Redis":
-        request.getfixturevalue("without_redis")
-    return str(request.param)
-
-
 def writes(app: Lectern) -> dict[str, tuple[str, Guard]]:
     """Endpoint and guard of every address that takes a POST."""
     found = {}
@@ -168,3 +161,18 @@ async def test_the_page_says_how_long_and_leads_back(app: Lectern, cast: Cast) -
     _answer, notice = await text(ann, "/account/profile", **{"HX-Request": "true", "HX-Target": "main#page"})
     assert 'id="notices"' in notice
     assert f"{wait} second" in notice or "second" in notice
+
+
+async def test_a_refused_form_leads_back_and_does_not_speak_of_a_race(app: Lectern, cast: Cast) -> None:
+    ann = await cast.ann()
+    answer, page = await text(
+        ann,
+        "/account/security/google/removal",
+        Referer="http://localhost/account/security",
+        **{"Sec-Fetch-Site": "same-origin"},
+    )
+    assert answer.status_code == 409
+    assert "Set a password first" in page, re.findall(r"<h1>.*?</p>", page)
+    assert "<h1>That cannot be done now</h1>" in page
+    assert "Somebody was faster" not in page
+    assert '<a href="/account/security">Back to where you were</a>' in page

@@ -12,6 +12,7 @@ from app.core import db, i18n, settings
 from app.web.page_cache import PageCache
 from app.web.page_cache.marks import mark_of
 from tests.cast import Cast
+from tests.everywhere import a_form
 from tests.school import a_course
 from tests.web.kept import Entries, how, text, until
 
@@ -22,6 +23,7 @@ PAGES = (
     "/courses/reading-price",
     "/courses/reading-price/preview/lesson-1",
     "/teachers/ines-ito",
+    "/forms/reading-price",
     "/theme.css?hue=20",
     "/plates/reading-price.svg",
 )
@@ -31,6 +33,7 @@ async def a_school(cast: Cast, cache: PageCache | None = None) -> None:
     """A course with a teacher, of which the cache has heard."""
     ines = await cast.ines()
     await a_course(instructor_id=ines.id)
+    await a_form(ines.id, "reading-price")
     assert cache is None or await cache.listener.heard_all(2)
 
 

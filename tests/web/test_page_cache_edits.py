@@ -23,6 +23,7 @@ from tests import google
 from tests.cast import Cast, Person
 from tests.courses.making import a_filled_course
 from tests.courses.test_admin import details_of
+from tests.everywhere import a_form
 from tests.media import files as samples
 from tests.school import a_course
 from tests.web.kept import Entries, how, keeping, text, until
@@ -35,6 +36,7 @@ PAGES = (
     "/courses/reading-price/preview/four-numbers",
     "/courses/reading-price/preview/ranges",
     "/teachers/ines-ito",
+    "/forms/ask-us",
     "/theme.css",
 )
 
@@ -183,6 +185,8 @@ STEPS: tuple[Step, ...] = (
     ("logo away", lambda o: o.post("/admin/settings/logo/removal")),
     ("withdrawal", lambda o: o.post(f"{o.home}/withdrawal")),
     ("publication again", lambda o: o.post(f"{o.home}/publication")),
+    ("form published", lambda o: _at_form(o, "publication")),
+    ("form closed", lambda o: _at_form(o, "state", state="closed")),
     ("archival", lambda o: o.post(f"{o.home}/archival")),
     ("restoration", lambda o: o.post(f"{o.home}/restoration")),
 )
@@ -200,8 +204,13 @@ async def _at_section(office: Office, section: str, what: str, **fields: str) ->
     await office.post((await office.section(section)) + what, form=fields)
 
 
+async def _at_form(office: Office, what: str, **fields: str) -> None:
+    await office.post(f"/admin/forms/{await db.value('SELECT public_id FROM forms')}/{what}", form=fields)
+
+
 async def an_office(cast: Cast) -> Office:
     olga, ines = await cast.olga(), await cast.ines()
+    await a_form(ines.id, "ask-us")
     return Office(olga, ines, await a_filled_course(ines.id))
 
 
@@ -229,7 +238,9 @@ async def test_what_the_office_changes_is_shown_at_once_in_every_process(
         rule.endpoint
         for rule in app.url_map.iter_rules()
         if "POST" in (rule.methods or set())
-        and re.match(r"/admin/(courses|settings)|/account/profile", rule.rule)
+        and re.match(
+            r"/admin/(courses|settings)|/account/profile|/admin/forms/<public_id>/(publication|state)", rule.rule
+        )
         and rule.endpoint.rpartition(".")[2] not in CHANGE_NO_PAGE
     }
     assert walked == verbs
@@ -311,7 +322,19 @@ async def test_every_table_behind_a_kept_page_announces_each_kind_of_change(
         with db.count_queries() as count:
             await client.get(path, headers={"Authorization": "drawn each time"})
         read |= count.tables | {table for text in count.statements for table in kept._relations.read_by(text)}
-    assert read == {"settings", "uploads", "topics", "courses", "sections", "lessons", "products", "prices", "users"}
+    assert read == {
+        "forms",
+        "form_versions",
+        "settings",
+        "uploads",
+        "topics",
+        "courses",
+        "sections",
+        "lessons",
+        "products",
+        "prices",
+        "users",
+    }
     events = await db.many(
         db.Row,
         """

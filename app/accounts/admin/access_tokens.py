@@ -5,9 +5,9 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import access_tokens, people
 from app.accounts.admin import admin
-from app.accounts.admin.people import me
 from app.accounts.roles import covers
 from app.accounts.scopes import SCOPES
+from app.accounts.sessions import me
 from app.core import clock
 from app.core.i18n import _
 from app.web.flash import flash

@@ -5,10 +5,10 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import impersonations, people
 from app.accounts.admin import admin
-from app.accounts.admin.people import me
 from app.accounts.forms import LookForm
 from app.accounts.models import User
 from app.accounts.queries.impersonations import LISTING
+from app.accounts.sessions import me
 from app.core import clock, limits
 from app.core.errors import Forbidden, Invalid
 from app.core.i18n import _

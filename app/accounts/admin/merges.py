@@ -5,9 +5,9 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import merging, people, users
 from app.accounts.admin import admin
-from app.accounts.admin.people import me
 from app.accounts.forms import MergeForm
 from app.accounts.models import User
+from app.accounts.sessions import me
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.web.flash import flash

@@ -5,9 +5,9 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import notes, people, tags
 from app.accounts.admin import admin
-from app.accounts.admin.people import me
 from app.accounts.forms import NoteForm, TagForm
 from app.accounts.models import User
+from app.accounts.sessions import me
 from app.core.errors import Invalid
 from app.web.forms import submitted
 from app.web.guards import requires

@@ -1,7 +1,5 @@
 """People in the back office: the list, one person, and what may be done."""
 
-from typing import cast
-
 from babel import Locale
 from quart import current_app, redirect, url_for
 from quart.typing import ResponseReturnValue
@@ -11,9 +9,10 @@ from app.accounts import custom_roles, impersonations, merging, people, people_i
 from app.accounts.admin import admin
 from app.accounts.devices import device_of
 from app.accounts.forms import PersonForm, ReasonForm, RoleForm, SuspensionForm
-from app.accounts.models import SignedIn, User
+from app.accounts.models import User
 from app.accounts.queries import lists
-from app.accounts.roles import LABELS, covers
+from app.accounts.roles import LABELS, Rule, covers, may_help_in, outranks
+from app.accounts.sessions import me
 from app.core import clock
 from app.core.errors import Forbidden
 from app.core.i18n import _, format_locale, ngettext
@@ -22,7 +21,6 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import requires
 from app.web.render import page
-from app.web.request import signed_in_user
 
 # Parts of a person's page that other domains draw, at an address below it.
 PANELS = ("notes", "access", "orders", "learning")
@@ -112,8 +110,11 @@ async def delete_suspension(public_id: str) -> ResponseReturnValue:
 async def delete_sessions(public_id: str) -> ResponseReturnValue:
     """Sign the person out everywhere."""
     ended = await people.sign_out(public_id, by=me())
-    if ended:  # the second of two clicks finds none, and leaves what the first said
-        flash(ngettext("Signed out of %(num)s device.", "Signed out of %(num)s devices.", ended))
+    if ended.sessions or ended.tokens:  # the second of two clicks finds none, and leaves what the first said
+        words = ngettext("Signed out of %(num)s device.", "Signed out of %(num)s devices.", ended.sessions)
+        if ended.tokens:
+            words += " " + ngettext("%(num)s access token ended.", "%(num)s access tokens ended.", ended.tokens)
+        flash(words)
     return to_person(public_id)
 
 
@@ -167,7 +168,8 @@ async def person_page(
         may_edit=viewer.can("people.edit"),
         may_edit_facts=viewer.can("people.edit") and may_act,
         may_decide=viewer.can("people.suspend") and may_act,
-        may_change_role=viewer.can("people.roles") and may_act,
+        may_help_in=viewer.can("people.suspend") and may_act and may_help_in(viewer, person),
+        may_change_role=viewer.can("people.roles") and may_act and outranks(viewer, person),
         may_look=impersonations.may_look_as(viewer, person),
         may_erase=viewer.can("people.erase") and may_act,
         role_form=role_form,
@@ -177,13 +179,15 @@ async def person_page(
     )
 
 
-def _may_act(person: User) -> bool:
-    return person.id != me().id and covers(me(), person)
+def _may_act(person: User, rule: Rule = covers) -> bool:
+    return person.id != me().id and rule(me(), person) and not person.is_closed
 
 
-def check_may_act(person: User) -> None:
-    """Raise Forbidden for oneself and for somebody who can do more, before a form is looked at; the verbs check again."""
-    if not _may_act(person):
+def check_may_act(person: User, rule: Rule = covers) -> None:
+    """Raise Forbidden for oneself, for whom the rule leaves alone and for a closed account, before a form is looked at; the
+    verbs check again.
+    """
+    if not _may_act(person, rule):
         raise Forbidden(_("Your role does not allow this."))
 
 
@@ -194,11 +198,6 @@ def _is_served(path: str) -> bool:
     except HTTPException:
         return False
     return True
-
-
-def me() -> SignedIn:
-    """Who asks."""
-    return cast(SignedIn, signed_in_user())
 
 
 def to_person(public_id: str) -> ResponseReturnValue:

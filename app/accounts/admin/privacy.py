@@ -5,10 +5,10 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import consents, erasures, people
 from app.accounts.admin import admin
-from app.accounts.admin.people import me
 from app.accounts.forms import ErasureForm
 from app.accounts.models import User
-from app.accounts.queries.privacy import ERASURES
+from app.accounts.queries.erasures import ERASURES
+from app.accounts.sessions import me
 from app.core import limits
 from app.core.errors import Conflict
 from app.core.i18n import _

@@ -4,8 +4,11 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import people
 from app.accounts.admin import admin
-from app.accounts.admin.people import check_may_act, me, person_page, to_person
+from app.accounts.admin.people import check_may_act, person_page, to_person
 from app.accounts.forms import PersonEditForm, ReasonForm
+from app.accounts.models import User
+from app.accounts.roles import may_help_in
+from app.accounts.sessions import me
 from app.core.errors import Invalid
 from app.core.i18n import _
 from app.web.flash import flash
@@ -21,7 +24,7 @@ async def show_details(public_id: str) -> ResponseReturnValue:
     person, facts = await people.with_facts(public_id)
     check_may_act(person)
     form = PersonEditForm(obj=person, country=facts.country or "", time_zone=person.time_zone or "")
-    return await page("accounts/admin/details.html", person=person, form=form)
+    return await _details_page(person, form)
 
 
 @admin.post("/people/<public_id>/details")
@@ -31,7 +34,7 @@ async def update_details(public_id: str) -> ResponseReturnValue:
     person, form = await people.find(public_id), await submitted(PersonEditForm)
     check_may_act(person)
     if not form.validate():
-        return await page("accounts/admin/details.html", status=422, person=person, form=form)
+        return await _details_page(person, form, status=422)
     try:
         moved = await people.edit(
             public_id,
@@ -44,9 +47,15 @@ async def update_details(public_id: str) -> ResponseReturnValue:
         )
     except Invalid as error:
         form.refuse(error)
-        return await page("accounts/admin/details.html", status=422, person=person, form=form)
+        return await _details_page(person, form, status=422)
     flash(_("Saved. A mail asks them to confirm the new address.") if moved else _("Saved."))
     return to_person(public_id)
+
+
+async def _details_page(person: User, form: PersonEditForm, status: int = 200) -> ResponseReturnValue:
+    return await page(
+        "accounts/admin/details.html", status=status, person=person, form=form, may_move=may_help_in(me(), person)
+    )
 
 
 @admin.post("/people/<public_id>/password-change")
@@ -65,7 +74,7 @@ async def create_password_change(public_id: str) -> ResponseReturnValue:
 async def delete_second_factor(public_id: str) -> ResponseReturnValue:
     """Turn off the second step of somebody who lost the device."""
     person, form = await people.find(public_id), await submitted(ReasonForm, prefix="second-")
-    check_may_act(person)
+    check_may_act(person, may_help_in)
     if not form.validate():
         return await person_page(public_id, second_factor_form=form, status=422)
     await people.turn_off_second_factor(public_id, form.reason.data, by=me())

@@ -5,10 +5,10 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import custom_roles
 from app.accounts.admin import admin
-from app.accounts.admin.people import me
 from app.accounts.forms import CustomRoleForm, RoleRemovalForm
 from app.accounts.models import Role
 from app.accounts.roles import CAPABILITIES, DESCRIPTIONS, GROUPS, LABELS, ROLES
+from app.accounts.sessions import me
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _, ngettext
 from app.web.flash import flash

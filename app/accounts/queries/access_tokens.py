@@ -21,11 +21,9 @@ async def insert_token(
     expires_at: datetime,
     most: int,
 ) -> bool:
-    """False when this form has made its token, the person has `most`, or was suspended a moment ago.
-
-    The row of the person is locked, so that two forms at once are counted one after the other.
+    """False when this form has made its token, or the person has `most`. The caller holds the person's row, so that two
+    forms at once are counted one after the other.
     """
-    await db.run("SELECT 1 FROM users WHERE id = :id FOR NO KEY UPDATE", id=user_id)
     return bool(
         await db.run(
             """
@@ -107,6 +105,11 @@ async def delete_token_of(user_id: int, public_id: str) -> AccessToken | None:
         user_id=user_id,
         public_id=public_id,
     )
+
+
+async def forget_second_factor(user_id: int) -> None:
+    """What was made with a second step counts as made without one: the person has none any more."""
+    await db.run("UPDATE access_tokens SET second_factor = false WHERE user_id = :id AND second_factor", id=user_id)
 
 
 async def delete_tokens_of(user_id: int) -> int:

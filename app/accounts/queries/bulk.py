@@ -55,24 +55,6 @@ async def rename_many(user_ids: list[int], names: list[str]) -> None:
     )
 
 
-async def forget_unproven_passwords(user_ids: list[int]) -> list[int]:
-    """Whose password went."""
-    rows = await db.many(
-        db.Row,
-        """
-        WITH forgotten AS (
-            UPDATE users SET password_hash = NULL
-            WHERE id = ANY(CAST(:ids AS bigint[])) AND email_verified_at IS NULL AND password_hash IS NOT NULL
-            RETURNING id
-        ), ended AS (DELETE FROM sessions WHERE user_id IN (SELECT id FROM forgotten)),
-        half_done AS (DELETE FROM pending_sign_ins WHERE user_id IN (SELECT id FROM forgotten))
-        SELECT id FROM forgotten
-        """,
-        ids=user_ids,
-    )
-    return [row.id for row in rows]
-
-
 async def public_ids(user_ids: list[int]) -> list[str]:
     rows = await db.many(
         db.Row, "SELECT public_id FROM users WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id", ids=user_ids

@@ -18,7 +18,7 @@ async def _one(where: str, **binds: object) -> ConnectedIdentity | None:
     return await db.one(
         ConnectedIdentity,
         f"""
-        SELECT i.user_id, u.public_id, u.email AS user_email, u.name, u.state, i.provider, i.subject, i.email,
+        SELECT i.user_id, u.public_id, u.name, u.state, i.provider, i.subject, i.email,
                i.created_at, i.last_used_at
         FROM identities i JOIN users u ON u.id = i.user_id WHERE {where}
         """,  # noqa: S608
@@ -67,23 +67,38 @@ async def delete_identity(user_id: int, provider: str) -> bool:
     )
 
 
-async def forget_unproven(user_id: int) -> bool:
-    """Take away what opens an account whose address nobody has proved: whoever set it need not be who reads its mail.
+async def forget_unproven(user_ids: list[int], now: datetime) -> list[int]:
+    """Take away what opens accounts whose address nobody has proved: whoever set it need not be who reads its mail.
 
-    The app of a second step stays: taking it away would open a door. False when there was nothing to take.
+    The app of a second step goes where the address was never another one. Where the office changed it, the app is of
+    somebody who had proved who they are, and taking it away would open a door. The ids of those who lost something;
+    of all that are unproved, sessions, half-done sign-ins and a change of address that was asked for end.
     """
-    return bool(
-        await db.value(
-            """
-            WITH unproven AS (SELECT id FROM users WHERE id = :id AND email_verified_at IS NULL FOR UPDATE),
-                 a AS (DELETE FROM identities WHERE user_id IN (SELECT id FROM unproven) RETURNING 1),
-                 b AS (DELETE FROM passkeys WHERE user_id IN (SELECT id FROM unproven) RETURNING 1),
-                 t AS (DELETE FROM access_tokens WHERE user_id IN (SELECT id FROM unproven) RETURNING 1),
-                 c AS (UPDATE users SET password_hash = NULL
-                       WHERE id IN (SELECT id FROM unproven) AND password_hash IS NOT NULL RETURNING 1)
-            SELECT (SELECT count(*) FROM a) + (SELECT count(*) FROM b) + (SELECT count(*) FROM c)
-                 + (SELECT count(*) FROM t)
-            """,
-            id=user_id,
-        )
+    rows = await db.many(
+        db.Row,
+        """
+        WITH unproven AS (SELECT id, public_id, password_hash FROM users
+                          WHERE id = ANY(CAST(:ids AS bigint[])) AND email_verified_at IS NULL ORDER BY id FOR UPDATE),
+             never AS (SELECT id FROM unproven p WHERE NOT EXISTS (
+                           SELECT FROM audit_log l WHERE l.subject_type = 'person' AND l.subject_id = p.public_id
+                                                     AND l.action = 'people.email')),
+             a AS (DELETE FROM identities WHERE user_id IN (SELECT id FROM unproven) RETURNING user_id),
+             b AS (DELETE FROM passkeys WHERE user_id IN (SELECT id FROM unproven) RETURNING user_id),
+             c AS (DELETE FROM access_tokens WHERE user_id IN (SELECT id FROM unproven) RETURNING user_id),
+             d AS (DELETE FROM mfa_secrets WHERE user_id IN (SELECT id FROM never) RETURNING user_id),
+             e AS (DELETE FROM recovery_codes WHERE user_id IN (SELECT id FROM never) RETURNING user_id),
+             f AS (DELETE FROM sessions WHERE user_id IN (SELECT id FROM unproven)),
+             g AS (DELETE FROM pending_sign_ins WHERE user_id IN (SELECT id FROM unproven)),
+             i AS (UPDATE email_changes SET state = 'cancelled', ended_at = :now
+                   WHERE user_id IN (SELECT id FROM unproven) AND state = 'open'),
+             j AS (UPDATE one_time_tokens SET used_at = :now
+                   WHERE user_id IN (SELECT id FROM unproven) AND used_at IS NULL AND purpose IN ('keep_email', 'new_email')),
+             h AS (UPDATE users SET password_hash = NULL
+                   WHERE id IN (SELECT id FROM unproven WHERE password_hash IS NOT NULL) RETURNING id)
+        SELECT user_id AS id FROM a UNION SELECT user_id FROM b UNION SELECT user_id FROM c UNION SELECT user_id FROM d
+        UNION SELECT user_id FROM e UNION SELECT id FROM h ORDER BY 1
+        """,
+        ids=user_ids,
+        now=now,
     )
+    return [row.id for row in rows]

@@ -71,7 +71,7 @@ PEOPLE = tables.Listing(
             [
                 Choice("active", lazy("Active")),
                 Choice("suspended", lazy("Suspended"), "u.state = 'suspended'"),
-                Choice("merged", lazy("Merged into another"), "u.state = 'merged'", indexed=False),
+                Choice("merged", lazy("Merged into another"), "u.state = 'merged'"),
                 Choice("unverified", lazy("Address not confirmed"), "u.email_verified_at IS NULL"),
             ],
         ),

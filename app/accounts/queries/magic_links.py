@@ -5,7 +5,7 @@ from datetime import datetime
 from app.accounts.models import SignInLink
 from app.core import db
 
-_COLUMNS = """l.id, l.user_id, u.public_id, u.email, u.state AS user_state, u.email_verified_at, l.browser_hash,
+_COLUMNS = """l.id, l.user_id, u.public_id, u.email, u.email_verified_at, l.browser_hash,
               l.user_agent, l.address, l.onward, l.created_at, l.expires_at, l.used_at"""
 
 

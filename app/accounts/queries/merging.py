@@ -30,7 +30,8 @@ async def end_ways_in(user_id: int) -> None:
              d AS (DELETE FROM mfa_secrets WHERE user_id = :id),
              e AS (DELETE FROM recovery_codes WHERE user_id = :id),
              f AS (DELETE FROM passkeys WHERE user_id = :id),
-             g AS (DELETE FROM sign_in_links WHERE user_id = :id)
+             g AS (DELETE FROM sign_in_links WHERE user_id = :id),
+             h AS (DELETE FROM access_tokens WHERE user_id = :id)
         DELETE FROM identities WHERE user_id = :id
         """,
         id=user_id,

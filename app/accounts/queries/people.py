@@ -19,7 +19,8 @@ async def person_with_facts(public_id: str) -> tuple[User, PersonFacts] | None:
         SELECT p.*, u.country, u.suspension_reason, u.password_change_required_at,
                EXISTS (SELECT 1 FROM mfa_secrets m WHERE m.user_id = u.id) AS has_totp,
                (SELECT count(*) FROM passkeys k WHERE k.user_id = u.id) AS passkeys,
-               i.created_at AS invited_at, i.expires_at AS invitation_ends_at, i.used_at AS invitation_used_at
+               i.created_at AS invited_at, i.expires_at AS invitation_ends_at, i.used_at AS invitation_used_at,
+               (SELECT e.due_at FROM erasures e WHERE e.user_id = u.id AND e.state IN ('waiting', 'begun')) AS erasure_due_at
         FROM (SELECT {USER_COLUMNS} FROM users WHERE public_id = :id) p JOIN users u ON u.id = p.id
         LEFT JOIN LATERAL (
             SELECT created_at, expires_at, used_at FROM one_time_tokens t
@@ -75,16 +76,6 @@ async def unsuspend(user_id: int) -> str | None:
         id=user_id,
     )
     return found
-
-
-async def waive_password_change(user_id: int) -> bool:
-    """False when none was asked for (any more)."""
-    return bool(
-        await db.run(
-            "UPDATE users SET password_change_required_at = NULL WHERE id = :id AND password_change_required_at IS NOT NULL",
-            id=user_id,
-        )
-    )
 
 
 # Tags

@@ -116,7 +116,10 @@ async def insert_pending(
     now: datetime,
     expires_at: datetime,
 ) -> bool:
-    """False when the person was suspended, or the password that was checked has been changed, a moment ago."""
+    """False when the person was suspended, or the password that was checked has been changed, a moment ago.
+
+    The person's row is held, so that those who begin at the same time are counted one after the other.
+    """
     return bool(
         await db.run(
             """
@@ -125,7 +128,7 @@ async def insert_pending(
             FROM users
             WHERE id = :user_id AND state = 'active'
               AND (CAST(:password_hash AS text) IS NULL OR password_hash = :password_hash)
-            FOR SHARE
+            FOR NO KEY UPDATE
             """,
             token_hash=token_hash,
             user_id=user_id,
@@ -136,6 +139,18 @@ async def insert_pending(
             now=now,
             expires_at=expires_at,
         )
+    )
+
+
+async def delete_oldest_pending(user_id: int, *, keep: int) -> None:
+    """All but the newest so many of a person."""
+    await db.run(
+        """
+        DELETE FROM pending_sign_ins WHERE user_id = :user_id AND id NOT IN (
+            SELECT id FROM pending_sign_ins WHERE user_id = :user_id ORDER BY id DESC LIMIT :keep)
+        """,
+        user_id=user_id,
+        keep=keep,
     )
 
 

@@ -1,6 +1,5 @@
 """The person's own access tokens: the list, a new one, shown once, and taking one back."""
 
-from typing import cast
 from zoneinfo import ZoneInfo
 
 from quart import Response, redirect, url_for
@@ -11,6 +10,7 @@ from app.accounts.forms import AccessTokenForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
 from app.accounts.scopes import ME, SCOPES
+from app.accounts.sessions import me
 from app.core import clock, limits
 from app.core.errors import Invalid
 from app.core.i18n import _
@@ -20,14 +20,14 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import signed_in
 from app.web.render import page
-from app.web.request import signed_in_user
+from app.web.security import NOT_KEPT
 
 
 @routes.get("/account/tokens")
 @signed_in()
 async def list_tokens() -> ResponseReturnValue:
     """Which programs may act for this person, and when they last did."""
-    kept = await access_tokens.of(_person().id)
+    kept = await access_tokens.of(me().id)
     return await page("accounts/tokens.html", tokens=kept, now=clock.now(), scopes=SCOPES)
 
 
@@ -42,7 +42,7 @@ async def show_new_token() -> ResponseReturnValue:
 @signed_in(limit=limits.SENSITIVE, fresh=True)
 async def create_token() -> ResponseReturnValue:
     """Make it; the answer shows it, this once."""
-    form, person = await submitted(AccessTokenForm), _person()
+    form, person = await submitted(AccessTokenForm), me()
     form.scopes.choices = _choices(person)
     if form.validate():
         try:
@@ -63,13 +63,9 @@ async def create_token() -> ResponseReturnValue:
 @signed_in()
 async def delete_token(public_id: str) -> ResponseReturnValue:
     """End one; somebody else's is not found."""
-    await access_tokens.remove(_person(), public_id)
+    await access_tokens.remove(me(), public_id)
     flash(_("The token is removed. Whatever uses it is refused from now on."))
     return redirect(url_for("accounts.list_tokens"), 303)
-
-
-def _person() -> SignedIn:
-    return cast(SignedIn, signed_in_user())
 
 
 def _choices(person: SignedIn) -> list[tuple[str, object]]:
@@ -81,7 +77,7 @@ async def _zone(person: SignedIn) -> ZoneInfo:
 
 
 async def _form_page(form: AccessTokenForm, *, status: int = 200) -> Response:
-    person = _person()
+    person = me()
     form.scopes.choices = _choices(person)
     return await page(
         "accounts/new_token.html",
@@ -90,7 +86,3 @@ async def _form_page(form: AccessTokenForm, *, status: int = 200) -> Response:
         is_verified=person.email_verified_at is not None,
         is_held_back=person.is_held_back,
     )
-
-
-# What is shown once must not come back with the browser's back button.
-NOT_KEPT = {"Cache-Control": "no-store"}

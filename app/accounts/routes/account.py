@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from quart import redirect, url_for
 from quart.typing import ResponseReturnValue
 
-from app.accounts import email_changes, impersonations, passwords, sessions, users
+from app.accounts import email_changes, endings, impersonations, passwords, sessions, users
 from app.accounts.devices import Device, device_of
 from app.accounts.forms import PasswordForm, ProfileForm
-from app.accounts.models import Session, SignedIn
+from app.accounts.models import Session
 from app.accounts.places import place_of
 from app.accounts.routes import routes
+from app.accounts.sessions import me
 from app.core import limits
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, ngettext
@@ -20,7 +21,7 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import signed_in
 from app.web.render import page
-from app.web.request import client_network, signed_in_user
+from app.web.request import client_network
 
 
 @routes.get("/account")
@@ -34,7 +35,7 @@ async def show_account() -> ResponseReturnValue:
 @signed_in()
 async def update_profile() -> ResponseReturnValue:
     """Change name, headline, time zone; those who teach also write about themselves."""
-    form, person = await submitted(ProfileForm), _person()
+    form, person = await submitted(ProfileForm), me()
     if form.validate():
         await users.update_profile(
             person.id,
@@ -55,9 +56,7 @@ async def update_password() -> ResponseReturnValue:
     form = await submitted(PasswordForm)
     if form.validate():
         try:
-            await passwords.change(
-                _person(), form.current_password.data, form.new_password.data, address=client_network()
-            )
+            await passwords.change(me(), form.current_password.data, form.new_password.data, address=client_network())
             flash(_("Your password is changed. Your other devices are signed out."))
             return _to_account()
         except Invalid as refused:
@@ -69,8 +68,8 @@ async def update_password() -> ResponseReturnValue:
 @signed_in(limit=limits.SENSITIVE, once=True)
 async def create_own_reset_mail() -> ResponseReturnValue:
     """Mail the signed-in person the link that sets a password."""
-    await passwords.ask_for_reset(_person().email)
-    flash(_("A mail to %(email)s is on its way.", email=_person().email))
+    await passwords.ask_for_reset(me().email)
+    flash(_("A mail to %(email)s is on its way.", email=me().email))
     return _to_account()
 
 
@@ -88,7 +87,7 @@ class Place:
 @signed_in()
 async def list_sessions() -> ResponseReturnValue:
     """Where this person is signed in."""
-    person = _person()
+    person = me()
     devices = [
         Place(one, device_of(one.user_agent), place_of(one.address, one.country), sessions.idle_until(one))
         for one in await sessions.of(person.id)
@@ -101,7 +100,7 @@ async def list_sessions() -> ResponseReturnValue:
 @signed_in(fresh=True)
 async def delete_one_session(public_id: str) -> ResponseReturnValue:
     """Sign one device out; somebody else's is not found."""
-    person = _person()
+    person = me()
     if public_id == person.session_public_id:
         await sessions.end()
         return redirect("/", 303)
@@ -114,13 +113,10 @@ async def delete_one_session(public_id: str) -> ResponseReturnValue:
 @signed_in(fresh=True)
 async def delete_other_sessions() -> ResponseReturnValue:
     """Sign every other device out."""
-    ended = await sessions.revoke_others(_person())
+    person = me()
+    ended = (await endings.end(person.id, "other_devices", but=person.session_id)).sessions
     flash(ngettext("%(num)s other device is signed out.", "%(num)s other devices are signed out.", ended))
     return _to_sessions()
-
-
-def _person() -> SignedIn:
-    return cast(SignedIn, signed_in_user())
 
 
 def _to_account() -> ResponseReturnValue:
@@ -134,7 +130,7 @@ def _to_sessions() -> ResponseReturnValue:
 async def _account_page(
     *, profile: ProfileForm | None = None, password: PasswordForm | None = None, status: int = 200
 ) -> ResponseReturnValue:
-    person = await users.find(_person().id)
+    person = await users.find(me().id)
     if person is None:
         raise NotFound
     filled: dict[str, Any] = {

@@ -7,11 +7,10 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import email_changes
 from app.accounts.forms import EmailForm
-from app.accounts.models import SignedIn
 from app.accounts.routes import routes
 from app.accounts.routes.lock import after_lock
-from app.accounts.routes.registration import SECRET_ADDRESS
 from app.accounts.routes.signing_in import to_login
+from app.accounts.sessions import me
 from app.core import clock, limits
 from app.core.errors import Invalid
 from app.core.i18n import _
@@ -19,14 +18,15 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import public, signed_in
 from app.web.render import page
-from app.web.request import signed_in_user, user
+from app.web.request import user
+from app.web.security import SECRET_ADDRESS
 
 
 @routes.get("/account/email")
 @signed_in(fresh=True)
 async def show_email() -> ResponseReturnValue:
     """Which address, and what will happen."""
-    return await page("accounts/email.html", form=EmailForm(), person=_person())
+    return await page("accounts/email.html", form=EmailForm(), person=me())
 
 
 @routes.post("/account/email")
@@ -36,19 +36,19 @@ async def create_email_change() -> ResponseReturnValue:
     form = await submitted(EmailForm)
     if form.validate():
         try:
-            await email_changes.ask(_person(), form.email.data)
+            await email_changes.ask(me(), form.email.data)
             flash(_("Two mails are on their way, one to each address. Follow the link in both."))
             return redirect(url_for("accounts.show_account"), 303)
         except Invalid as refused:
             form.refuse(refused)
-    return await page("accounts/email.html", status=422, form=form, person=_person())
+    return await page("accounts/email.html", status=422, form=form, person=me())
 
 
 @routes.post("/account/email/removal")
 @signed_in()
 async def delete_email_change() -> ResponseReturnValue:
     """Think better of it."""
-    if await email_changes.cancel_own(_person()):
+    if await email_changes.cancel_own(me()):
         flash(_("Your address stays as it is."))
     return redirect(url_for("accounts.show_account"), 303)
 
@@ -105,10 +105,6 @@ async def create_lock_of_email_change(token: str) -> ResponseReturnValue:
     """The old mailbox says no, and that it was somebody else."""
     reset = await email_changes.cancel_and_lock(token)
     return _to_link(token) if reset is None else after_lock(reset)
-
-
-def _person() -> SignedIn:
-    return cast(SignedIn, signed_in_user())
 
 
 def _to_link(token: str) -> Response:

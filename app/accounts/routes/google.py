@@ -10,6 +10,7 @@ from app.accounts.google import NotSignedIn
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
 from app.accounts.routes.signing_in import to_login, to_second_step
+from app.accounts.sessions import me
 from app.core import limits
 from app.core.errors import NotFound
 from app.core.i18n import _
@@ -17,10 +18,10 @@ from app.core.limits import Limit
 from app.web.flash import flash
 from app.web.guards import public, signed_in
 from app.web.render import page
-from app.web.request import client_network, safe_next, signed_in_user, user
+from app.web.request import client_network, safe_next, user
 
 # The address of the page that a browser comes back to holds the code: it goes nowhere, and stays in no cache.
-NOT_KEPT = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+_ARRIVAL = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 ARRIVALS = Limit(60, 10 * 60)
 _STATUS = {"away": 503, "refused": 502, "stale": 400, "cancelled": 400, "suspended": 403}
 
@@ -38,7 +39,7 @@ async def create_google_sign_in() -> ResponseReturnValue:
 async def create_google_connection() -> ResponseReturnValue:
     """Send the browser to Google, to connect whoever is signed in there."""
     _offered()
-    return await _depart(url_for("accounts.show_security"), cast(SignedIn, signed_in_user()))
+    return await _depart(url_for("accounts.show_security"), me())
 
 
 async def _depart(onward: str, connects: SignedIn | None) -> ResponseReturnValue:
@@ -79,7 +80,7 @@ async def show_google_arrival() -> ResponseReturnValue:
 @signed_in(limit=limits.SENSITIVE, fresh=True)
 async def delete_google_connection() -> ResponseReturnValue:
     """Forget the connection."""
-    await google.disconnect(cast(SignedIn, signed_in_user()))
+    await google.disconnect(me())
     flash(_("Google is disconnected."))
     return redirect(url_for("accounts.show_security"), 303)
 
@@ -93,7 +94,7 @@ async def _trouble(error: NotSignedIn) -> ResponseReturnValue:
     return await page(
         "accounts/google_trouble.html",
         status=_STATUS.get(error.why, 409),
-        headers=NOT_KEPT,
+        headers=_ARRIVAL,
         why=error.why,
         email=error.email,
     )

@@ -5,12 +5,12 @@ from quart.typing import ResponseReturnValue
 
 from app.accounts import lock
 from app.accounts.routes import routes
-from app.accounts.routes.registration import SECRET_ADDRESS
 from app.core import clock, limits
 from app.core.i18n import _
 from app.web.flash import flash
 from app.web.guards import public
 from app.web.render import page
+from app.web.security import SECRET_ADDRESS
 
 
 @routes.get("/not-me/<token>")

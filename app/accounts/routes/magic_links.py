@@ -1,17 +1,14 @@
 """Sign in, or confirm that it is you, with a mailed link."""
 
-from typing import cast
-
 from quart import redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from app.accounts import magic_links
 from app.accounts.devices import device_of
 from app.accounts.forms import LinkForm, LinkRequestForm
-from app.accounts.models import SignedIn
 from app.accounts.routes import routes
-from app.accounts.routes.registration import SECRET_ADDRESS
 from app.accounts.routes.signing_in import to_login, to_second_step
+from app.accounts.sessions import me
 from app.core import clock, limits
 from app.core.errors import Invalid
 from app.core.i18n import _
@@ -20,7 +17,8 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import public, signed_in
 from app.web.render import page
-from app.web.request import client_network, safe_next, signed_in_user
+from app.web.request import client_network, safe_next
+from app.web.security import SECRET_ADDRESS
 from app.web.traps import captcha_headers, captcha_passes, opened_stamp
 
 LINKS_HERE = Limit(30, 60 * 60)
@@ -62,7 +60,7 @@ async def create_confirmation_link() -> ResponseReturnValue:
     """Mail the signed-in person a link that confirms that it is them; what asked for it goes on from there."""
     form = await submitted(LinkForm)
     await limits.check("sign-in-link", client_network(), LINKS_HERE)
-    await magic_links.ask(cast(SignedIn, signed_in_user()).email, onward=safe_next(form.next.data, ""))
+    await magic_links.ask(me().email, onward=safe_next(form.next.data, ""))
     return redirect(url_for("accounts.show_link_sent"), 303)
 
 

@@ -3,18 +3,17 @@
 The challenges are JSON for static/js/passkeys.js; everything else is forms and pages as ever.
 """
 
-from typing import cast
-
 from quart import Response, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from app.accounts import passkeys, second_factors, sign_ins
 from app.accounts.forms import ConfirmForm, NewPasskeyForm, PasskeyForm, PasskeyNameForm, SecondStepForm, SignInForm
-from app.accounts.models import Passkey, SignedIn
+from app.accounts.models import Passkey
 from app.accounts.routes import routes
 from app.accounts.routes.second_step import step_page
-from app.accounts.routes.security import NOT_KEPT, codes_page
+from app.accounts.routes.security import codes_page
 from app.accounts.routes.signing_in import confirmation_page, login_page, to_login
+from app.accounts.sessions import me
 from app.core import limits
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
@@ -22,7 +21,7 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import public, signed_in
 from app.web.render import page
-from app.web.request import signed_in_user
+from app.web.security import NOT_KEPT
 
 # Signing in
 
@@ -77,7 +76,7 @@ async def create_passkey_second_step() -> ResponseReturnValue:
 @signed_in()
 async def create_confirmation_challenge() -> ResponseReturnValue:
     """What a device signs to confirm who is signed in."""
-    return _json(await passkeys.options_to_confirm(_person()))
+    return _json(await passkeys.options_to_confirm(me()))
 
 
 @routes.post("/login/confirmation/passkey")
@@ -86,7 +85,7 @@ async def create_passkey_confirmation() -> ResponseReturnValue:
     """Show a passkey again; what asked for it goes on."""
     form = await submitted(PasskeyForm)
     try:
-        await passkeys.confirm(_person(), _credential(form))
+        await passkeys.confirm(me(), _credential(form))
     except Invalid as refused:
         again = ConfirmForm(data={"next": form.next.data})
         again.refuse(refused)
@@ -102,7 +101,7 @@ async def create_passkey_confirmation() -> ResponseReturnValue:
 async def show_new_passkey() -> ResponseReturnValue:
     """Say what a passkey is, and add one."""
     try:
-        second_factors.check_address(_person())
+        second_factors.check_address(me())
     except Invalid as refused:
         flash(refused.message, "care")
         return redirect(url_for("accounts.show_security"), 303)
@@ -113,7 +112,7 @@ async def show_new_passkey() -> ResponseReturnValue:
 @signed_in(fresh=True)
 async def create_new_passkey_challenge() -> ResponseReturnValue:
     """What a device needs to make a passkey."""
-    return _json(await passkeys.options_to_add(_person()))
+    return _json(await passkeys.options_to_add(me()))
 
 
 @routes.post("/account/security/passkeys")
@@ -124,9 +123,7 @@ async def create_passkey() -> ResponseReturnValue:
     if form.validate():
         agent = request.headers.get("User-Agent", "")
         try:
-            codes = await passkeys.add(
-                _person(), form.credential.data or "", name=form.name.data or "", user_agent=agent
-            )
+            codes = await passkeys.add(me(), form.credential.data or "", name=form.name.data or "", user_agent=agent)
         except Invalid as refused:
             form.refuse(refused)
         else:
@@ -139,7 +136,7 @@ async def create_passkey() -> ResponseReturnValue:
 @signed_in()
 async def show_passkey(public_id: str) -> ResponseReturnValue:
     """One passkey: its name, and the way to remove it."""
-    passkey = await passkeys.find(_person().id, public_id)
+    passkey = await passkeys.find(me().id, public_id)
     return await _passkey_page(passkey, PasskeyNameForm(data={"name": passkey.name}))
 
 
@@ -147,7 +144,7 @@ async def show_passkey(public_id: str) -> ResponseReturnValue:
 @signed_in()
 async def update_passkey(public_id: str) -> ResponseReturnValue:
     """Call it something else."""
-    person, form = _person(), await submitted(PasskeyNameForm)
+    person, form = me(), await submitted(PasskeyNameForm)
     if not form.validate():
         return await _passkey_page(await passkeys.find(person.id, public_id), form, status=422)
     await passkeys.rename(person, public_id, form.name.data)
@@ -160,16 +157,12 @@ async def update_passkey(public_id: str) -> ResponseReturnValue:
 async def delete_passkey(public_id: str) -> ResponseReturnValue:
     """Forget it."""
     try:
-        await passkeys.remove(_person(), public_id)
+        await passkeys.remove(me(), public_id)
     except Conflict as refused:
         flash(refused.message, "care")
         return _to_security()
     flash(_("The passkey is removed. Remove it on the device too, so that it is not offered any more."))
     return _to_security()
-
-
-def _person() -> SignedIn:
-    return cast(SignedIn, signed_in_user())
 
 
 def _to_security() -> ResponseReturnValue:

@@ -9,7 +9,6 @@ from app.accounts import meter, passwords, sessions
 from app.accounts.forms import ForgotForm, ResetForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
-from app.accounts.routes.registration import SECRET_ADDRESS
 from app.accounts.routes.signing_in import to_login, to_second_step
 from app.core import clock, limits
 from app.core.errors import Invalid
@@ -21,6 +20,7 @@ from app.web.forms import submitted
 from app.web.guards import public
 from app.web.render import block, page
 from app.web.request import client_network, user
+from app.web.security import SECRET_ADDRESS
 from app.web.traps import captcha_headers, captcha_passes, opened_stamp
 
 RESETS_HERE = Limit(30, 60 * 60)

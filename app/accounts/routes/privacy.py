@@ -1,14 +1,13 @@
 """What people may ask about themselves: everything in a file, to be forgotten, what they agreed to."""
 
-from typing import cast
-
 from quart import Response, redirect, url_for
 from quart.typing import ResponseReturnValue
 
 from app.accounts import consents, erasures, exports
 from app.accounts.forms import ConsentForm, ErasureForm
-from app.accounts.models import Erasure, SignedIn
+from app.accounts.models import Erasure
 from app.accounts.routes import routes
+from app.accounts.sessions import me
 from app.core import clock, limits
 from app.core.errors import Conflict
 from app.core.i18n import _
@@ -16,10 +15,7 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import public, signed_in
 from app.web.render import page
-from app.web.request import signed_in_user
-
-# The address of the page behind the mail is a secret.
-_SECRET = {"Referrer-Policy": "same-origin", "Cache-Control": "private, no-store"}
+from app.web.security import SECRET_ADDRESS
 
 
 @routes.get("/account/privacy")
@@ -34,7 +30,7 @@ async def show_privacy() -> ResponseReturnValue:
 async def create_export() -> ResponseReturnValue:
     """Have everything gathered, once a day."""
     try:
-        await exports.ask(_person())
+        await exports.ask(me())
         flash(_("We gather your data. A mail tells you when the file is there."))
     except Conflict as refused:
         flash(refused.message, "care")
@@ -45,7 +41,7 @@ async def create_export() -> ResponseReturnValue:
 @signed_in(fresh=True)
 async def show_export(public_id: str) -> Response:
     """The person's own file."""
-    export = await exports.find(_person().id, public_id)
+    export = await exports.find(me().id, public_id)
     response = Response(
         exports.pieces(export),
         headers={
@@ -70,7 +66,7 @@ async def show_own_erasure() -> ResponseReturnValue:
 @signed_in(limit=limits.SENSITIVE, fresh=True)
 async def create_own_erasure() -> ResponseReturnValue:
     """Begin the time to think it over."""
-    form, person = await submitted(ErasureForm), _person()
+    form, person = await submitted(ErasureForm), me()
     if (form.confirmation.data or "").lower() != person.email.lower():
         form.confirmation.errors = [_("Type your email address as it stands here: %(email)s", email=person.email)]
         return await _erasure_page(form, status=422)
@@ -89,7 +85,7 @@ async def create_own_erasure() -> ResponseReturnValue:
 @signed_in()
 async def delete_own_erasure() -> ResponseReturnValue:
     """Keep the account."""
-    person = _person()
+    person = me()
     waiting = await erasures.of(person.id)
     if waiting is not None and await erasures.cancel(waiting, by=person.id):
         flash(_("Your account stays. Nothing was erased."))
@@ -100,7 +96,7 @@ async def delete_own_erasure() -> ResponseReturnValue:
 @signed_in()
 async def update_consents() -> ResponseReturnValue:
     """Say yes or no to mails about offers."""
-    form, person = await submitted(ConsentForm), _person()
+    form, person = await submitted(ConsentForm), me()
     changed = await consents.say(
         person.id, consents.MARKETING, yes=form.marketing.data, origin="account", subject=person.public_id
     )
@@ -130,14 +126,14 @@ async def _keeping_page(token: str, erasure: Erasure | None) -> ResponseReturnVa
     return await page(
         "accounts/keep_account.html",
         status=404 if erasure is None else 200,
-        headers=_SECRET,
+        headers=SECRET_ADDRESS,
         erasure=erasure,
         token=token,
     )
 
 
 async def _privacy_page(*, status: int = 200) -> ResponseReturnValue:
-    person = _person()
+    person = me()
     history = await consents.of(person.id)
     export = await exports.last_of(person.id)
     now = clock.now()
@@ -155,11 +151,7 @@ async def _privacy_page(*, status: int = 200) -> ResponseReturnValue:
 
 
 async def _erasure_page(form: ErasureForm, *, status: int = 200) -> ResponseReturnValue:
-    return await page("accounts/erasure.html", status=status, person=_person(), form=form)
-
-
-def _person() -> SignedIn:
-    return cast(SignedIn, signed_in_user())
+    return await page("accounts/erasure.html", status=status, person=me(), form=form)
 
 
 def _to_privacy() -> ResponseReturnValue:

@@ -1,15 +1,13 @@
 """Make an account and confirm its address."""
 
-from typing import cast
-
 from quart import redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from app.accounts import familiar, links, users
 from app.accounts.forms import RegisterForm
-from app.accounts.models import SignedIn
 from app.accounts.routes import routes
 from app.accounts.routes.signing_in import to_login
+from app.accounts.sessions import me
 from app.core import clock, limits
 from app.core.errors import Invalid
 from app.core.i18n import _
@@ -18,14 +16,13 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import public, signed_in
 from app.web.render import page
-from app.web.request import client_network, safe_next, signed_in_user, user
+from app.web.request import client_network, safe_next, user
+from app.web.security import SECRET_ADDRESS
 from app.web.traps import captcha_headers, captcha_passes, opened_stamp
 
 REGISTRATIONS_HERE = Limit(30, 60 * 60)
 REGISTRATIONS = Limit(5, 60 * 60)
 VERIFICATIONS = Limit(3, 60 * 60)
-# The address of these pages is a secret: it must not travel to other sites or stay in a cache.
-SECRET_ADDRESS = {"Referrer-Policy": "same-origin", "Cache-Control": "private, no-store"}
 
 
 @routes.get("/register")
@@ -117,7 +114,7 @@ async def create_verification_renewal(token: str) -> ResponseReturnValue:
 @signed_in(once=True)
 async def create_verification_mail() -> ResponseReturnValue:
     """Mail the signed-in person a new link."""
-    person = cast(SignedIn, signed_in_user())
+    person = me()
     await limits.check("verify", str(person.id), VERIFICATIONS)
     if await users.mail_verification(person.id):
         flash(_("A mail to %(email)s is on its way.", email=person.email))

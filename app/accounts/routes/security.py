@@ -1,7 +1,5 @@
 """How the signed-in person proves who they are: second steps and recovery codes."""
 
-from typing import cast
-
 from quart import Response, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
@@ -9,6 +7,7 @@ from app.accounts import google, passkeys, second_factors, totp
 from app.accounts.forms import TotpForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
+from app.accounts.sessions import me
 from app.core import limits
 from app.core.errors import Invalid
 from app.core.i18n import _
@@ -17,14 +16,14 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import signed_in
 from app.web.render import page
-from app.web.request import signed_in_user
+from app.web.security import NOT_KEPT
 
 
 @routes.get("/account/security")
 @signed_in()
 async def show_security() -> ResponseReturnValue:
     """What is turned on, and what may be."""
-    person = _person()
+    person = me()
     return await page(
         "accounts/security.html",
         person=person,
@@ -41,7 +40,7 @@ async def show_security() -> ResponseReturnValue:
 @signed_in(fresh=True)
 async def show_totp() -> ResponseReturnValue:
     """A new key for an authenticator app, as QR code and as text."""
-    person = _person()
+    person = me()
     if (await second_factors.of(person.id)).has_totp:
         return _to_security()
     try:
@@ -56,7 +55,7 @@ async def show_totp() -> ResponseReturnValue:
 @signed_in(limit=limits.SENSITIVE, fresh=True)
 async def create_totp() -> ResponseReturnValue:
     """Turn it on with the first code; the answer shows the recovery codes, this once."""
-    form, person = await submitted(TotpForm), _person()
+    form, person = await submitted(TotpForm), me()
     if form.validate():
         try:
             codes = await second_factors.turn_on_totp(person, form.offer.data or "", form.code.data)
@@ -73,7 +72,7 @@ async def create_totp() -> ResponseReturnValue:
 @signed_in(limit=limits.SENSITIVE, fresh=True)
 async def delete_totp() -> ResponseReturnValue:
     """Turn it off."""
-    await second_factors.turn_off_totp(_person())
+    await second_factors.turn_off_totp(me())
     flash(_("The authenticator app is turned off."))
     return _to_security()
 
@@ -82,11 +81,7 @@ async def delete_totp() -> ResponseReturnValue:
 @signed_in(limit=limits.SENSITIVE, fresh=True)
 async def create_recovery_codes() -> ResponseReturnValue:
     """Ten new codes, shown in the answer, this once."""
-    return await codes_page(await second_factors.renew_recovery_codes(_person()))
-
-
-def _person() -> SignedIn:
-    return cast(SignedIn, signed_in_user())
+    return await codes_page(await second_factors.renew_recovery_codes(me()))
 
 
 def _to_security() -> ResponseReturnValue:
@@ -102,7 +97,3 @@ async def _totp_page(person: SignedIn, form: TotpForm, *, status: int = 200) -> 
 async def codes_page(codes: list[str]) -> Response:
     """Show new recovery codes, this once."""
     return await page("accounts/recovery_codes.html", headers=NOT_KEPT, codes=codes)
-
-
-# Neither a key nor codes may come back with the browser's back button.
-NOT_KEPT = {"Cache-Control": "no-store"}

@@ -9,6 +9,7 @@ from app.accounts import passwords, second_factors, sessions, sign_ins, suspicio
 from app.accounts.forms import ConfirmForm, SignInForm
 from app.accounts.models import SignedIn
 from app.accounts.routes import routes
+from app.accounts.sessions import me
 from app.core import limits
 from app.core.errors import Invalid
 from app.web.forms import submitted
@@ -63,7 +64,7 @@ async def login_page(form: SignInForm, *, status: int = 200) -> Response:
 @signed_in(limit=limits.SENSITIVE)
 async def create_confirmation() -> ResponseReturnValue:
     """Show the password again; what asked for it goes on."""
-    form, person = await submitted(ConfirmForm), cast(SignedIn, user())
+    form, person = await submitted(ConfirmForm), me()
     if form.validate():
         try:
             is_in = await passwords.confirm(
@@ -98,7 +99,7 @@ async def show_corner() -> ResponseReturnValue:
 
 async def confirmation_page(form: ConfirmForm, *, status: int = 200) -> ResponseReturnValue:
     """Ask a signed-in person who they are, by what they have."""
-    person = cast(SignedIn, user())
+    person = me()
     found = await users.find(person.id)
     return await page(
         "accounts/confirm.html",

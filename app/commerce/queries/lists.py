@@ -16,6 +16,7 @@ ORDERS = Listing(
     """,
     source="orders o",
     key="o.id",
+    keeps_rows=True,
     columns=[
         # Numbers are given in the order of placing; the moment has indexes with every filter.
         Column("number", _l("Order"), sort="o.created_at", descending_first=True),

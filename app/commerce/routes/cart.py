@@ -1,6 +1,6 @@
 """The cart, its count in the masthead, and the personal part of a course's page."""
 
-from quart import Response, redirect, request, url_for
+from quart import Response, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.access import entitlements
@@ -14,6 +14,7 @@ from app.core.i18n import _
 from app.core.settings import school
 from app.courses import courses
 from app.web import acting
+from app.web.current import request
 from app.web.flash import flash
 from app.web.guards import public
 from app.web.render import page

@@ -1,12 +1,13 @@
 """Whose cart a request is about: the signed-in person's, or the one that the browser's cookie names."""
 
-from quart import Response, g
+from quart import Response
 
 from app.commerce import carts
 from app.commerce.carts import Whose
 from app.commerce.routes import routes
 from app.core import tokens
 from app.web import acting, cookies
+from app.web.current import g
 from app.web.request import user
 
 COOKIE = "cart"

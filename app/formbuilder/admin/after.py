@@ -13,13 +13,13 @@ from app.core.limits import Limit, check
 from app.core.settings import school
 from app.formbuilder import (
     after,
+    bills,
     conditions,
     confirmations,
     definitions,
     following,
     merge_tags,
     notifications,
-    payments,
     versions,
     whens,
 )
@@ -172,7 +172,12 @@ async def _list_page(form: Form) -> Response:
         words=[
             _told(definition, row) | {"kind": str(row.get("kind") or "message")} for row in definition.confirmations
         ],
-        problems=[*notifications.wrong(definition), *confirmations.wrong(definition), *payments.wrong(definition)],
+        problems=[
+            *notifications.wrong(definition),
+            *confirmations.wrong(definition),
+            *bills.wrong(definition),
+            *bills.doubts(definition),
+        ],
         amounts=_amounts(definition),
         payment={
             "on": {True: "yes", False: "no"}.get(definition.payment.get("on"), ""),  # type: ignore[arg-type]

@@ -1,64 +1,110 @@
-"""The builder: palette, canvas and properties. Every act is a version, and can be undone."""
+"""The acts of the builder. Every one is a version, and can be undone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Invalid
 from app.core.i18n import _
-from app.formbuilder import definitions, editing, pages, versions
-from app.formbuilder.admin import admin
-from app.formbuilder.fields.kinds import GROUPS, all_kinds
-from app.formbuilder.models import Definition, Form, Posted
-from app.formbuilder.queries import forms as queries
-from app.formbuilder.settings import Lines, Options, Setting, Several
+from app.core.money import parse_money
+from app.core.settings import school
+from app.formbuilder import definitions, differences, editing, editors, versions
+from app.formbuilder.admin import admin, canvas
+from app.formbuilder.fields.kinds import kind_of
+from app.formbuilder.models import Definition, Field, Form, Posted
+from app.formbuilder.queries import history as queries
+from app.formbuilder.settings import Options, Several
+from app.web.flash import flash
 from app.web.guards import requires
-from app.web.render import page
 from app.web.request import signed_in_user
+
+_OPTION = ("label", "value", "points", "price", "stock", "picture", "under")
+_TABS = ("logic", "settings", "versions")
 
 
 @admin.get("/<public_id>")
 @requires("forms.view")
 async def show_builder(public_id: str) -> Response:
     """The form as it is being built; `?field=` is the one whose properties are shown."""
-    return await _builder_page(await versions.find(public_id), request.args.get("field", ""))
+    return await canvas.show(await versions.find(public_id), request.args.get("field", ""))
+
+
+@admin.get("/<public_id>/editors")
+@requires("forms.edit")
+async def show_editors(public_id: str) -> Response:
+    """Who else has this form open; asked for by a page that is open."""
+    form, person = await versions.find(public_id), signed_in_user()
+    names = await editors.seen(form.id, person.id, person.name or person.email)
+    words = _("%(names)s has this form open too.", names=", ".join(names)) if names else ""
+    return Response(words, content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
 
 
 @admin.post("/<public_id>/fields")
 @requires("forms.edit", once=True)
 async def create_field(public_id: str) -> Response | BaseResponse:
-    """Put a new field behind another, or at the end."""
+    """Put a new field behind another, at the beginning (`-`) or at the end."""
     sent = await request.form
     form = await _edit(
         public_id, partial(editing.added, kind=sent.get("kind", ""), after=sent.get("after", "")), _("Added a field")
     )
-    definition = definitions.read(form.definition)
-    return _to(public_id, f"q{definition.last}")
+    return _to(public_id, f"q{definitions.read(form.definition).last}")
+
+
+@admin.post("/<public_id>/head")
+@requires("forms.edit")
+async def update_head(public_id: str) -> Response | BaseResponse:
+    """Another name, introduction or word on the button."""
+    form, sent = await versions.find(public_id), await request.form
+    told = {name: sent.get(name, "") for name in ("title", "intro", "button")}
+    try:
+        await versions.edit(
+            form.id, lambda now: editing.with_head(now, **told), words=_("Changed name or introduction"),
+            subject=canvas.HEAD, by=signed_in_user(),
+        )  # fmt: skip
+    except Invalid as error:
+        return await canvas.show(form, canvas.HEAD, refused={"title": error.message}, status=422)
+    return _to(public_id, canvas.HEAD)
 
 
 @admin.post("/<public_id>/fields/<field_id>")
 @requires("forms.edit")
 async def update_field(public_id: str, field_id: str) -> Response | BaseResponse:
-    """Keep what was typed into a field's properties; what does not fit is told beside it."""
-    form = await versions.find(public_id)
+    """Keep what was typed into a field's properties; what does not fit is told beside it.
+
+    The panel says which state of the field it showed. Where somebody else changed it since, nothing is kept: 409 with
+    both texts.
+    """
+    form, person = await versions.find(public_id), signed_in_user()
     field = editing.found(definitions.read(form.definition), field_id)
-    sent = _sent(await _posted(), all_kinds()[field.kind].settings)
+    posted = await _posted()
+    sent = _sent(posted, field, (await school()).currency)
+    last = await queries.last_change(form.id, field_id)
     refused: dict[str, str] = {}
+    stale: list[Field] = []
 
     def change(now: Definition) -> Definition:
+        there = editing.found(now, field_id)
+        shown = posted.one("shown")
+        theirs = last is not None and last.user_id != person.id
         after, wrong = editing.changed(now, field_id, sent)
+        if shown and theirs and shown != editing.fingerprint(there) and after != now:
+            stale.append(there)
+            return now
         refused.update(wrong)
         return after
 
     form = await versions.edit(
-        form.id, change, words=_("Changed “%(label)s”", label=field.label or field_id), subject=field_id,
-        by=signed_in_user(),
+        form.id, change, words=_("Changed “%(label)s”", label=sent["label"] or field_id), subject=field_id, by=person,
     )  # fmt: skip
+    if stale:
+        mine = editing.found(editing.changed(definitions.read(form.definition), field_id, sent)[0], field_id)
+        clash = canvas.Clash(last.name if last else "", differences.of_fields(stale[0], mine).changes)
+        return await canvas.show(form, field_id, sent=sent, clash=clash, status=409)
     if refused:
-        return await _builder_page(form, field_id, refused=refused, sent=sent, status=422)
+        return await canvas.show(form, field_id, refused=refused, sent=sent, status=422)
     return _to(public_id, field_id)
 
 
@@ -94,24 +140,33 @@ async def create_copy(public_id: str, field_id: str) -> BaseResponse:
 @requires("forms.edit", once=True)
 async def delete_field(public_id: str, field_id: str) -> BaseResponse:
     """Take the field out; undo brings it back."""
+    form = await versions.find(public_id)
+    field = definitions.read(form.definition).find(field_id)
     await _edit(public_id, partial(editing.removed, field_id=field_id), _("Removed a field"))
+    name = field.label if field is not None else field_id
+    flash(_("“%(label)s” is removed.", label=name), undo_url=url_for(".create_undoing", public_id=public_id))
     return _to(public_id)
 
 
 @admin.post("/<public_id>/undoing")
-@requires("forms.edit", once=True)
+@requires("forms.edit")
 async def create_undoing(public_id: str) -> BaseResponse:
-    """Back to what was there before the last edit."""
-    await versions.undo((await versions.find(public_id)).id)
-    return _to(public_id)
+    """Back to what was there before the last edit; `at` is the version that the page showed, so that a double click
+    goes back once."""
+    form, sent = await versions.find(public_id), await request.form
+    if sent.get("at", str(form.number)) == str(form.number):
+        await versions.undo(form.id)
+    return _back_to(public_id, sent.get("tab", ""))
 
 
 @admin.post("/<public_id>/redoing")
 @requires("forms.edit")
 async def create_redoing(public_id: str) -> BaseResponse:
     """What was undone, again."""
-    await versions.redo((await versions.find(public_id)).id)
-    return _to(public_id)
+    form, sent = await versions.find(public_id), await request.form
+    if sent.get("at", str(form.number)) == str(form.number):
+        await versions.redo(form.id)
+    return _back_to(public_id, sent.get("tab", ""))
 
 
 async def _edit(public_id: str, change: Callable[[Definition], Definition], words: str) -> Form:
@@ -123,55 +178,51 @@ async def _posted() -> Posted:
     return Posted({name: values for name, values in (await request.form).lists() if isinstance(name, str)})
 
 
-def _sent(posted: Posted, settings: tuple[Setting, ...] | Any) -> dict[str, Any]:
-    """What the properties panel posted, as the settings read it."""
-    found: dict[str, Any] = {name: posted.one(name) for name in ("label", "help", "required", "width")}
-    for setting in settings:
+def _sent(posted: Posted, field: Field, currency: str) -> dict[str, Any]:
+    """What the properties panel posted, as the settings read it. With `only` it is one setting, the others stay."""
+    names = ("label", "help", "required", "width")
+    only = posted.one("only")
+    if only:
+        found = {**{name: getattr(field, name) for name in names}, **field.settings}
+        return {**found, only: posted.one(f"s.{only}")} if only in field.settings else found
+    found = {name: posted.one(name) for name in names}
+    for setting in kind_of(field).settings:
         name = f"s.{setting.name}"
-        found[setting.name] = posted.all(name) if isinstance(setting, Several) else posted.one(name)
+        if isinstance(setting, Options):
+            rows = f"{name}.label" in posted.texts
+            found[setting.name] = _option_rows(posted, name, currency) if rows else field.settings[setting.name]
+        else:
+            found[setting.name] = posted.all(name) if isinstance(setting, Several) else posted.one(name)
     return found
+
+
+def _option_rows(posted: Posted, name: str, currency: str) -> list[dict[str, Any]]:
+    """The rows of the options editor; one without a label is gone."""
+    columns = {each: posted.texts.get(f"{name}.{each}", ()) for each in _OPTION}
+    rows: list[dict[str, Any]] = []
+    for number, label in enumerate(columns["label"]):
+        row: dict[str, Any] = {each: sent[number] if number < len(sent) else "" for each, sent in columns.items()}
+        if not label.strip():
+            continue
+        if row["price"].strip():
+            row["price"] = _minor(row["price"], currency)
+        rows.append(row)
+    return rows
+
+
+def _minor(text: str, currency: str) -> str | int:
+    try:
+        return parse_money(text, currency)
+    except ValueError:
+        return text
 
 
 def _to(public_id: str, field: str = "") -> BaseResponse:
     return redirect(url_for(".show_builder", public_id=public_id, field=field or None), 303)
 
 
-async def _builder_page(
-    form: Form, field_id: str = "", *, refused: Mapping[str, str] | None = None, sent: Mapping[str, Any] | None = None,
-    status: int = 200,
-) -> Response:  # fmt: skip
-    definition = definitions.read(form.definition)
-    around = await queries.around(form.head_id)
-    if around is None:
-        raise NotFound
-    kinds = all_kinds().values()
-    chosen = definition.find(field_id)
-    return await page(
-        "formbuilder/admin/builder.html",
-        status=status,
-        form=form,
-        definition=definition,
-        around=around,
-        steps=pages.steps_of(definition, Posted({})),
-        palette=[(str(label), [kind for kind in kinds if kind.group == group]) for group, label in GROUPS],
-        chosen=chosen,
-        controls=_controls(chosen.kind, {**chosen.settings, **(sent or {})}) if chosen else [],
-        refused=refused or {},
-        problems=definitions.problems(definition),
-    )
-
-
-def _controls(kind: str, values: Mapping[str, Any]) -> list[tuple[Setting, Any]]:
-    """Each setting of a kind with its value as its control shows it."""
-    return [(setting, _shown(setting, values[setting.name])) for setting in all_kinds()[kind].settings]
-
-
-def _shown(setting: Setting, value: Any) -> Any:
-    if isinstance(value, str) or value is None:
-        return value or ""
-    if isinstance(setting, Options):
-        return "\n".join(
-            " | ".join([option.value, option.label, *[str(getattr(option, name)) for name in setting.extras]])
-            for option in value
-        )
-    return "\n".join(value) if isinstance(setting, Lines) else value
+def _back_to(public_id: str, tab: str) -> BaseResponse:
+    """The tab on which something was undone."""
+    if tab not in _TABS:
+        return _to(public_id)
+    return redirect(url_for(f".show_{tab}", public_id=public_id), 303)

@@ -1,11 +1,13 @@
 """The list of forms, a new one, and where a form stands."""
 
+from dataclasses import replace
+
 from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
-from app.formbuilder import definitions, notifications, versions
+from app.formbuilder import definitions, notifications, starters, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.forms import NewForm
 from app.formbuilder.listing import FORMS
@@ -29,19 +31,24 @@ async def list_forms() -> Response:
 @requires("forms.edit")
 async def show_new_form() -> Response:
     """What a form begins with."""
-    return await page("formbuilder/admin/new.html", form=NewForm())
+    return await _new_page(NewForm(), request.args.get("starter", ""))
 
 
 @admin.post("")
 @requires("forms.edit", once=True)
 async def create_form() -> Response | BaseResponse:
-    """Make a draft and go on to the builder."""
-    form = await submitted(NewForm)
+    """Make a draft, empty or as one of the starters, and go on to the builder."""
+    form, key = await submitted(NewForm), (await request.form).get("starter", "")
+    starter = starters.one(key) if key else None
+    if starter is not None and not (form.title.data or "").strip():
+        form.title.process(None, starter.definition.title)
+        form.title.raw_data = [starter.definition.title]
     if not form.validate():
-        return await page("formbuilder/admin/new.html", status=422, form=form)
-    begun = definitions.read(
-        definitions.write_definition(Definition(title=form.title.data, notifications=(notifications.first(),)))
-    )
+        return await _new_page(form, key, status=422)
+    begun = starter.definition if starter is not None else Definition(title="")
+    told = begun.notifications or (notifications.first(),)
+    begun = replace(begun, title=form.title.data, notifications=told)
+    begun = definitions.read(definitions.write_definition(begun))
     made = await versions.create(begun, by=signed_in_user())
     return redirect(url_for("forms_admin.show_builder", public_id=made.public_id), 303)
 
@@ -77,3 +84,8 @@ async def create_publication(public_id: str) -> BaseResponse:
     else:
         flash(_("The form is open. What visitors see is what you see here."))
     return redirect(url_for(".show_builder", public_id=public_id), 303)
+
+
+async def _new_page(form: NewForm, picked: str, *, status: int = 200) -> Response:
+    found = list(starters.every().values())
+    return await page("formbuilder/admin/new.html", status=status, form=form, starters=found, picked=picked)

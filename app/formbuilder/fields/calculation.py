@@ -1,5 +1,7 @@
 """A number or a text that follows from other answers."""
 
+from collections.abc import Sequence
+
 from app.core.i18n import lazy
 from app.formbuilder.fields.kinds import Kind
 from app.formbuilder.models import Answer, Field, Posted
@@ -19,6 +21,12 @@ class Calculation(Kind):
         Text(name="unit", label=lazy("Unit"), longest=20),
         Switch(name="hidden", label=lazy("Not shown to visitors")),
     )
+
+    def draws_itself(self, field: Field) -> bool:
+        return bool(field["hidden"])
+
+    def expression(self, field: Field, fields: Sequence[Field]) -> str:
+        return str(field["expression"])
 
     def read(self, field: Field, posted: Posted) -> Answer:
         return None

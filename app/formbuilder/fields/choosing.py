@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from app.core.i18n import _, lazy
-from app.formbuilder.fields.kinds import Charge, Kind, Wrong
+from app.formbuilder.fields.kinds import Kind, Wrong
 from app.formbuilder.models import Answer, Field, Posted
 from app.formbuilder.settings import Number, Option, Options, Setting, Switch
 
@@ -54,12 +54,6 @@ class OneOf(Kind):
         if "other" in answer:
             return {field.id: [OTHER], f"{field.id}.other": [answer["other"]]}
         return {field.id: [answer["value"]]}
-
-    def charges(self, field: Field, answer: Answer) -> Sequence[Charge]:
-        return _charged(self, field, [answer["value"]] if "value" in answer else [])
-
-    def takes(self, field: Field, answer: Answer) -> Mapping[str, int]:
-        return {answer["value"]: 1} if "value" in answer else {}
 
 
 class SeveralOf(Kind):
@@ -119,19 +113,31 @@ class SeveralOf(Kind):
             return {field.id: [*answer["values"], OTHER], f"{field.id}.other": [answer["other"]]}
         return {field.id: list(answer["values"])}
 
-    def charges(self, field: Field, answer: Answer) -> Sequence[Charge]:
-        return _charged(self, field, answer["values"])
 
-    def takes(self, field: Field, answer: Answer) -> Mapping[str, int]:
-        return dict.fromkeys(answer["values"], 1)
+def chosen_of(answer: Answer) -> list[str]:
+    """The values of options that an answer names, of whatever kind it is."""
+    if isinstance(answer, Mapping):
+        values = answer.get("values")
+        if isinstance(values, list):
+            return [str(each) for each in values]
+        return [str(answer["value"])] if "value" in answer else []
+    if isinstance(answer, list):
+        return [str(each) for each in answer]
+    return [str(answer)] if isinstance(answer, str) else []
 
 
-def _charged(kind: Kind, field: Field, values: Sequence[str]) -> list[Charge]:
-    return [
-        Charge(f"{field.label}: {option.label}" if field.label else option.label, option.price)
-        for option in kind.options(field)
-        if option.value in values and option.price
-    ]
+def has_points(kind: Kind, field: Field) -> bool:
+    """Whether what is chosen of it brings points, or takes some away."""
+    return kind.value_class in ("choice", "choices") and any(option.points for option in kind.options(field))
+
+
+def most_points(kind: Kind, field: Field) -> float:
+    """The most points that the options of a field bring: of several that may be chosen all good ones, else the best."""
+    if not has_points(kind, field):
+        return 0.0
+    good = [option.points for option in kind.options(field) if option.points > 0]
+    several = kind.value_class == "choices" and field.settings.get("several", True)
+    return float(sum(good) if several else max(good, default=0))
 
 
 def _other(field: Field, posted: Posted) -> str:

@@ -18,5 +18,8 @@ class Email(Kind):
         if not is_email(answer):
             raise Wrong(_("This does not look like an email address. Is it whole, as in ann@example.org?"))
 
+    def address(self, field: Field, answer: Answer) -> str:
+        return str(answer or "")
+
 
 KIND = Email()

@@ -17,6 +17,9 @@ class Hidden(Kind):
         Number(name="max_length", label=lazy("At most this many characters"), default=250, low=1, high=1000),
     )
 
+    def draws_itself(self, field: Field) -> bool:
+        return True
+
     def check(self, field: Field, answer: Answer) -> None:
         check_length(field, answer)
 

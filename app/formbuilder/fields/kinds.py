@@ -2,8 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from typing import ClassVar
 
@@ -32,16 +31,6 @@ class Wrong(ValueError):
         self.part = part
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """A line of what an answer costs. With a `product` (its slug) the shop's price of now counts, else `amount_minor` each."""
-
-    title: str
-    amount_minor: int = 0
-    quantity: int = 1
-    product: str = ""
-
-
 class Kind:
     """A kind of field. What is not said otherwise is that of a field with one text."""
 
@@ -57,6 +46,26 @@ class Kind:
     # True for several controls under one legend.
     is_group: ClassVar[bool] = False
     can_be_required: ClassVar[bool] = True
+    # Modules of static/js that its control uses; only a page that has one of these fields loads them.
+    scripts: ClassVar[Sequence[str]] = ()
+    # Whether its control needs css/form-fields.css, which a page of plain fields does without.
+    has_sheet: ClassVar[bool] = False
+    # True for what must never lie in a draft nor be shown again.
+    is_secret: ClassVar[bool] = False
+    # True for what may come with files (app/formbuilder/files.py keeps them).
+    takes_files: ClassVar[bool] = False
+
+    def draws_itself(self, field: Field) -> bool:
+        """Whether its template is all that is drawn: no label, hint and error around it."""
+        return not self.has_answer
+
+    def expression(self, field: Field, fields: Sequence[Field]) -> str:
+        """What is computed for a kind of the class `calculation`; `fields` are all of the form, in order."""
+        return ""
+
+    def address(self, field: Field, answer: Answer) -> str:
+        """The mail address in an answer, if there is one: where its sender may be written to."""
+        return ""
 
     def parts(self, field: Field) -> Sequence[tuple[str, str]]:
         """Controls that conditions can name besides the field itself: (name after the dot, class)."""
@@ -92,18 +101,6 @@ class Kind:
     def posted(self, field: Field, answer: Answer) -> dict[str, list[str]]:
         """An answer as a browser would have posted it: to fill in a form, and for the logic of an entry that is edited."""
         return {} if answer is None else {field.id: [str(answer)]}
-
-    def charges(self, field: Field, answer: Answer) -> Sequence[Charge]:
-        """What the answer costs, in a form that takes payment."""
-        return ()
-
-    def products(self, field: Field) -> Sequence[str]:
-        """The slugs of the shop's products that can be ordered by it."""
-        return ()
-
-    def takes(self, field: Field, answer: Answer) -> Mapping[str, int]:
-        """How much of which option (by its value) the answer takes from its stock."""
-        return {}
 
     @property
     def template(self) -> str:

@@ -1,6 +1,7 @@
 """A number."""
 
 import re
+from decimal import Decimal
 
 from app.core.i18n import _, lazy
 from app.formbuilder.fields.kinds import Kind, Wrong
@@ -8,7 +9,7 @@ from app.formbuilder.models import Answer, Field, Posted
 from app.formbuilder.settings import Number, Switch, Text
 
 # As the logic reads numbers, in the browser too.
-PLAIN = re.compile(r"-?\d{1,15}(\.\d{1,15})?")
+PLAIN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 class NumberField(Kind):
@@ -32,6 +33,8 @@ class NumberField(Kind):
         return int(text) if "." not in text else float(text)
 
     def check(self, field: Field, answer: Answer) -> None:
+        if abs(answer) >= 1e15:
+            raise Wrong(_("This number is too large."))
         low, high = field["low"], field["high"]
         if low is not None and answer < low:
             raise Wrong(_("Please write %(n)s or more.", n=low))
@@ -41,10 +44,18 @@ class NumberField(Kind):
             raise Wrong(_("Please write a whole number."))
 
     def text(self, field: Field, answer: Answer) -> str:
-        return "" if answer is None else f"{answer} {field['unit']}".strip()
+        return "" if answer is None else f"{plain(answer)} {field['unit']}".strip()
+
+    def posted(self, field: Field, answer: Answer) -> dict[str, list[str]]:
+        return {} if answer is None else {field.id: [plain(answer)]}
 
     def cells(self, field: Field, answer: Answer) -> list[str | int | float | None]:
         return [answer]
+
+
+def plain(number: float) -> str:
+    """A number in digits, as people type it and `read` reads it: never with an exponent."""
+    return f"{Decimal(repr(number)):f}"
 
 
 KIND = NumberField()

@@ -9,8 +9,8 @@ from app.core.i18n import lazy as _l
 from app.formbuilder.integrations import Choice, Contact, Sent, Setting
 from app.formbuilder.integrations.client import Caller, basic, choices, text
 
-# "Subscriber is in the suppression list, unsubscribed, bounced, unconfirmed" (error codes 204 to 208).
-_LEFT = {204, 205, 206, 207, 208}
+# On the suppression list, deleted, unsubscribed, bounced; 208 is known and asked to confirm.
+_LEFT, _UNCONFIRMED = {204, 205, 206, 207}, 208
 
 
 class CampaignMonitor(Caller):
@@ -56,8 +56,9 @@ class CampaignMonitor(Caller):
         }
         made = await self.ask("POST", f"/subscribers/{quote(self.place, safe='')}.json", body=body, accept=(400,))
         if made.status == 400:
-            if isinstance(made.data, dict) and made.data.get("Code") in _LEFT:
-                return Sent(contact.email, "left")
+            code = made.data.get("Code") if isinstance(made.data, dict) else None
+            if code in _LEFT or code == _UNCONFIRMED:
+                return Sent(contact.email, "left" if code in _LEFT else "updated")
             self.refuse(made)
         return Sent(contact.email, "updated")
 

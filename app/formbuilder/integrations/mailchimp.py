@@ -1,6 +1,6 @@
 """Mailchimp, Marketing API 3.0: https://mailchimp.com/developer/marketing/api/list-members/.
 
-`status_if_new` without `status`: who is known keeps the state she has.
+`status_if_new` without `status`: who is known keeps the state she has. Only who was never asked ("transactional") is asked then.
 """
 
 import hashlib
@@ -46,22 +46,22 @@ class Mailchimp(Caller):
     async def add(self, contact: Contact, key: str) -> Sent:
         person = hashlib.md5(contact.email.lower().encode(), usedforsecurity=False).hexdigest()
         path = f"/lists/{quote(self.place, safe='')}/members/{person}"
-        status = (
-            "transactional"
-            if not contact.consent
-            else "pending"
-            if self.given["double_opt_in"] == "yes"
-            else "subscribed"
-        )
+        seen = await self.ask("GET", path, query={"fields": "status"}, accept=(404,))
+        known = str(seen["status"]) if seen.status == 200 else ""
+        wanted = "pending" if self.given["double_opt_in"] == "yes" else "subscribed"
         merge = {name: text(value) for name, value in contact.fields.items()}
         merge |= filled(FNAME=contact.first_name, LNAME=contact.last_name, PHONE=contact.phone)
-        body = {"email_address": contact.email, "status_if_new": status, "merge_fields": merge}
-        found = await self.ask("PUT", path, query={"skip_merge_validation": "true"}, body=body)
+        body = {"email_address": contact.email, "status_if_new": wanted if contact.consent else "transactional"}
+        if known == "transactional" and contact.consent:
+            body["status"] = wanted
+        found = await self.ask(
+            "PUT", path, query={"skip_merge_validation": "true"}, body={**body, "merge_fields": merge}
+        )
         if contact.tags:
             tags = [{"name": tag, "status": "active"} for tag in contact.tags]
             await self.ask("POST", f"{path}/tags", body={"tags": tags})
         left = found["status"] in ("unsubscribed", "cleaned", "archived")
-        return Sent(str(found["id"]), "left" if left else "updated")
+        return Sent(str(found["id"]), "left" if left else "updated" if known else "created")
 
 
 PROVIDER = Mailchimp

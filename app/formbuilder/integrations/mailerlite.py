@@ -36,7 +36,7 @@ class MailerLite(Caller):
         return [each for each in found if each.id not in _OWN]
 
     async def add(self, contact: Contact, key: str) -> Sent:
-        known = await self.ask("GET", f"/subscribers/{quote(contact.email)}", accept=(404,))
+        known = await self.ask("GET", f"/subscribers/{quote(contact.email, safe='')}", accept=(404,))
         about = {name: text(value) for name, value in contact.fields.items()}
         about |= filled(name=contact.first_name, last_name=contact.last_name, phone=contact.phone)
         if known.status != 404 and known["data"].get("status") in _LEFT:

@@ -1,6 +1,6 @@
 """Omnisend, API v5: https://api-docs.omnisend.com/reference/post_contacts.
 
-Creating says "subscribed" only for who agreed; who is known is changed by her id, without her channels.
+"subscribed" is said only of who agreed and neither is nor was it; others who are known are changed without their channels.
 """
 
 from urllib.parse import quote
@@ -33,15 +33,17 @@ class Omnisend(Caller):
             customProperties=dict(contact.fields),
         )
         state = _state(known or {})
-        if known is not None and (state == "unsubscribed" or state == "subscribed" or not contact.consent):
+        if known is not None and (state in ("unsubscribed", "subscribed") or not contact.consent):
             if about:
                 await self.ask("PATCH", f"/contacts/{quote(str(known['contactID']))}", body=about)
             return Sent(str(known["contactID"]), "left" if state == "unsubscribed" else "updated")
         status = "subscribed" if contact.consent else "nonSubscribed"
         channel = {"status": status, "statusDate": clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")}
-        email = {"type": "email", "id": contact.email, "channels": {"email": channel}}
-        made = await self.ask("POST", "/contacts", body={"identifiers": [email], **about})
-        return Sent(str(made["contactID"]), "updated" if known else "created")
+        body = {"identifiers": [{"type": "email", "id": contact.email, "channels": {"email": channel}}], **about}
+        if known is not None:
+            await self.ask("PATCH", f"/contacts/{quote(str(known['contactID']))}", body=body)
+            return Sent(str(known["contactID"]), "updated")
+        return Sent(str((await self.ask("POST", "/contacts", body=body))["contactID"]), "created")
 
 
 def _state(known: dict[str, object]) -> str:

@@ -2,6 +2,7 @@
 
 `Lectern-Signature: t=<seconds since 1970>,v1=<hex>` is HMAC-SHA256, under the secret, over `<t>.<body>`. Whoever receives it
 computes the same, compares in constant time, and refuses a `t` that is more than 300 seconds away (`Lectern-Tolerance`).
+For a day after the secret was replaced there are two `v1`, by the new secret and the old one: either may fit.
 `Idempotency-Key` is the same whenever the same entry comes again. Versions of the body are told in it, those of the signature by
 their name: another scheme will be `v2` beside `v1`.
 """
@@ -9,12 +10,14 @@ their name: another scheme will be `v2` beside `v1`.
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from app.core import clock
 from app.core.i18n import lazy as _l
 from app.formbuilder.integrations import Contact, Permanent, Sent, Setting
 from app.formbuilder.integrations.client import Caller, Reply
+from app.gateways.outgoing import Outgoing
 
 TOLERANCE = 300
 
@@ -38,6 +41,12 @@ class Webhook(Caller):
             raise Permanent(f"{self.label}: {reply.status}. Redirects are not followed; give the last address.")
         super().refuse(reply)
 
+    def __init__(self, given: Mapping[str, str], http: Outgoing, place: str = "") -> None:
+        super().__init__(given, http, place)
+        is_over = int(given.get("old_until") or 0) <= clock.now().timestamp()
+        self._old_secret = "" if is_over else given.get("old_secret", "")
+        self.hide(self._old_secret)
+
     async def verify(self) -> str:
         await self._post({"version": 1, "type": "ping", "created_at": clock.now().isoformat()}, "ping")
         return str(self.given["url"])
@@ -60,10 +69,14 @@ class Webhook(Caller):
 
     async def _post(self, body: dict[str, Any], key: str) -> None:
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        at = int(clock.now().timestamp())
+        signed = signature(self.given["secret"], content, at)
+        if self._old_secret:
+            signed += "," + signature(self._old_secret, content, at).partition(",")[2]
         headers = {
             "Content-Type": "application/json",
             "Idempotency-Key": key,
-            "Lectern-Signature": signature(self.given["secret"], content, int(clock.now().timestamp())),
+            "Lectern-Signature": signed,
             "Lectern-Tolerance": str(TOLERANCE),
         }
         await self.send("POST", self.given["url"], content, headers)

@@ -42,6 +42,43 @@ async def connections() -> list[Connection]:
     return await db.many(Connection, f"{_CONNECTION} ORDER BY lower(c.name), c.id")
 
 
+async def uses(public_id: str) -> list[db.Row]:
+    """Forms that hand entries to this account, as they are built or as they are answered."""
+    return await db.many(
+        db.Row,
+        """
+        SELECT f.public_id, f.title, f.state FROM forms f
+        WHERE EXISTS (SELECT 1 FROM form_versions v WHERE v.id IN (f.head_id, f.live_id)
+                        AND v.definition -> 'integrations' @> CAST(:wanted AS jsonb))
+        ORDER BY lower(f.title), f.id
+        """,
+        wanted=[{"connection": public_id}],
+    )
+
+
+async def held(connection_id: int) -> db.Row:
+    """How many of its deliveries are `held` and `waiting`."""
+    found = await db.one(
+        db.Row,
+        """
+        SELECT count(*) FILTER (WHERE state = 'held') AS held, count(*) FILTER (WHERE state = 'waiting') AS waiting
+        FROM form_deliveries WHERE connection_id = :id AND state IN ('held', 'waiting')
+        """,
+        id=connection_id,
+    )
+    assert found is not None
+    return found
+
+
+async def set_checked(connection_id: int, now: datetime) -> None:
+    """Its credentials were good a moment ago."""
+    await db.run(
+        "UPDATE form_connections SET state = 'good', checked_at = :now, updated_at = :now WHERE id = :id",
+        id=connection_id,
+        now=now,
+    )
+
+
 async def set_credentials(connection_id: int, sealed: bytes, account: str, now: datetime) -> None:
     """New credentials that were found good."""
     await db.run(

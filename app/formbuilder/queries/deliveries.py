@@ -150,6 +150,20 @@ async def wait_again(delivery_id: int, now: datetime) -> bool:
     )
 
 
+async def hurry(delivery_id: int, now: datetime) -> bool:
+    """Make a waiting delivery due; False for one that somebody is sending or that does not wait."""
+    return bool(
+        await db.run(
+            """
+            UPDATE form_deliveries SET next_at = :now
+            WHERE id = :id AND state = 'waiting' AND (claimed_until IS NULL OR claimed_until <= :now)
+            """,
+            id=delivery_id,
+            now=now,
+        )
+    )
+
+
 async def held_of(connection_id: int, limit: int) -> list[int]:
     """Held deliveries of a connection, oldest first."""
     rows = await db.many(
@@ -159,6 +173,44 @@ async def held_of(connection_id: int, limit: int) -> list[int]:
         limit=limit,
     )
     return [row.id for row in rows]
+
+
+async def held_of_form(form_id: int, limit: int) -> list[int]:
+    """Held deliveries of a form's entries, oldest first."""
+    rows = await db.many(
+        db.Row,
+        """
+        SELECT d.id FROM form_deliveries d JOIN form_entries e ON e.id = d.entry_id
+        WHERE e.form_id = :id AND d.state = 'held' ORDER BY d.id LIMIT :limit
+        """,
+        id=form_id,
+        limit=limit,
+    )
+    return [row.id for row in rows]
+
+
+_SHOWN = """
+SELECT d.id, d.state, d.outcome, d.remote_id, d.attempts, d.exchanges, d.error, d.integration_id, d.created_at, d.sent_at,
+       greatest(d.next_at, d.claimed_until, c.paused_until) AS due_at, c.paused_until, c.public_id AS connection, c.name,
+       c.provider, e.public_id AS entry, e.email
+FROM form_deliveries d JOIN form_entries e ON e.id = d.entry_id JOIN forms f ON f.id = e.form_id
+LEFT JOIN form_connections c ON c.id = d.connection_id
+"""
+
+
+async def shown(form: str, delivery_id: int) -> db.Row | None:
+    """A delivery of a form with whose it is and where it leads."""
+    return await db.one(db.Row, f"{_SHOWN} WHERE f.public_id = :form AND d.id = :id", form=form, id=delivery_id)
+
+
+async def shown_of_entry(form: str, entry: str) -> list[db.Row]:
+    """The same for each way that an entry goes."""
+    return await db.many(
+        db.Row,
+        f"{_SHOWN} WHERE f.public_id = :form AND e.public_id = :entry ORDER BY d.id",
+        form=form,
+        entry=entry,
+    )
 
 
 async def forgotten(before: datetime, limit: int) -> list[int]:
@@ -175,3 +227,30 @@ async def forgotten(before: datetime, limit: int) -> list[int]:
         limit=limit,
     )
     return [row.id for row in rows]
+
+
+async def asked(entry_id: int) -> db.Row | None:
+    """What an entry answered (`title`, `answered`), and the form as visitors see it now (`live`)."""
+    return await db.one(
+        db.Row,
+        """
+        SELECT f.title, v.definition AS answered, coalesce(l.definition, v.definition) AS live
+        FROM form_entries e JOIN forms f ON f.id = e.form_id JOIN form_versions v ON v.id = e.version_id
+        LEFT JOIN form_versions l ON l.id = f.live_id
+        WHERE e.id = :id
+        """,
+        id=entry_id,
+    )
+
+
+async def forget_exchanges(before: datetime) -> int:
+    """Forget what was said on deliveries that are done and as old as this; how many."""
+    return await db.run_in_batches(
+        """
+        UPDATE form_deliveries SET exchanges = '[]' WHERE id IN (
+            SELECT id FROM form_deliveries
+            WHERE exchanges <> '[]' AND created_at < :before AND state IN ('sent', 'skipped')
+            ORDER BY created_at LIMIT :batch)
+        """,
+        before=before,
+    )

@@ -50,8 +50,8 @@ async def count(form_id: int, most: int) -> int:
     return int(
         await db.value(
             """
-            SELECT count(*) FROM (SELECT 1 FROM form_entries WHERE form_id = :form_id AND state NOT IN ('spam', 'refused')
-                                  LIMIT :most) AS found
+            SELECT count(*) FROM (SELECT 1 FROM form_entries WHERE form_id = :form_id AND state NOT IN ('spam', 'refused', 'binned')
+                                  AND given_up_at IS NULL LIMIT :most) AS found
             """,
             form_id=form_id,
             most=most,
@@ -64,8 +64,8 @@ async def has_answer(form_id: int, answer: dict[str, Any]) -> bool:
     return bool(
         await db.value(
             """
-            SELECT EXISTS (SELECT 1 FROM form_entries WHERE form_id = :form_id AND state NOT IN ('spam', 'refused')
-                           AND answers @> CAST(:answer AS jsonb))
+            SELECT EXISTS (SELECT 1 FROM form_entries WHERE form_id = :form_id AND state NOT IN ('spam', 'refused', 'binned')
+                           AND given_up_at IS NULL AND answers @> CAST(:answer AS jsonb))
             """,
             form_id=form_id,
             answer=answer,
@@ -75,3 +75,12 @@ async def has_answer(form_id: int, answer: dict[str, Any]) -> bool:
 
 async def mark_read(entry_id: int, now: datetime) -> None:
     await db.run("UPDATE form_entries SET read_at = :now WHERE id = :id AND read_at IS NULL", id=entry_id, now=now)
+
+
+async def latest(form_id: int) -> Entry | None:
+    """The newest entry that counts."""
+    return await db.one(
+        Entry,
+        f"{_ENTRY} WHERE e.form_id = :form_id AND e.state = 'received' ORDER BY e.created_at DESC, e.id DESC LIMIT 1",
+        form_id=form_id,
+    )

@@ -197,3 +197,8 @@ async def form_of_entry(form_id: str, entry_id: str) -> Form | None:
 async def version_by_id(version_id: int) -> Form | None:
     """The form with this version."""
     return await db.one(Form, f"{_FORM} WHERE v.id = :id", id=version_id)
+
+
+async def asked_now(form_id: int) -> Form | None:
+    """The form with what visitors answer now, or what is being built when nobody does."""
+    return await db.one(Form, f"{_FORM} AND v.id = coalesce(f.live_id, f.head_id) WHERE f.id = :id", id=form_id)

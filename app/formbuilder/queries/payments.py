@@ -27,13 +27,6 @@ async def set_order(entry_id: int, order_id: int) -> bool:
     )
 
 
-async def set_received(entry_id: int) -> bool:
-    """An unpaid entry counts from now; False when it does already, or never will."""
-    return bool(
-        await db.run("UPDATE form_entries SET state = 'received' WHERE id = :id AND state = 'unpaid'", id=entry_id)
-    )
-
-
 async def set_score(entry_id: int, score: float | None, outcome: str) -> None:
     await db.run(
         "UPDATE form_entries SET score = CAST(CAST(:score AS text) AS numeric), outcome = :outcome WHERE id = :id",
@@ -43,18 +36,16 @@ async def set_score(entry_id: int, score: float | None, outcome: str) -> None:
     )
 
 
-async def waiting(before: datetime, limit: int) -> list[db.Row]:
-    """`id, order_id` of unpaid entries that came before then, oldest first: those that hold something of a stock, or that
-    have an order.
-    """
+async def waiting(before: datetime, since: datetime, limit: int) -> list[db.Row]:
+    """`id, order_id` of unpaid entries that came before then, oldest first, that were not given up, or came since then."""
     return await db.many(
         db.Row,
         """
         SELECT id, order_id FROM form_entries WHERE state = 'unpaid' AND created_at < :before
-          AND (order_id IS NOT NULL OR EXISTS (SELECT 1 FROM form_stock s WHERE s.entry_id = form_entries.id))
-        ORDER BY created_at DESC LIMIT :limit
+          AND (given_up_at IS NULL OR created_at > :since) ORDER BY created_at LIMIT :limit
         """,
         before=before,
+        since=since,
         limit=limit,
     )
 
@@ -66,7 +57,7 @@ async def held(form_id: int, field_ids: Sequence[str]) -> list[db.Row]:
         """
         SELECT s.field_id, s.option, sum(s.quantity)::bigint AS quantity
         FROM form_stock s JOIN form_entries e ON e.id = s.entry_id
-        WHERE s.form_id = :form_id AND s.field_id = ANY(CAST(:fields AS text[])) AND e.state NOT IN ('spam', 'refused')
+        WHERE s.form_id = :form_id AND s.field_id = ANY(CAST(:fields AS text[])) AND e.state NOT IN ('spam', 'refused', 'binned')
         GROUP BY s.field_id, s.option
         """,
         form_id=form_id,
@@ -90,5 +81,22 @@ async def hold(form_id: int, entry_id: int, field_id: str, option: str, quantity
 
 
 async def give_back(entry_id: int) -> int:
-    """What an entry that was not paid held is free again; how many options."""
+    """What an entry held is free again; how many options."""
     return await db.run("DELETE FROM form_stock WHERE entry_id = :id", id=entry_id)
+
+
+async def give_up(entry_id: int, now: datetime) -> bool:
+    """An unpaid entry holds nothing any more and counts for no limit; False when it did not already, or is paid."""
+    done = await db.run(
+        "UPDATE form_entries SET given_up_at = :now WHERE id = :id AND state = 'unpaid' AND given_up_at IS NULL",
+        id=entry_id,
+        now=now,
+    )
+    if done:
+        await give_back(entry_id)
+    return bool(done)
+
+
+async def keep(entry_id: int) -> None:
+    """It was paid after all."""
+    await db.run("UPDATE form_entries SET given_up_at = NULL WHERE id = :id", id=entry_id)

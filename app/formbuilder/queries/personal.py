@@ -37,6 +37,12 @@ async def delete_drafts(user_id: int, addresses: Sequence[str]) -> None:
     )
 
 
+async def forget_acts(user_id: int) -> None:
+    """What somebody of the team wrote beside entries stays, by nobody who is named; which columns they chose goes."""
+    await db.run("UPDATE form_entry_acts SET made_by = NULL WHERE made_by = :id", id=user_id)
+    await db.run("DELETE FROM form_columns WHERE user_id = :id", id=user_id)
+
+
 async def move(gone_id: int, kept_id: int) -> int:
     """What one account made and answered is the other's; how many entries."""
     await db.run("UPDATE forms SET created_by = :kept WHERE created_by = :gone", gone=gone_id, kept=kept_id)

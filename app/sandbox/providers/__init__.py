@@ -9,16 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response, redirect, render_template, request
+from quart.typing import ResponseReturnValue
 
-from app.sandbox.providers import campaigns, channels, mailing, sales, tables
+from app.sandbox.providers import audiences, campaigns, channels, lists, mailing, sales, tables
 from app.sandbox.providers.core import Call, Stand
 
 KINDS: tuple[type[Stand], ...] = (
     *mailing.STANDS,
+    *lists.STANDS,
     *campaigns.STANDS,
+    *audiences.STANDS,
     *sales.STANDS,
     *channels.STANDS,
     *tables.STANDS,
@@ -43,7 +46,7 @@ class Outside:
         if stand is None:
             return 404, {"content-type": "text/plain"}, b"There is no stand-in for this host."
         asked = dict(parse_qsl(query, keep_blank_values=True))
-        call = Call(method, host, f"/{unquote(rest)}", asked, headers, body)
+        call = Call(method, host, f"/{rest}", asked, headers, body)
         status, more, found = stand.handle(call)
         content = b"" if found is None else json.dumps(found).encode()
         return status, {"content-type": "application/json", **more}, content
@@ -51,6 +54,23 @@ class Outside:
     def blueprint(self) -> Blueprint:
         """At `/outside`."""
         routes = Blueprint("outside", __name__, url_prefix="/outside")
+
+        @routes.get("")
+        async def show_services() -> Response:
+            page = Response(await render_template("outside.html", stands=list(self.stands.values())))
+            page.headers["Content-Security-Policy"] = (
+                "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'"
+            )
+            return page
+
+        @routes.post("/switches/<name>")
+        async def turn(name: str) -> ResponseReturnValue:
+            if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+                return Response("Another site's page may not do this.", 403)
+            if name not in self.stands:
+                return Response("There is no such service.", 404)
+            self.stands[name].is_down = (await request.form).get("is_down") == "yes"
+            return redirect(f"/outside#{name}", 303)
 
         @routes.route("/<path:path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
         async def answer(path: str) -> Response:

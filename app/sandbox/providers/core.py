@@ -8,7 +8,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 Shape = Mapping[str, Any]
 
@@ -35,7 +35,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request, read. `part` are the named parts of its path."""
+    """A request, read. `path` is as it was sent, with its escapes; `part` are its named parts, without."""
 
     method: str
     host: str
@@ -215,7 +215,7 @@ class Stand:
                     continue
                 if call.path != self.token_path:
                     self.authorize(call)
-                return function(self, _with(call, match.groupdict()))
+                return function(self, _with(call, {name: unquote(part) for name, part in match.groupdict().items()}))
         raise Problem(405 if is_known else 404, "There is nothing here")
 
     # For those with tokens.

@@ -6,7 +6,6 @@ import json
 import re
 from base64 import urlsafe_b64decode
 from typing import Any
-from urllib.parse import unquote
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -71,7 +70,7 @@ class GoogleSheets(Stand):
         return {"properties": {"title": "Entries"}, "sheets": [{"properties": {"title": self.place}}]}
 
     def _range(self, call: Call) -> str:
-        sheet, _, part = unquote(call.part["range"]).rpartition("!")
+        sheet, _, part = call.part["range"].rpartition("!")
         if sheet.strip("'") != self.place:
             raise Problem(400, "Unable to parse range")
         return part

@@ -26,6 +26,7 @@ class Mark:
     query: frozenset[str]
     unkept: frozenset[str]
     invented: bool
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +38,19 @@ class Wanted:
     invented: bool
 
 
-def cached(*, query: tuple[str, ...] = (), unkept: tuple[str, ...] = (), invented: bool = False) -> Callable[[F], F]:
+def cached(
+    *, query: tuple[str, ...] = (), unkept: tuple[str, ...] = (), invented: bool = False, bare: bool = False
+) -> Callable[[F], F]:
     """Let the page of a public GET handler be kept.
 
     It is drawn from a request that holds nothing of the visitor: no cookie, no header, no parameter but `query`; an
     empty parameter is as good as none. `unkept` are words that anyone may type: with them the page is drawn each time.
-    `invented` says that the path itself is such words.
+    `invented` says that the path itself is such words; `bare` that any parameter with a value means a page of its own,
+    drawn each time (a form that the address fills in).
     """
 
     def mark(view: F) -> F:
-        view.cached = Mark(frozenset(query), frozenset(unkept), invented)  # type: ignore[attr-defined]
+        view.cached = Mark(frozenset(query), frozenset(unkept), invented, bare)  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -94,7 +98,7 @@ class Marked:
             return Wanted(path, b"", mark.invented)
         # As werkzeug reads it, so that a parameter cannot mean one thing here and another there.
         pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="werkzeug.url_quote")
-        if any(name in mark.unkept and value for name, value in pairs):
+        if any((mark.bare or name in mark.unkept) and value for name, value in pairs):
             return None
         kept = [(name, value) for name, value in pairs if value and name in mark.query]
         if len(kept) > _MOST_PARAMETERS:

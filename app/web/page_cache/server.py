@@ -199,8 +199,8 @@ class PageCache:
         self.drawn += 1
         with db.count_queries() as count, i18n.speaking(key[1]):
             drawn = await self._ask(key)
-        tags = self._tags(count, key)
-        if tags is None or not pages.may_be_kept(drawn.status, drawn.headers) or len(drawn.body) > _LARGEST_BODY:
+        tags = self._tags(count, key) if pages.may_be_kept(drawn.status, drawn.headers) else None
+        if tags is None or len(drawn.body) > _LARGEST_BODY:
             self._give_up(key, drawn.status)
             return drawn
         before = self._kept.get(key)

@@ -33,13 +33,14 @@ from collections.abc import Mapping
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from quart import Response, redirect, request
+from quart import Response, redirect
 
 from app.core import db
 from app.core.errors import Forbidden
 from app.core.i18n import _
 from app.core.settings import school
 from app.web import render
+from app.web.current import request
 from app.web.request import fragment, user
 from app.web.tables import views
 from app.web.tables.acts import Bulk

@@ -11,7 +11,9 @@ from app.web.request import Visitor
 from app.web.tables.declaration import Choices, Listing, Text
 
 # Why a row is left alone, whatever the act.
+STOPPED = "stopped"
 REASONS: dict[str, Text] = {
+    STOPPED: lazy("was not reached, since it stopped half-way"),
     "gone": lazy("is not there any more"),
     "right": lazy("your role did not allow it any more"),
 }
@@ -85,7 +87,11 @@ class Act(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """What may be done to many rows of a list. `source`, `key`, `name`: the rows by their key, for words about them."""
+    """What may be done to many rows of a list. `source`, `key`, `name`: the rows by their key, for words about them.
+
+    `narrowed`: for a list that is declared for each request anew, what it is at a path with these parameters.
+    `facts` stand in the file of what came of it: a title, SQL over the source, and the capability it needs, or "".
+    """
 
     listing: Listing
     label: Text
@@ -94,7 +100,9 @@ class Bulk:
     source: str
     key: str
     name: str
+    facts: Sequence[tuple[Text, str, str]]
     choices: Callable[[], Awaitable[Choices]] | None = None
+    narrowed: Callable[[str, Mapping[str, str]], Awaitable[tuple[Listing, Choices]]] | None = None
 
     def act(self, key: str, person: Visitor) -> Act:
         """The act of this name. Raises Forbidden when the person may not see the list or do it, Invalid when it is none."""

@@ -11,7 +11,7 @@ who acts and whom it is about. A worker that dies leaves whole hundreds done and
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,7 +33,7 @@ _DRAFTS, _KEPT = timedelta(days=1), timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """An act on many rows, chosen, begun or done."""
+    """An act on many rows, chosen (draft), begun (running) or done; "failed" when it is begun and no job is at it any more."""
 
     id: int
     public_id: str
@@ -100,6 +100,8 @@ async def choose(
     listing = bulk.listing
     if picked is None:
         choices = await bulk.choices() if bulk.choices is not None else None
+        if bulk.narrowed is not None:
+            listing, choices = await bulk.narrowed(came_from.partition("?")[0], args)
         rows, binds = matching(listing, read(listing, args, choices), (await school()).zone, choices)
     else:
         rows = f"SELECT {listing.key} AS id FROM {listing.source} WHERE {listing.pick} = ANY(CAST(:picked AS text[]))"  # noqa: S608
@@ -131,16 +133,24 @@ async def choose(
 
 async def find(run_id: str, by: Visitor) -> tuple[Run, Bulk, Act]:
     """A run of this person's, with what it does. Raises NotFound, and Forbidden when they may not do it any more."""
-    run = await db.one(
+    run = await _read(run_id, by)
+    if run is not None and run.state == "running" and not await queue.is_under_way(work_through, str(run.id)):
+        run = await _read(run_id, by)  # it may have ended between the two looks
+        if run is not None and run.state == "running":
+            run = replace(run, state="failed")
+    if run is None or run.list not in BULKS:
+        raise NotFound(_("There is nothing of the kind here, or it is done for long."))
+    bulk = BULKS[run.list]
+    return run, bulk, bulk.act(run.act, by)
+
+
+async def _read(run_id: str, by: Visitor) -> Run | None:
+    return await db.one(
         Run,
         f"SELECT {_COLUMNS} FROM bulk_runs r WHERE r.public_id = :id AND r.actor_id = :me",  # noqa: S608
         id=run_id,
         me=by.id,
     )
-    if run is None or run.list not in BULKS:
-        raise NotFound(_("There is nothing of the kind here, or it is done for long."))
-    bulk = BULKS[run.list]
-    return run, bulk, bulk.act(run.act, by)
 
 
 async def judge(run: Run, bulk: Bulk, plan: Plan) -> list[Share]:
@@ -206,7 +216,7 @@ async def start(run: Run, act: Act, options: dict[str, Any], by: Visitor) -> Non
             after={"act": act.key, "chosen": run.total, "run": run.public_id},
             summary=str(act.label),
         )
-        await queue.enqueue(work_through, run_id=run.id)
+        await queue.enqueue(work_through, once=str(run.id), run_id=run.id)
 
 
 async def undo(run: Run, act: Act, by: Visitor) -> str:
@@ -248,13 +258,16 @@ async def undo(run: Run, act: Act, by: Visitor) -> str:
                 after={"act": act.key, "chosen": total, "run": run.public_id},
                 summary=str(act.label),
             )
-            await queue.enqueue(work_through, run_id=made)
+            await queue.enqueue(work_through, once=str(made), run_id=made)
         return str(await db.value("SELECT public_id FROM bulk_runs WHERE undo_of = :id", id=run.id))
 
 
 @queue.job(attempts=5)
 async def work_through(run_id: int) -> None:
-    """Do an act to all that were chosen, by the hundred. Safe to run twice, or by two at once: they take turns."""
+    """Do an act to all that were chosen, by the hundred. Safe to run twice, or by two at once: they take turns.
+
+    When it fails for good, the page says so and offers to go on (`outcomes`).
+    """
     while await _one_batch(run_id):
         pass
 
@@ -288,26 +301,30 @@ async def _one_batch(run_id: int) -> bool:
                 found = await act.take_back({row.id: row.before for row in rows}, run.options, run.actor_id)
             else:
                 found = await act.carry_out([row.id for row in rows], run.options, run.actor_id)
-        outcomes = [found.get(row.id, Outcome("gone")) for row in rows]
-        acted = sum(outcome.reason == "" for outcome in outcomes)
-        await db.run(
-            """
-            UPDATE bulk_items i SET reason = o.reason, before = coalesce(o.before, i.before)
-            FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[]), CAST(:before AS jsonb[])) o (id, reason, before)
-            WHERE i.run_id = :run AND i.subject_id = o.id
-            """,
-            run=run.id,
-            ids=[row.id for row in rows],
-            reasons=[outcome.reason for outcome in outcomes],
-            before=[outcome.before for outcome in outcomes],
-        )
-        await db.run(
-            "UPDATE bulk_runs SET acted = acted + :acted, skipped = skipped + :skipped WHERE id = :id",
-            id=run.id,
-            acted=acted,
-            skipped=len(rows) - acted,
-        )
+        await _note(run.id, {row.id: found.get(row.id, Outcome("gone")) for row in rows})
         return True
+
+
+async def _note(run_id: int, outcomes: Mapping[int, Outcome]) -> None:
+    """Write down what came of these rows."""
+    await db.run(
+        """
+        UPDATE bulk_items i SET reason = o.reason, before = coalesce(o.before, i.before)
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[]), CAST(:before AS jsonb[])) o (id, reason, before)
+        WHERE i.run_id = :run AND i.subject_id = o.id
+        """,
+        run=run_id,
+        ids=list(outcomes),
+        reasons=[outcome.reason for outcome in outcomes.values()],
+        before=[outcome.before for outcome in outcomes.values()],
+    )
+    acted = sum(outcome.reason == "" for outcome in outcomes.values())
+    await db.run(
+        "UPDATE bulk_runs SET acted = acted + :acted, skipped = skipped + :skipped WHERE id = :id",
+        id=run_id,
+        acted=acted,
+        skipped=len(outcomes) - acted,
+    )
 
 
 @queue.every("41 * * * *")
@@ -319,7 +336,7 @@ async def forget_old_runs() -> None:
         """
         DELETE FROM bulk_runs WHERE id IN (
             SELECT id FROM bulk_runs
-            WHERE (created_at < :drafts AND state = 'draft') OR (created_at < :kept AND state = 'done') LIMIT :batch)
+            WHERE (created_at < :drafts AND state = 'draft') OR (created_at < :kept AND state <> 'draft') LIMIT :batch)
         """,
         batch=50,
         drafts=now - _DRAFTS,

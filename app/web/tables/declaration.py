@@ -119,6 +119,7 @@ class Listing:
     `export` replaces the columns in the CSV: pairs of a label and a function from the row to the cell's value.
     `export_needs` is the capability that the CSV asks for, when seeing the list is not enough.
     `pick` is the expression by which rows are picked for an act on several (see `bulk`).
+    `keeps_rows`: its template draws a row from the row alone, never from who looks or what was asked (see `kept`).
     """
 
     name: str
@@ -134,6 +135,7 @@ class Listing:
     export: Sequence[tuple[Text, Any]] | None = None
     export_needs: str = ""
     pick: str = ""
+    keeps_rows: bool = False
 
     def column(self, key: str) -> Column | None:
         """The sortable column of this key."""

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from app.core import i18n
 from app.core.i18n import _, ngettext
+from app.web.tables import kept
 from app.web.tables.declaration import (
     AnyFilter,
     Choice,
@@ -22,6 +23,7 @@ from app.web.tables.declaration import (
     choices_of,
     names,
 )
+from app.web.tables.kept import KeptRows
 from app.web.tables.query import COUNT_LIMIT, State, cut_short, sign_cursor
 from app.web.tables.views import Views, query_of
 
@@ -97,6 +99,7 @@ class Table:
     is_part: bool = False
     views: Views | None = None
     picking: "Picking | None" = None
+    kept: KeptRows | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,7 @@ def draw(
         by_time=bool(rows) and isinstance(rows[0].list_value, date),
         query=query_of(state.values, state.sort_name if state.sort_name != listing.sort else ""),
         everything=_everything(total, is_more=is_more),
+        kept=kept.of(listing.name) if listing.keeps_rows else None,
     )
 
 
@@ -255,7 +259,7 @@ def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo, *, is_more: bool,
     if isinstance(first, date) and isinstance(last, date):
         start, end = (i18n.format_day(_local(moment, zone), "d MMM y") for moment in (first, last))
         if start == end:
-            return _("%(said)s, of %(day)s", said=said, day=start)
+            return _("%(said)s, from %(day)s", said=said, day=start)
         if first > last:
             return _("%(said)s, from %(start)s back to %(end)s", said=said, start=start, end=end)
         return _("%(said)s, from %(start)s to %(end)s", said=said, start=start, end=end)

@@ -11,6 +11,7 @@ from contextlib import aclosing
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from weakref import WeakSet
 from zoneinfo import ZoneInfo
 
 from babel.numbers import get_currency_precision
@@ -26,7 +27,13 @@ from app.web.tables.query import read, statement
 _BATCH = 200
 # Each holds a connection for as long as its reader takes; the pages need the others.
 _AT_ONCE = 3
-_under_way = 0
+
+
+class _Place:
+    """One export's place among those at once: taken when it is asked for, free when nobody holds it any more."""
+
+
+_taken_places: WeakSet[_Place] = WeakSet()
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -34,8 +41,7 @@ async def export(
     listing: Listing, *, binds: Mapping[str, Any] | None = None, choices: Choices | None = None
 ) -> Response:
     """The rows that the address asks for as a file, read while it is sent. Raises Unavailable while many are."""
-    if _under_way >= _AT_ONCE:
-        raise Unavailable(_("Several lists are being exported just now. Please try again in a minute."), retry_after=60)
+    place = take_place()
     zone = (await school()).zone
     state = read(listing, request.args, choices)
     sql, filter_binds = statement(listing, state, zone, choices)
@@ -44,14 +50,36 @@ async def export(
             f"{listing.name}.export", "list", listing.name, after={**state.values, "sort": state.sort_name}
         )
     await db.release()
-    columns = _columns(listing)
     rows = db.stream(db.Row, sql, **(binds or {}), **filter_binds)
-    response = Response(_lines(columns, rows, zone), content_type="text/csv; charset=utf-8")
     day = clock.now().astimezone(zone).date().isoformat()
-    response.headers["Content-Disposition"] = f'attachment; filename="{listing.name}-{day}.csv"'
+    return answer(_columns(listing), rows, zone, f"{listing.name}-{day}.csv", place)
+
+
+def answer(
+    columns: Sequence[tuple[str, str | Callable[[Any], Any]]],
+    rows: AsyncIterator[Any],
+    zone: ZoneInfo,
+    name: str,
+    place: _Place,
+) -> Response:
+    """Rows as a file of this name; a column is its title and the name of an attribute, or what makes a value of a row;
+    `place` comes from `take_place`.
+    """
+    named = [(title, _getter(value)) for title, value in columns]
+    response = Response(_lines(named, rows, zone, place), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "private, no-store"
     response.timeout = None
     return response
+
+
+def take_place() -> _Place:
+    """A place among the files that are read at once. Raises Unavailable when there is none."""
+    if len(_taken_places) >= _AT_ONCE:
+        raise Unavailable(_("Several lists are being exported just now. Please try again in a minute."), retry_after=60)
+    place = _Place()
+    _taken_places.add(place)
+    return place
 
 
 def amount(minor: str, currency: str) -> Callable[[Any], Decimal]:
@@ -74,25 +102,21 @@ def _getter(value: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 async def _lines(
-    columns: Sequence[tuple[str, Callable[[Any], Any]]], rows: AsyncIterator[Any], zone: ZoneInfo
+    columns: Sequence[tuple[str, Callable[[Any], Any]]], rows: AsyncIterator[Any], zone: ZoneInfo, _place: _Place
 ) -> AsyncIterator[bytes]:
+    """The file, some rows at a time. Its place is free when it is through, or was thrown away before it began."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     buffer.write("\ufeff")
     writer.writerow([label for label, _value in columns])
-    global _under_way
-    _under_way += 1
-    try:
-        async with aclosing(rows) as open_rows:  # type: ignore[type-var]
-            number = 0
-            async for row in open_rows:
-                writer.writerow([cell(value(row), zone) for _label, value in columns])
-                number += 1
-                if number % _BATCH == 0:
-                    yield _taken(buffer)
-        yield _taken(buffer)
-    finally:
-        _under_way -= 1
+    async with aclosing(rows) as open_rows:  # type: ignore[type-var]
+        number = 0
+        async for row in open_rows:
+            writer.writerow([cell(value(row), zone) for _label, value in columns])
+            number += 1
+            if number % _BATCH == 0:
+                yield _taken(buffer)
+    yield _taken(buffer)
 
 
 def _taken(buffer: io.StringIO) -> bytes:

@@ -1,6 +1,7 @@
 """From the address to a statement: cleaned state, conditions, order, keyset place."""
 
 import contextlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -53,6 +54,7 @@ class State:
 class Condition:
     """A part of the WHERE: whether it always holds for the list, is about its dates, has an index that finds its rows;
     and of which table of the list it is, with its alias, and a SELECT of these rows, where finding them first is best.
+    `search`: these come in no order.
     """
 
     sql: str
@@ -62,6 +64,7 @@ class Condition:
     dates: bool = False
     indexed: bool = False
     rare: bool = False
+    search: bool = False
 
 
 def read(listing: Listing, args: Mapping[str, str], choices: Choices | None = None) -> State:
@@ -126,17 +129,34 @@ def statement(
     # With an order and a limit the planner likes to walk along the order until enough rows match, which for a rare word
     # is all of them. So what the index finds decides: few rows are taken from it, many are met soon on the walk. But
     # a word has much to do with the order of names, where many may be met late: then the first that are found are sorted.
-    others = _all(condition.sql for condition in conditions if condition not in found)
+    second = _found_second(conditions, found)
+    others = _all(condition.sql for condition in conditions if second or condition not in found)
     few = replace(listing, source=listing.source.replace(found[0].table, f"matched {found[0].table.split()[1]}"))
     counted = _counted(others, few.source, "matched")
-    if cut_short(listing, state, choices):
-        pages = _page(few, state, others, place, order, limit)
+    from_few = _page(few, state, others, place, order, limit)
+    is_more = "(SELECT is_more FROM counted)"
+    if second:
+        # None of the first thousand may fit, and still some of the others.
+        is_more += " AND NOT EXISTS (SELECT 1 FROM from_few)"
+    # In a form that the words' index does not know, and that is thought to hold for many rows, as it does here: a plan for
+    # any word would bring all together from the index, and sort them.
+    walked = _all(f"CASE WHEN {one.sql} THEN true ELSE false END" if one.search else one.sql for one in conditions)
+    on_walk = _page(listing, state, walked, place, order, limit, is_more)
+    if second:
+        counted += f", from_few AS MATERIALIZED ({from_few})"
+        pages = f"SELECT * FROM from_few UNION ALL ({on_walk})"  # noqa: S608
+    elif cut_short(listing, state, choices):
+        pages = from_few
     else:
-        from_few = _page(few, state, f"(SELECT NOT is_more FROM counted) AND {others}", place, order, limit)  # noqa: S608
-        on_walk = _page(listing, state, f"(SELECT is_more FROM counted) AND {filtered}", place, order, limit)  # noqa: S608
+        from_few = _page(few, state, others, place, order, limit, "(SELECT NOT is_more FROM counted)")
         pages = f"({from_few}) UNION ALL ({on_walk})"
-    matched = f"{found[0].rows or _rows_of(found)} LIMIT {COUNT_LIMIT + 1}"
-    return f"WITH matched AS MATERIALIZED ({matched}), {counted} {pages}", binds
+    matched = f"matched AS MATERIALIZED ({found[0].rows or _rows_of(found)} LIMIT {COUNT_LIMIT + 1})"
+    if second:
+        matched = f"""searched AS MATERIALIZED ({found[0].rows} LIMIT {COUNT_LIMIT + 1}), matched AS MATERIALIZED (
+            SELECT * FROM searched WHERE (SELECT count(*) FROM searched) <= {COUNT_LIMIT} UNION ALL
+            SELECT * FROM ({second.rows} LIMIT {COUNT_LIMIT + 1}) first_of_others
+            WHERE (SELECT count(*) FROM searched) > {COUNT_LIMIT})"""  # noqa: S608
+    return f"WITH {matched}, {counted} {pages}", binds
 
 
 def matching(
@@ -149,14 +169,19 @@ def matching(
 
 
 def cut_short(listing: Listing, state: State, choices: Choices | None) -> bool:
-    """Whether only the first rows that are found are sorted, when very many are: in all orders but the list's own."""
-    if _is_own_order(listing, state):
-        return False
-    return any(
-        (isinstance(item, Search) and item.words and item.name in state.values)
-        or any(choice.rows and choice.value == state.values.get(item.name) for choice in choices_of(item, choices))
+    """Whether only the first rows that are found are sorted, when very many are: in all orders but the list's own, and
+    in any where a search goes together with something else that is found first.
+    """
+    searched = any(isinstance(item, Search) and item.words and item.name in state.values for item in listing.filters)
+    chosen = [
+        choice
         for item in listing.filters
-    )
+        for choice in choices_of(item, choices)
+        if choice.rows and choice.value == state.values.get(item.name)
+    ]
+    if _is_own_order(listing, state):
+        return searched and bool(chosen) and not any(choice.rare for choice in chosen)
+    return searched or bool(chosen)
 
 
 def _is_own_order(listing: Listing, state: State) -> bool:
@@ -171,6 +196,13 @@ def _found_first(listing: Listing, state: State, conditions: Sequence[Condition]
         return by_rows[:1]
     dates = [condition for condition in conditions if condition.dates and condition.table]
     return None if not dates or _is_own_order(listing, state) else dates
+
+
+def _found_second(conditions: Sequence[Condition], found: Sequence[Condition]) -> Condition | None:
+    """What else finds rows, in an order of its own: where a search finds very many, both would be met late on a walk."""
+    if not found[0].search:
+        return None
+    return next((one for one in conditions if one.rows and not one.search and one.table == found[0].table), None)
 
 
 def _rows_of(dates: Sequence[Condition]) -> str:
@@ -197,13 +229,16 @@ def _counted(rest: str, candidates: str, all_candidates: str = "candidates") -> 
                    (SELECT count(*) FROM {all_candidates}) > {COUNT_LIMIT} AS is_more)"""  # noqa: S608
 
 
-def _page(listing: Listing, state: State, filtered: str, place: str, order: str, limit: int) -> str:
+def _page(
+    listing: Listing, state: State, filtered: str, place: str, order: str, limit: int, asked: str = "true"
+) -> str:
+    """`asked` holds for none or all of the rows, and when it does not, none is looked at."""
     picked = f"{listing.pick} AS list_pick, " if listing.pick else ""
     return f"""
         SELECT {listing.select}, {picked}{state.sort.sort} AS list_value, {listing.key} AS list_key,
                (SELECT total FROM counted) AS list_total, (SELECT is_more FROM counted) AS list_is_more
         FROM {listing.source}
-        WHERE {filtered}{place}
+        WHERE {asked} AND {filtered}{place}
         ORDER BY {order}
         LIMIT {int(limit)}
     """  # noqa: S608
@@ -221,10 +256,8 @@ def _conditions(
     table = " ".join(listing.source.split()[:2])
     for item in listing.filters:
         if isinstance(item, Dates) and item.where:
-            between = _between(item, state)
-            if between:
-                found.append(Condition(f"({item.where})", dates=True))
-                binds |= between
+            if item.from_name in state.values or item.to_name in state.values:
+                found.append(Condition(f"({_between(item, state)})", dates=True))
             continue
         for name in names(item):
             text = state.values.get(name)
@@ -234,7 +267,7 @@ def _conditions(
             if isinstance(item, Search) and item.words:
                 of = item.words_of or table
                 rows = f"SELECT {of.split()[1]}.* FROM {of} WHERE {_matches(item)}"  # noqa: S608
-                found.append(Condition(_matches(item), of, rows))
+                found.append(Condition(_matches(item), of, rows, search=True))
                 binds[bind] = begin_words(text)
             elif isinstance(item, Search):
                 for n, word in enumerate(text.split()[:6]):
@@ -248,13 +281,11 @@ def _conditions(
                         Condition(f"({choice.where})", table, choice.rows, indexed=choice.indexed, rare=choice.rare)
                     )
                     continue
-                if choice in item.choices and not item.where:
-                    # A value of the declaration is written out, so that the planner knows how many rows have it and
-                    # which partial index they are in.
+                if not item.where:
+                    # Written out, so that the planner knows how many rows have it and which partial index they are in.
                     found.append(Condition(f"{item.expression} = {_literal(choice.value)}", indexed=choice.indexed))
                     continue
-                compare = item.where.replace(":value", f":{bind}") if item.where else f"{item.expression} = :{bind}"
-                found.append(Condition(compare, indexed=choice.indexed))
+                found.append(Condition(item.where.replace(":value", f":{bind}"), indexed=choice.indexed))
                 binds[bind] = text
             elif isinstance(item, Toggle):
                 found.append(Condition(f"({item.where})", indexed=item.indexed))
@@ -272,11 +303,10 @@ def _literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _between(item: Dates, state: State) -> dict[str, Any]:
-    first, last = state.values.get(item.from_name), state.values.get(item.to_name)
-    if not first and not last:
-        return {}
-    return {"first": date.fromisoformat(first or "1970-01-01"), "last": date.fromisoformat(last or "2200-12-31")}
+def _between(item: Dates, state: State) -> str:
+    first = _literal(state.values.get(item.from_name, "1970-01-01"))
+    last = _literal(state.values.get(item.to_name, "2200-12-31"))
+    return re.sub(r":last\b", f"DATE {last}", re.sub(r":first\b", f"DATE {first}", item.where))
 
 
 def begin_words(text: str) -> str:

@@ -9,7 +9,7 @@ from app.web.flash import flash
 from app.web.guards import requires
 from app.web.render import page
 from app.web.request import Visitor, safe_next, signed_in_user
-from app.web.tables import bulk, views
+from app.web.tables import bulk, outcomes, views
 from app.web.tables.acts import Act, Bulk, Plan
 from app.web.tables.bulk import Run
 
@@ -103,7 +103,7 @@ async def show_run(public_id: str) -> ResponseReturnValue:
     if run.state != "draft":
         if run.state == "running" and request.args.get("seen") == f"{run.acted}-{run.skipped}":
             return "", 204
-        found = await bulk.results(run, of) if run.state == "done" else []
+        found = await bulk.results(run, of) if run.state != "running" else []
         return await _page(run, of, act, shares=found, plan=None)
     plan = await act.plan(_me(), request.args)
     return await _draft_page(run, of, act, plan)
@@ -133,6 +133,32 @@ async def create_undoing(public_id: str) -> ResponseReturnValue:
     """Take back what was done."""
     run, _of, act = await bulk.find(public_id, _me())
     return redirect(url_for(".show_run", public_id=await bulk.undo(run, act, _me())), 303)
+
+
+@routes.post("/bulk/<public_id>/continuation")
+@requires("admin.enter", fresh=True)
+async def create_continuation(public_id: str) -> ResponseReturnValue:
+    """Go on with what stopped half-way."""
+    run, _of, act = await bulk.find(public_id, _me())
+    await outcomes.go_on(run, act)
+    return redirect(url_for(".show_run", public_id=public_id), 303)
+
+
+@routes.post("/bulk/<public_id>/cancellation")
+@requires("admin.enter", fresh=True)
+async def create_cancellation(public_id: str) -> ResponseReturnValue:
+    """Leave what stopped half-way as it is."""
+    run, _of, act = await bulk.find(public_id, _me())
+    await outcomes.leave_at_that(run, act)
+    return redirect(url_for(".show_run", public_id=public_id), 303)
+
+
+@routes.get("/bulk/<public_id>/result.csv")
+@requires("admin.enter")
+async def show_result(public_id: str) -> ResponseReturnValue:
+    """Each row, what came of it and why, as a file."""
+    run, of, act = await bulk.find(public_id, _me())
+    return await outcomes.result(run, of, act, _me())
 
 
 async def _draft_page(run: Run, of: Bulk, act: Act, plan: Plan, status: int = 200) -> Response:

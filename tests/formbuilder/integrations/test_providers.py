@@ -110,7 +110,7 @@ async def test_another_entry_of_the_same_person_is_another_line(town: Town, cont
 @pytest.mark.parametrize("name", MAILING)
 async def test_who_left_stays_away(town: Town, contact: Maker, name: str) -> None:
     stand = town.stand(name)
-    for email in ("ann@learner.example", "Bo.Berg@learner.example"):
+    for email in ("ann@learner.example", "Bo.Berg@learner.example", "o'b/c+d%&#?=x@learner.example"):
         places = set(stand.leave(email).places)
         sent = await town.provider(name).upsert(contact(name, email, tags=("course",)), "entry:1:a")
         person = stand.find(email)
@@ -320,7 +320,17 @@ async def test_moosend_keeps_the_fields_that_a_form_does_not_ask_for(town: Town,
     assert person.fields == {"City": "Odense"}
 
 
-async def test_salesforce_and_zoho_and_listmonk_are_not_led_by_an_address(town: Town, contact: Maker) -> None:
+@pytest.mark.parametrize("name", ["omnisend", "klaviyo", "mailchimp", "brevo", "activecampaign", "sendgrid"])
+async def test_who_agrees_later_is_subscribed_then(town: Town, contact: Maker, name: str) -> None:
+    await town.provider(name).upsert(contact(name, consent=False), "entry:1:a")
+    await town.provider(name).upsert(contact(name), "entry:2:a")
+    person = town.stand(name).find("ann@learner.example")
+    assert person is not None
+    assert person.state == ("pending" if name == "mailchimp" else "active")
+    assert person.places == (set() if name in ("omnisend", "mailchimp") else {town.stand(name).place})
+
+
+async def test_no_query_is_led_by_an_address(town: Town, contact: Maker) -> None:
     for name in ("salesforce", "listmonk", "klaviyo"):
         for _ in range(2):
             await town.provider(name).upsert(contact(name, "o'brien\"\\@learner.example"), "entry:1:a")

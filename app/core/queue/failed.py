@@ -1,0 +1,100 @@
+"""Jobs that failed for good: tried again, discarded, restored, and forgotten in time with the log of all."""
+
+from app.core import db
+from app.core.queue.kinds import JobFunction, job_name
+
+
+async def requeue(job_id: int) -> bool:
+    """Give a failed job its tries again; False when it is not failed (any more), or the same work waits already."""
+    return bool(
+        await db.run(
+            """
+            UPDATE pgqueuer SET status = 'queued', attempts = 0, execute_after = now(), updated = now()
+            WHERE id = :id AND status = 'failed' AND NOT EXISTS (
+                SELECT 1 FROM pgqueuer other
+                WHERE other.dedupe_key = pgqueuer.dedupe_key AND other.status IN ('queued', 'picked'))
+            """,
+            id=job_id,
+        )
+    )
+
+
+async def is_under_way(function: JobFunction, once: str) -> bool:
+    """Whether the job that was enqueued under this name waits or runs; False when it is done, failed for good or gone."""
+    found = await db.value(
+        "SELECT EXISTS (SELECT FROM pgqueuer WHERE dedupe_key = :key AND status IN ('queued', 'picked'))",
+        key=f"{job_name(function)}:{once}",
+    )
+    return bool(found)
+
+
+async def discard(job_id: int) -> tuple[str, str] | None:
+    """Take a failed job out of the queue; its log stays. Its name and arguments, for `restore`, or None if not failed."""
+    found = await db.one(
+        db.Row,
+        """
+        DELETE FROM pgqueuer WHERE id = :id AND status = 'failed'
+        RETURNING entrypoint, convert_from(coalesce(payload, '{}'), 'UTF8') AS arguments
+        """,
+        id=job_id,
+    )
+    return (found.entrypoint, found.arguments) if found else None
+
+
+async def restore(job_id: int, name: str, arguments: str) -> bool:
+    """Put a discarded job back, still failed; False when it is there."""
+    return bool(
+        await db.run(
+            """
+            INSERT INTO pgqueuer (id, priority, status, entrypoint, payload)
+            VALUES (:id, 0, 'failed', :name, convert_to(:arguments, 'UTF8')) ON CONFLICT (id) DO NOTHING
+            """,
+            id=job_id,
+            name=name,
+            arguments=arguments,
+        )
+    )
+
+
+async def forget_failed(function: JobFunction, argument: str, value: int) -> None:
+    """Discard failed jobs that would do again what was just enqueued anew."""
+    await db.run(
+        """
+        DELETE FROM pgqueuer WHERE status = 'failed' AND entrypoint = :name
+        AND CAST(convert_from(payload, 'UTF8') AS jsonb) -> CAST(:argument AS text) = to_jsonb(CAST(:value AS bigint))
+        """,
+        name=job_name(function),
+        argument=argument,
+        value=value,
+    )
+
+
+async def prune() -> None:
+    """Forget the beginnings of jobs after a day, done jobs after 7 days and failed ones after 30.
+
+    The log has three rows a job, and only the last one is ever listed.
+    """
+    for states, days in (
+        ("'queued', 'picked'", 1),
+        ("'successful'", 7),
+        ("'exception', 'canceled', 'deleted', 'failed'", 30),
+    ):
+        await db.run_in_batches(
+            f"""
+            DELETE FROM pgqueuer_log WHERE id IN (
+                SELECT id FROM pgqueuer_log WHERE status IN ({states}) AND created < now() - interval '{days} days'
+                LIMIT :batch)
+            """  # noqa: S608 (constants)
+        )
+    await db.run_in_batches(
+        """
+        DELETE FROM pgqueuer WHERE id IN (
+            SELECT id FROM pgqueuer WHERE status = 'failed' AND updated < now() - interval '30 days' LIMIT :batch)
+        """
+    )
+    await db.run_in_batches(
+        """
+        DELETE FROM pgqueuer_statistics WHERE id IN (
+            SELECT id FROM pgqueuer_statistics WHERE created < now() - interval '30 days' LIMIT :batch)
+        """
+    )

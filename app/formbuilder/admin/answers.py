@@ -1,0 +1,63 @@
+"""Changing what somebody answered: the form as they saw it, checked as theirs was."""
+
+from quart import Response, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.core.errors import Conflict
+from app.core.i18n import _
+from app.formbuilder import entries, pages, submissions
+from app.formbuilder.admin import admin
+from app.formbuilder.admin.entries import found
+from app.formbuilder.fields.kinds import kind_of
+from app.formbuilder.models import Definition, Entry, Form, Posted
+from app.formbuilder.submissions import Mistake
+from app.web.flash import flash
+from app.web.guards import requires
+from app.web.render import page
+from app.web.request import signed_in_user
+
+
+@admin.get("/<public_id>/entries/<entry_id>/answers")
+@requires("entries.edit")
+async def show_answers(public_id: str, entry_id: str) -> Response:
+    """The form, filled in with what was answered."""
+    form, definition, entry = await found(public_id, entry_id)
+    texts: dict[str, list[str]] = {}
+    for field in definition.fields:
+        texts |= kind_of(field).posted(field, entry.answers.get(field.id))
+    return await _answers_page(form, definition, entry, Posted(texts))
+
+
+@admin.post("/<public_id>/entries/<entry_id>/answers")
+@requires("entries.edit")
+async def update_answers(public_id: str, entry_id: str) -> Response | BaseResponse:
+    """Keep the changed answers, or show what is wrong beside them."""
+    form, definition, entry = await found(public_id, entry_id)
+    sent = await request.form
+    posted = Posted({name: values for name, values in sent.lists() if isinstance(name, str)})
+    read = submissions.read_answers(definition, posted, await submissions.today())
+    if read.mistakes:
+        return await _answers_page(form, definition, entry, posted, read.mistakes, status=422)
+    answers = entries.with_kept(definition, entry.answers, read.answers)
+    said, email = submissions.said(definition, answers), submissions.email_of(definition, answers)
+    try:
+        changed = await entries.edit(entry, definition, answers, said, email, by=signed_in_user().id)
+    except Conflict as error:
+        flash(error.message, "bad")
+    else:
+        flash(_("The answers are changed.") if changed else _("Nothing was different."))
+    return redirect(url_for(".show_entry", public_id=public_id, entry_id=entry_id), 303)
+
+
+async def _answers_page(
+    form: Form, definition: Definition, entry: Entry, posted: Posted, mistakes: dict[str, Mistake] | None = None,
+    status: int = 200,
+) -> Response:  # fmt: skip
+    return await page(
+        "formbuilder/admin/answers.html",
+        status=status,
+        form=form,
+        entry=entry,
+        steps=pages.steps_of(definition, posted, mistakes),
+        has_mistakes=bool(mistakes),
+    )

@@ -1,0 +1,59 @@
+"""The versions of a form: who changed what, two of them compared, an older one restored."""
+
+from quart import Response, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.core.errors import NotFound
+from app.core.i18n import _
+from app.formbuilder import definitions, differences, versions
+from app.formbuilder.admin import admin
+from app.formbuilder.admin.frame import framed
+from app.formbuilder.queries import forms as queries
+from app.web.flash import flash
+from app.web.guards import requires
+from app.web.render import page
+from app.web.request import signed_in_user
+
+PAGE = 50
+
+
+@admin.get("/<public_id>/versions")
+@requires("forms.view")
+async def show_versions(public_id: str) -> Response:
+    """The newest versions; `?before=` goes on, `?a=` and `?b=` compare two."""
+    form = await versions.find(public_id)
+    rows = await queries.versions(form.id, _number(request.args.get("before")), PAGE + 1)
+    older, newer = _number(request.args.get("a")), _number(request.args.get("b"))
+    compared = None
+    if older is not None and newer is not None:
+        older, newer = sorted((older, newer))
+        before, after = await queries.version(form.id, older), await queries.version(form.id, newer)
+        if before is None or after is None:
+            raise NotFound
+        compared = differences.between(definitions.read(before.definition), definitions.read(after.definition))
+    return await page(
+        "formbuilder/admin/versions.html",
+        **await framed(form, "versions"),
+        rows=rows[:PAGE],
+        more=rows[PAGE - 1].number if len(rows) > PAGE else None,
+        compared=compared,
+        older=older,
+        newer=newer,
+    )
+
+
+@admin.post("/<public_id>/versions/<int:number>/restoration")
+@requires("forms.edit", once=True)
+async def create_restoration(public_id: str, number: int) -> BaseResponse:
+    """Make an older version the newest; undo takes it back."""
+    form = await versions.find(public_id)
+    await versions.restore(form.id, number, by=signed_in_user())
+    flash(
+        _("Version %(n)s is what the builder shows. Publish it to let visitors see it.", n=number),
+        undo_url=url_for(".create_undoing", public_id=public_id),
+    )
+    return redirect(url_for(".show_versions", public_id=public_id), 303)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() and len(text) < 10 else None

@@ -1,0 +1,35 @@
+"""What came of a form, as a page and as a file."""
+
+from quart import Response, request
+
+from app.core.errors import NotFound
+from app.formbuilder import exports, inbox, reports
+from app.formbuilder.admin import admin
+from app.web.guards import requires
+from app.web.render import page
+
+
+@admin.get("/<public_id>/report")
+@requires("entries.view")
+async def show_report(public_id: str) -> Response:
+    """Results of each question, entries a day, and where people leave."""
+    asked = request.args.get("days", "")
+    days = int(asked) if asked in [str(each) for each in reports.PERIODS] else 30
+    found = await inbox.asked(public_id)
+    report = await reports.of_form(found, days)
+    return await page("formbuilder/admin/report.html", form=found.form, report=report, periods=reports.PERIODS)
+
+
+@admin.get("/<public_id>/entries/file")
+@requires("entries.export")
+async def show_entries_file(public_id: str) -> Response:
+    """Every entry as CSV, Excel or JSON."""
+    kind = request.args.get("format", "csv")
+    if kind not in exports.FORMATS:
+        raise NotFound
+    name, content = await exports.begin(await inbox.asked(public_id), kind)
+    response = Response(content, content_type=exports.FORMATS[kind])
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "private, no-store"
+    response.timeout = None
+    return response

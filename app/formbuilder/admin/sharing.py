@@ -1,0 +1,80 @@
+"""How a form gets about: its address, codes for other sites, a QR code, and links that carry values or work once."""
+
+from quart import Response, current_app, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.core.errors import Invalid, NotFound
+from app.core.i18n import _
+from app.formbuilder import definitions, embedding, links, versions
+from app.formbuilder.admin import admin
+from app.formbuilder.models import Definition, Form
+from app.formbuilder.queries import forms as queries
+from app.formbuilder.queries import links as link_queries
+from app.web.flash import flash
+from app.web.guards import requires
+from app.web.render import page
+from app.web.request import signed_in_user
+
+SHOWN = 200
+
+
+@admin.get("/<public_id>/share")
+@requires("forms.edit")
+async def show_share(public_id: str) -> Response:
+    """Everything to copy."""
+    return await _share_page(await versions.find(public_id))
+
+
+@admin.post("/<public_id>/links")
+@requires("forms.edit", once=True)
+async def create_links(public_id: str) -> Response | BaseResponse:
+    """Make links for one answer each, or one that carries values."""
+    form = await versions.find(public_id)
+    sent = await request.form
+    count, values = sent.get("count", "").strip() or "0", sent.get("values", "")
+    try:
+        if not count.isdecimal() or len(count) > 4:
+            raise Invalid(_("Write a number."), field="count")
+        definition = await _live(form)
+        await links.make(form, definition, int(count), links.values_of(values), by=signed_in_user())
+    except Invalid as error:
+        return await _share_page(
+            form, count=count, values=values, refused={error.field or "values": error.message}, status=422
+        )
+    flash(_("The links are made."))
+    return redirect(url_for(".show_share", public_id=public_id) + "#links", 303)
+
+
+@admin.post("/<public_id>/links/<link_id>/removal")
+@requires("forms.edit")
+async def delete_link(public_id: str, link_id: str) -> BaseResponse:
+    """Take a link back: it opens nothing any more."""
+    form = await versions.find(public_id)
+    if not await link_queries.delete(form.id, link_id):
+        raise NotFound
+    return redirect(url_for(".show_share", public_id=public_id) + "#links", 303)
+
+
+async def _live(form: Form) -> Definition:
+    live = await queries.live_form(form.slug)
+    return definitions.read((live or form).definition)
+
+
+async def _share_page(
+    form: Form, *, count: str = "10", values: str = "", refused: dict[str, str] | None = None, status: int = 200
+) -> Response:
+    definition = await _live(form)
+    address = f"{current_app.config['LECTERN'].app_url}/forms/{form.slug}"
+    return await page(
+        "formbuilder/admin/share.html",
+        status=status,
+        form=form,
+        definition=definition,
+        address=address,
+        code=embedding.code(address),
+        snippets=embedding.snippets(address, form.slug, form.title),
+        links=[(link, links.path(form, link)) for link in await link_queries.of_form(form.id, SHOWN)],
+        count=count,
+        values=values,
+        refused=refused or {},
+    )

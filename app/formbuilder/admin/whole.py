@@ -1,0 +1,104 @@
+"""The form as a whole: its settings, and its address."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from quart import Response, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.core.errors import Invalid
+from app.core.i18n import _, lazy
+from app.formbuilder import definitions, editing, versions
+from app.formbuilder.admin import admin, canvas
+from app.formbuilder.admin.frame import framed
+from app.formbuilder.models import Definition, Form, Posted
+from app.formbuilder.settings import Options, Setting, Several
+from app.web.flash import flash
+from app.web.guards import requires
+from app.web.render import page
+from app.web.request import signed_in_user
+
+# What stands together; what no group names is drawn with the last one.
+GROUPS = (
+    ("shown", lazy("How it is shown"), ("presentation", "numbers", "resume", "prefill", "sites")),
+    ("after", lazy("After sending"), ("thanks",)),
+    ("limits", lazy("Who may answer, and how often"), (
+        "most_", "period", "opens_", "closes_", "weekdays", "closed_words", "sign_in", "course", "pin", "by_link",
+    )),
+    ("spam", lazy("Spam"), ("captcha", "spam_")),
+    ("checks", lazy("Before an entry counts"), ("opt_in", "approval", "refusal", "statuses")),
+    ("privacy", lazy("Privacy"), ("no_", "keep_")),
+    ("more", lazy("More"), ()),
+)  # fmt: skip
+
+
+@admin.get("/<public_id>/settings")
+@requires("forms.view")
+async def show_settings(public_id: str) -> Response:
+    """What can be set of the form as a whole."""
+    return await _page(await versions.find(public_id))
+
+
+@admin.post("/<public_id>/settings")
+@requires("forms.edit")
+async def update_settings(public_id: str) -> Response | BaseResponse:
+    """Keep what was set; what does not fit is told beside it."""
+    form, sent = await versions.find(public_id), await request.form
+    posted = Posted({name: values for name, values in sent.lists() if isinstance(name, str)})
+    told = {each.name: _told(each, posted) for each in definitions.SETTINGS}
+    refused: dict[str, str] = {}
+
+    def change(now: Definition) -> Definition:
+        after, wrong = editing.with_settings(now, told)
+        refused.update(wrong)
+        return after
+
+    form = await versions.edit(
+        form.id, change, words=_("Changed the settings"), subject="settings", by=signed_in_user()
+    )
+    if refused:
+        return await _page(form, refused=refused, sent=told, status=422)
+    return redirect(url_for(".show_settings", public_id=public_id), 303)
+
+
+@admin.post("/<public_id>/address")
+@requires("forms.edit")
+async def update_address(public_id: str) -> Response | BaseResponse:
+    """Give the form another address."""
+    form, slug = await versions.find(public_id), (await request.form).get("slug", "").strip()
+    try:
+        await versions.move_to(form.id, slug)
+    except Invalid as error:
+        return await _page(form, refused={"slug": error.message}, slug=slug, status=422)
+    flash(_("The form is at its new address. The old one leads nowhere any more."))
+    return redirect(url_for(".show_settings", public_id=public_id), 303)
+
+
+def _told(setting: Setting, posted: Posted) -> Any:
+    name = f"s.{setting.name}"
+    return posted.all(name) if isinstance(setting, Several) else posted.one(name)
+
+
+async def _page(
+    form: Form, *, refused: Mapping[str, str] | None = None, sent: Mapping[str, Any] | None = None, slug: str = "",
+    status: int = 200,
+) -> Response:  # fmt: skip
+    frame = await framed(form, "settings")
+    values = {**frame["definition"].settings, **(sent or {})}
+    groups: dict[str, list[tuple[Setting, Any]]] = {name: [] for name, _label, _words in GROUPS}
+    for setting in definitions.SETTINGS:
+        value = values[setting.name]
+        shown = canvas.as_text(setting, value) if isinstance(setting, Options) else canvas.shown(setting, value)
+        groups[_group(setting.name)].append((setting, shown))
+    return await page(
+        "formbuilder/admin/whole.html",
+        status=status,
+        **frame,
+        groups=[(name, label, groups[name]) for name, label, _words in GROUPS if groups[name]],
+        refused=refused or {},
+        slug=slug or form.slug,
+    )
+
+
+def _group(name: str) -> str:
+    return next((group for group, _label, words in GROUPS if name.startswith(words)), GROUPS[-1][0])

@@ -1,0 +1,296 @@
+"""Entries after they came in: what they wait for, what counts, notes, edits. The one table of moves is MOVES.
+
+An entry counts when it is `received`; `EntryReceived` is published in the transaction that makes it so, once, whoever
+asks and however many at once: `counted_at` is set by one guarded update.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from app.core import audit, clock, db, events, mail, tokens
+from app.core.errors import Conflict, Invalid
+from app.core.i18n import _, lazy
+from app.formbuilder.events import EntryReceived
+from app.formbuilder.fields.kinds import kind_of
+from app.formbuilder.models import Answer, Definition, Entry
+from app.formbuilder.queries import forms as form_queries
+from app.formbuilder.queries import inbox as queries
+from app.formbuilder.queries.entries import entry_by_id
+from app.formbuilder.settings import Words
+
+CONFIRM_WITHIN = timedelta(days=7)
+# An unconfirmed entry stays for a while after its link ended, so that another can be asked for; then it is swept.
+SWEPT_AFTER = timedelta(days=7)
+BINNED_FOR = timedelta(days=30)
+# What a form without storage sends out has this long to be planned; what still waits then holds the answers.
+EMPTY_AFTER = timedelta(hours=1)
+LONGEST_NOTE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Something that may be done with an entry: from which states, and to which. `to` "" is what comes next for it."""
+
+    before: tuple[str, ...]
+    to: str
+    label: Words
+    done: Words
+
+
+_LIVE = ("received", "unconfirmed", "waiting", "unpaid", "spam", "refused")
+MOVES: dict[str, Move] = {
+    "confirm": Move(("unconfirmed",), "", lazy("Confirm"), lazy("Confirmed")),
+    "approve": Move(("waiting", "refused"), "received", lazy("Approve"), lazy("Approved")),
+    "refuse": Move(("waiting",), "refused", lazy("Refuse"), lazy("Refused")),
+    "pay": Move(("unpaid",), "", lazy("Paid"), lazy("Paid")),
+    "spam": Move(("received", "unconfirmed", "waiting"), "spam", lazy("Mark as spam"), lazy("Marked as spam")),
+    "not_spam": Move(("spam",), "", lazy("Not spam"), lazy("No spam after all")),
+    "bin": Move(_LIVE, "binned", lazy("Delete"), lazy("Deleted")),
+    "restore": Move(("binned",), "", lazy("Bring back"), lazy("Brought back")),
+}
+# What the office may do; the others are for whoever sent it, and for money.
+BY_OFFICE = ("approve", "refuse", "not_spam", "spam", "bin", "restore")
+
+
+def first_state(definition: Definition, email: str, *, is_spam: bool = False, is_unpaid: bool = False) -> str:
+    """Where an entry begins: what it waits for first, or `received` when it counts at once."""
+    if is_spam:
+        return "spam"
+    if is_unpaid:
+        return "unpaid"
+    return _next(definition, email, "unpaid")
+
+
+def _next(definition: Definition, email: str, passed: str) -> str:
+    """What comes after what it has passed: payment, then the click in the mail, then approval."""
+    if passed == "unpaid" and definition.settings["opt_in"] and email:
+        return "unconfirmed"
+    if passed in ("unpaid", "unconfirmed") and definition.settings["approval"]:
+        return "waiting"
+    return "received"
+
+
+async def arrived(entry: Entry, definition: Definition) -> None:
+    """What follows in the transaction that an entry came in with: it counts, or its link is mailed."""
+    if entry.state == "received":
+        await _count(entry.id, definition)
+    elif entry.state == "unconfirmed":
+        await _mail_link(entry, definition)
+
+
+async def _count(entry_id: int, definition: Definition) -> None:
+    now = clock.now()
+    empty_after = now + EMPTY_AFTER if definition.settings["no_store"] else None
+    if await queries.count_in(entry_id, now, empty_after):
+        await events.publish(EntryReceived(entry_id))
+
+
+async def move(entry: Entry, act: str, definition: Definition, *, by: int | None = None) -> str:
+    """Do what MOVES tells under this name; the state it is in then. Raises Conflict when it is not where that may begin.
+
+    Of two at once one does it, and the other is told.
+    """
+    known = MOVES[act]
+    now = clock.now()
+    async with db.transaction():
+        before = await queries.lock_state(entry.id)
+        if before is None or before.state not in known.before:
+            raise Conflict(_("Somebody was quicker: this entry stands elsewhere now. Look at it again."))
+        state = known.to or _after(act, before, entry, definition)
+        if not await queries.move(entry.id, list(known.before), state, now):
+            raise Conflict(_("Somebody was quicker: this entry stands elsewhere now. Look at it again."))
+        await queries.insert_act(entry.id, "state", by, act, {"state": before.state}, {"state": state}, now)
+        await audit.record(
+            f"form_entry.{act}", "form_entry", entry.public_id, before={"state": before.state}, after={"state": state}
+        )
+        if state == "received":
+            await _count(entry.id, definition)
+        elif state == "unconfirmed" and before.state != "binned":
+            await _mail_link(entry, definition)
+        elif state == "refused" and before.state == "waiting" and definition.settings["refusal"] and entry.email:
+            words = {"title": definition.title, "words": definition.settings["refusal"]}
+            await mail.send(entry.email, "formbuilder/refusal", words, fact=f"form_entry:{entry.id}:refusal")
+    return state
+
+
+def _after(act: str, before: Any, entry: Entry, definition: Definition) -> str:
+    if act == "restore":
+        return str(before.binned_from or "received")
+    if before.counted_at is not None:
+        return "received"
+    return _next(definition, entry.email, "unpaid" if act == "not_spam" else before.state)
+
+
+# --- the click in the mail -------------------------------------------------------------------------------------------
+
+
+async def _mail_link(entry: Entry, definition: Definition) -> None:
+    token, now = tokens.random_token(), clock.now()
+    form = await form_queries.version_by_id(entry.version_id)
+    assert form is not None  # a version with entries stays
+    await queries.set_link(entry.id, tokens.hashed(token), now + CONFIRM_WITHIN)
+    await mail.send(
+        entry.email,
+        "formbuilder/confirm",
+        {"title": definition.title, "path": f"/forms/{form.slug}/confirmations/{token}"},
+        fact=f"form_entry:{entry.id}:confirm:{tokens.hashed(token).hex()[:16]}",
+    )
+
+
+async def of_link(token: str) -> tuple[Entry, bool] | None:
+    """The entry that a mailed link is about, and whether the link is still good; None for one that never was."""
+    found = await queries.entry_of_link(tokens.hashed(token)) if len(token) < 100 else None
+    if found is None:
+        return None
+    entry = await entry_by_id(found.id)
+    return (entry, found.expires_at > clock.now()) if entry is not None else None
+
+
+async def confirm(token: str, definition: Definition) -> str:
+    """Somebody pressed the button behind the link: the state it is in now. Done before, it stays; raises Conflict after its time."""
+    found = await of_link(token)
+    if found is None or not found[1]:
+        raise Conflict(_("This link is too old. Ask for another one."))
+    entry, _good = found
+    if entry.state != "unconfirmed":
+        return entry.state
+    try:
+        return await move(entry, "confirm", definition)
+    except Conflict:
+        again = await entry_by_id(entry.id)
+        return again.state if again is not None else ""
+
+
+async def send_link_again(entry: Entry, definition: Definition, *, by: int | None = None) -> None:
+    """Mail another link; the one before ends. Raises Conflict for an entry that waits for no click."""
+    async with db.transaction():
+        before = await queries.lock_state(entry.id)
+        if before is None or before.state != "unconfirmed":
+            raise Conflict(_("This entry waits for no click any more."))
+        await _mail_link(entry, definition)
+        await queries.insert_act(entry.id, "resend", by, "confirm", None, None, clock.now())
+
+
+async def sweep() -> tuple[int, int]:
+    """Take away what was never confirmed and what was thrown away long ago; how many of each."""
+    now = clock.now()
+    unconfirmed = await queries.delete_unconfirmed(now - SWEPT_AFTER)
+    binned = await queries.delete_binned(now - BINNED_FOR)
+    if unconfirmed or binned:
+        async with db.transaction():
+            await audit.record(
+                "form_entry.sweep", "form_entry", "all", after={"unconfirmed": unconfirmed, "binned": binned}
+            )
+    return unconfirmed, binned
+
+
+# --- what the office writes ------------------------------------------------------------------------------------------
+
+
+async def see(entry_id: int) -> None:
+    """Somebody opened it."""
+    await queries.set_read([entry_id], clock.now())
+
+
+async def mark(entry: Entry, *, is_starred: bool | None = None, is_read: bool | None = None) -> None:
+    """Star it or not, call it read or not."""
+    if is_starred is not None:
+        await queries.set_star([entry.id], is_starred)
+    if is_read is not None:
+        await queries.set_read([entry.id], clock.now() if is_read else None)
+
+
+async def set_status(entry: Entry, status: str, definition: Definition, *, by: int) -> None:
+    """One of the form's words, or none. Raises Invalid for another."""
+    if status and status not in definition.settings["statuses"]:
+        raise Invalid(_("Choose one of the list."))
+    async with db.transaction():
+        before = await queries.lock_state(entry.id)
+        if before is None or before.status == status:
+            return
+        await queries.set_status([entry.id], status)
+        await queries.insert_act(entry.id, "status", by, "", {"status": before.status}, {"status": status}, clock.now())
+        await audit.record(
+            "form_entry.status",
+            "form_entry",
+            entry.public_id,
+            before={"status": before.status},
+            after={"status": status},
+        )
+
+
+async def note(entry: Entry, text: str, *, by: int) -> None:
+    """Write something down beside it. Raises Invalid for nothing, or for too much."""
+    text = text.replace("\r\n", "\n").strip()
+    if not text:
+        raise Invalid(_("Write something first."))
+    if len(text) > LONGEST_NOTE:
+        raise Invalid(_("At most %(n)s characters.", n=LONGEST_NOTE))
+    async with db.transaction():
+        await queries.insert_act(entry.id, "note", by, text, None, None, clock.now())
+        await audit.record("form_entry.note", "form_entry", entry.public_id)
+
+
+async def edit(
+    entry: Entry, definition: Definition, answers: Mapping[str, Answer], said: str, email: str, *, by: int
+) -> bool:
+    """Put other answers in place of those; whether anything changed. What was there before stays in the history."""
+    async with db.transaction():
+        before = await queries.lock_state(entry.id)
+        if before is None or before.emptied_at is not None:
+            raise Conflict(_("The answers of this entry are gone."))
+        changed = [name for name in {**before.answers, **answers} if before.answers.get(name) != answers.get(name)]
+        if not changed:
+            return False
+        await queries.set_answers(entry.id, dict(answers), said, email)
+        await queries.insert_act(
+            entry.id,
+            "edit",
+            by,
+            "",
+            {name: before.answers.get(name) for name in changed},
+            {name: answers.get(name) for name in changed},
+            clock.now(),
+        )
+        # Which questions, not what was answered: the log outlives the entry.
+        await audit.record("form_entry.edit", "form_entry", entry.public_id, after={"fields": sorted(changed)})
+    return True
+
+
+def with_kept(definition: Definition, before: Mapping[str, Answer], after: Mapping[str, Answer]) -> dict[str, Answer]:
+    """Edited answers with those that the form of the edit could not show: fields of groups such as files, and agreements,
+    which are kept word for word as they were given."""
+    kept = {
+        field.id: before[field.id]
+        for field in definition.fields
+        if field.id in before and (kind_of(field).group == "file" or field.kind == "consent")
+        and (field.id in after or kind_of(field).group == "file")
+    }  # fmt: skip
+    return {**after, **kept}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One answer before and after, as people read it."""
+
+    label: str
+    before: str
+    after: str
+
+
+def changes(
+    definition: Definition, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> Sequence[Change]:
+    """What an edit changed, in words."""
+    found = []
+    for name in after or {}:
+        field = definition.find(name)
+        old, new = (before or {}).get(name), (after or {}).get(name)
+        if field is None:
+            found.append(Change(name, str(old or ""), str(new or "")))
+        else:
+            kind = kind_of(field)
+            found.append(Change(field.label or name, kind.text(field, old), kind.text(field, new)))
+    return found

@@ -1,0 +1,37 @@
+"""How many of a product that another field offers."""
+
+from app.core.i18n import _, lazy
+from app.formbuilder.fields.kinds import Kind, Wrong
+from app.formbuilder.models import Answer, Field, Posted
+from app.formbuilder.settings import Number, Text
+
+
+class Quantity(Kind):
+    name = "quantity"
+    label = lazy("How many")
+    group = "money"
+    icon = "hash"
+    value_class = "number"
+    settings = (
+        Text(name="of", label=lazy("Of which field"), hint=lazy("The id of a product field, such as q1"), longest=40),
+        Number(name="low", label=lazy("From"), default=1, low=0, high=9999),
+        Number(name="high", label=lazy("To"), default=99, low=1, high=9999),
+    )
+
+    def read(self, field: Field, posted: Posted) -> Answer:
+        text = posted.one(field.id)
+        if not text:
+            return None
+        if not text.isdecimal() or not text.isascii() or len(text) > 6:
+            raise Wrong(_("Please write a whole number."))
+        return int(text)
+
+    def check(self, field: Field, answer: Answer) -> None:
+        if not field["low"] <= answer <= field["high"]:
+            raise Wrong(_("From %(low)s to %(high)s.", low=field["low"], high=field["high"]))
+
+    def cells(self, field: Field, answer: Answer) -> list[str | int | float | None]:
+        return [answer]
+
+
+KIND = Quantity()

@@ -1,0 +1,119 @@
+"""Integrations of a form as they are edited: added, changed, removed. Pure; see `mapping` for what one holds."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from app.core.errors import Conflict, Invalid
+from app.core.i18n import _
+from app.formbuilder import mapping, rules
+from app.formbuilder.fields.kinds import kind_of
+from app.formbuilder.models import Definition, Posted
+
+MOST = 30
+LONGEST_TAG = 100
+
+
+def added(definition: Definition, connection: str) -> Definition:
+    """With one more that leads to this account. The first field for an address and for a name are taken as theirs."""
+    if len(definition.integrations) >= MOST:
+        raise Invalid(_("A form has at most %(n)s integrations.", n=MOST))
+    made = {"id": next_id(definition), "connection": connection, "list": "", "map": guessed(definition), "tags": []}
+    return replace(definition, integrations=(*definition.integrations, made))
+
+
+def next_id(definition: Definition) -> str:
+    """An id above every one there is."""
+    numbers = [
+        int(match[1]) for each in definition.integrations if (match := re.fullmatch(r"i(\d{1,6})", str(each.get("id"))))
+    ]
+    return f"i{max([*numbers, definition.last]) + 1}"
+
+
+def guessed(definition: Definition) -> dict[str, str]:
+    """What can be told without asking: the first field for a mail address, for a telephone, for a name."""
+    found: dict[str, str] = {}
+    for name, _label in sources(definition):
+        field = definition.find(name.partition(".")[0])
+        if field is None:
+            continue
+        part = name.partition(".")[2]
+        if field.kind == "email":
+            found.setdefault("email", name)
+        elif field.kind == "phone":
+            found.setdefault("phone", name)
+        elif part in ("first", "last") and field.kind == "name":
+            found.setdefault(f"{part}_name", name)
+    return found
+
+
+def sources(definition: Definition) -> list[tuple[str, str]]:
+    """What can be handed on: (field or part of one, words)."""
+    found = []
+    for field in definition.fields:
+        kind = kind_of(field)
+        if not kind.has_answer or kind.is_secret:
+            continue
+        label = field.label or field.id
+        found.append((field.id, label))
+        found += [(f"{field.id}.{part}", f"{label}: {part}") for part, _class in kind.parts(field)]
+    return found
+
+
+def consents(definition: Definition) -> list[tuple[str, str]]:
+    """Fields with which somebody can agree: (id, words)."""
+    asks = ("consent", "terms", "yes_no", "toggle", "checkbox")
+    return [(field.id, field.label or field.id) for field in definition.fields if field.kind in asks]
+
+
+def found(definition: Definition, integration_id: str) -> Mapping[str, Any]:
+    """The integration of this id. Raises Conflict when it is gone."""
+    one = next((each for each in definition.integrations if each.get("id") == integration_id), None)
+    if one is None:
+        raise Conflict(_("This integration is not in the form any more."))
+    return one
+
+
+def read(definition: Definition, before: Mapping[str, Any], posted: Posted) -> dict[str, Any]:
+    """An integration as its page posted it. What the page did not draw stays as it was."""
+    known = {name for name, _label in sources(definition)}
+    old = before.get("map")
+    mapped = dict(old) if isinstance(old, Mapping) else {}
+    targets = {name[4:]: posted.one(name) for name in posted.texts if name.startswith("map.") and len(name) < 204}
+    mapped |= {target: source for target, source in targets.items() if source in known or source == mapped.get(target)}
+    for target, source in targets.items():
+        if not source:
+            mapped.pop(target, None)
+    tags = dict.fromkeys(tag.strip()[:LONGEST_TAG] for tag in re.split(r"[,\n]", posted.one("tags")) if tag.strip())
+    consent = posted.one("consent")
+    made = {
+        **before,
+        "connection": posted.one("connection")[:60] or str(before.get("connection") or ""),
+        "list": posted.one("list")[:300] if "list" in posted.texts else str(before.get("list") or ""),
+        "map": mapped,
+        "tags": list(tags)[: mapping.MOST_TAGS],
+        "consent": consent if consent in dict(consents(definition)) else "",
+    }
+    if "c.join" in posted.texts or posted.one("act").startswith(("add:", "group:")):
+        when = rules.read_condition(definition, posted)
+        made["when"] = when if when.get("all") or when.get("any") else {}
+    if not made.get("when"):
+        made.pop("when", None)
+    if made["connection"] != before.get("connection"):
+        made["list"] = ""
+    return made
+
+
+def changed(definition: Definition, integration_id: str, posted: Posted) -> Definition:
+    """With what was posted for this one."""
+    made = read(definition, found(definition, integration_id), posted)
+    rows = [made if each.get("id") == integration_id else each for each in definition.integrations]
+    return replace(definition, integrations=tuple(rows))
+
+
+def removed(definition: Definition, integration_id: str) -> Definition:
+    """Without it."""
+    found(definition, integration_id)
+    rows = tuple(each for each in definition.integrations if each.get("id") != integration_id)
+    return replace(definition, integrations=rows)

@@ -1,0 +1,51 @@
+"""SQL about who changed a form and when, and versions that nobody needs any more."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.core import db
+
+
+@dataclass(frozen=True, slots=True)
+class LastChange:
+    """Who changed a field last."""
+
+    user_id: int | None
+    name: str
+
+
+async def last_change(form_id: int, field_id: str) -> LastChange | None:
+    """Who made the newest version that is about this field."""
+    return await db.one(
+        LastChange,
+        """
+        SELECT v.made_by AS user_id, coalesce(u.name, '') AS name
+        FROM form_versions v LEFT JOIN users u ON u.id = v.made_by
+        WHERE v.form_id = :form_id AND v.subject = :subject ORDER BY v.number DESC LIMIT 1
+        """,
+        form_id=form_id,
+        subject=field_id,
+    )
+
+
+async def delete_old_versions(before: datetime, kept: int, limit: int) -> int:
+    """Delete versions made before then that were never published, shown, answered or begun, beyond the newest `kept` of
+    their form; at most `limit` at a time. How many went.
+
+    What came after one of them loses its parent: undo ends there.
+    """
+    return await db.run(
+        """
+        DELETE FROM form_versions WHERE id IN (
+            SELECT v.id FROM form_versions v JOIN forms f ON f.id = v.form_id
+            WHERE v.made_at < :before AND v.published_at IS NULL AND v.id <> f.head_id AND v.id IS DISTINCT FROM f.live_id
+              AND v.number <= (SELECT max(n.number) FROM form_versions n WHERE n.form_id = v.form_id) - :kept
+              AND (SELECT count(*) FROM form_versions n WHERE n.form_id = v.form_id AND n.number > v.number) >= :kept
+              AND NOT EXISTS (SELECT 1 FROM form_entries e WHERE e.version_id = v.id)
+              AND NOT EXISTS (SELECT 1 FROM form_drafts d WHERE d.version_id = v.id)
+            ORDER BY v.id LIMIT :limit)
+        """,
+        before=before,
+        kept=kept,
+        limit=limit,
+    )

@@ -1,0 +1,245 @@
+"""One visitor's look at a form: what they brought along, and the pages that are drawn of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from quart import Response, request
+
+from app.accounts import places
+from app.core.errors import Conflict, NotFound
+from app.core.i18n import _
+from app.formbuilder import (
+    bills,
+    definitions,
+    drafts,
+    embedding,
+    files,
+    limits,
+    links,
+    pages,
+    payments,
+    plans,
+    screens,
+    spam,
+    submissions,
+)
+from app.formbuilder.limits import Gate
+from app.formbuilder.models import Definition, Draft, Form, Link, Posted
+from app.formbuilder.queries import forms as queries
+from app.formbuilder.screens import Screen
+from app.formbuilder.stamps import new_stamp, read_stamp
+from app.formbuilder.submissions import Mistake, Refused
+from app.web import traps
+from app.web.bodies import narrow
+from app.web.render import page
+from app.web.request import user
+
+
+@dataclass(slots=True)
+class Visit:
+    """A form in one visitor's hands. `raw` is all that was sent; `posted` what of it are answers."""
+
+    form: Form
+    definition: Definition
+    posted: Posted = field(default_factory=lambda: Posted({}))
+    raw: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    is_embedded: bool = False
+    link: str = ""
+    found_link: Link | None = None
+    entry_pass: str = ""
+    stamp: str = ""
+    draft: Draft | None = None
+    token: str = ""
+    screen_id: str = ""
+    mistakes: Mapping[str, Mistake] = field(default_factory=dict)
+    sentence: str = ""
+    # A preview: where its page sends to, and what was typed on other screens, signed, since nothing is kept.
+    action: str = ""
+    carried: str = ""
+    # The prices of the shop that were shown to it, signed; and the unpaid entry that what is sent takes the place of.
+    prices: str = ""
+    instead: str = ""
+
+    @property
+    def path(self) -> str:
+        """Where its page sends to."""
+        return self.action or f"/forms/{self.form.slug}" + (f"/drafts/{self.token}" if self.token else "")
+
+
+async def live(slug: str) -> tuple[Form, Definition]:
+    """The form at this address as visitors answer it now. Raises NotFound."""
+    form = await queries.live_form(slug)
+    if form is None:
+        raise NotFound
+    return form, definitions.read(form.definition)
+
+
+async def answered(slug: str, number: str) -> tuple[Form, Definition]:
+    """The version that a page shows; a page may be older than the form, but who may answer is said by the newest."""
+    if number.isdecimal() and len(number) < 10:
+        form = await queries.form_of_version(slug, int(number))
+        if form is not None:
+            return form, await with_newest_settings(form)
+    return await live(slug)
+
+
+async def with_newest_settings(form: Form) -> Definition:
+    """The definition of a version, with the limits and rules of the one that is live."""
+    definition = definitions.read(form.definition)
+    if form.version_id == form.live_id:
+        return definition
+    newest = await queries.live_form(form.slug)
+    return definition if newest is None else replace(definition, settings=definitions.read(newest.definition).settings)
+
+
+async def sent(slug: str, *, takes_files: bool = False) -> Visit:
+    """What a browser sent for a form; with files, as much as its fields take."""
+    if takes_files:
+        narrow(await files.most_bytes(slug))
+    form_data, attached = await request.form, await request.files
+    raw = {name: values for name, values in form_data.lists() if isinstance(name, str)}
+    posted = Posted(raw, {name: values for name, values in attached.lists() if isinstance(name, str)})
+    form, definition = await answered(slug, posted.one("version"))
+    return Visit(
+        form,
+        definition,
+        posted,
+        raw,
+        is_embedded=posted.one("embed") == "1",
+        link=posted.one("link")[:500],
+        entry_pass=posted.one("pass")[:500],
+        stamp=posted.one("stamp"),
+        screen_id=posted.one("screen"),
+        prices=posted.one("prices")[:10_000],
+        instead=posted.one("instead")[:200],
+    )
+
+
+async def take_link(visit: Visit) -> Mapping[str, Sequence[str]]:
+    """The values of the link that the visitor came by. Raises NotFound or Conflict for one that is not good any more."""
+    visit.found_link = await links.find(visit.form, visit.link)
+    if visit.found_link.is_single and visit.found_link.used_at is not None:
+        raise Conflict(links.used_words())
+    return visit.found_link.posted
+
+
+async def gate(visit: Visit) -> Gate | None:
+    """What keeps the visitor from the form now. Who comes back from the payment page was let in before."""
+    was_in = bool(visit.instead) and await payments.is_sender(visit.form, visit.instead)
+    entry_pass = limits.new_pass(visit.form, visit.definition) if was_in else visit.entry_pass
+    has_link = was_in or bool(visit.link)
+    return await limits.gate(visit.form, visit.definition, user(), entry_pass=entry_pass, has_link=has_link)
+
+
+async def doubt(visit: Visit) -> str:
+    """What to ask of somebody who may be a program; empty for everybody else."""
+    if read_stamp(visit.stamp) is None:
+        visit.stamp = ""
+        return _("Please press the button once more. Nothing you wrote is lost.")
+    if spam.wants_captcha(visit.definition) and not await traps.is_person("form"):
+        return _("We could not see that you are a person. Please try once more.")
+    return ""
+
+
+def country() -> str:
+    """Where the proxy says that the visitor is, in two letters."""
+    return places.country_of_request()
+
+
+async def refused_page(visit: Visit, refused: Refused) -> Response:
+    """The screen with what is wrong beside it. Where something costs more by now, it shows what it costs."""
+    visit.mistakes, visit.sentence = refused.mistakes, refused.message
+    if not refused.mistakes:
+        visit.prices = ""
+    if refused.outdated:
+        visit.form, visit.definition = await live(visit.form.slug)
+        if visit.draft is not None:
+            await drafts.renew(visit.draft, visit.form)
+    return await form_page(visit, status=422)
+
+
+async def form_page(visit: Visit, *, status: int = 200) -> Response:
+    """The screen that the visitor is at."""
+    definition = visit.definition
+    today = await submissions.today()
+    outcome = plans.evaluate(definition, visit.posted.texts, today)
+    screen = screens.at(definition, outcome, visit.screen_id)
+    seen = screens.walked(definition, outcome)
+    is_stepped = len(screens.screens_of(definition)) > 1
+    logic = screens.page_logic(definition, visit.posted.texts, screen, today) if screens.has_logic(definition) else None
+    offers = await bills.prices_of(definition)
+    visit.prices = (visit.prices if is_stepped else "") or bills.shown_prices(definition, offers)
+    has_captcha = spam.wants_captcha(definition) and not visit.token and traps.captcha() is not None
+    return await page(
+        "formbuilder/form.html",
+        status=status,
+        visit=visit,
+        form=visit.form,
+        definition=definition,
+        intro=pages.markdown(definition.intro) if definition.intro and seen[0].id == screen.id else "",
+        screen=screen,
+        questions=pages.questions_of(definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers),
+        scripts=pages.scripts_of(definition),
+        has_sheet=pages.needs_sheet(definition),
+        first=_behind_break(definition, screen),
+        place=seen.index(screen) + 1 if screen in seen else 1,
+        places=len(seen),
+        is_stepped=is_stepped,
+        back=screens.before(definition, outcome, screen.id) if visit.token or visit.action else None,
+        next_=screens.after(definition, outcome, screen.id),
+        logic=logic,
+        has_captcha=has_captcha,
+        takes_payment=bills.takes_payment(definition),
+        sentence=visit.sentence,
+        stamp=visit.stamp or (new_stamp() if status == 422 and not visit.token else ""),
+        headers=_headers(visit, has_captcha=has_captcha),
+    )
+
+
+async def gate_page(visit: Visit, stopped: Gate, *, status: int = 200) -> Response:
+    """What stands between the visitor and the form."""
+    return await page(
+        "formbuilder/closed.html", status=status, visit=visit, form=visit.form, definition=visit.definition,
+        sentence=stopped.sentence, gate=stopped.kind, headers=_headers(visit),
+    )  # fmt: skip
+
+
+async def closed_page(visit: Visit, sentence: str, *, status: int = 200) -> Response:
+    """The form takes no answer now, or not this one."""
+    return await gate_page(visit, Gate("closed", sentence), status=status)
+
+
+async def later_page(visit: Visit, *, email: str = "", is_mailed: bool = False, error: str = "") -> Response:
+    """Everything is kept: its link, to be mailed or copied."""
+    return await page(
+        "formbuilder/later.html", status=422 if error else 200, visit=visit, form=visit.form,
+        definition=visit.definition, email=email, is_mailed=is_mailed, error=error, headers=_headers(visit),
+    )  # fmt: skip
+
+
+def frame_headers(visit: Visit, policy: str = "") -> dict[str, str]:
+    """What lets other sites frame the page, if it is a page in a frame."""
+    if visit.is_embedded:
+        return embedding.headers(visit.definition, policy)
+    return {"Content-Security-Policy": policy} if policy else {}
+
+
+def _headers(visit: Visit, *, has_captcha: bool = False) -> dict[str, str]:
+    policy = traps.captcha_headers().get("Content-Security-Policy", "") if has_captcha else ""
+    found = frame_headers(visit, policy)
+    is_personal = bool(visit.token or visit.link or visit.entry_pass or visit.instead or visit.raw)
+    if is_personal or limits.is_changeable(visit.definition):
+        found["Cache-Control"] = "no-store"
+    return found
+
+
+def _fixed(visit: Visit) -> frozenset[str]:
+    """Fields that the visitor's link has filled in for good."""
+    given = visit.found_link.posted if visit.found_link is not None else {}
+    return frozenset(name.partition(".")[0] for name in given)
+
+
+def _behind_break(definition: Definition, screen: Screen) -> Mapping[str, str]:
+    """The words on the buttons of a page, as its page break says."""
+    found = definition.find(screen.step)
+    return found.settings if found is not None else {}

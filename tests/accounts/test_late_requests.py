@@ -1,0 +1,75 @@
+"""Whoever is sent out of an account while a request of theirs is at work leaves nothing behind that lets them in again."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+
+from app import Lectern
+from app.accounts import queries, sessions
+from app.accounts.models import SignedIn, User
+from app.config import Config
+from tests import google
+from tests.accounts.conftest import Browser, count
+from tests.accounts.test_google import come_back
+from tests.accounts.test_second_factors import enrol
+from tests.authenticator import Device, add_passkey
+from tests.cast import Person
+from tests.test_api import form, sent
+
+
+async def an_app(ann: Person, _config: Config) -> None:
+    with suppress(AssertionError):  # no recovery codes are shown
+        await enrol(ann)
+
+
+async def a_passkey(ann: Person, _config: Config) -> None:
+    await add_passkey(ann.browser, Device(), "Phone")
+
+
+async def a_token(ann: Person, _config: Config) -> None:
+    await sent(ann, form())
+
+
+async def another_address(ann: Person, _config: Config) -> None:
+    await ann.browser.post("/account/email", form={"email": "elsewhere@example.org"})
+
+
+async def a_google_account(ann: Person, config: Config) -> None:
+    google.connect(config)
+    answer = await ann.browser.post("/account/security/google")
+    await come_back(config, Browser(ann.browser), answer.headers["Location"])
+
+
+@pytest.mark.parametrize("protected", [True, False])
+@pytest.mark.parametrize(
+    ("way", "table"),
+    [
+        (an_app, "mfa_secrets"),
+        (a_passkey, "passkeys"),
+        (a_token, "access_tokens"),
+        (another_address, "email_changes"),
+        (a_google_account, "identities"),
+    ],
+)
+async def test_a_session_that_ended_meanwhile_adds_no_way_in(
+    app: Lectern,
+    ann: Person,
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    way: Callable[[Person, Config], Awaitable[None]],
+    table: str,
+    protected: bool,
+) -> None:
+    """It ends after the guard and before anything is written; unprotected, whatever was asked for would stay."""
+    true = sessions.hold
+
+    async def late(person: SignedIn) -> User:
+        if not protected:
+            return (await queries.lock_users([person.id]))[0]
+        await queries.delete_sessions_of(person.id)
+        return await true(person)
+
+    monkeypatch.setattr(sessions, "hold", late)
+    await way(ann, config)
+    assert await count(table) == (0 if protected else 1)

@@ -1,0 +1,254 @@
+"""Forms of several screens, by plain posts: kept screen by screen, gone on with elsewhere, sent once."""
+
+import re
+from datetime import timedelta
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from quart.typing import TestClientProtocol
+
+from app import Lectern
+from app.core import clock, db
+from app.formbuilder import definitions, drafts, screens, versions
+from app.formbuilder.stamps import stamp_of
+from tests.cast import Cast
+
+FIELDS = [
+    {"id": "q1", "kind": "short_text", "label": "Your name", "required": True},
+    {"id": "q2", "kind": "checkbox", "label": "What for?", "settings": {"options": ["Work", "Fun"]}},
+    {"id": "p2", "kind": "page_break", "label": "Work"},
+    {"id": "q3", "kind": "short_text", "label": "Your job", "required": True},
+    {"id": "p3", "kind": "page_break", "label": "The end"},
+    {"id": "q4", "kind": "long_text", "label": "Anything else?"},
+]
+SKIP = [
+    {"id": "r1", "do": "show", "targets": ["p2"], "when": {"all": [{"field": "q2", "is": "contains", "value": "work"}]}}
+]
+
+
+async def a_form(rules: list[dict[str, Any]] | None = None, fields: Any = None, **settings: Any) -> str:
+    definition = definitions.read(
+        {"title": "Apply", "fields": fields or FIELDS, "rules": SKIP if rules is None else rules, "settings": settings}
+    )
+    return (await versions.publish((await versions.create(definition, by=None)).id)).slug
+
+
+def stamped(**texts: Any) -> dict[str, Any]:
+    return {"version": "1", "website": "", "stamp": stamp_of(clock.now().timestamp() - 60), "go": "next", **texts}
+
+
+async def page(client: TestClientProtocol, address: str) -> str:
+    answer = await client.get(address)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    return await answer.get_data(as_text=True)
+
+
+async def test_steps_are_walked_back_and_forth_and_sent_together(client: TestClientProtocol) -> None:
+    slug = await a_form()
+    first = await (await client.get(f"/forms/{slug}")).get_data(as_text=True)
+    assert 'name="q1"' in first and 'name="q3"' not in first
+    answer = await client.post(f"/forms/{slug}", form=stamped(screen="start", q2="work"))
+    assert answer.status_code == 422  # a step is checked before the next one
+    assert await db.value("SELECT count(*) FROM form_drafts") == 0
+    answer = await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann", q2="work"))
+    assert answer.status_code == 303
+    draft = answer.headers["Location"]
+    second = await page(client, draft)
+    assert "Step 2 of 3" in second and 'name="q3"' in second and ">Back<" in second
+    answer = await client.post(draft, form={"version": "1", "screen": "p2", "q3": "Painter", "go": "back"})
+    assert answer.status_code == 303
+    back = await page(client, draft)
+    assert 'value="Ann"' in back and 'value="work" checked' in back
+    answer = await client.post(draft, form={"version": "1", "screen": "start", "q1": "Ann", "q2": "work", "go": "next"})
+    assert 'value="Painter"' in await page(client, draft)  # what was typed before Back is kept
+    await client.post(draft, form={"version": "1", "screen": "p2", "q3": "Painter", "go": "next"})
+    assert "Step 3 of 3" in await page(client, draft)
+    answer = await client.post(draft, form={"version": "1", "screen": "p3", "q4": "No", "go": "next"})
+    assert "/thanks/" in answer.headers["Location"]
+    assert await db.value("SELECT answers FROM form_entries") == {
+        "q1": "Ann", "q2": {"values": ["work"]}, "q3": "Painter", "q4": "No"
+    }  # fmt: skip
+    # What was typed lies in the entry alone now; sent again, nothing happens.
+    assert await db.value("SELECT posted FROM form_drafts") == {}
+    await client.post(draft, form={"version": "1", "screen": "p3", "q4": "No", "go": "next"})
+    assert await db.value("SELECT count(*) FROM form_entries") == 1
+
+
+async def test_a_step_that_a_rule_hides_is_passed_over_and_its_answers_are_dropped(client: TestClientProtocol) -> None:
+    slug = await a_form()
+    answer = await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann", q2="work"))
+    draft = answer.headers["Location"]
+    await client.post(draft, form={"version": "1", "screen": "p2", "q3": "Painter", "go": "back"})
+    await client.post(draft, form={"version": "1", "screen": "start", "q1": "Ann", "q2": "fun", "go": "next"})
+    assert "Step 2 of 2" in await page(client, draft)
+    await client.post(draft, form={"version": "1", "screen": "p3", "go": "next"})
+    assert await db.value("SELECT answers FROM form_entries") == {"q1": "Ann", "q2": {"values": ["fun"]}}
+
+
+async def test_a_box_that_is_unticked_stays_unticked(client: TestClientProtocol) -> None:
+    slug = await a_form()
+    answer = await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann", q2="work"))
+    draft = answer.headers["Location"]
+    await client.post(draft, form={"version": "1", "screen": "p2", "q3": "", "go": "back"})
+    await client.post(draft, form={"version": "1", "screen": "start", "q1": "Ann", "go": "next"})
+    assert "q2" not in await db.value("SELECT posted FROM form_drafts")
+
+
+async def test_the_first_page_sent_twice_begins_one_draft_and_changes_it(client: TestClientProtocol) -> None:
+    slug = await a_form()
+    form = stamped(screen="start", q1="Ann", q2="work")
+    addresses = [(await client.post(f"/forms/{slug}", form=form)).headers["Location"] for _n in range(2)]
+    assert addresses[0] == addresses[1]
+    await client.post(f"/forms/{slug}", form={**form, "q1": "Bea"})
+    assert await db.value("SELECT posted->'q1' FROM form_drafts") == ["Bea"]
+    assert await db.value("SELECT count(*) FROM form_drafts") == 1
+
+
+async def test_a_draft_sent_by_two_devices_at_once_is_one_entry(app: Lectern, client: TestClientProtocol) -> None:
+    import asyncio
+
+    slug = await a_form(rules=[])
+    answer = await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann"))
+    draft = answer.headers["Location"]
+    await client.post(draft, form={"version": "1", "screen": "p2", "q3": "Painter", "go": "next"})
+    last = {"version": "1", "screen": "p3", "q4": "No", "go": "next"}
+    await asyncio.gather(*(app.test_client().post(draft, form=last) for _n in range(5)))
+    assert await db.value("SELECT count(*) FROM form_entries") == 1
+
+
+async def test_one_question_at_a_time_comes_from_the_same_form(client: TestClientProtocol) -> None:
+    slug = await a_form(presentation="one")
+    first = await (await client.get(f"/forms/{slug}")).get_data(as_text=True)
+    assert 'name="q1"' in first and 'name="q2"' not in first and "Step 1 of 3" in first
+    answer = await client.post(f"/forms/{slug}", form=stamped(screen="q1", q1="Ann"))
+    draft = answer.headers["Location"]
+    for screen, texts in (("q2", {"q2": "work"}), ("q3", {"q3": "Painter"}), ("q4", {"q4": "No"})):
+        assert f'name="screen" value="{screen}"' in await page(client, draft)
+        answer = await client.post(draft, form={"version": "1", "screen": screen, "go": "next", **texts})
+    assert "/thanks/" in answer.headers["Location"]
+    assert (await db.value("SELECT answers FROM form_entries"))["q3"] == "Painter"
+
+
+def test_words_stand_with_the_question_that_follows_and_after_the_last_with_it() -> None:
+    definition = definitions.read(
+        {
+            "title": "x",
+            "settings": {"presentation": "one"},
+            "fields": [
+                {"id": "s1", "kind": "statement"}, {"id": "q1", "kind": "short_text"}, {"id": "h1", "kind": "hidden"},
+                {"id": "q2", "kind": "email"}, {"id": "s2", "kind": "statement"},
+            ],
+        }
+    )  # fmt: skip
+    assert [[field.id for field in each.fields] for each in screens.screens_of(definition)] == [
+        ["s1", "q1"], ["h1", "q2", "s2"],
+    ]  # fmt: skip
+
+
+async def test_what_was_begun_is_gone_on_with_by_a_mailed_link(client: TestClientProtocol, app: Lectern) -> None:
+    slug = await a_form(resume=True)
+    answer = await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann", q2="work"))
+    draft = answer.headers["Location"]
+    answer = await client.post(draft, form={"version": "1", "screen": "p2", "q3": "Paint", "go": "later"})
+    assert "later=1" in answer.headers["Location"]
+    assert "Mail me the link" in await page(client, answer.headers["Location"])
+    assert (await client.post(f"{draft}/mail", form={"email": "nobody"})).status_code == 422
+    for _n in range(2):  # pressed twice, mailed once
+        answer = await client.post(f"{draft}/mail", form={"email": "ann@example.org"})
+        assert answer.status_code == 200
+    mails = await db.many(db.Row, "SELECT recipient, context FROM mails")
+    assert [mail.recipient for mail in mails] == ["ann@example.org"]
+    other = app.test_client()
+    resumed = await page(other, mails[0].context["path"])
+    assert "Step 2 of 3" in resumed and 'value="Paint"' in resumed
+    for n in range(5):
+        answer = await client.post(f"{draft}/mail", form={"email": f"b{n}@example.org"})
+    assert answer.status_code == 422
+    assert await db.value("SELECT count(*) FROM mails") == drafts.MOST_MAILS
+
+
+async def test_a_form_that_does_not_offer_it_mails_nothing(client: TestClientProtocol) -> None:
+    slug = await a_form()
+    answer = await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann"))
+    answer = await client.post(f"{answer.headers['Location']}/mail", form={"email": "ann@example.org"})
+    assert answer.status_code == 404
+
+
+async def test_after_a_month_a_draft_is_gone(client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch) -> None:
+    slug = await a_form()
+    answer = await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann"))
+    await drafts.sweep()
+    assert (await client.get(answer.headers["Location"])).status_code == 200
+    await db.run("UPDATE form_drafts SET expires_at = now() - interval '1 second'")
+    assert (await client.get(answer.headers["Location"])).status_code == 404
+    await drafts.sweep()
+    assert await db.value("SELECT count(*) FROM form_drafts") == 0
+    assert timedelta(days=30) == drafts.KEPT
+
+
+async def test_a_mistake_on_an_earlier_step_leads_back_to_it(client: TestClientProtocol) -> None:
+    fields = [{"id": "q1", "kind": "short_text", "label": "Name", "settings": {"unique": True}}, *FIELDS[1:]]
+    slug = await a_form(fields=fields, rules=[])
+    for n in range(2):
+        answer = await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann"))
+        draft = answer.headers["Location"]
+        await client.post(draft, form={"version": "1", "screen": "p2", "q3": "Painter", "go": "next"})
+        answer = await client.post(draft, form={"version": "1", "screen": "p3", "go": "next"})
+        assert answer.status_code == (422 if n else 303)
+    told = await answer.get_data(as_text=True)
+    assert "given this answer already" in told and 'value="Ann"' in told and "Step 1 of 3" in told
+
+
+async def test_the_address_and_the_account_fill_the_form_in(client: TestClientProtocol, cast: Cast) -> None:
+    ann = await cast.ann()
+    fields = [
+        {"id": "q1", "kind": "short_text", "label": "Name", "settings": {"autocomplete": "name"}},
+        {"id": "q2", "kind": "email", "label": "Email"}, {"id": "q3", "kind": "hidden", "label": "Source"},
+    ]  # fmt: skip
+    slug = await a_form(fields=fields, rules=[], prefill_member=True)
+    shown = unquote(await (await client.get(f"/forms/{slug}?q1=%3CAnn%3E&q3=letter&q9=x")).get_data(as_text=True))
+    assert 'value="&lt;Ann&gt;"' in shown and 'name="q3" value="letter"' in shown and "q9" not in shown
+    shown = await (await ann.browser.get(f"/forms/{slug}?q1=Annie")).get_data(as_text=True)
+    assert 'value="Annie"' in shown and 'value="ann@example.org"' in shown
+    assert "ann@example.org" not in await (await client.get(f"/forms/{slug}")).get_data(as_text=True)
+
+
+async def test_only_the_sites_of_a_form_may_frame_it(client: TestClientProtocol) -> None:
+    slug = await a_form(sites=["https://blog.example", "shop.example:8443"], rules=[])
+
+    async def ancestors(address: str) -> str:
+        policy = (await client.get(address)).headers["Content-Security-Policy"]
+        return str(re.findall("frame-ancestors ([^;]*)", policy)[0])
+
+    assert await ancestors(f"/forms/{slug}") == "'none'"
+    assert await ancestors(f"/forms/{slug}/embed") == "'self' https://blog.example https://shop.example:8443"
+    framed = await (await client.get(f"/forms/{slug}/embed")).get_data(as_text=True)
+    assert 'name="embed" value="1"' in framed and 'class="fill__brand"' not in framed
+    answer = await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann", embed="1"))
+    assert answer.headers["Location"].endswith("?embed=1")
+    assert (await ancestors(answer.headers["Location"])).startswith("'self' https://blog.example")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["https://a.example/page", "javascript:alert(1)", "a b", "https://a.example; script-src *", "ftp://a.example"],
+)
+async def test_what_is_no_site_is_refused(line: str) -> None:
+    from app.formbuilder import embedding
+
+    with pytest.raises(ValueError, match="beginning of the site"):
+        embedding.Sites(name="sites", label="").read([line])
+
+
+async def test_a_script_is_told_where_it_is_led(client: TestClientProtocol) -> None:
+    slug = await a_form(rules=[])
+    answer = await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann"), headers={"Lectern-Fetch": "1"})
+    assert answer.status_code == 200 and answer.headers["Lectern-To"].startswith(f"/forms/{slug}/drafts/")
+
+
+async def test_other_sites_may_load_the_small_script_that_embeds(client: TestClientProtocol) -> None:
+    answer = await client.get("/forms/embed.js")
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert len(await answer.get_data()) < 2048

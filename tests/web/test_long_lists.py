@@ -1,0 +1,61 @@
+"""A word that very many have together with a tag that very many have: both would be met late on a walk along the list."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app import Lectern
+from app.accounts.queries.lists import PEOPLE, tag_choices
+from app.core import db
+from app.web.tables import query
+
+
+@pytest.fixture
+async def school(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty people: every other one an Anna, of whom the first two are Hartleys; the first eight and the last have a tag."""
+    monkeypatch.setattr(query, "COUNT_LIMIT", 3)
+    await db.script("""
+        INSERT INTO users (public_id, email, name, role, state, created_at)
+        SELECT 'u' || n, 'p' || n || '@example.org',
+               CASE WHEN n % 2 = 1 THEN 'Anna ' ELSE 'Ben ' END || CASE WHEN n < 4 THEN 'Hartley' ELSE 'Dahl' END,
+               'member', 'active', now() - (100 - n) * interval '1 day'
+        FROM generate_series(1, 20) n ORDER BY n;
+        INSERT INTO tags (public_id, name, created_at) VALUES ('press', 'Press', now()), ('bens', 'Bens', now());
+        INSERT INTO user_tags (user_id, tag_id)
+        SELECT u.id, t.id FROM users u, tags t, CAST(substr(u.public_id, 2) AS int) n
+        WHERE t.public_id = 'press' AND n <= 8 OR t.public_id = 'bens' AND (n % 2 = 0 OR n = 1);
+    """)
+
+
+async def found(**asked: str) -> tuple[list[str], bool, bool]:
+    """The people of the list's page, whether there were very many, and whether the list says that it looked at some."""
+    tags = await db.many(db.Row, "SELECT id, public_id AS key, name FROM tags")
+    choices = {"tag": tag_choices(tags)}
+    state = query.read(PEOPLE, asked, choices)
+    sql, binds = query.statement(PEOPLE, state, ZoneInfo("UTC"), choices, limit=41)
+    rows = await db.many(db.Row, sql, **binds)
+    people = [row.list_pick for row in rows]
+    return people, bool(rows and rows[0].list_is_more), query.cut_short(PEOPLE, state, choices)
+
+
+async def test_a_word_of_very_many_is_looked_for_among_the_newest_of_a_tag_and_the_list_says_so(school: None) -> None:
+    # The newest four of the tag are 5 to 8.
+    assert await found(q="anna", tag="press") == (["u7", "u5"], True, True)
+    assert (await found(q="anna", tag="press", sort="joined"))[0] == ["u5", "u7"]
+
+
+async def test_a_word_of_few_is_found_wherever_it_stands(school: None) -> None:
+    people, is_more, _ = await found(q="hartley", tag="press")
+    assert (people, is_more) == (["u3", "u2", "u1"], False)
+    people, is_more, _ = await found(q="p1@example.org", tag="bens")
+    assert (people, is_more) == (["u1"], False)
+    assert (await found(q="nobody", tag="press"))[0] == []
+
+
+async def test_where_none_of_the_newest_fits_the_others_are_asked(school: None) -> None:
+    # Ten Bens came after the one Anna of their tag.
+    assert (await found(q="anna", tag="bens"))[0] == ["u1"]
+
+
+async def test_a_page_begins_where_the_one_before_ended(school: None) -> None:
+    assert await found(q="anna") == ([f"u{n}" for n in range(19, 0, -2)], True, False)
