@@ -86,6 +86,8 @@ TABLES = {
         "form_links",
         "form_deliveries",
         "form_connections",
+        "form_notifications",
+        "form_stock",
     },
     "admin": {"day_figures", "learner_counts"},
 }

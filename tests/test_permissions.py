@@ -59,6 +59,8 @@ POST /forms/<slug>/pin                                                +  +  +  +
 GET  /forms/embed.js                                                  +  +  +  +  +  +  +
 GET  /forms/<slug>/stamp                                              +  +  +  +  +  +  +
 GET  /forms/<slug>/thanks/<token>                                     +  +  +  +  +  +  +
+GET  /forms/<slug>/payments/<token>                                   +  +  +  +  +  +  +
+POST /forms/<slug>/payments/<token>                                   +  +  +  +  +  +  +
 GET  /forms/<slug>/confirmations/<token>                              +  +  +  +  +  +  +
 POST /forms/<slug>/confirmations/<token>                              +  +  +  +  +  +  +
 POST /forms/<slug>/confirmations/<token>/links                        +  +  +  +  +  +  +
@@ -358,6 +360,14 @@ POST /admin/forms/<public_id>/fields/<field_id>                       -  -  -  -
 POST /admin/forms/<public_id>/fields/<field_id>/place                 -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/fields/<field_id>/copies                -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/fields/<field_id>/removal               -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/after                                   -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/after/<row_id>                          -  -  -  +  +  +  -
+POST /admin/forms/<public_id>/after                                   -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>                          -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>/place                    -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>/removal                  -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>/test                     -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/payment                                 -  -  -  -  +  +  -
 
 POST /admin/people/<public_id>/role                                   -  -  -  -  -  +  -
 GET  /admin/roles                                                     -  -  -  -  -  +  -
