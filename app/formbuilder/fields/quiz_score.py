@@ -6,7 +6,7 @@ from app.core.i18n import _, lazy
 from app.formbuilder.fields.kinds import Kind
 from app.formbuilder.fields.number import plain
 from app.formbuilder.models import Answer, Field, Posted
-from app.formbuilder.settings import Lines, Option, Switch
+from app.formbuilder.settings import Option, SomeFields, Switch
 
 MOST = 99
 
@@ -19,9 +19,9 @@ class QuizScore(Kind):
     value_class = "calculation"
     can_be_required = False
     settings = (
-        Lines(
-            name="of", label=lazy("Questions that count"), most=99,
-            hint=lazy("Ids, a line each; without any, every question before this that has points"),
+        SomeFields(
+            name="of", label=lazy("Questions that count"), most=99, having="points",
+            hint=lazy("Without any, every question before this that has points"),
         ),
         Switch(name="hidden", label=lazy("Not shown to visitors")),
     )  # fmt: skip
