@@ -11,6 +11,8 @@ from app.formbuilder.settings import Text, Unfit
 class Day(Text):
     """A day as YYYY-MM-DD, or none."""
 
+    input_type = "date"
+
     def read(self, value: object) -> str:
         text = Text.read(self, value)
         if text and day_of(text) is None:
