@@ -4,7 +4,7 @@ from app.core.events import on
 from app.core.queue import every, job
 from app.formbuilder import deliveries, drafts, entries, files, privacy, spam, versions
 from app.formbuilder.deliveries import deliver
-from app.formbuilder.events import EntryReceived
+from app.formbuilder.events import EntryReceived, EntryReturned
 
 __all__ = [
     "clear_entries",
@@ -16,6 +16,7 @@ __all__ = [
     "sweep_files",
     "sweep_forms",
     "sweep_versions",
+    "wake_deliveries",
 ]
 
 
@@ -23,6 +24,12 @@ __all__ = [
 async def plan_deliveries(event: EntryReceived) -> None:
     """Plan what leaves of an entry: this job was enqueued with the entry's own transaction."""
     await deliveries.plan(event.entry_id)
+
+
+@on(EntryReturned)
+async def wake_deliveries(event: EntryReturned) -> None:
+    """Go on with what waited while an entry did not count."""
+    await deliveries.wake(event.entry_id)
 
 
 @every("*/10 * * * *")
