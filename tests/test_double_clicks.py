@@ -427,7 +427,7 @@ async def a_service(world: World) -> Form:
     from app.formbuilder import connections
     from app.gateways.outgoing import Outgoing
 
-    takes = httpx.MockTransport(lambda request: httpx.Response(200))
+    takes = httpx.MockTransport(lambda request: httpx.Response(200, stream=httpx.ByteStream(b"{}")))
     connections.configure(Outgoing(base="http://outside", transport=takes))
     return {"provider": "webhook", "name": "Theirs", "s.url": "https://hooks.example/in", "s.secret": "whs_1234567890"}
 
