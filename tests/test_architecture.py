@@ -86,6 +86,9 @@ TABLES = {
         "form_links",
         "form_deliveries",
         "form_connections",
+        "form_left",
+        "form_trials",
+        "form_trial_views",
     },
     "admin": {"day_figures", "learner_counts"},
 }

@@ -58,6 +58,7 @@ GET  /forms/<slug>/embed                                              +  +  +  +
 POST /forms/<slug>/pin                                                +  +  +  +  +  +  +
 GET  /forms/embed.js                                                  +  +  +  +  +  +  +
 GET  /forms/<slug>/stamp                                              +  +  +  +  +  +  +
+POST /forms/<slug>/left                                               +  +  +  +  +  +  +
 GET  /forms/<slug>/thanks/<token>                                     +  +  +  +  +  +  +
 GET  /forms/<slug>/confirmations/<token>                              +  +  +  +  +  +  +
 POST /forms/<slug>/confirmations/<token>                              +  +  +  +  +  +  +
@@ -340,6 +341,10 @@ POST /admin/forms/<public_id>/entries/<entry_id>/sending              -  -  -  -
 POST /admin/forms/<public_id>/entries/<entry_id>/state                -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/entries/columns                         -  -  -  +  +  +  -
 GET  /admin/forms/<public_id>/entries/file                            -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/entries/import                          -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/entries/import                          -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/unfinished                              -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/unfinished/file                         -  -  -  -  +  +  -
 GET  /admin/forms/<public_id>/report                                  -  -  -  +  +  +  -
 GET  /admin/forms/erasure                                             -  -  -  -  +  +  -
 POST /admin/forms/erasure                                             -  -  -  -  +  +  -

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core import tokens
 from app.core.errors import Conflict, NotFound
 from app.core.limits import Limit
-from app.formbuilder import files, limits, pages, prefill, submissions
+from app.formbuilder import drafts, files, limits, pages, prefill, submissions
 from app.formbuilder.models import Posted
 from app.formbuilder.routes import routes, visits
 from app.formbuilder.routes.sending import advance, go_to, sender_of, thanks
@@ -65,6 +65,16 @@ async def show_stamp(slug: str) -> Response:
     response = Response(new_stamp(), content_type="text/plain; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+@routes.post("/forms/<slug>/left")
+@public(limit=Limit(60, 60))
+async def create_leave(slug: str) -> Response:
+    """A browser tells that a touched page is left, and at which question; answered with nothing."""
+    form, definition = await visits.live(slug)
+    sent = await request.form
+    await drafts.leave(form, definition, sent.get("stamp", ""), sent.get("field", ""))
+    return Response(status=204)
 
 
 @routes.post("/forms/<slug>")
