@@ -334,6 +334,7 @@ GET  /admin/forms/<public_id>/entries                                 -  -  -  +
 GET  /admin/forms/<public_id>/entries/<entry_id>                      -  -  -  +  +  +  -
 GET  /admin/forms/<public_id>/entries/<entry_id>/answers              -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/entries/<entry_id>/answers              -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/entries/<entry_id>/pdf                  -  -  -  +  +  +  -
 POST /admin/forms/<public_id>/entries/<entry_id>/marks                -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/entries/<entry_id>/notes                -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/entries/<entry_id>/restoration          -  -  -  -  +  +  -
