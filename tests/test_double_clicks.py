@@ -599,6 +599,7 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/entries/<entry_id>/sending": Case({"way": "services"}),
     "/admin/forms/<public_id>/entries/<entry_id>/state": Case({"act": "spam"}),
     "/admin/forms/<public_id>/entries/columns": Case({"field": "q1"}),
+    "/admin/forms/<public_id>/entries/import": Case({"go": "try"}, acts=False),
     "/admin/forms/erasure": Case(
         {"email": "pat@example.org", "confirmation": "pat@example.org"},
         sql="UPDATE form_entries SET email = 'pat@example.org'",
@@ -611,6 +612,7 @@ CASES: dict[str, Case] = {
     "/forms/<slug>": Case(prepare=a_stamp, by="pat"),
     "/forms/<slug>/drafts/<token>": Case({"screen": "start", "q1": "Pat", "go": "next"}, prepare=a_draft, by="pat"),
     "/forms/<slug>/drafts/<token>/mail": Case({"email": "pat@example.org"}, prepare=a_draft, by="pat"),
+    "/forms/<slug>/left": Case({"field": "q1"}, acts=False, by="pat"),
     "/forms/<slug>/pin": Case({"version": "1", "pin": "1234"}, sql=WITH_A_PIN, by="pat", acts=False),
     "/forms/<slug>/confirmations/<token>": Case(prepare=a_confirmation, by="pat"),
     "/forms/<slug>/confirmations/<token>/links": Case(prepare=a_late_confirmation, by="pat"),

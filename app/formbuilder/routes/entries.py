@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core import tokens
 from app.core.errors import Conflict, NotFound
 from app.core.limits import Limit
-from app.formbuilder import after, confirmations, files, limits, prefill, submissions
+from app.formbuilder import after, confirmations, drafts, files, limits, prefill, submissions
 from app.formbuilder.models import Posted
 from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.routes import routes, visits
@@ -70,6 +70,16 @@ async def show_stamp(slug: str) -> Response:
     response = Response(new_stamp(), content_type="text/plain; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+@routes.post("/forms/<slug>/left")
+@public(limit=Limit(60, 60))
+async def create_leave(slug: str) -> Response:
+    """A browser tells that a touched page is left, and at which question; answered with nothing."""
+    form, definition = await visits.live(slug)
+    sent = await request.form
+    await drafts.leave(form, definition, sent.get("stamp", ""), sent.get("field", ""))
+    return Response(status=204)
 
 
 @routes.post("/forms/<slug>")
