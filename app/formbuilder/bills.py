@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.catalogue import products
-from app.formbuilder.fields.amounts import Amount
+from app.formbuilder.fields.amounts import Amount, shown
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.fields.pricing import Priced, Prices
 from app.formbuilder.models import Answer, Definition, Field
@@ -25,6 +25,11 @@ class Line:
     currency: str
     # How often it is paid: empty for once, else week, month, quarter or year.
     every: str = ""
+
+    @property
+    def price(self) -> str:
+        """The whole of it as people read it."""
+        return shown(self.minor, self.currency)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from quart import redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core import tokens
-from app.formbuilder import drafts, plans, screens, submissions
+from app.formbuilder import drafts, plans, prefill, screens, submissions
 from app.formbuilder.models import Definition, Entry, Posted
 from app.formbuilder.routes import visits
 from app.formbuilder.routes.visits import Visit
@@ -23,7 +23,8 @@ LINK, PASS = ".link", ".pass"
 async def advance(visit: Visit) -> BaseResponse:
     """Act on a screen that was sent. Raises Refused for wrong answers and leaves the visit at the first of them."""
     definition, go = visit.definition, (visit.raw.get("go") or ["next"])[0]
-    visit.posted = Posted(answers_only(definition, visit.posted.texts), visit.posted.files)
+    texts = prefill.unasked(definition) | answers_only(definition, visit.posted.texts)
+    visit.posted = Posted(texts, visit.posted.files)
     day = await submissions.today()
     outcome = plans.evaluate(definition, visit.posted.texts, day)
     screen = screens.at(definition, outcome, visit.screen_id)
@@ -48,7 +49,7 @@ async def advance(visit: Visit) -> BaseResponse:
 
 
 async def _keep(visit: Visit, screen: Screen, following: Screen, **query: str) -> BaseResponse:
-    texts = dict(visit.posted.texts)
+    texts = submissions.sealed(visit.definition, visit.posted).texts
     texts |= {name: [value] for name, value in ((LINK, visit.link), (PASS, visit.entry_pass)) if value}
     if visit.draft is None:
         person = user()
