@@ -88,6 +88,9 @@ TABLES = {
         "form_connections",
         "form_notifications",
         "form_stock",
+        "form_left",
+        "form_trials",
+        "form_trial_views",
     },
     "admin": {"day_figures", "learner_counts"},
 }

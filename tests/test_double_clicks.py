@@ -86,6 +86,8 @@ async def an_unpaid_entry(world: World) -> None:
 
     await db.run("UPDATE form_entries SET state = 'unpaid'")
     world.places["token"] = f"an-entry-{_mac('an-entry')}"
+
+
 WITH_A_PIN = """
     UPDATE form_versions SET definition = definition || '{"settings": {"pin": "1234", "resume": true}}'
 """
@@ -427,7 +429,7 @@ async def a_service(world: World) -> Form:
     from app.formbuilder import connections
     from app.gateways.outgoing import Outgoing
 
-    takes = httpx.MockTransport(lambda request: httpx.Response(200))
+    takes = httpx.MockTransport(lambda request: httpx.Response(200, stream=httpx.ByteStream(b"{}")))
     connections.configure(Outgoing(base="http://outside", transport=takes))
     return {"provider": "webhook", "name": "Theirs", "s.url": "https://hooks.example/in", "s.secret": "whs_1234567890"}
 
@@ -599,6 +601,7 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/entries/<entry_id>/sending": Case({"way": "services"}),
     "/admin/forms/<public_id>/entries/<entry_id>/state": Case({"act": "spam"}),
     "/admin/forms/<public_id>/entries/columns": Case({"field": "q1"}),
+    "/admin/forms/<public_id>/entries/import": Case({"go": "try"}, acts=False),
     "/admin/forms/erasure": Case(
         {"email": "pat@example.org", "confirmation": "pat@example.org"},
         sql="UPDATE form_entries SET email = 'pat@example.org'",
@@ -611,6 +614,7 @@ CASES: dict[str, Case] = {
     "/forms/<slug>": Case(prepare=a_stamp, by="pat"),
     "/forms/<slug>/drafts/<token>": Case({"screen": "start", "q1": "Pat", "go": "next"}, prepare=a_draft, by="pat"),
     "/forms/<slug>/drafts/<token>/mail": Case({"email": "pat@example.org"}, prepare=a_draft, by="pat"),
+    "/forms/<slug>/left": Case({"field": "q1"}, acts=False, by="pat"),
     "/forms/<slug>/pin": Case({"version": "1", "pin": "1234"}, sql=WITH_A_PIN, by="pat", acts=False),
     "/forms/<slug>/confirmations/<token>": Case(prepare=a_confirmation, by="pat"),
     "/forms/<slug>/confirmations/<token>/links": Case(prepare=a_late_confirmation, by="pat"),

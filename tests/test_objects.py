@@ -52,6 +52,7 @@ open GET  /forms/<slug>                                                        y
 open POST /forms/<slug>                                                        yes yes yes yes yes
 open GET  /forms/<slug>/embed                                                  yes yes yes yes yes
 open POST /forms/<slug>/pin                                                    404 404 404 404 404
+open POST /forms/<slug>/left                                                   yes yes yes yes yes
 open GET  /forms/<slug>/stamp                                                  yes yes yes yes yes
 open GET  /teachers/<slug>                                                    404 404 404 404 404
 open GET  /plates/<slug>.svg                                                  yes yes yes yes yes

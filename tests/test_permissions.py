@@ -58,6 +58,7 @@ GET  /forms/<slug>/embed                                              +  +  +  +
 POST /forms/<slug>/pin                                                +  +  +  +  +  +  +
 GET  /forms/embed.js                                                  +  +  +  +  +  +  +
 GET  /forms/<slug>/stamp                                              +  +  +  +  +  +  +
+POST /forms/<slug>/left                                               +  +  +  +  +  +  +
 GET  /forms/<slug>/thanks/<token>                                     +  +  +  +  +  +  +
 GET  /forms/<slug>/payments/<token>                                   +  +  +  +  +  +  +
 POST /forms/<slug>/payments/<token>                                   +  +  +  +  +  +  +
@@ -335,6 +336,7 @@ GET  /admin/forms/<public_id>/entries                                 -  -  -  +
 GET  /admin/forms/<public_id>/entries/<entry_id>                      -  -  -  +  +  +  -
 GET  /admin/forms/<public_id>/entries/<entry_id>/answers              -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/entries/<entry_id>/answers              -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/entries/<entry_id>/pdf                  -  -  -  +  +  +  -
 POST /admin/forms/<public_id>/entries/<entry_id>/marks                -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/entries/<entry_id>/notes                -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/entries/<entry_id>/restoration          -  -  -  -  +  +  -
@@ -342,6 +344,10 @@ POST /admin/forms/<public_id>/entries/<entry_id>/sending              -  -  -  -
 POST /admin/forms/<public_id>/entries/<entry_id>/state                -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/entries/columns                         -  -  -  +  +  +  -
 GET  /admin/forms/<public_id>/entries/file                            -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/entries/import                          -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/entries/import                          -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/unfinished                              -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/unfinished/file                         -  -  -  -  +  +  -
 GET  /admin/forms/<public_id>/report                                  -  -  -  +  +  +  -
 GET  /admin/forms/erasure                                             -  -  -  -  +  +  -
 POST /admin/forms/erasure                                             -  -  -  -  +  +  -

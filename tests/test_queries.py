@@ -108,8 +108,12 @@ TABLE = """
 /admin/forms/<public_id>/entries/<entry_id>                -  -  5
 /admin/forms/<public_id>/share                             -  -  5
 /admin/forms/<public_id>/entries/<entry_id>/answers        -  -  4
+/admin/forms/<public_id>/entries/<entry_id>/pdf            -  -  4
 /admin/forms/<public_id>/entries/file                      -  -  5
-/admin/forms/<public_id>/report                            -  -  5
+/admin/forms/<public_id>/report                            -  -  6
+/admin/forms/<public_id>/entries/import                    -  -  3
+/admin/forms/<public_id>/unfinished                        -  -  5
+/admin/forms/<public_id>/unfinished/file                   -  -  5
 /admin/forms/erasure                                       -  -  2
 /admin/forms/new                                           -  -  2
 /admin/jobs                                                -  -  4

@@ -5,7 +5,7 @@ from app.core.events import on
 from app.core.queue import every, job
 from app.formbuilder import deliveries, drafts, entries, files, notifications, payments, privacy, spam, versions
 from app.formbuilder.deliveries import deliver
-from app.formbuilder.events import EntryReceived
+from app.formbuilder.events import EntryReceived, EntryReturned
 from app.formbuilder.payments import close_replaced
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "sweep_files",
     "sweep_forms",
     "sweep_versions",
+    "wake_deliveries",
 ]
 
 
@@ -62,6 +63,12 @@ async def free_refunded_stock(event: OrderRefunded) -> None:
 async def seek_forgotten_payments() -> None:
     """Look for unpaid entries whose news was lost."""
     await payments.look_for_forgotten()
+
+
+@on(EntryReturned)
+async def wake_deliveries(event: EntryReturned) -> None:
+    """Go on with what waited while an entry did not count."""
+    await deliveries.wake(event.entry_id)
 
 
 @every("*/10 * * * *")

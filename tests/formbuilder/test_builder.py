@@ -265,6 +265,13 @@ async def test_a_form_goes_out_as_a_file_and_comes_back_the_same(cast: Cast) -> 
     assert await now(copy) == await now(form) and copy.slug != form.slug
 
 
+async def test_an_imported_form_tells_what_is_wrong_with_it(cast: Cast) -> None:
+    olga = await cast.olga()
+    answer = await olga.browser.post("/admin/forms/imports", form={"definition": '{"title": "Empty"}'})
+    page = await seen(olga, answer.headers["Location"])
+    assert "nothing to answer" in page and "The form is here, with 2 things to look at." in page
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

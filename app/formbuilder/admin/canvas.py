@@ -111,8 +111,17 @@ def state_of(form: Form) -> str:
     return f"{form.number}-{form.updated_at.timestamp():.6f}"
 
 
+# What most forms need stands first in its group; the others follow by name.
+_FIRST = (
+    "short_text", "long_text", "email", "number", "phone", "radio", "checkbox", "dropdown", "yes_no", "stars", "nps", "date",
+    "name", "address", "file", "consent", "product", "quantity", "page_break", "section", "statement", "calculation",
+)  # fmt: skip
+
+
 def _palette() -> list[tuple[str, list[Any]]]:
-    kinds = all_kinds().values()
+    """The kinds of field, group by group."""
+    rank = {name: place for place, name in enumerate(_FIRST)}
+    kinds = sorted(all_kinds().values(), key=lambda kind: (rank.get(kind.name, len(rank)), str(kind.label)))
     return [(str(label), [kind for kind in kinds if kind.group == group]) for group, label in GROUPS]
 
 

@@ -32,7 +32,7 @@ class DateField(Kind):
     name = "date"
     label = lazy("Date")
     group = "date"
-    icon = "clock"
+    icon = "calendar"
     value_class = "date"
     settings = (Day(name="first", label=lazy("Not before")), Day(name="last", label=lazy("Not after")))
 

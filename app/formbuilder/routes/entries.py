@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core import tokens
 from app.core.errors import Conflict, NotFound
 from app.core.limits import Limit
-from app.formbuilder import after, confirmations, files, limits, prefill, submissions
+from app.formbuilder import after, confirmations, drafts, files, limits, prefill, submissions
 from app.formbuilder.models import Posted
 from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.routes import routes, visits
@@ -58,7 +58,8 @@ async def _show(slug: str, *, is_embedded: bool = False) -> Response | BaseRespo
     )  # fmt: skip
     if stopped is not None:
         return await visits.gate_page(visit, stopped)
-    typed = prefill.from_person(definition, user()) | prefill.from_address(definition, request.args.lists())
+    brought = prefill.from_person(definition, user()) | prefill.from_address(definition, request.args.lists())
+    typed = prefill.unasked(definition) | brought
     visit.posted = prefill.with_given(Posted(typed), given)
     return await visits.form_page(visit)
 
@@ -72,12 +73,22 @@ async def show_stamp(slug: str) -> Response:
     return response
 
 
+@routes.post("/forms/<slug>/left")
+@public(limit=Limit(60, 60))
+async def create_leave(slug: str) -> Response:
+    """A browser tells that a touched page is left, and at which question; answered with nothing."""
+    form, definition = await visits.live(slug)
+    sent = await request.form
+    await drafts.leave(form, definition, sent.get("stamp", ""), sent.get("field", ""))
+    return Response(status=204)
+
+
 @routes.post("/forms/<slug>")
 @public(limit=Limit(30, 60))
 @brings(files.MOST_BODY)
 async def create_entry(slug: str) -> Response | BaseResponse:
     """Keep what was answered, or show what is wrong beside it. Of a form with several screens it is the first."""
-    visit = await visits.sent(slug, takes_files=True)
+    visit = await visits.sent(slug, most=await files.most_bytes_at(slug))
     form, definition = visit.form, visit.definition
     if "website" not in visit.raw or visit.raw["website"] != [""]:
         # A program, most likely: it is told what it wants to hear, and the office decides.
