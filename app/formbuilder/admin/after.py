@@ -53,6 +53,10 @@ OPERATORS = {
     "not_one_of": lazy("is none of"),
 }
 assert OPERATORS.keys() == conditions.OPERATORS.keys()
+# What a row that came with an imported definition may leave out.
+_UNSAID = dict.fromkeys(
+    ("name", "subject", "body", "attach", "reply_to", "kind", "path", "url", "title", "text", "show_score"), ""
+)
 
 
 @admin.get("/<public_id>/after")
@@ -229,7 +233,7 @@ async def _row_page(
         status=status,
         form=form,
         kind=kind,
-        row={**row, **({name: typed.get(name, "") for name in typed if "." not in name and name != "when"})},
+        row={**_UNSAID, **row, **({name: typed.get(name, "") for name in typed if "." not in name and name != "when"})},
         to=typed.get("to") or _to_of(row),
         address=typed.get("address") or (_plain_addresses(row)),
         senders=[(f"field:{field.id}", _("The address in “%(label)s”", label=field.label or field.id))
