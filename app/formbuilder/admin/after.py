@@ -55,6 +55,10 @@ OPERATORS = {
     "not_one_of": lazy("is none of"),
 }
 assert OPERATORS.keys() == conditions.OPERATORS.keys()
+# What a row that came with an imported definition may leave out.
+_UNSAID = dict.fromkeys(
+    ("name", "subject", "body", "attach", "reply_to", "kind", "path", "url", "title", "text", "show_score"), ""
+)
 
 
 @admin.get("/<public_id>/after")
@@ -241,7 +245,7 @@ async def _row_page(
         kind=kind,
         shown_row=following.fingerprint(row),
         attach=(posted.all("attach") if posted is not None else str(row.get("attach") or "").split()),
-        row={**row, **({name: typed.get(name, "") for name in typed if "." not in name and name != "when"})},
+        row={**_UNSAID, **row, **({name: typed.get(name, "") for name in typed if "." not in name and name != "when"})},
         to=typed.get("to") or _to_of(row),
         address=typed.get("address") or (_plain_addresses(row)),
         senders=[(f"field:{field.id}", _("The address in “%(label)s”", label=field.label or field.id))
