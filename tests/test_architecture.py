@@ -89,6 +89,8 @@ TABLES = {
         "form_left",
         "form_trials",
         "form_trial_views",
+        "form_notifications",
+        "form_stock",
     },
     "admin": {"day_figures", "learner_counts"},
 }

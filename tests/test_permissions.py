@@ -60,6 +60,8 @@ GET  /forms/embed.js                                                  +  +  +  +
 GET  /forms/<slug>/stamp                                              +  +  +  +  +  +  +
 POST /forms/<slug>/left                                               +  +  +  +  +  +  +
 GET  /forms/<slug>/thanks/<token>                                     +  +  +  +  +  +  +
+GET  /forms/<slug>/payments/<token>                                   +  +  +  +  +  +  +
+POST /forms/<slug>/payments/<token>                                   +  +  +  +  +  +  +
 GET  /forms/<slug>/confirmations/<token>                              +  +  +  +  +  +  +
 POST /forms/<slug>/confirmations/<token>                              +  +  +  +  +  +  +
 POST /forms/<slug>/confirmations/<token>/links                        +  +  +  +  +  +  +
@@ -344,6 +346,9 @@ POST /admin/forms/<public_id>/entries/columns                         -  -  -  +
 GET  /admin/forms/<public_id>/entries/file                            -  -  -  -  +  +  -
 GET  /admin/forms/<public_id>/entries/import                          -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/entries/import                          -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/trial                                   -  -  -  +  +  +  -
+POST /admin/forms/<public_id>/trial                                   -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/trial/end                               -  -  -  -  +  +  -
 GET  /admin/forms/<public_id>/unfinished                              -  -  -  +  +  +  -
 GET  /admin/forms/<public_id>/unfinished/file                         -  -  -  -  +  +  -
 GET  /admin/forms/<public_id>/report                                  -  -  -  +  +  +  -
@@ -364,6 +369,14 @@ POST /admin/forms/<public_id>/fields/<field_id>                       -  -  -  -
 POST /admin/forms/<public_id>/fields/<field_id>/place                 -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/fields/<field_id>/copies                -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/fields/<field_id>/removal               -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/after                                   -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/after/<row_id>                          -  -  -  +  +  +  -
+POST /admin/forms/<public_id>/after                                   -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>                          -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>/place                    -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>/removal                  -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>/test                     -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/payment                                 -  -  -  -  +  +  -
 
 POST /admin/people/<public_id>/role                                   -  -  -  -  -  +  -
 GET  /admin/roles                                                     -  -  -  -  -  +  -

@@ -44,13 +44,14 @@ TABLE = """
 /courses/<slug>/offer                                      3  5  5
 /courses/<slug>/preview/<lesson_slug>                      3  4  4
 /email-changes/<token>                                     1  2  2
-/forms/<slug>                                              1  2  2
+/forms/<slug>                                              2  3  3
 /forms/<slug>/drafts/<token>                               1  2  2
-/forms/<slug>/embed                                        1  2  2
+/forms/<slug>/embed                                        2  3  3
 /forms/embed.js                                            0  1  1
 /forms/<slug>/confirmations/<token>                        1  2  2
 /forms/<slug>/stamp                                        0  1  1
 /forms/<slug>/thanks/<token>                               0  1  1
+/forms/<slug>/payments/<token>                             1  2  2
 /learn                                                     -  3  3
 /learn/<course_slug>                                       -  3  3
 /learn/<course_slug>/<lesson_slug>                         -  3  3
@@ -101,6 +102,8 @@ TABLE = """
 /admin/forms/<public_id>/integrations                      -  -  4
 /admin/forms                                               -  -  4
 /admin/forms/<public_id>                                   -  -  4
+/admin/forms/<public_id>/after                             -  -  4
+/admin/forms/<public_id>/after/<row_id>                    -  -  4
 /admin/forms/<public_id>/entries                           -  -  5
 /admin/forms/<public_id>/entries/<entry_id>                -  -  5
 /admin/forms/<public_id>/share                             -  -  5
@@ -109,6 +112,7 @@ TABLE = """
 /admin/forms/<public_id>/entries/file                      -  -  5
 /admin/forms/<public_id>/report                            -  -  6
 /admin/forms/<public_id>/entries/import                    -  -  3
+/admin/forms/<public_id>/trial                             -  -  4
 /admin/forms/<public_id>/unfinished                        -  -  5
 /admin/forms/<public_id>/unfinished/file                   -  -  5
 /admin/forms/erasure                                       -  -  2

@@ -74,6 +74,12 @@ async def find(slug: str, token: str) -> tuple[Draft, Form]:
     return draft, form
 
 
+async def renew(draft: Draft, form: Form) -> None:
+    """Go on with it in the form as it is now."""
+    async with db.transaction():
+        await queries.set_version(draft.id, form.version_id)
+
+
 async def keep(draft: Draft, texts: Mapping[str, Sequence[str]], step: str) -> None:
     """Keep what was typed so far, and where to go on. Raises Conflict for one that was sent meanwhile."""
     async with db.transaction():

@@ -55,6 +55,10 @@ async def keep(draft_id: int, posted: Mapping[str, Sequence[str]], step: str, no
     )
 
 
+async def set_version(draft_id: int, version_id: int) -> None:
+    await db.run("UPDATE form_drafts SET version_id = :version_id WHERE id = :id", id=draft_id, version_id=version_id)
+
+
 async def finish(draft_id: int, entry_id: int, now: datetime) -> None:
     """It has become an entry: what was typed is there now."""
     await db.run(

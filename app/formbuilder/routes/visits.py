@@ -11,25 +11,29 @@ from app.core.i18n import _
 from app.formbuilder import (
     bills,
     definitions,
+    drafts,
     embedding,
     files,
     limits,
     links,
     pages,
+    payments,
     plans,
     screens,
     spam,
     submissions,
+    trials,
 )
 from app.formbuilder.limits import Gate
 from app.formbuilder.models import Definition, Draft, Form, Link, Posted
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.screens import Screen
 from app.formbuilder.stamps import new_stamp, read_stamp
-from app.formbuilder.submissions import Mistake
+from app.formbuilder.submissions import Mistake, Refused
 from app.web import traps
 from app.web.bodies import narrow
 from app.web.render import page
+from app.web.request import client_address, user
 
 
 @dataclass(slots=True)
@@ -41,6 +45,8 @@ class Visit:
     posted: Posted = field(default_factory=lambda: Posted({}))
     raw: Mapping[str, Sequence[str]] = field(default_factory=dict)
     is_embedded: bool = False
+    # Another visitor may see another version of it just now.
+    is_tried: bool = False
     link: str = ""
     found_link: Link | None = None
     entry_pass: str = ""
@@ -53,6 +59,9 @@ class Visit:
     # A preview: where its page sends to, and what was typed on other screens, signed, since nothing is kept.
     action: str = ""
     carried: str = ""
+    # The prices of the shop that were shown to it, signed; and the unpaid entry that what is sent takes the place of.
+    prices: str = ""
+    instead: str = ""
 
     @property
     def path(self) -> str:
@@ -68,6 +77,24 @@ async def live(slug: str) -> tuple[Form, Definition]:
     return form, definitions.read(form.definition)
 
 
+async def shown(slug: str) -> tuple[Form, Definition, bool]:
+    """The same as this visitor is to see it: while a trial runs (the last of the three), one of its two versions."""
+    form, definition = await live(slug)
+    person = user()
+    who = f"user {person.id}" if person is not None else f"{client_address()} {request.headers.get('User-Agent', '')}"
+    tried = await trials.seen_by(form, who, counts=_is_looked_at())
+    return (tried, definitions.read(tried.definition), True) if tried is not None else (form, definition, False)
+
+
+def _is_looked_at() -> bool:
+    """Whether somebody's browser opens the page, as far as can be told: no program, and nothing fetched ahead."""
+    if "prefetch" in request.headers.get("Sec-Purpose", ""):
+        return False
+    kind = request.headers.get("Sec-Fetch-Dest")
+    # Browsers from before 2023 do not say; programs hardly ever say what they read.
+    return kind in ("document", "iframe") if kind is not None else "Accept-Language" in request.headers
+
+
 async def answered(slug: str, number: str) -> tuple[Form, Definition]:
     """The version that a page shows; a page may be older than the form, but who may answer is said by the newest."""
     if number.isdecimal() and len(number) < 10:
@@ -80,7 +107,7 @@ async def answered(slug: str, number: str) -> tuple[Form, Definition]:
 async def with_newest_settings(form: Form) -> Definition:
     """The definition of a version, with the limits and rules of the one that is live."""
     definition = definitions.read(form.definition)
-    if form.version_id == form.live_id:
+    if form.version_id == form.live_id or await trials.is_tried(form):
         return definition
     newest = await queries.live_form(form.slug)
     return definition if newest is None else replace(definition, settings=definitions.read(newest.definition).settings)
@@ -104,6 +131,8 @@ async def sent(slug: str, *, takes_files: bool = False) -> Visit:
         entry_pass=posted.one("pass")[:500],
         stamp=posted.one("stamp"),
         screen_id=posted.one("screen"),
+        prices=posted.one("prices")[:10_000],
+        instead=posted.one("instead")[:200],
     )
 
 
@@ -113,6 +142,14 @@ async def take_link(visit: Visit) -> Mapping[str, Sequence[str]]:
     if visit.found_link.is_single and visit.found_link.used_at is not None:
         raise Conflict(links.used_words())
     return visit.found_link.posted
+
+
+async def gate(visit: Visit) -> Gate | None:
+    """What keeps the visitor from the form now. Who comes back from the payment page was let in before."""
+    was_in = bool(visit.instead) and await payments.is_sender(visit.form, visit.instead)
+    entry_pass = limits.new_pass(visit.form, visit.definition) if was_in else visit.entry_pass
+    has_link = was_in or bool(visit.link)
+    return await limits.gate(visit.form, visit.definition, user(), entry_pass=entry_pass, has_link=has_link)
 
 
 async def doubt(visit: Visit) -> str:
@@ -130,6 +167,18 @@ def country() -> str:
     return places.country_of_request()
 
 
+async def refused_page(visit: Visit, refused: Refused) -> Response:
+    """The screen with what is wrong beside it. Where something costs more by now, it shows what it costs."""
+    visit.mistakes, visit.sentence = refused.mistakes, refused.message
+    if not refused.mistakes:
+        visit.prices = ""
+    if refused.outdated:
+        visit.form, visit.definition = await live(visit.form.slug)
+        if visit.draft is not None:
+            await drafts.renew(visit.draft, visit.form)
+    return await form_page(visit, status=422)
+
+
 async def form_page(visit: Visit, *, status: int = 200) -> Response:
     """The screen that the visitor is at."""
     definition = visit.definition
@@ -139,6 +188,8 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
     seen = screens.walked(definition, outcome)
     is_stepped = len(screens.screens_of(definition)) > 1
     logic = screens.page_logic(definition, visit.posted.texts, screen, today) if screens.has_logic(definition) else None
+    offers = await bills.prices_of(definition)
+    visit.prices = (visit.prices if is_stepped else "") or bills.shown_prices(definition, offers)
     has_captcha = spam.wants_captcha(definition) and not visit.token and traps.captcha() is not None
     return await page(
         "formbuilder/form.html",
@@ -148,9 +199,7 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
         definition=definition,
         intro=pages.markdown(definition.intro) if definition.intro and seen[0].id == screen.id else "",
         screen=screen,
-        questions=pages.questions_of(
-            definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), await bills.prices_of(definition)
-        ),
+        questions=pages.questions_of(definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers),
         scripts=pages.scripts_of(definition),
         has_sheet=pages.needs_sheet(definition),
         first=_behind_break(definition, screen),
@@ -161,6 +210,7 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
         next_=screens.after(definition, outcome, screen.id),
         logic=logic,
         has_captcha=has_captcha,
+        takes_payment=bills.takes_payment(definition),
         sentence=visit.sentence,
         stamp=visit.stamp or (new_stamp() if status == 422 and not visit.token else ""),
         headers=_headers(visit, has_captcha=has_captcha),
@@ -198,8 +248,8 @@ def frame_headers(visit: Visit, policy: str = "") -> dict[str, str]:
 def _headers(visit: Visit, *, has_captcha: bool = False) -> dict[str, str]:
     policy = traps.captcha_headers().get("Content-Security-Policy", "") if has_captcha else ""
     found = frame_headers(visit, policy)
-    is_personal = bool(visit.token or visit.link or visit.entry_pass or visit.raw)
-    if is_personal or limits.is_changeable(visit.definition):
+    is_personal = bool(visit.token or visit.link or visit.entry_pass or visit.instead or visit.raw)
+    if is_personal or visit.is_tried or limits.is_changeable(visit.definition):
         found["Cache-Control"] = "no-store"
     return found
 
