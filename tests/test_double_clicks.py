@@ -86,6 +86,8 @@ async def an_unpaid_entry(world: World) -> None:
 
     await db.run("UPDATE form_entries SET state = 'unpaid'")
     world.places["token"] = f"an-entry-{_mac('an-entry')}"
+
+
 WITH_A_PIN = """
     UPDATE form_versions SET definition = definition || '{"settings": {"pin": "1234", "resume": true}}'
 """
