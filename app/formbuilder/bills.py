@@ -14,7 +14,7 @@ from app.catalogue import products
 from app.core import tokens
 from app.core.i18n import _
 from app.core.money import format_money
-from app.formbuilder.fields.amounts import Amount
+from app.formbuilder.fields.amounts import Amount, shown
 from app.formbuilder.fields.choosing import chosen_of
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.fields.pricing import Priced, Prices
@@ -46,6 +46,11 @@ class Line:
     def title(self) -> str:
         """As it stands on a receipt."""
         return (f"{self.label} × {self.quantity}" if self.quantity > 1 else self.label)[:250]
+
+    @property
+    def price(self) -> str:
+        """The whole of it as people read it."""
+        return shown(self.minor, self.currency)
 
 
 @dataclass(frozen=True, slots=True)

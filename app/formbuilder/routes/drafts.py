@@ -12,7 +12,7 @@ from app.formbuilder.routes import routes, visits
 from app.formbuilder.routes.sending import INSTEAD, LINK, PASS, PRICES, advance, answers_only
 from app.formbuilder.routes.visits import Visit
 from app.formbuilder.submissions import Refused
-from app.web.bodies import brings
+from app.web.bodies import brings, narrow
 from app.web.forms import is_email
 from app.web.guards import public
 from app.web.request import client_network
@@ -41,7 +41,7 @@ async def update_draft(slug: str, token: str) -> Response | BaseResponse:
     visit, stopped = await _begun(slug, token)
     if stopped is not None:
         return stopped
-    sent = await visits.sent(slug, takes_files=True)
+    sent = await visits.sent(slug)
     assert visit.draft is not None
     visit.raw, visit.screen_id = sent.raw, sent.screen_id or visit.screen_id
     visit.prices = sent.prices or visit.prices
@@ -83,6 +83,8 @@ async def _begun(slug: str, token: str) -> tuple[Visit, Response | None]:
     """What was begun under this token, and what is shown instead when it cannot be gone on with."""
     draft, form = await drafts.find(slug, token)
     definition = await visits.with_newest_settings(form)
+    if request.method == "POST":
+        narrow(files.most_bytes(definition))
     typed = {name: values for name, values in draft.posted.items() if not name.startswith(".")}
     visit = Visit(
         form, definition, Posted(typed), draft=draft, token=token, screen_id=draft.step,

@@ -7,7 +7,7 @@ from quart import Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core import tokens
-from app.formbuilder import drafts, paying, plans, screens, submissions
+from app.formbuilder import drafts, paying, plans, prefill, screens, submissions
 from app.formbuilder.models import Definition, Entry, Form, Posted
 from app.formbuilder.routes import visits
 from app.formbuilder.routes.visits import Visit
@@ -24,7 +24,8 @@ _BESIDE = (LINK, PASS, PRICES, INSTEAD)
 async def advance(visit: Visit) -> BaseResponse | Response:
     """Act on a screen that was sent. Raises Refused for wrong answers and leaves the visit at the first of them."""
     definition, go = visit.definition, (visit.raw.get("go") or ["next"])[0]
-    visit.posted = Posted(answers_only(definition, visit.posted.texts), visit.posted.files)
+    texts = prefill.unasked(definition) | answers_only(definition, visit.posted.texts)
+    visit.posted = Posted(texts, visit.posted.files)
     day = await submissions.today()
     outcome = plans.evaluate(definition, visit.posted.texts, day)
     screen = screens.at(definition, outcome, visit.screen_id)
@@ -49,7 +50,7 @@ async def advance(visit: Visit) -> BaseResponse | Response:
 
 
 async def _keep(visit: Visit, screen: Screen, following: Screen, **query: str) -> BaseResponse:
-    texts = dict(visit.posted.texts)
+    texts = dict(submissions.sealed(visit.definition, visit.posted).texts)
     brought = zip(_BESIDE, (visit.link, visit.entry_pass, visit.prices, visit.instead), strict=True)
     texts |= {name: [value] for name, value in brought if value}
     if visit.draft is None:

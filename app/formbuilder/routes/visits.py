@@ -10,10 +10,10 @@ from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.formbuilder import (
     bills,
+    contests,
     definitions,
     drafts,
     embedding,
-    files,
     limits,
     links,
     pages,
@@ -22,10 +22,9 @@ from app.formbuilder import (
     screens,
     spam,
     submissions,
-    trials,
 )
 from app.formbuilder.limits import Gate
-from app.formbuilder.models import Definition, Draft, Form, Link, Posted
+from app.formbuilder.models import Answer, Definition, Draft, Form, Link, Posted
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.screens import Screen
 from app.formbuilder.stamps import new_stamp, read_stamp
@@ -56,9 +55,6 @@ class Visit:
     screen_id: str = ""
     mistakes: Mapping[str, Mistake] = field(default_factory=dict)
     sentence: str = ""
-    # A preview: where its page sends to, and what was typed on other screens, signed, since nothing is kept.
-    action: str = ""
-    carried: str = ""
     # The prices of the shop that were shown to it, signed; and the unpaid entry that what is sent takes the place of.
     prices: str = ""
     instead: str = ""
@@ -66,7 +62,7 @@ class Visit:
     @property
     def path(self) -> str:
         """Where its page sends to."""
-        return self.action or f"/forms/{self.form.slug}" + (f"/drafts/{self.token}" if self.token else "")
+        return f"/forms/{self.form.slug}" + (f"/drafts/{self.token}" if self.token else "")
 
 
 async def live(slug: str) -> tuple[Form, Definition]:
@@ -82,7 +78,7 @@ async def shown(slug: str) -> tuple[Form, Definition, bool]:
     form, definition = await live(slug)
     person = user()
     who = f"user {person.id}" if person is not None else f"{client_address()} {request.headers.get('User-Agent', '')}"
-    tried = await trials.seen_by(form, who, counts=_is_looked_at())
+    tried = await contests.seen_by(form, who, counts=_is_looked_at())
     return (tried, definitions.read(tried.definition), True) if tried is not None else (form, definition, False)
 
 
@@ -107,16 +103,16 @@ async def answered(slug: str, number: str) -> tuple[Form, Definition]:
 async def with_newest_settings(form: Form) -> Definition:
     """The definition of a version, with the limits and rules of the one that is live."""
     definition = definitions.read(form.definition)
-    if form.version_id == form.live_id or await trials.is_tried(form):
+    if form.version_id == form.live_id or await contests.is_tried(form):
         return definition
     newest = await queries.live_form(form.slug)
     return definition if newest is None else replace(definition, settings=definitions.read(newest.definition).settings)
 
 
-async def sent(slug: str, *, takes_files: bool = False) -> Visit:
-    """What a browser sent for a form; with files, as much as its fields take."""
-    if takes_files:
-        narrow(await files.most_bytes(slug))
+async def sent(slug: str, *, most: int | None = None) -> Visit:
+    """What a browser sent for a form: `most` bytes, or a megabyte when it brings no files."""
+    if most is not None:
+        narrow(most)
     form_data, attached = await request.form, await request.files
     raw = {name: values for name, values in form_data.lists() if isinstance(name, str)}
     posted = Posted(raw, {name: values for name, values in attached.lists() if isinstance(name, str)})
@@ -183,14 +179,23 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
     """The screen that the visitor is at."""
     definition = visit.definition
     today = await submissions.today()
+    visit.posted = submissions.sealed(definition, visit.posted)
     outcome = plans.evaluate(definition, visit.posted.texts, today)
     screen = screens.at(definition, outcome, visit.screen_id)
     seen = screens.walked(definition, outcome)
     is_stepped = len(screens.screens_of(definition)) > 1
-    logic = screens.page_logic(definition, visit.posted.texts, screen, today) if screens.has_logic(definition) else None
+    logic = None
+    if screens.has_logic(definition):
+        logic = screens.page_logic(definition, visit.posted.texts if visit.token else {}, screen, today)
     offers = await bills.prices_of(definition)
     visit.prices = (visit.prices if is_stepped else "") or bills.shown_prices(definition, offers)
     has_captcha = spam.wants_captcha(definition) and not visit.token and traps.captcha() is not None
+    # Nothing is kept yet: what was filled in before anybody typed travels with the first screen.
+    others = screens.of_others(visit.posted.texts, screen) if not visit.token else {}
+    questions = pages.questions_of(
+        definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers,
+        _so_far(visit, screen, today),
+    )  # fmt: skip
     return await page(
         "formbuilder/form.html",
         status=status,
@@ -199,18 +204,23 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
         definition=definition,
         intro=pages.markdown(definition.intro) if definition.intro and seen[0].id == screen.id else "",
         screen=screen,
-        questions=pages.questions_of(definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers),
+        questions=questions,
+        numbers_from=screens.numbers_of(definition, outcome).get(f".{screen.id}", 1)
+        if definition.settings["numbers"]
+        else 0,
+        carried=[(name, value) for name, values in others.items() for value in values],
         scripts=pages.scripts_of(definition),
         has_sheet=pages.needs_sheet(definition),
         first=_behind_break(definition, screen),
         place=seen.index(screen) + 1 if screen in seen else 1,
         places=len(seen),
         is_stepped=is_stepped,
-        back=screens.before(definition, outcome, screen.id) if visit.token or visit.action else None,
+        back=screens.before(definition, outcome, screen.id) if visit.token else None,
         next_=screens.after(definition, outcome, screen.id),
         logic=logic,
         has_captcha=has_captcha,
         takes_payment=bills.takes_payment(definition),
+        captcha_at=pages.captcha_at(definition, screen, questions) if has_captcha else "",
         sentence=visit.sentence,
         stamp=visit.stamp or (new_stamp() if status == 422 and not visit.token else ""),
         headers=_headers(visit, has_captcha=has_captcha),
@@ -252,6 +262,13 @@ def _headers(visit: Visit, *, has_captcha: bool = False) -> dict[str, str]:
     if is_personal or visit.is_tried or limits.is_changeable(visit.definition):
         found["Cache-Control"] = "no-store"
     return found
+
+
+def _so_far(visit: Visit, screen: Screen, today: str) -> Mapping[str, Answer]:
+    """What was answered so far, for a screen that adds it up."""
+    if not any(each.kind == "total" for each in screen.fields):
+        return {}
+    return submissions.read_answers(visit.definition, visit.posted, today).answers
 
 
 def _fixed(visit: Visit) -> frozenset[str]:

@@ -9,11 +9,11 @@ from quart.typing import TestClientProtocol
 
 from app.core import clock, db
 from app.core.errors import Conflict, Invalid
-from app.formbuilder import definitions, trials, versions
+from app.formbuilder import contests, definitions, versions
+from app.formbuilder.contests import Arm
 from app.formbuilder.models import Form
-from app.formbuilder.queries import trials as queries
+from app.formbuilder.queries import contests as queries
 from app.formbuilder.stamps import stamp_of
-from app.formbuilder.trials import Arm
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form
 from tests.office import seen
@@ -47,19 +47,19 @@ async def _page(client: TestClientProtocol, slug: str, agent: str, **headers: st
 async def test_half_see_each_and_a_visitor_always_the_same(client: TestClientProtocol) -> None:
     form = await _two()
     assert (await _page(client, form.slug, "x"))[0] == "a"
-    trial = await trials.begin(form.id, 50)
+    trial = await contests.begin(form.id, 50)
     agents = [f"Browser {n}" for n in range(40)]
     arms = [(await _page(client, form.slug, agent))[0] for agent in agents]
     assert arms == [(await _page(client, form.slug, agent))[0] for agent in agents]
     assert 8 <= arms.count("b") <= 32
-    a, b = await trials.arms_of(trial)
+    a, b = await contests.arms_of(trial)
     assert (a.seen, b.seen) == (2 * arms.count("a"), 2 * arms.count("b"))
 
 
 async def test_nothing_of_a_trial_is_kept_by_a_cache_and_no_cookie_is_set(client: TestClientProtocol) -> None:
     form = await _two()
     await _page(client, form.slug, "warm")
-    await trials.begin(form.id, 50)
+    await contests.begin(form.id, 50)
     seen_arms = set()
     for number in range(20):
         answer = await client.get(f"/forms/{form.slug}", headers={"User-Agent": f"B{number}"})
@@ -67,7 +67,7 @@ async def test_nothing_of_a_trial_is_kept_by_a_cache_and_no_cookie_is_set(client
         assert "Set-Cookie" not in answer.headers
         seen_arms.add("Join us" in await answer.get_data(as_text=True))
     assert seen_arms == {True, False}
-    await trials.end(form.id, "b")
+    await contests.end(form.id, "b")
     answers = [await _page(client, form.slug, f"B{number}") for number in range(10)]
     assert {arm for arm, _cache in answers} == {"b"}
     assert "no-store" not in answers[-1][1]
@@ -82,16 +82,16 @@ async def test_only_what_a_browser_opens_counts_as_shown(
     client: TestClientProtocol, headers: dict[str, str], counted: int
 ) -> None:
     form = await _two()
-    trial = await trials.begin(form.id, 50)
+    trial = await contests.begin(form.id, 50)
     await client.get(f"/forms/{form.slug}", headers=headers)
-    assert sum(each.seen for each in await trials.arms_of(trial)) == counted
+    assert sum(each.seen for each in await contests.arms_of(trial)) == counted
 
 
 async def test_an_entry_counts_for_the_version_that_its_page_showed_with_its_own_settings(
     client: TestClientProtocol,
 ) -> None:
     form = await _two(thanks="Thanks from B")
-    trial = await trials.begin(form.id, 50)
+    trial = await contests.begin(form.id, 50)
     for number, agent in [(1, "x"), (2, "y"), (2, "z")]:
         stamp = stamp_of(clock.now().timestamp() - 60)
         answer = await client.post(
@@ -102,35 +102,35 @@ async def test_an_entry_counts_for_the_version_that_its_page_showed_with_its_own
     thanks = await (await client.get(answer.headers["Location"])).get_data(as_text=True)
     assert "Thanks from B" in thanks
     await db.run("UPDATE form_trial_views SET seen = 10")
-    a, b = await trials.arms_of(trial)
+    a, b = await contests.arms_of(trial)
     assert (a.sent, b.sent) == (1, 2)
     await db.run("UPDATE form_entries SET state = 'spam' WHERE answers ->> 'q1' = 'z'")
-    assert (await trials.arms_of(trial))[1].sent == 1
+    assert (await contests.arms_of(trial))[1].sent == 1
 
 
 @pytest.mark.usefixtures("app")
 async def test_a_trial_needs_two_versions_that_can_be_answered_and_is_the_only_one() -> None:
     form, _definition = await a_form()
     with pytest.raises(Invalid):
-        await trials.begin(form.id, 500)  # the builder shows what is live
+        await contests.begin(form.id, 500)  # the builder shows what is live
     other = await _two()
     for planned in (0, 49, 10_000_000):
         with pytest.raises(Invalid):
-            await trials.begin(other.id, planned)
-    await trials.begin(other.id, 50)
+            await contests.begin(other.id, planned)
+    await contests.begin(other.id, 50)
     with pytest.raises(Conflict):
-        await trials.begin(other.id, 50)
+        await contests.begin(other.id, 50)
     with pytest.raises(Invalid):
         await versions.publish(other.id)
     with pytest.raises(Invalid):
-        await trials.end(other.id, "c")
+        await contests.end(other.id, "c")
 
 
 @pytest.mark.usefixtures("app")
 async def test_of_many_who_end_it_at_once_one_chooses() -> None:
     form = await _two()
-    await trials.begin(form.id, 50)
-    found = await asyncio.gather(*(trials.end(form.id, arm) for arm in "abab"), return_exceptions=True)
+    await contests.begin(form.id, 50)
+    found = await asyncio.gather(*(contests.end(form.id, arm) for arm in "abab"), return_exceptions=True)
     assert sum(each is None for each in found) == 1
     assert sum(isinstance(each, Conflict) for each in found) == 3
     trial = (await queries.of_form(form.id))[0]
@@ -141,7 +141,7 @@ async def test_of_many_who_end_it_at_once_one_chooses() -> None:
 @pytest.mark.usefixtures("app")
 async def test_of_many_who_begin_one_at_once_one_does() -> None:
     form = await _two()
-    found = await asyncio.gather(*(trials.begin(form.id, 50) for _time in range(4)), return_exceptions=True)
+    found = await asyncio.gather(*(contests.begin(form.id, 50) for _time in range(4)), return_exceptions=True)
     assert sum(isinstance(each, Conflict) for each in found) == 3
 
 
@@ -171,7 +171,7 @@ def _arm(arm: str, seen_times: int, sent: int) -> Arm:
 
 def test_the_figures_of_a_textbook_come_out() -> None:
     # Newcombe 1998, table II, method 10: 56/70 less 48/80 is 0.2 with the bounds 0.0524 and 0.3339.
-    found = trials.verdict(_arm("a", 80, 48), _arm("b", 70, 56), 50)
+    found = contests.verdict(_arm("a", 80, 48), _arm("b", 70, 56), 50)
     assert (round(found.difference, 4), round(found.low, 4), round(found.high, 4)) == (0.2, 0.0524, 0.3339)
     assert round(found.chance, 4) == 0.0080
 
@@ -185,7 +185,7 @@ def test_the_figures_of_a_textbook_come_out() -> None:
 def test_a_winner_is_named_only_when_it_is_due_and_clear(
     a: tuple[int, int], b: tuple[int, int], better: str, is_due: bool
 ) -> None:
-    found = trials.verdict(_arm("a", *a), _arm("b", *b), 500)
+    found = contests.verdict(_arm("a", *a), _arm("b", *b), 500)
     assert (found.better, found.is_due) == (better, is_due)
 
 
@@ -194,5 +194,5 @@ def test_between_two_that_are_alike_a_winner_is_named_about_once_in_twenty() -> 
     wrong = 0
     for _trial in range(600):
         a, b = (_arm(arm, 300, sum(chance.random() < 0.3 for _each in range(300))) for arm in "ab")
-        wrong += bool(trials.verdict(a, b, 300).better)
+        wrong += bool(contests.verdict(a, b, 300).better)
     assert 10 <= wrong <= 50

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core import clock
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
-from app.formbuilder import trials, versions
+from app.formbuilder import contests, versions
 from app.formbuilder.admin import admin
 from app.web.flash import flash
 from app.web.guards import requires
@@ -18,16 +18,16 @@ from app.web.render import page
 async def show_trial(public_id: str) -> Response:
     """How the two that are tried do, or how to begin; and the trials before."""
     form = await versions.find(public_id)
-    running, ended = await trials.of_form(form.id)
-    arms = await trials.arms_of(running) if running is not None else ()
+    running, ended = await contests.of_form(form.id)
+    arms = await contests.arms_of(running) if running is not None else ()
     return await page(
         "formbuilder/admin/trial.html",
         form=form,
         trial=running,
         arms=arms,
-        verdict=trials.verdict(arms[0], arms[1], running.planned) if running is not None and arms else None,
-        days=trials.days(running, clock.now()) if running is not None else 0,
-        ended=[(each, await trials.arms_of(each)) for each in ended[:5]],
+        verdict=contests.verdict(arms[0], arms[1], running.planned) if running is not None and arms else None,
+        days=contests.days(running, clock.now()) if running is not None else 0,
+        ended=[(each, await contests.arms_of(each)) for each in ended[:5]],
     )
 
 
@@ -38,7 +38,7 @@ async def create_trial(public_id: str) -> BaseResponse:
     form = await versions.find(public_id)
     planned = (await request.form).get("planned", "")
     try:
-        await trials.begin(form.id, int(planned) if planned.isdecimal() and len(planned) < 8 else 0)
+        await contests.begin(form.id, int(planned) if planned.isdecimal() and len(planned) < 8 else 0)
     except (Invalid, Conflict) as error:
         flash(error.message, "bad")
     else:
@@ -53,7 +53,7 @@ async def create_trial_end(public_id: str) -> BaseResponse:
     form = await versions.find(public_id)
     winner = (await request.form).get("winner", "")
     try:
-        await trials.end(form.id, winner)
+        await contests.end(form.id, winner)
     except (Invalid, Conflict) as error:
         flash(error.message, "bad")
     else:
