@@ -110,7 +110,7 @@ TABLE = """
 /admin/forms/<public_id>/entries/<entry_id>/answers        -  -  4
 /admin/forms/<public_id>/entries/<entry_id>/pdf            -  -  4
 /admin/forms/<public_id>/entries/file                      -  -  5
-/admin/forms/<public_id>/report                            -  -  6
+/admin/forms/<public_id>/report                            -  -  5
 /admin/forms/<public_id>/entries/import                    -  -  3
 /admin/forms/<public_id>/trial                             -  -  4
 /admin/forms/<public_id>/unfinished                        -  -  5
