@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core import tokens
 from app.formbuilder import drafts, plans, prefill, screens, submissions
-from app.formbuilder.models import Definition, Entry, Posted
+from app.formbuilder.models import Entry, Posted
 from app.formbuilder.routes import visits
 from app.formbuilder.routes.visits import Visit
 from app.formbuilder.screens import Screen
@@ -23,8 +23,7 @@ LINK, PASS = ".link", ".pass"
 async def advance(visit: Visit) -> BaseResponse:
     """Act on a screen that was sent. Raises Refused for wrong answers and leaves the visit at the first of them."""
     definition, go = visit.definition, (visit.raw.get("go") or ["next"])[0]
-    texts = prefill.unasked(definition) | answers_only(definition, visit.posted.texts)
-    visit.posted = Posted(texts, visit.posted.files)
+    visit.posted = Posted({**prefill.unasked(definition), **visit.posted.texts}, visit.posted.files)
     day = await submissions.today()
     outcome = plans.evaluate(definition, visit.posted.texts, day)
     screen = screens.at(definition, outcome, visit.screen_id)
@@ -49,7 +48,7 @@ async def advance(visit: Visit) -> BaseResponse:
 
 
 async def _keep(visit: Visit, screen: Screen, following: Screen, **query: str) -> BaseResponse:
-    texts = submissions.sealed(visit.definition, visit.posted).texts
+    texts = dict(submissions.sealed(visit.definition, visit.posted).texts)
     texts |= {name: [value] for name, value in ((LINK, visit.link), (PASS, visit.entry_pass)) if value}
     if visit.draft is None:
         person = user()
@@ -65,16 +64,6 @@ async def _keep(visit: Visit, screen: Screen, following: Screen, **query: str) -
             return _thanks(visit, visit.draft.entry_public_id, "")
     await drafts.keep(visit.draft, texts, following.id)
     return go_to(visit, f"/forms/{visit.form.slug}/drafts/{visit.token}", **query)
-
-
-def answers_only(definition: Definition, texts: object) -> dict[str, list[str]]:
-    """What of a request belongs to fields of the form."""
-    known = {each.id for each in definition.fields}
-    return {
-        name: [value.replace("\x00", "") for value in values]
-        for name, values in dict(texts).items()  # type: ignore[call-overload]
-        if name.partition(".")[0] in known
-    }  # fmt: skip
 
 
 def thanks(visit: Visit, entry: Entry) -> BaseResponse:

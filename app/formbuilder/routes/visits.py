@@ -88,18 +88,22 @@ async def sent(slug: str, *, most: int | None = None) -> Visit:
         narrow(most)
     form_data, attached = await request.form, await request.files
     raw = {name: values for name, values in form_data.lists() if isinstance(name, str)}
-    posted = Posted(raw, {name: values for name, values in attached.lists() if isinstance(name, str)})
-    form, definition = await answered(slug, posted.one("version"))
+    whole = Posted(raw)
+    form, definition = await answered(slug, whole.one("version"))
+    known = {each.id for each in definition.fields}
     return Visit(
         form,
         definition,
-        posted,
+        Posted(
+            {name: values for name, values in raw.items() if name.partition(".")[0] in known},
+            {name: values for name, values in attached.lists() if isinstance(name, str)},
+        ),
         raw,
-        is_embedded=posted.one("embed") == "1",
-        link=posted.one("link")[:500],
-        entry_pass=posted.one("pass")[:500],
-        stamp=posted.one("stamp"),
-        screen_id=posted.one("screen"),
+        is_embedded=whole.one("embed") == "1",
+        link=whole.one("link")[:500],
+        entry_pass=whole.one("pass")[:500],
+        stamp=whole.one("stamp"),
+        screen_id=whole.one("screen"),
     )
 
 
