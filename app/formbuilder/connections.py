@@ -95,25 +95,26 @@ async def create(provider: str, name: str, given: Mapping[str, str], *, by: int 
 
 async def change(connection: Connection, given: Mapping[str, str]) -> Connection:
     """Take new credentials, once they are found good; a secret that is left empty stays."""
-    kept = opened(connection)
+    kept = _plain(connection) or {}
     hidden = {each.name for each in integrations.providers()[connection.provider].settings if each.is_secret}
     merged = {**kept, **{name: value for name, value in given.items() if value.strip() or name not in hidden}}
     settings, account = await _checked(connection.provider, merged)
     if settings.get("secret") == kept.get("secret"):  # what a webhook was signed with before holds as long as it held
         settings |= {name: kept[name] for name in ("old_secret", "old_until") if name in kept}
     async with db.transaction():
-        if await queries.lock_connection(connection.id) is None:
+        locked = await queries.lock_connection(connection.id)
+        if locked is None:
             raise NotFound
-        sealed = _seal(connection.public_id, settings)
-        await queries.set_credentials(connection.id, sealed, account, clock.now())
-        changed = sorted(name for name in settings if settings[name] != kept.get(name))
-        await audit.record(
-            "form_connection.change",
-            "form_connection",
-            connection.public_id,
-            after={"settings": changed},
-            summary=connection.name,
-        )
+        await queries.set_credentials(connection.id, _seal(connection.public_id, settings), account, clock.now())
+        before = _plain(locked) or {}
+        if changed := sorted(name for name in settings if settings[name] != before.get(name)):
+            await audit.record(
+                "form_connection.change",
+                "form_connection",
+                connection.public_id,
+                after={"settings": changed},
+                summary=connection.name,
+            )
     return await find(connection.public_id)
 
 
@@ -121,13 +122,18 @@ async def rename(connection: Connection, name: str) -> None:
     """Call it something else. Raises Invalid."""
     name = _name(name)
     async with db.transaction():
+        before = await queries.lock_connection(connection.id)
+        if before is None:
+            raise NotFound
+        if before.name == name:
+            return
         if not await queries.set_name(connection.id, name, clock.now()):
             raise Invalid(_("Another connection is called so."), field="name")
         await audit.record(
             "form_connection.rename",
             "form_connection",
             connection.public_id,
-            before={"name": connection.name},
+            before={"name": before.name},
             after={"name": name},
             summary=name,
         )
@@ -234,11 +240,15 @@ def shown(connection: Connection) -> dict[str, str]:
 
 def opened(connection: Connection) -> dict[str, str]:
     """Its settings, secrets too. Raises RefusedCredentials when they were sealed under another SECRET_KEY."""
-    plain = tokens.unseal(connection.sealed, _purpose(connection.public_id))
-    if plain is None:
+    found = _plain(connection)
+    if found is None:
         raise RefusedCredentials(_("The credentials cannot be read any more; give them again."))
-    found: dict[str, str] = orjson.loads(plain)
     return found
+
+
+def _plain(connection: Connection) -> dict[str, str] | None:
+    plain = tokens.unseal(connection.sealed, _purpose(connection.public_id))
+    return None if plain is None else dict(orjson.loads(plain))
 
 
 def open_provider(connection: Connection, place: str = "", http: Outgoing | None = None) -> Provider:

@@ -22,6 +22,7 @@ from app.formbuilder.queries import connections as connection_queries
 from app.formbuilder.queries import deliveries as queries
 from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.submissions import today
+from app.web.render import site_url
 
 log = structlog.get_logger()
 
@@ -40,9 +41,12 @@ KEPT = timedelta(days=90)
 
 
 async def plan(entry_id: int) -> int:
-    """Plan what leaves of an entry that counts, and enqueue it with the transaction; how much. Twice plans nothing twice."""
+    """Plan what leaves of an entry that counts, and enqueue it with the transaction; how much. Twice plans nothing twice.
+
+    One that was thrown away, or called spam, since it was told of is planned all the same, and waits until it is back.
+    """
     entry = await entry_queries.entry_by_id(entry_id)
-    if entry is None or entry.state != "received":
+    if entry is None:
         return 0
     _title, definition, live = await _asked(entry)
     day, planned = await today(), 0
@@ -62,6 +66,14 @@ async def plan(entry_id: int) -> int:
                 await queue.enqueue(deliver, delivery_id=made)
                 planned += 1
     return planned
+
+
+async def wake(entry_id: int) -> int:
+    """Go on with what waited while an entry did not count; how much. Part of the transaction that brought it back."""
+    waiting = [each.id for each in await queries.of_entry(entry_id) if each.state == "waiting"]
+    for delivery_id in waiting:
+        await queue.enqueue(deliver, delivery_id=delivery_id)
+    return len(waiting)
 
 
 @queue.job(attempts=10)
@@ -102,7 +114,8 @@ async def _send(delivery: Delivery, exchanges: list[Any]) -> Sent:
     integration = _integration(live, delivery.integration_id)
     if integration is None:
         raise RefusedCredentials(_("The form does not send there any more."))
-    contact = mapping.contact_of(definition, title, integration, entry.answers, entry.email)
+    about = await about_of(entry)
+    contact = mapping.contact_of(definition, title, integration, entry.answers, entry.email, about)
     provider = connections.open_provider(connection, str(integration.get("list") or ""))
     try:
         return await provider.upsert(contact, key_of(delivery, entry))
@@ -119,10 +132,17 @@ async def _send(delivery: Delivery, exchanges: list[Any]) -> Sent:
         )
         raise Passing(_("The answer of the service was not understood.")) from error
     finally:
-        about = {"attempt": delivery.attempts, "at": clock.now().isoformat()}
-        exchanges += [asdict(each) | about for each in provider.exchanges]
+        stamp = {"attempt": delivery.attempts, "at": clock.now().isoformat()}
+        exchanges += [asdict(each) | stamp for each in provider.exchanges]
         del exchanges[:-_MOST_EXCHANGES]
         await connections.keep_renewed(connection.id, provider.renewed)
+
+
+async def about_of(entry: Entry) -> dict[str, str]:
+    """What can be told of an entry besides its answers: where the office shows it, to those who may see it."""
+    form = await queries.form_of(entry.form_id)
+    link = f"{site_url()}/admin/forms/{form}/entries/{entry.public_id}"
+    return {"@link": link, "@id": entry.public_id, "@at": entry.created_at.isoformat(timespec="seconds")}
 
 
 def key_of(delivery: Delivery, entry: Entry) -> str:

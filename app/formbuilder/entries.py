@@ -12,7 +12,7 @@ from typing import Any
 from app.core import audit, clock, db, events, mail, tokens
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _, lazy
-from app.formbuilder.events import EntryReceived
+from app.formbuilder.events import EntryReceived, EntryReturned
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Answer, Definition, Entry
 from app.formbuilder.queries import forms as form_queries
@@ -85,6 +85,8 @@ async def _count(entry_id: int, definition: Definition) -> None:
     empty_after = now + EMPTY_AFTER if definition.settings["no_store"] else None
     if await queries.count_in(entry_id, now, empty_after):
         await events.publish(EntryReceived(entry_id))
+    else:
+        await events.publish(EntryReturned(entry_id))
 
 
 async def move(entry: Entry, act: str, definition: Definition, *, by: int | None = None) -> str:

@@ -8,3 +8,10 @@ class EntryReceived:
     """An entry counts: it came in, or was confirmed, approved or paid."""
 
     entry_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntryReturned:
+    """An entry that counted before counts again: it was in the bin, or called spam by mistake."""
+
+    entry_id: int

@@ -8,18 +8,20 @@ from typing import Any
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.formbuilder import mapping, rules
-from app.formbuilder.fields.kinds import kind_of
-from app.formbuilder.models import Definition, Posted
+from app.formbuilder.fields.kinds import Kind, kind_of
+from app.formbuilder.models import Definition, Field, Posted
 
 MOST = 30
-LONGEST_TAG = 100
 
 
 def added(definition: Definition, connection: str) -> Definition:
     """With one more that leads to this account. The first field for an address and for a name are taken as theirs."""
     if len(definition.integrations) >= MOST:
         raise Invalid(_("A form has at most %(n)s integrations.", n=MOST))
-    made = {"id": next_id(definition), "connection": connection, "list": "", "map": guessed(definition), "tags": []}
+    made = {
+        "id": next_id(definition), "connection": connection, "list": "", "map": guessed(definition), "tags": [],
+        "consent": guessed_consent(definition),
+    }  # fmt: skip
     return replace(definition, integrations=(*definition.integrations, made))
 
 
@@ -39,13 +41,18 @@ def guessed(definition: Definition) -> dict[str, str]:
         if field is None:
             continue
         part = name.partition(".")[2]
-        if field.kind == "email":
+        if (field.kind in ("email", "confirm_email") and not part) or (field.kind, part) == ("contact_info", "email"):
             found.setdefault("email", name)
-        elif field.kind == "phone":
+        elif (field.kind == "phone" and not part) or (field.kind, part) == ("contact_info", "phone"):
             found.setdefault("phone", name)
-        elif part in ("first", "last") and field.kind == "name":
+        elif part in ("first", "last") and field.kind in ("name", "contact_info"):
             found.setdefault(f"{part}_name", name)
     return found
+
+
+def guessed_consent(definition: Definition) -> str:
+    """The first field that asks for an agreement; without one, nobody has agreed until the owner says how."""
+    return next((field.id for field in definition.fields if field.kind == "consent"), "")
 
 
 def sources(definition: Definition) -> list[tuple[str, str]]:
@@ -57,8 +64,37 @@ def sources(definition: Definition) -> list[tuple[str, str]]:
             continue
         label = field.label or field.id
         found.append((field.id, label))
-        found += [(f"{field.id}.{part}", f"{label}: {part}") for part, _class in kind.parts(field)]
+        found += [
+            (f"{field.id}.{part}", f"{label}: {_part_words(kind, field, part)}")
+            for part, _class in kind.parts(field)
+            if part != "again"  # an address that is written twice
+        ]
     return found
+
+
+def known_of_entries() -> list[tuple[str, str]]:
+    """What can be handed on besides answers: (name, words)."""
+    return [
+        ("@link", _("This entry in the office")),
+        ("@id", _("Number of the entry")),
+        ("@at", _("When it was sent")),
+        ("@form", _("Title of the form")),
+    ]
+
+
+def _part_words(kind: Kind, field: Field, part: str) -> str:
+    """A part in words, as the headings of its columns say it."""
+    names, columns = [name for name, _class in kind.parts(field)], kind.columns(field)
+    if len(names) != len(columns):
+        return {"other": _("another answer"), "quantity": _("quantity")}.get(part, part)
+    words = columns[names.index(part)]
+    return words.removeprefix(f"{field.label or field.id}: ")
+
+
+def tag_fields(definition: Definition) -> list[tuple[str, str]]:
+    """Fields whose chosen answers can be tags: (id, words)."""
+    fitting = (field for field in definition.fields if kind_of(field).value_class in ("choice", "choices"))
+    return [(field.id, field.label or field.id) for field in fitting if kind_of(field).group == "choice"]
 
 
 def consents(definition: Definition) -> list[tuple[str, str]]:
@@ -77,7 +113,7 @@ def found(definition: Definition, integration_id: str) -> Mapping[str, Any]:
 
 def read(definition: Definition, before: Mapping[str, Any], posted: Posted) -> dict[str, Any]:
     """An integration as its page posted it. What the page did not draw stays as it was."""
-    known = {name for name, _label in sources(definition)}
+    known = {*mapping.ABOUT, *(name for name, _label in sources(definition))}
     old = before.get("map")
     mapped = dict(old) if isinstance(old, Mapping) else {}
     targets = {name[4:]: posted.one(name) for name in posted.texts if name.startswith("map.") and len(name) < 204}
@@ -85,7 +121,9 @@ def read(definition: Definition, before: Mapping[str, Any], posted: Posted) -> d
     for target, source in targets.items():
         if not source:
             mapped.pop(target, None)
-    tags = dict.fromkeys(tag.strip()[:LONGEST_TAG] for tag in re.split(r"[,\n]", posted.one("tags")) if tag.strip())
+    tags = dict.fromkeys(
+        tag.strip()[: mapping.LONGEST_TAG] for tag in re.split(r"[,\n]", posted.one("tags")) if tag.strip()
+    )
     consent = posted.one("consent")
     made = {
         **before,
@@ -93,7 +131,8 @@ def read(definition: Definition, before: Mapping[str, Any], posted: Posted) -> d
         "list": posted.one("list")[:300] if "list" in posted.texts else str(before.get("list") or ""),
         "map": mapped,
         "tags": list(tags)[: mapping.MOST_TAGS],
-        "consent": consent if consent in dict(consents(definition)) else "",
+        "tag_fields": [name for name in posted.all("tag_fields") if name in dict(tag_fields(definition))],
+        "consent": consent if consent == mapping.SENDING or consent in dict(consents(definition)) else "",
     }
     if "c.join" in posted.texts or posted.one("act").startswith(("add:", "group:")):
         when = rules.read_condition(definition, posted)

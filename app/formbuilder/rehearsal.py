@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.core import clock
 from app.core.ids import public_id
 from app.formbuilder import connections, mapping
 from app.formbuilder.fields.kinds import Wrong, kind_of
@@ -13,6 +14,7 @@ from app.formbuilder.integrations.client import MASK
 from app.formbuilder.models import Answer, Connection, Definition, Field, Posted
 from app.gateways.outgoing import Answer as Reply
 from app.gateways.outgoing import Outgoing
+from app.web.render import site_url
 
 # Posted, but only asking: searches, and what gets an access token.
 _ASKS = ("/search", "/query", "/search-contacts/contacts", "/auth.test")
@@ -113,7 +115,16 @@ def _sample(each: Field, email: str) -> Answer:
 
 
 def contact(
-    definition: Definition, integration: Mapping[str, Any], answers: Mapping[str, Answer], email: str
+    definition: Definition,
+    integration: Mapping[str, Any],
+    answers: Mapping[str, Answer],
+    email: str,
+    about: Mapping[str, str] | None = None,
 ) -> Contact:
-    """What an entry with these answers has to say."""
-    return mapping.contact_of(definition, definition.title, integration, answers, email)
+    """What an entry with these answers has to say; `about` is what is known of it, if it is one."""
+    known = about or {
+        "@link": f"{site_url()}/admin/forms",
+        "@id": "example",
+        "@at": clock.now().isoformat(timespec="seconds"),
+    }
+    return mapping.contact_of(definition, definition.title, integration, answers, email, known)

@@ -148,15 +148,17 @@ class Option:
     picture: str = ""
     # The value of the option of the list before, for chained selects.
     under: str = ""
+    # Which outcome of a quiz it speaks for.
+    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options(Setting):
-    """A list of options. Written by a person it is a line each: `Label`, or `value | Label | points`."""
+    """A list of options. Written by a person it is a line each: `Label`, or `value | Label | points | outcome`."""
 
     default: Any = ()
     most: int = 500
-    extras: tuple[str, ...] = ("points",)
+    extras: tuple[str, ...] = ("points", "outcome")
 
     def read(self, value: Any) -> tuple[Option, ...]:
         rows = _option_lines(value, self.extras) if isinstance(value, str) else _listed(value)
@@ -208,6 +210,7 @@ def _option(row: Any) -> Option:
         stock=int(stock) if stock is not None else None,
         picture=Text(name="picture", label="", longest=200).read(row.get("picture")),
         under=Text(name="under", label="", longest=100).read(row.get("under")),
+        outcome=Text(name="outcome", label="", longest=60).read(row.get("outcome")),
     )
 
 
@@ -259,7 +262,7 @@ def write(value: Any) -> Any:
     """A value of a setting as JSON."""
     if isinstance(value, Option):
         row = {"value": value.value, "label": value.label}
-        extras = {name: getattr(value, name) for name in ("points", "price", "stock", "picture", "under")}
+        extras = {name: getattr(value, name) for name in ("points", "price", "stock", "picture", "under", "outcome")}
         return row | {name: extra for name, extra in extras.items() if extra not in (0, None, "")}
     if isinstance(value, tuple | list):
         return [write(each) for each in value]

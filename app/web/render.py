@@ -211,6 +211,11 @@ async def mail(template: str, context: Mapping[str, Any]) -> Rendered:
     return Rendered(subject.strip(), html, rest.strip() + "\n")
 
 
+def site_url() -> str:
+    """Where the school is reached, without a slash at its end: for links that leave the house."""
+    return str(_environment_or_fail().globals["app_url"]).rstrip("/")
+
+
 def _full_context(context: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     full: dict[str, Any] = {
         "school": _school.get(),

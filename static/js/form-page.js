@@ -1,13 +1,14 @@
 // A form of a visitor: fetches its stamp when it is first touched (the page itself may be kept by caches), shows and hides as
 // rules say, sends without leaving the page, and keeps what was typed when there is no network. Without it plain posts do all.
 const main = document.getElementById("main");
-let form, stamping, logic, evaluate, sending;
+let form, stamping, logic, evaluate, sending, touched;
 
 function begin() {
   form = main.querySelector("form");
   stamping = null;
-  evaluate = null;
+  evaluate = touched = null;
   if (!form) return;
+  form.addEventListener("focusin", (event) => (touched = event.target.closest("[data-field]")?.dataset.field ?? touched));
   for (const type of ["focusin", "pointerover"]) form.addEventListener(type, stamp, { once: true });
   form.addEventListener("submit", send);
   form.addEventListener("keydown", move);
@@ -118,6 +119,12 @@ function tell(words) {
   notice.focus();
 }
 
+// Which question somebody left at, without what was typed: the report of the form counts them.
+addEventListener("visibilitychange", () => {
+  if (!document.hidden || sending || !touched || !form?.dataset.left || !form.elements.stamp.value) return;
+  const told = new URLSearchParams({ stamp: form.elements.stamp.value, field: touched });
+  navigator.sendBeacon(form.dataset.left, told);
+});
 addEventListener("popstate", () => location.reload());
 begin();
 // In a frame on another site: it is as high as what is in it.

@@ -8,7 +8,17 @@ from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.i18n import _
-from app.formbuilder import connections, definitions, integrating, integrations, mapping, rehearsal, rules, versions
+from app.formbuilder import (
+    connections,
+    definitions,
+    deliveries,
+    integrating,
+    integrations,
+    mapping,
+    rehearsal,
+    rules,
+    versions,
+)
 from app.formbuilder.admin import admin
 from app.formbuilder.admin.frame import framed
 from app.formbuilder.delivery_lists import OUTCOMES
@@ -132,8 +142,9 @@ async def _editor(definition: Definition, picked: Mapping[str, Any], account: Co
         "places": [(each.id, each.label) for each in places],
         "away": away,
         "targets": [(name, label, str(mapped.get(name) or "")) for name, label in targets],
-        "sources": integrating.sources(definition),
+        "sources": [*integrating.sources(definition), *integrating.known_of_entries()],
         "consents": integrating.consents(definition),
+        "tag_fields": integrating.tag_fields(definition),
         "group": rules.drawn(definition, picked.get("when") or {"all": []}),
         "names": rules.names_of(definition),
     }
@@ -152,7 +163,8 @@ async def _preview(
         answers, email = of_entry.answers, of_entry.email
     else:
         answers = rehearsal.sample(definition, email)
-    contact = rehearsal.contact(definition, picked, answers, email)
+    about = await deliveries.about_of(of_entry) if of_entry is not None else None
+    contact = rehearsal.contact(definition, picked, answers, email, about)
     return {
         "preview": await rehearsal.preview(account, picked, contact),
         "of_entry": of_entry,

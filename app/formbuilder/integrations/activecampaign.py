@@ -14,6 +14,7 @@ class ActiveCampaign(Caller):
     name = "activecampaign"
     label = "ActiveCampaign"
     place_label = _l("List")
+    unasked = _l("They are kept as contacts on no list.")
     settings = (
         Setting("url", _l("API address"), help=_l("Settings → Developer, as https://account.api-us1.com.")),
         Setting("api_key", _l("API key"), is_secret=True),

@@ -12,6 +12,7 @@ from app.formbuilder.integrations.client import Caller, choices
 class Airtable(Caller):
     name = "airtable"
     label = "Airtable"
+    takes_lists = True
     base = "https://api.airtable.com/v0"
     place_label = _l("Table")
     settings = (

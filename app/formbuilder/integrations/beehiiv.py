@@ -15,6 +15,7 @@ class Beehiiv(Caller):
     needs_consent = True
     settings = (
         Setting("api_key", _l("API key"), is_secret=True, help=_l("Settings → API.")),
+        Setting("double_opt_in", _l("Ask new people to confirm"), default="yes", choices=("yes", "no")),
         Setting("welcome", _l("Send the welcome mail"), default="no", choices=("yes", "no")),
     )
 
@@ -40,6 +41,8 @@ class Beehiiv(Caller):
         if known is None:
             welcome = self.given["welcome"] == "yes"
             body = {"email": contact.email, "reactivate_existing": False, "send_welcome_email": welcome, **custom}
+            if self.given["double_opt_in"] == "yes":
+                body["double_opt_override"] = "on"
             who = str((await self.ask("POST", people, body=body))["data"]["id"])
         else:
             who = str(known["id"])

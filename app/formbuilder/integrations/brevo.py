@@ -16,6 +16,7 @@ class Brevo(Caller):
     name = "brevo"
     label = "Brevo"
     base = "https://api.brevo.com/v3"
+    unasked = _l("They are kept as contacts on no list.")
     place_label = _l("List")
     settings = (Setting("api_key", _l("API key (v3)"), is_secret=True, help=_l("SMTP & API → API keys.")),)
 

@@ -16,6 +16,7 @@ _LEFT, _UNCONFIRMED = {204, 205, 206, 207}, 208
 class CampaignMonitor(Caller):
     name = "campaign_monitor"
     label = "Campaign Monitor"
+    takes_lists = True
     base = "https://api.createsend.com/api/v3.3"
     place_label = _l("List")
     needs_consent = True

@@ -5,7 +5,7 @@ import hashlib
 import json
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
@@ -71,6 +71,10 @@ class Caller:
     is_repeatable: ClassVar[bool] = True
     # Whether a contact can only be kept by putting it on a mailing list.
     needs_consent: ClassVar[bool] = False
+    # What becomes of somebody who did not agree, for the owner; empty where there is no mailing list.
+    unasked: ClassVar[Words] = ""
+    # Fields here may hold a list; elsewhere it is a text with commas.
+    takes_lists: ClassVar[bool] = False
     needs_email: ClassVar[bool] = True
     needs_place: ClassVar[bool] = True
     passing: ClassVar[frozenset[int]] = _PASSING
@@ -205,6 +209,9 @@ class Caller:
             raise Permanent(_("The entry has no e-mail address."))
         if self.needs_consent and not contact.consent:
             return Sent("", "no_consent")
+        if not self.takes_lists:
+            fields = {name: text(value) if isinstance(value, list) else value for name, value in contact.fields.items()}
+            contact = replace(contact, fields=fields)
         return await self.add(contact, idempotency_key)
 
     async def add(self, contact: Contact, key: str) -> Sent:

@@ -14,6 +14,7 @@ from app.formbuilder.integrations.client import Caller, choices, filled, text
 class GetResponse(Caller):
     name = "getresponse"
     label = "GetResponse"
+    takes_lists = True
     base = "https://api.getresponse.com/v3"
     place_label = _l("List")
     needs_consent = True

@@ -15,6 +15,7 @@ _OWN = {"email", "firstname", "lastname", "phone"}
 class HubSpot(Caller):
     name = "hubspot"
     label = "HubSpot"
+    takes_lists = True
     base = "https://api.hubapi.com"
     place_label = _l("Static list")
     needs_place = False

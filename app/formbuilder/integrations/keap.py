@@ -12,6 +12,7 @@ class Keap(Caller):
     name = "keap"
     label = "Keap"
     base = "https://api.infusionsoft.com/crm/rest/v1"
+    unasked = _l("They are kept without a reason to write to them: Keap sends them no campaigns.")
     place_label = _l("Tag")
     needs_place = False
     settings = (

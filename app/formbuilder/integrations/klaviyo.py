@@ -16,7 +16,9 @@ _TYPE = {"Content-Type": "application/vnd.api+json"}
 class Klaviyo(Caller):
     name = "klaviyo"
     label = "Klaviyo"
+    takes_lists = True
     base = "https://a.klaviyo.com/api"
+    unasked = _l("They are kept as profiles without a subscription.")
     place_label = _l("List")
     settings = (Setting("api_key", _l("Private API key"), is_secret=True, help=_l("Settings → API keys.")),)
 

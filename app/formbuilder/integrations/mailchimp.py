@@ -18,6 +18,7 @@ class Mailchimp(Caller):
     name = "mailchimp"
     label = "Mailchimp"
     place_label = _l("Audience")
+    unasked = _l("They are kept as “transactional” contacts, who get no campaigns.")
     settings = (
         Setting("api_key", _l("API key"), is_secret=True, help=_l("Account → Extras → API keys.")),
         Setting("double_opt_in", _l("Ask new people to confirm"), default="yes", choices=("yes", "no")),

@@ -15,6 +15,7 @@ _WRITABLE = {
 class Notion(Caller):
     name = "notion"
     label = "Notion"
+    takes_lists = True
     base = "https://api.notion.com/v1"
     place_label = _l("Database")
     # Notion calls a clash of two writers 409.

@@ -15,6 +15,7 @@ class Omnisend(Caller):
     name = "omnisend"
     label = "Omnisend"
     base = "https://api.omnisend.com/v5"
+    unasked = _l("They are kept as “non-subscribed” contacts.")
     settings = (Setting("api_key", _l("API key"), is_secret=True, help=_l("Store settings → API keys.")),)
 
     def headers(self) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""Ontraport, API 1: https://api.ontraport.com/doc/#create-or-update-a-contact. `bulk_mail`, who gets mail, is never sent."""
+"""Ontraport, API 1: https://api.ontraport.com/doc/#create-or-update-a-contact. `bulk_mail`, who gets mail, is sent only
+for who is new and did not agree: 0, transactional mail alone."""
 
 from typing import Any
 
@@ -13,6 +14,7 @@ class Ontraport(Caller):
     name = "ontraport"
     label = "Ontraport"
     base = "https://api.ontraport.com/1"
+    unasked = _l("New ones are kept as “transactional only”.")
     place_label = _l("Tag")
     needs_place = False
     settings = (
@@ -45,12 +47,19 @@ class Ontraport(Caller):
         form |= filled(
             email=contact.email, firstname=contact.first_name, lastname=contact.last_name, office_phone=contact.phone
         )
+        if not contact.consent and not await self._is_known(contact.email):
+            form["bulk_mail"] = "0"
         made = await self.ask("POST", "/Contacts/saveorupdate", form=form)
         data = made["data"]
         who = str(data.get("id") or data.get("attrs", {}).get("id", ""))
         if self.place:
             await self.ask("PUT", "/objects/tag", form={"objectID": "0", "ids": who, "add_list": self.place})
         return Sent(who, "updated" if "attrs" in data else "created")
+
+    async def _is_known(self, email: str) -> bool:
+        found = await self.ask("GET", "/object/getByEmail", query={"objectID": 0, "email": email})
+        data = found.data.get("data") if isinstance(found.data, dict) else None
+        return isinstance(data, dict) and bool(data.get("id"))
 
 
 PROVIDER = Ontraport

@@ -18,6 +18,7 @@ _OWN = {"Email", "FirstName", "LastName", "Phone", "HasOptedOutOfEmail"}
 class Salesforce(OAuthCaller):
     name = "salesforce"
     label = "Salesforce"
+    takes_lists = True
     is_basic = False
     place_label = _l("Object")
     settings = (

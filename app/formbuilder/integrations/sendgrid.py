@@ -14,6 +14,7 @@ class SendGrid(Caller):
     name = "sendgrid"
     label = "SendGrid"
     base = "https://api.sendgrid.com/v3"
+    unasked = _l("They are kept as contacts on no list.")
     place_label = _l("List")
     settings = (Setting("api_key", _l("API key"), is_secret=True, help=_l("Settings → API keys.")),)
 

@@ -25,7 +25,9 @@ TOLERANCE = 300
 class Webhook(Caller):
     name = "webhook"
     label = "Webhook"
+    takes_lists = True
     needs_email = False
+    unasked = _l("The webhook is told so.")
     settings = (
         Setting("url", _l("Address"), help=_l("It begins with https:// and is reachable from the internet.")),
         Setting(

@@ -58,13 +58,15 @@ async def of_connection(connection_id: int, state: str | None, before: int | Non
 
 
 async def claim(delivery_id: int, now: datetime, until: datetime) -> Delivery | None:
-    """Take a delivery that is due and that nobody is sending; None when there is nothing to do (now)."""
+    """Take a delivery that is due, of an entry that counts, and that nobody is sending; None when there is nothing to do
+    (now)."""
     taken = await db.value(
         """
         UPDATE form_deliveries d SET attempts = d.attempts + 1, claimed_until = :until
         WHERE d.id = :id AND d.state = 'waiting' AND d.next_at <= :now
           AND (d.claimed_until IS NULL OR d.claimed_until <= :now)
           AND NOT EXISTS (SELECT 1 FROM form_connections c WHERE c.id = d.connection_id AND c.paused_until > :now)
+          AND EXISTS (SELECT 1 FROM form_entries e WHERE e.id = d.entry_id AND e.state = 'received')
         RETURNING d.id
         """,
         id=delivery_id,
@@ -75,11 +77,12 @@ async def claim(delivery_id: int, now: datetime, until: datetime) -> Delivery | 
 
 
 async def due_at(delivery_id: int) -> datetime | None:
-    """When to look at a waiting delivery again; None for one that does not wait."""
+    """When to look at a waiting delivery again; None for one that does not wait, or whose entry does not count."""
     found: datetime | None = await db.value(
         """
         SELECT greatest(d.next_at, d.claimed_until, c.paused_until)
-        FROM form_deliveries d LEFT JOIN form_connections c ON c.id = d.connection_id
+        FROM form_deliveries d JOIN form_entries e ON e.id = d.entry_id AND e.state = 'received'
+        LEFT JOIN form_connections c ON c.id = d.connection_id
         WHERE d.id = :id AND d.state = 'waiting'
         """,
         id=delivery_id,
@@ -137,12 +140,13 @@ async def put_off(delivery_id: int, attempt: int, next_at: datetime, exchanges: 
 
 
 async def wait_again(delivery_id: int, now: datetime) -> bool:
-    """Give a held or sent delivery its attempts again; False when it waits, or was skipped."""
+    """Give a held or sent delivery its attempts again; False when it waits, was skipped, or its answers are gone."""
     return bool(
         await db.run(
             """
-            UPDATE form_deliveries SET state = 'waiting', attempts = 0, next_at = :now, claimed_until = NULL, error = ''
-            WHERE id = :id AND state IN ('held', 'sent')
+            UPDATE form_deliveries d SET state = 'waiting', attempts = 0, next_at = :now, claimed_until = NULL, error = ''
+            WHERE d.id = :id AND d.state IN ('held', 'sent')
+              AND EXISTS (SELECT 1 FROM form_entries e WHERE e.id = d.entry_id AND e.emptied_at IS NULL)
             """,
             id=delivery_id,
             now=now,
@@ -192,7 +196,7 @@ async def held_of_form(form_id: int, limit: int) -> list[int]:
 _SHOWN = """
 SELECT d.id, d.state, d.outcome, d.remote_id, d.attempts, d.exchanges, d.error, d.integration_id, d.created_at, d.sent_at,
        greatest(d.next_at, d.claimed_until, c.paused_until) AS due_at, c.paused_until, c.public_id AS connection, c.name,
-       c.provider, e.public_id AS entry, e.email
+       c.provider, e.public_id AS entry, e.email, e.state AS entry_state, e.emptied_at IS NOT NULL AS is_emptied
 FROM form_deliveries d JOIN form_entries e ON e.id = d.entry_id JOIN forms f ON f.id = e.form_id
 LEFT JOIN form_connections c ON c.id = d.connection_id
 """
@@ -218,7 +222,8 @@ async def forgotten(before: datetime, limit: int) -> list[int]:
     rows = await db.many(
         db.Row,
         """
-        SELECT d.id FROM form_deliveries d LEFT JOIN form_connections c ON c.id = d.connection_id
+        SELECT d.id FROM form_deliveries d JOIN form_entries e ON e.id = d.entry_id AND e.state = 'received'
+        LEFT JOIN form_connections c ON c.id = d.connection_id
         WHERE d.state = 'waiting' AND d.next_at < :before AND (d.claimed_until IS NULL OR d.claimed_until < :before)
           AND (c.paused_until IS NULL OR c.paused_until < :before)
         ORDER BY d.next_at LIMIT :limit
@@ -227,6 +232,11 @@ async def forgotten(before: datetime, limit: int) -> list[int]:
         limit=limit,
     )
     return [row.id for row in rows]
+
+
+async def form_of(form_id: int) -> str:
+    """The public id of a form."""
+    return str(await db.value("SELECT public_id FROM forms WHERE id = :id", id=form_id))
 
 
 async def asked(entry_id: int) -> db.Row | None:

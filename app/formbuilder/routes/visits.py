@@ -8,27 +8,33 @@ from quart import Response, request
 from app.accounts import places
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
+from app.core.settings import school
 from app.formbuilder import (
     bills,
     definitions,
+    drafts,
     embedding,
     limits,
     links,
     pages,
+    payments,
     plans,
     screens,
     spam,
     submissions,
 )
+from app.formbuilder.bills import Bill
+from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.limits import Gate
-from app.formbuilder.models import Answer, Definition, Draft, Form, Link, Posted
+from app.formbuilder.models import Definition, Draft, Form, Link, Posted
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.screens import Screen
 from app.formbuilder.stamps import new_stamp, read_stamp
-from app.formbuilder.submissions import Mistake
+from app.formbuilder.submissions import Mistake, Refused
 from app.web import traps
 from app.web.bodies import narrow
 from app.web.render import page
+from app.web.request import user
 
 
 @dataclass(slots=True)
@@ -49,6 +55,9 @@ class Visit:
     screen_id: str = ""
     mistakes: Mapping[str, Mistake] = field(default_factory=dict)
     sentence: str = ""
+    # The prices of the shop that were shown to it, signed; and the unpaid entry that what is sent takes the place of.
+    prices: str = ""
+    instead: str = ""
 
     @property
     def path(self) -> str:
@@ -104,6 +113,8 @@ async def sent(slug: str, *, most: int | None = None) -> Visit:
         entry_pass=whole.one("pass")[:500],
         stamp=whole.one("stamp"),
         screen_id=whole.one("screen"),
+        prices=whole.one("prices")[:10_000],
+        instead=whole.one("instead")[:200],
     )
 
 
@@ -113,6 +124,14 @@ async def take_link(visit: Visit) -> Mapping[str, Sequence[str]]:
     if visit.found_link.is_single and visit.found_link.used_at is not None:
         raise Conflict(links.used_words())
     return visit.found_link.posted
+
+
+async def gate(visit: Visit) -> Gate | None:
+    """What keeps the visitor from the form now. Who comes back from the payment page was let in before."""
+    was_in = bool(visit.instead) and await payments.is_sender(visit.form, visit.instead)
+    entry_pass = limits.new_pass(visit.form, visit.definition) if was_in else visit.entry_pass
+    has_link = was_in or bool(visit.link)
+    return await limits.gate(visit.form, visit.definition, user(), entry_pass=entry_pass, has_link=has_link)
 
 
 async def doubt(visit: Visit) -> str:
@@ -130,6 +149,18 @@ def country() -> str:
     return places.country_of_request()
 
 
+async def refused_page(visit: Visit, refused: Refused) -> Response:
+    """The screen with what is wrong beside it. Where something costs more by now, it shows what it costs."""
+    visit.mistakes, visit.sentence = refused.mistakes, refused.message
+    if not refused.mistakes:
+        visit.prices = ""
+    if refused.outdated:
+        visit.form, visit.definition = await live(visit.form.slug)
+        if visit.draft is not None:
+            await drafts.renew(visit.draft, visit.form)
+    return await form_page(visit, status=422)
+
+
 async def form_page(visit: Visit, *, status: int = 200) -> Response:
     """The screen that the visitor is at."""
     definition = visit.definition
@@ -142,13 +173,15 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
     logic = None
     if screens.has_logic(definition):
         logic = screens.page_logic(definition, visit.posted.texts if visit.token else {}, screen, today)
+    offers = await bills.prices_of(definition)
+    visit.prices = (visit.prices if is_stepped else "") or bills.shown_prices(definition, offers)
     has_captcha = spam.wants_captcha(definition) and not visit.token and traps.captcha() is not None
     # Nothing is kept yet: what was filled in before anybody typed travels with the first screen.
     others = screens.of_others(visit.posted.texts, screen) if not visit.token else {}
+    so_far = await _bill(visit, screen, offers, today)
     questions = pages.questions_of(
-        definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), await bills.prices_of(definition),
-        _so_far(visit, screen, today),
-    )  # fmt: skip
+        definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers, so_far
+    )
     return await page(
         "formbuilder/form.html",
         status=status,
@@ -173,6 +206,7 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
         logic=logic,
         has_captcha=has_captcha,
         captcha_at=pages.captcha_at(definition, screen, questions) if has_captcha else "",
+        takes_payment=bills.takes_payment(definition),
         sentence=visit.sentence,
         stamp=visit.stamp or (new_stamp() if status == 422 and not visit.token else ""),
         headers=_headers(visit, has_captcha=has_captcha),
@@ -210,17 +244,18 @@ def frame_headers(visit: Visit, policy: str = "") -> dict[str, str]:
 def _headers(visit: Visit, *, has_captcha: bool = False) -> dict[str, str]:
     policy = traps.captcha_headers().get("Content-Security-Policy", "") if has_captcha else ""
     found = frame_headers(visit, policy)
-    is_personal = bool(visit.token or visit.link or visit.entry_pass or visit.raw)
+    is_personal = bool(visit.token or visit.link or visit.entry_pass or visit.instead or visit.raw)
     if is_personal or limits.is_changeable(visit.definition):
         found["Cache-Control"] = "no-store"
     return found
 
 
-def _so_far(visit: Visit, screen: Screen, today: str) -> Mapping[str, Answer]:
-    """What was answered so far, for a screen that adds it up."""
+async def _bill(visit: Visit, screen: Screen, offers: Prices, today: str) -> Bill | None:
+    """What was chosen so far, for a screen that adds it up."""
     if not any(each.kind == "total" for each in screen.fields):
-        return {}
-    return submissions.read_answers(visit.definition, visit.posted, today).answers
+        return None
+    answers = submissions.read_answers(visit.definition, visit.posted, today).answers
+    return bills.bill(visit.definition, answers, offers, currency=(await school()).currency)
 
 
 def _fixed(visit: Visit) -> frozenset[str]:

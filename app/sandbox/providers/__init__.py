@@ -69,8 +69,17 @@ class Outside:
                 return Response("Another site's page may not do this.", 403)
             if name not in self.stands:
                 return Response("There is no such service.", 404)
-            self.stands[name].is_down = (await request.form).get("is_down") == "yes"
+            form, stand = await request.form, self.stands[name]
+            stand.is_down, wait = form.get("is_down") == "yes", form.get("wait", "")
+            stand.wait = int(wait) if wait.isdecimal() else 0
             return redirect(f"/outside#{name}", 303)
+
+        @routes.get("/messages/<name>")
+        async def list_messages(name: str) -> ResponseReturnValue:
+            if name not in self.stands:
+                return Response("There is no such service.", 404)
+            stand = self.stands[name]
+            return {"messages": stand.messages, "calls": len(stand.calls)}
 
         @routes.route("/<path:path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
         async def answer(path: str) -> Response:

@@ -194,6 +194,7 @@ class Beehiiv(Stand):
     host = "api.beehiiv.com"
     given = {"api_key": "bee-0123456789"}
     place, custom, unprocessable = "pub_1", "City", 400
+    _words = {"left": "inactive", "pending": "validating"}
 
     def error(self, status: int, why: str) -> Any:
         return {"status": status, "statusText": "problem", "errors": [{"message": why, "code": "PROBLEM"}]}
@@ -208,7 +209,7 @@ class Beehiiv(Stand):
         return {"data": [{"id": "cf_1", "kind": "string", "display": "City"}]}
 
     def _shown(self, person: Person) -> Any:
-        return {"data": {"id": str(person.id), "status": "inactive" if person.state == "left" else "active"}}
+        return {"data": {"id": str(person.id), "status": self._words.get(person.state, "active")}}
 
     @route("GET", "/v2/publications/{pub}/subscriptions/by_email/{who}")
     def seek(self, call: Call) -> Any:
@@ -228,6 +229,7 @@ class Beehiiv(Stand):
                 "email!": str,
                 "reactivate_existing": bool,
                 "send_welcome_email": bool,
+                "double_opt_override": str,
                 "custom_fields": self._values,
             }
         )
@@ -236,7 +238,7 @@ class Beehiiv(Stand):
         person = self.keep(body["email"], **{each["name"]: each["value"] for each in body.get("custom_fields", [])})
         person.places.add(place)
         if known is None or body.get("reactivate_existing"):
-            person.state = "active"
+            person.state = "pending" if body.get("double_opt_override") == "on" else "active"
         return 201, self._shown(person)
 
     @route("PUT", "/v2/publications/{pub}/subscriptions/{id}")
@@ -332,9 +334,14 @@ class Ontraport(Stand):
         own = {"email", "firstname", "lastname", "office_phone", "bulk_mail"}
         self.known_fields(set(form) - own)
         person = self.keep(form["email"], **{name: form[name] for name in set(form) - own})
-        if "bulk_mail" in form:
-            person.state = "active" if form["bulk_mail"] == "1" else "left"
+        if "bulk_mail" in form:  # 0 is transactional mail alone
+            person.state = {"0": "none", "1": "active"}.get(form["bulk_mail"], "left")
         return {"code": 0, "data": {"attrs": {"id": str(person.id)}} if known else {"id": str(person.id)}}
+
+    @route("GET", "/1/object/getByEmail")
+    def seek(self, call: Call) -> Any:
+        person = self.find(call.query.get("email", ""))
+        return {"code": 0, "data": {"id": str(person.id)} if person else []}
 
     @route("PUT", "/1/objects/tag")
     def tag(self, call: Call) -> Any:

@@ -122,6 +122,8 @@ class Stand:
         self.messages: list[dict[str, Any]] = []
         self.faults: list[tuple[int, dict[str, str]]] = []
         self.is_down = False
+        # Seconds that it says to wait while it is down, if it says so.
+        self.wait = 0
         self.calls: list[Call] = []
         self.tokens: set[str] = set()
 
@@ -190,7 +192,8 @@ class Stand:
         self.calls.append(call)
         try:
             if self.is_down:
-                raise Problem(503, "Service unavailable")
+                told = {"retry-after": str(self.wait)} if self.wait else {}
+                return 503, told, self.error(503, "Service unavailable")
             if self.faults:
                 status, headers = self.faults.pop(0)
                 return status, headers, self.error(status, "told to fail")
