@@ -24,6 +24,7 @@ from app.formbuilder import (
     whens,
 )
 from app.formbuilder.admin import admin
+from app.formbuilder.admin.frame import framed
 from app.formbuilder.models import Definition, Form, Posted
 from app.web.flash import flash
 from app.web.guards import requires
@@ -163,16 +164,16 @@ async def _posted() -> Posted:
 
 
 async def _list_page(form: Form) -> Response:
-    definition = definitions.read(form.definition)
+    frame = await framed(form, "after")
+    definition: Definition = frame["definition"]
     return await page(
         "formbuilder/admin/after.html",
-        form=form,
-        definition=definition,
+        **frame,
         mails=[_told(definition, row) | {"to": _reach(definition, row.get("to"))} for row in definition.notifications],
         words=[
             _told(definition, row) | {"kind": str(row.get("kind") or "message")} for row in definition.confirmations
         ],
-        problems=[
+        doubts=[
             *notifications.wrong(definition),
             *confirmations.wrong(definition),
             *bills.wrong(definition),
@@ -216,7 +217,8 @@ def _reach(definition: Definition, to: Any) -> str:
 async def _row_page(
     form: Form, row_id: str, *, error: Invalid | None = None, posted: Posted | None = None, status: int = 200
 ) -> Response:
-    definition = definitions.read(form.definition)
+    frame = await framed(form, "after")
+    definition: Definition = frame["definition"]
     kind, row = following.find(definition, row_id)
     situation = await after.sample(form, definition)
     when = row.get("when")
@@ -227,7 +229,7 @@ async def _row_page(
     return await page(
         "formbuilder/admin/following.html",
         status=status,
-        form=form,
+        **frame,
         kind=kind,
         row={**row, **({name: typed.get(name, "") for name in typed if "." not in name and name != "when"})},
         to=typed.get("to") or _to_of(row),
