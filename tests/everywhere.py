@@ -75,6 +75,7 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "integration_id": "i1",
         "delivery_id": await a_delivery(),
         "field_id": "q1",
+        "row_id": "n1",
         "entry_id": "an-entry",
         "link_id": "a-link",
         "/views": await _a_view(pat.id),
@@ -141,6 +142,7 @@ async def _a_tag_and_a_note(person_id: int) -> tuple[str, str]:
 async def a_form(person_id: int, slug: str) -> str:
     """An open form with one question, edited since, which this person has answered; its public id."""
     definition = {"title": "Ask us", "fields": [{"id": "q1", "kind": "short_text", "label": "Your name"}], "last": 1}
+    definition |= {"notifications": [{"id": f"n{n}", "name": "Mail", "to": "owner", "body": "{all}"} for n in (1, 2)]}
     found = public_id()
     await db.run(
         """

@@ -86,6 +86,11 @@ TABLES = {
         "form_links",
         "form_deliveries",
         "form_connections",
+        "form_notifications",
+        "form_stock",
+        "form_left",
+        "form_trials",
+        "form_trial_views",
     },
     "admin": {"day_figures", "learner_counts"},
 }

@@ -81,6 +81,13 @@ async def a_stamp(world: World) -> Form:
     return {"version": "1", "website": "", "stamp": stamp, "q1": "Pat"}
 
 
+async def an_unpaid_entry(world: World) -> None:
+    from app.formbuilder.payments import _mac
+
+    await db.run("UPDATE form_entries SET state = 'unpaid'")
+    world.places["token"] = f"an-entry-{_mac('an-entry')}"
+
+
 WITH_A_PIN = """
     UPDATE form_versions SET definition = definition || '{"settings": {"pin": "1234", "resume": true}}'
 """
@@ -571,6 +578,12 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/integrations/<integration_id>/removal": Case(),
     "/admin/forms/<public_id>/integrations/<integration_id>/tests": Case(acts=False),
     "/admin/forms": Case({"title": "Write to us"}),
+    "/admin/forms/<public_id>/after": Case({"kind": "notification"}),
+    "/admin/forms/<public_id>/after/<row_id>": Case({"name": "To us", "to": "owner"}),
+    "/admin/forms/<public_id>/after/<row_id>/place": Case({"direction": "up"}, acts=False),
+    "/admin/forms/<public_id>/after/<row_id>/removal": Case(),
+    "/admin/forms/<public_id>/after/<row_id>/test": Case(),
+    "/admin/forms/<public_id>/payment": Case({"on": "yes"}),
     "/admin/forms/<public_id>/field-order": Case({"row": "q1"}, acts=False),
     "/admin/forms/<public_id>/fields": Case({"kind": "email", "after": ""}),
     "/admin/forms/<public_id>/fields/<field_id>": Case({"label": "Name"}),
@@ -588,6 +601,7 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/entries/<entry_id>/sending": Case({"way": "services"}),
     "/admin/forms/<public_id>/entries/<entry_id>/state": Case({"act": "spam"}),
     "/admin/forms/<public_id>/entries/columns": Case({"field": "q1"}),
+    "/admin/forms/<public_id>/entries/import": Case({"go": "try"}, acts=False),
     "/admin/forms/erasure": Case(
         {"email": "pat@example.org", "confirmation": "pat@example.org"},
         sql="UPDATE form_entries SET email = 'pat@example.org'",
@@ -596,9 +610,11 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/redoing": Case(sql="UPDATE forms SET head_id = live_id", acts=False),
     "/admin/forms/<public_id>/state": Case({"state": "closed"}),
     "/admin/forms/<public_id>/undoing": Case(acts=False),
+    "/forms/<slug>/payments/<token>": Case(prepare=an_unpaid_entry, acts=False, by="pat"),
     "/forms/<slug>": Case(prepare=a_stamp, by="pat"),
     "/forms/<slug>/drafts/<token>": Case({"screen": "start", "q1": "Pat", "go": "next"}, prepare=a_draft, by="pat"),
     "/forms/<slug>/drafts/<token>/mail": Case({"email": "pat@example.org"}, prepare=a_draft, by="pat"),
+    "/forms/<slug>/left": Case({"field": "q1"}, acts=False, by="pat"),
     "/forms/<slug>/pin": Case({"version": "1", "pin": "1234"}, sql=WITH_A_PIN, by="pat", acts=False),
     "/forms/<slug>/confirmations/<token>": Case(prepare=a_confirmation, by="pat"),
     "/forms/<slug>/confirmations/<token>/links": Case(prepare=a_late_confirmation, by="pat"),

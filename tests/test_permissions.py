@@ -58,7 +58,10 @@ GET  /forms/<slug>/embed                                              +  +  +  +
 POST /forms/<slug>/pin                                                +  +  +  +  +  +  +
 GET  /forms/embed.js                                                  +  +  +  +  +  +  +
 GET  /forms/<slug>/stamp                                              +  +  +  +  +  +  +
+POST /forms/<slug>/left                                               +  +  +  +  +  +  +
 GET  /forms/<slug>/thanks/<token>                                     +  +  +  +  +  +  +
+GET  /forms/<slug>/payments/<token>                                   +  +  +  +  +  +  +
+POST /forms/<slug>/payments/<token>                                   +  +  +  +  +  +  +
 GET  /forms/<slug>/confirmations/<token>                              +  +  +  +  +  +  +
 POST /forms/<slug>/confirmations/<token>                              +  +  +  +  +  +  +
 POST /forms/<slug>/confirmations/<token>/links                        +  +  +  +  +  +  +
@@ -333,6 +336,7 @@ GET  /admin/forms/<public_id>/entries                                 -  -  -  +
 GET  /admin/forms/<public_id>/entries/<entry_id>                      -  -  -  +  +  +  -
 GET  /admin/forms/<public_id>/entries/<entry_id>/answers              -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/entries/<entry_id>/answers              -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/entries/<entry_id>/pdf                  -  -  -  +  +  +  -
 POST /admin/forms/<public_id>/entries/<entry_id>/marks                -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/entries/<entry_id>/notes                -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/entries/<entry_id>/restoration          -  -  -  -  +  +  -
@@ -340,6 +344,10 @@ POST /admin/forms/<public_id>/entries/<entry_id>/sending              -  -  -  -
 POST /admin/forms/<public_id>/entries/<entry_id>/state                -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/entries/columns                         -  -  -  +  +  +  -
 GET  /admin/forms/<public_id>/entries/file                            -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/entries/import                          -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/entries/import                          -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/unfinished                              -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/unfinished/file                         -  -  -  -  +  +  -
 GET  /admin/forms/<public_id>/report                                  -  -  -  +  +  +  -
 GET  /admin/forms/erasure                                             -  -  -  -  +  +  -
 POST /admin/forms/erasure                                             -  -  -  -  +  +  -
@@ -358,6 +366,14 @@ POST /admin/forms/<public_id>/fields/<field_id>                       -  -  -  -
 POST /admin/forms/<public_id>/fields/<field_id>/place                 -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/fields/<field_id>/copies                -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/fields/<field_id>/removal               -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/after                                   -  -  -  +  +  +  -
+GET  /admin/forms/<public_id>/after/<row_id>                          -  -  -  +  +  +  -
+POST /admin/forms/<public_id>/after                                   -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>                          -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>/place                    -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>/removal                  -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/after/<row_id>/test                     -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/payment                                 -  -  -  -  +  +  -
 
 POST /admin/people/<public_id>/role                                   -  -  -  -  -  +  -
 GET  /admin/roles                                                     -  -  -  -  -  +  -

@@ -51,6 +51,7 @@ TABLE = """
 /forms/<slug>/confirmations/<token>                        1  2  2
 /forms/<slug>/stamp                                        0  1  1
 /forms/<slug>/thanks/<token>                               0  1  1
+/forms/<slug>/payments/<token>                             1  2  2
 /learn                                                     -  3  3
 /learn/<course_slug>                                       -  3  3
 /learn/<course_slug>/<lesson_slug>                         -  3  3
@@ -101,12 +102,18 @@ TABLE = """
 /admin/forms/<public_id>/integrations                      -  -  4
 /admin/forms                                               -  -  4
 /admin/forms/<public_id>                                   -  -  4
+/admin/forms/<public_id>/after                             -  -  4
+/admin/forms/<public_id>/after/<row_id>                    -  -  4
 /admin/forms/<public_id>/entries                           -  -  5
 /admin/forms/<public_id>/entries/<entry_id>                -  -  5
 /admin/forms/<public_id>/share                             -  -  5
 /admin/forms/<public_id>/entries/<entry_id>/answers        -  -  4
+/admin/forms/<public_id>/entries/<entry_id>/pdf            -  -  4
 /admin/forms/<public_id>/entries/file                      -  -  5
-/admin/forms/<public_id>/report                            -  -  5
+/admin/forms/<public_id>/report                            -  -  6
+/admin/forms/<public_id>/entries/import                    -  -  3
+/admin/forms/<public_id>/unfinished                        -  -  5
+/admin/forms/<public_id>/unfinished/file                   -  -  5
 /admin/forms/erasure                                       -  -  2
 /admin/forms/new                                           -  -  2
 /admin/jobs                                                -  -  4

@@ -11,7 +11,7 @@ from app.commerce import orders, timeline
 from app.commerce.models import CHECKOUT_LIFETIME, CHECKOUT_REUSE, CONFIRMATION_LIFETIME, Buyer, Order, Quote, Received
 from app.commerce.queries import orders as queries
 from app.core import clock, db, limits, mail, queue, tokens
-from app.core.errors import Unavailable
+from app.core.errors import Conflict, Unavailable
 from app.core.i18n import _, locale
 from app.gateways import payments
 
@@ -35,6 +35,14 @@ class Next:
     url: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """Where the payment page leads back to: after paying, and after giving up. The same each time for one order."""
+
+    success_url: str
+    cancel_url: str
+
+
 def configure(app_url: str) -> None:
     """Say where the payment page leads back to; called once by create_app()."""
     global _app_url
@@ -54,6 +62,29 @@ async def start(quote: Quote, buyer: Buyer, *, cart_id: int) -> Next:
         except _Gone:
             await orders.mark_expired(order.id, told_by="checkout")
     raise Unavailable(_("The payment page could not be opened. Please try again."))
+
+
+async def resume(order: Order, returns: Returns) -> Next:
+    """The payment page of an order that was placed elsewhere than in the cart, opened now or before.
+
+    Raises Unavailable while the payment service is away, and Conflict when the page has closed.
+    """
+    if order.is_paid:
+        return Next(order)
+    if not order.is_open:
+        raise Conflict(_("The payment page of this order has closed."))
+    try:
+        return await _page(order, returns)
+    except _Gone:
+        await orders.mark_expired(order.id, told_by="checkout")
+        raise Conflict(_("The payment page of this order has closed.")) from None
+
+
+async def replace(order: Order) -> bool:
+    """End an open order that another one took the place of, its payment page first; False when it was paid meanwhile."""
+    await _replace(order)
+    current = await queries.order(order.id)
+    return current is not None and not current.is_paid and not current.is_open
 
 
 async def _free(order: Order) -> Next:
@@ -96,7 +127,7 @@ async def confirm(order: Order) -> bool:
     return await orders.mark_paid(order.id, Received(0, order.currency, told_by="confirmation"))
 
 
-async def _page(order: Order) -> Next:
+async def _page(order: Order, returns: Returns | None = None) -> Next:
     if order.state == "processing":
         return Next(order)
     try:
@@ -104,7 +135,7 @@ async def _page(order: Order) -> Next:
             return await _page_again(order, order.stripe_session_id)
         if clock.now() - order.created_at > CHECKOUT_REUSE:
             raise _Gone
-        return Next(order, await _open(order))
+        return Next(order, await _open(order, returns or _to_cart(order)))
     except payments.Busy:
         return Next(order, await _opened_elsewhere(order))
     except payments.Unavailable as error:
@@ -130,7 +161,14 @@ async def _page_again(order: Order, session_id: str) -> Next:
     return Next(order)
 
 
-async def _open(order: Order) -> str:
+def _to_cart(order: Order) -> Returns:
+    return Returns(
+        f"{_app_url}/checkout/success?order={order.public_id}&session_id={{CHECKOUT_SESSION_ID}}",
+        f"{_app_url}/cart?payment=stopped",
+    )
+
+
+async def _open(order: Order, returns: Returns) -> str:
     lines = await orders.items_of(order)
     checkout = await payments.gateway().open_checkout(
         payments.CheckoutRequest(
@@ -139,8 +177,8 @@ async def _open(order: Order) -> str:
             lines=tuple(payments.Line(line.title, line.amount_minor) for line in lines),
             currency=order.currency,
             email=order.email,
-            success_url=f"{_app_url}/checkout/success?order={order.public_id}&session_id={{CHECKOUT_SESSION_ID}}",
-            cancel_url=f"{_app_url}/cart?payment=stopped",
+            success_url=returns.success_url,
+            cancel_url=returns.cancel_url,
             # From the order, not from now: a second try must be the same request.
             expires_at=order.created_at + CHECKOUT_LIFETIME,
             locale=locale(),
@@ -197,17 +235,21 @@ async def close_replaced(order_id: int) -> None:
     if order is None or order.cart_id is None:
         return
     for other in await queries.others_open(order.cart_id, order.id):
-        if other.stripe_session_id is None:
-            await orders.mark_replaced(other.id, told_by="replaced")
-            continue
-        try:
-            await payments.gateway().expire_checkout(other.stripe_session_id)
-        except payments.Refused:  # not open any more: paid, or expired by itself
-            checkout = await payments.gateway().find_checkout(other.stripe_session_id)
-            if checkout is not None:
-                await settle(other, checkout, told_by="replaced")
-        else:
-            await orders.mark_replaced(other.id, told_by="replaced")
+        await _replace(other)
+
+
+async def _replace(other: Order) -> None:
+    if other.stripe_session_id is None:
+        await orders.mark_replaced(other.id, told_by="replaced")
+        return
+    try:
+        await payments.gateway().expire_checkout(other.stripe_session_id)
+    except payments.Refused:  # not open any more: paid, or expired by itself
+        checkout = await payments.gateway().find_checkout(other.stripe_session_id)
+        if checkout is not None:
+            await settle(other, checkout, told_by="replaced")
+    else:
+        await orders.mark_replaced(other.id, told_by="replaced")
 
 
 async def reconcile(*, older_than: timedelta, limit: int = 200) -> int:

@@ -66,9 +66,9 @@ class Cart:
 
 @dataclass(frozen=True, slots=True)
 class QuoteLine:
-    """A priced line: gross, and the tax inside it, in minor units."""
+    """A priced line: gross, and the tax inside it, in minor units. Without a product it opens nothing."""
 
-    product_id: int
+    product_id: int | None
     title: str
     amount_minor: int
     tax_minor: int
@@ -203,7 +203,8 @@ class OrderItem:
 
     id: int
     order_id: int
-    product_id: int
+    # None for what is in no catalogue, as a form sells it.
+    product_id: int | None
     title: str
     amount_minor: int
     tax_minor: int

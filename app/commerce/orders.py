@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import orjson
 import structlog
@@ -12,7 +12,7 @@ from app.access import entitlements
 from app.accounts import users
 from app.commerce import refunds, timeline
 from app.commerce.events import OrderFailed, OrderFlagged, OrderPaid
-from app.commerce.models import OPEN_STATES, Buyer, Order, OrderFile, OrderItem, Quote, Received, mismatch
+from app.commerce.models import OPEN_STATES, Buyer, Order, OrderFile, OrderItem, Quote, QuoteLine, Received, mismatch
 from app.commerce.queries import carts as cart_queries
 from app.commerce.queries import orders as queries
 from app.commerce.queries import refunds as refund_queries
@@ -107,35 +107,37 @@ async def last_of_guest(cart_id: int) -> Order | None:
     return await queries.last_unpaid_of_guest(cart_id)
 
 
-def quote_key(quote: Quote, buyer: Buyer, cart_id: int | None) -> str:
-    """What makes two orders the same: who buys what for how much, out of which cart."""
+def quote_key(quote: Quote, buyer: Buyer, cart_id: int | None, reference: str = "") -> str:
+    """What makes two orders the same: who buys what for how much, out of which cart or for which `reference`."""
     facts = [
         cart_id,
         buyer.user_id or buyer.email.lower(),
-        sorted((line.product_id, line.amount_minor) for line in quote.lines),
+        sorted((line.product_id or 0, line.amount_minor) for line in quote.lines),
         quote.currency,
         str(quote.tax_percent),
+        *([reference] if reference else []),
     ]
     return hashlib.sha256(orjson.dumps(facts)).hexdigest()
 
 
-async def place(quote: Quote, buyer: Buyer, *, cart_id: int | None) -> Order:
-    """The pending order for this quote. While one is open the same one comes back, however often it is asked for.
+async def place(quote: Quote, buyer: Buyer, *, cart_id: int | None, reference: str = "") -> Order:
+    """The pending order for this quote. While one is open the same one comes back, however often it is asked for;
+    an order that comes from no cart says by `reference` what it is for.
 
     Raises Conflict when the things are no longer in the cart: just paid for, or merged into a member's.
     """
     try:
-        return await _place(quote, buyer, cart_id)
+        return await _place(quote, buyer, cart_id, reference)
     except ForeignKeyViolationError as error:
         raise Conflict(_("Your cart has changed since that page was shown. Here it is as it stands now.")) from error
 
 
-async def _place(quote: Quote, buyer: Buyer, cart_id: int | None) -> Order:
+async def _place(quote: Quote, buyer: Buyer, cart_id: int | None, reference: str) -> Order:
     async with db.transaction():
         row = await queries.insert_order(
             quote,
             public_id=public_id(),
-            quote_key=quote_key(quote, buyer, cart_id),
+            quote_key=quote_key(quote, buyer, cart_id, reference),
             cart_id=cart_id,
             user_id=buyer.user_id,
             email=buyer.email,
@@ -144,13 +146,17 @@ async def _place(quote: Quote, buyer: Buyer, cart_id: int | None) -> Order:
         )
         if row.is_new:
             # While this waited for the order before it, that one may have been paid and have left the cart.
-            if cart_id is not None and not await cart_queries.holds_all(cart_id, [x.product_id for x in quote.lines]):
+            if cart_id is not None and not await cart_queries.holds_all(cart_id, _products(quote.lines)):
                 raise Conflict(_("Your cart has changed since that page was shown. Here it is as it stands now."))
             await queries.insert_items(row.id, quote)
             await timeline.note(row.id, "placed", lines=len(quote.lines), guest=buyer.user_id is None)
         order = await queries.order(row.id)
         assert order is not None
         return order
+
+
+def _products(lines: Iterable[QuoteLine | OrderItem]) -> list[int]:
+    return [line.product_id for line in lines if line.product_id is not None]
 
 
 async def mark_paid(order_id: int, received: Received) -> bool:
@@ -264,7 +270,7 @@ async def _fulfil(order: Order, *, session_id: str, payment_id: str) -> None:
     await queries.lock_buyer(user_id)
     lines = await queries.items([order.id])
     await _let_in(paid, user_id, lines)
-    await cart_queries.delete_bought(paid.cart_id, user_id, [line.product_id for line in lines])
+    await cart_queries.delete_bought(paid.cart_id, user_id, _products(lines))
     await events.publish(OrderPaid(order.id))
 
 
@@ -276,9 +282,11 @@ async def _account_of(order: Order) -> int:
 
 
 async def _let_in(order: Order, user_id: int, lines: list[OrderItem]) -> None:
-    had = await entitlements.owned(user_id, [line.product_id for line in lines])
+    had = await entitlements.owned(user_id, _products(lines))
     for line in lines:
-        if line.product_id not in had and not await _grant(order, user_id, line):
+        if line.product_id is None or line.product_id in had:
+            continue
+        if not await _grant(order, user_id, line, line.product_id):
             await timeline.note(order.id, "stays_closed", titles=[line.title])
     twice = [line for line in lines if line.product_id in had]
     if twice:
@@ -286,16 +294,14 @@ async def _let_in(order: Order, user_id: int, lines: list[OrderItem]) -> None:
         await refunds.give_back_later(order, sum(line.amount_minor for line in twice), reason=refunds.BOUGHT_TWICE)
 
 
-async def _grant(order: Order, user_id: int, line: OrderItem) -> bool:
+async def _grant(order: Order, user_id: int, line: OrderItem, product_id: int) -> bool:
     """Open one line. What is free has the same cause as a free start, so what was closed for somebody stays closed."""
     is_free = line.amount_minor == 0
     return await entitlements.grant(
         user_id,
-        line.product_id,
+        product_id,
         source="free" if is_free else "order",
-        source_ref=(
-            entitlements.free_ref(user_id, line.product_id) if is_free else f"order:{order.public_id}:{line.id}"
-        ),
+        source_ref=(entitlements.free_ref(user_id, product_id) if is_free else f"order:{order.public_id}:{line.id}"),
         note="" if is_free else str(order.number),
     )
 
@@ -303,11 +309,13 @@ async def _grant(order: Order, user_id: int, line: OrderItem) -> bool:
 async def check_free(order: Order, user_id: int) -> None:
     """Raises Conflict when all of a free order was closed for this person: there is nothing that it could open."""
     lines = await items_of(order)
-    had = await entitlements.owned(user_id, [line.product_id for line in lines])
+    had = await entitlements.owned(user_id, _products(lines))
     closed = [
         line.title
         for line in lines
-        if line.product_id not in had and await entitlements.is_closed(entitlements.free_ref(user_id, line.product_id))
+        if line.product_id is not None
+        and line.product_id not in had
+        and await entitlements.is_closed(entitlements.free_ref(user_id, line.product_id))
     ]
     if closed and len(closed) == len(lines):
         raise Conflict(_("Your access to %(title)s was closed. Write to us if that is wrong.", title=", ".join(closed)))

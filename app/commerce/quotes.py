@@ -59,7 +59,9 @@ def still_good(shown: Shown, now: Quote) -> bool:
     return (
         shown.currency == now.currency
         and shown.prices.keys() == {line.product_id for line in now.lines}
-        and all(line.amount_minor <= shown.prices[line.product_id] for line in now.lines)
+        and all(
+            line.product_id in shown.prices and line.amount_minor <= shown.prices[line.product_id] for line in now.lines
+        )
     )
 
 

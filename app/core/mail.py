@@ -5,13 +5,23 @@ writes the row and its job. The same fact is never mailed twice. Addresses and c
 row's `context` once sent, since links in it are secrets.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from base64 import b64decode, b64encode
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
 from app.core import clock, db, queue
 from app.core.ids import public_id
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes along; small, since it waits in the database."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,9 @@ class Message:
     html: str
     text: str
     tag: str
+    # Where an answer goes, if not to the sender.
+    reply_to: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Mailer(Protocol):
@@ -63,11 +76,27 @@ def configure(
     _wiring = _Wiring(render, mailer, sender)
 
 
-async def send(to: str, template: str, context: Mapping[str, Any], *, fact: str) -> bool:
+# Under this name the context keeps what is not for the template.
+_ALONG = "_along"
+
+
+async def send(
+    to: str,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    fact: str,
+    reply_to: str = "",
+    attachments: Sequence[Attachment] = (),
+) -> bool:
     """Queue one mail in the current transaction. False when this fact was mailed (or is being) already.
 
     `template` names `templates/<domain>/mail/<name>` as `domain/name`; `context` must be JSON.
     """
+    along = {
+        "reply_to": reply_to,
+        "attachments": [[each.name, each.media_type, b64encode(each.content).decode()] for each in attachments],
+    }
     async with db.transaction():
         mail_id = await db.value(
             """
@@ -79,7 +108,7 @@ async def send(to: str, template: str, context: Mapping[str, Any], *, fact: str)
             fact=fact,
             to=to,
             template=template,
-            context=dict(context),
+            context={**context, _ALONG: along} if reply_to or attachments else dict(context),
             now=clock.now(),
         )
         if mail_id is None:
@@ -110,6 +139,7 @@ async def deliver_mail(mail_id: int) -> None:
         return
     await db.release()
     try:
+        along = row.context.pop(_ALONG, {})
         rendered = await _wiring.render(row.template, row.context)
         message = Message(
             message_id=f"{row.public_id}@lectern",
@@ -119,6 +149,11 @@ async def deliver_mail(mail_id: int) -> None:
             html=rendered.html,
             text=rendered.text,
             tag=row.template,
+            reply_to=along.get("reply_to", ""),
+            attachments=tuple(
+                Attachment(name, media_type, b64decode(content))
+                for name, media_type, content in along.get("attachments", ())
+            ),
         )
         await db.release()
         vendor_id = await _wiring.mailer.send(message)

@@ -4,8 +4,12 @@ from quart import Quart
 
 
 def install(app: Quart) -> None:
-    """Choose what calls the services that entries go to."""
-    from app.formbuilder import connections
+    """Choose what calls the services that entries go to; say where the school and its owner are."""
+    from app.formbuilder import after, connections, notifications, payments
     from app.gateways import outgoing
 
-    connections.configure(outgoing.choose(app.config["LECTERN"]))
+    config = app.config["LECTERN"]
+    connections.configure(outgoing.choose(config))
+    after.configure(config.app_url)
+    payments.configure(config.app_url)
+    notifications.configure(config.admin_email)

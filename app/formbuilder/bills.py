@@ -3,14 +3,28 @@
 Whoever takes a payment for a form asks `bill` in the transaction that keeps the entry; a price is never taken from a browser.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from babel.numbers import get_currency_precision
 
 from app.catalogue import products
-from app.formbuilder.fields.amounts import Amount
+from app.core import tokens
+from app.core.i18n import _
+from app.core.money import format_money
+from app.formbuilder.fields.amounts import Amount, shown
+from app.formbuilder.fields.choosing import chosen_of
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.fields.pricing import Priced, Prices
 from app.formbuilder.models import Answer, Definition, Field
+
+# Stripe takes eight digits: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+LARGEST_MINOR = 99_999_999
+# A shown price holds as long as the page is good.
+PRICES_SECONDS = 24 * 3600
+_PRICES = "form-prices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +39,45 @@ class Line:
     currency: str
     # How often it is paid: empty for once, else week, month, quarter or year.
     every: str = ""
+    # Of the shop; None for what is in no catalogue.
+    product_id: int | None = None
+
+    @property
+    def title(self) -> str:
+        """As it stands on a receipt."""
+        return (f"{self.label} × {self.quantity}" if self.quantity > 1 else self.label)[:250]
+
+    @property
+    def price(self) -> str:
+        """The whole of it as people read it."""
+        return shown(self.minor, self.currency)
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What is paid now, in one currency. A line of another currency cannot be added: `is_mixed`, and nothing may be charged."""
+    """What is paid now, in one currency. A line of another currency cannot be added: `is_mixed`, and nothing may be charged.
+
+    `wrong` has a sentence for each field whose answer cannot be sold.
+    """
 
     lines: tuple[Line, ...]
     minor: int
     currency: str
     is_mixed: bool
+    wrong: Mapping[str, str] = field(default_factory=dict)
+
+
+def takes_payment(definition: Definition) -> bool:
+    """Whether sending this form may cost something, paid at once."""
+    told = definition.payment.get("on")
+    if told is None:
+        return any(_is_sold(each) for each in definition.fields)
+    return told is True
 
 
 def slugs_of(definition: Definition) -> list[str]:
     """Values of options that may be products of the shop."""
-    found = (
-        option.value for field in definition.fields if _is_priced(field) for option in kind_of(field).options(field)
-    )
+    found = (option.value for each in definition.fields if _is_priced(each) for option in kind_of(each).options(each))
     return list(dict.fromkeys(found))
 
 
@@ -51,43 +87,171 @@ async def prices_of(definition: Definition) -> Prices:
     return {offer.slug: offer for offer in await products.offers_named(slugs)} if slugs else {}
 
 
-def bill(definition: Definition, answers: Mapping[str, Answer], prices: Prices) -> Bill:
-    """What these answers come to."""
-    lines = [line for field in definition.fields if (line := _line(definition, field, answers, prices)) is not None]
-    currency = lines[0].currency if lines else "EUR"
+def bill(
+    definition: Definition, answers: Mapping[str, Answer], prices: Prices, *, currency: str = "EUR"
+) -> Bill:  # fmt: skip
+    """What these answers come to. `currency` is the school's, for prices that stand with no currency of their own.
+
+    With `payment.amount` (the id of a field) its number is the whole amount.
+    """
+    whole = str(definition.payment.get("amount") or "")
+    if whole:
+        lines = _whole(definition, answers.get(whole), whole, currency)
+    else:
+        lines = [line for each in definition.fields for line in _lines(definition, each, answers, prices, currency)]
+    currency = lines[0].currency if lines else currency
     mixed = any(line.currency != currency for line in lines)
-    return Bill(tuple(lines), 0 if mixed else sum(line.minor for line in lines), currency, mixed)
+    minor = 0 if mixed else sum(line.minor for line in lines)
+    return Bill(tuple(lines), minor, currency, mixed, _wrong(lines, minor, definition, prices, is_mixed=mixed))
 
 
-def totals(definition: Definition, answers: Mapping[str, Answer], prices: Prices) -> dict[str, Answer]:
+def totals(
+    definition: Definition, answers: Mapping[str, Answer], prices: Prices, *, currency: str = "EUR"
+) -> dict[str, Answer]:
     """The answers of the fields that show the total."""
     wanted = [field.id for field in definition.fields if field.kind == "total" and field.id in answers]
     if not wanted:
         return {}
-    made = bill(definition, answers, prices)
+    made = bill(definition, answers, prices, currency=currency)
     return {name: {} if made.is_mixed else {"minor": made.minor, "currency": made.currency} for name in wanted}
 
 
-def _line(definition: Definition, field: Field, answers: Mapping[str, Answer], prices: Prices) -> Line | None:
-    kind, answer = kind_of(field), answers.get(field.id)
+def quantity_of(definition: Definition, each: Field, answers: Mapping[str, Answer]) -> int:
+    """How many of what was chosen: as the field itself says, times what a field of its own for that says."""
+    answer = answers.get(each.id)
+    own = int(answer.get("quantity", 1)) if isinstance(answer, Mapping) else 1
+    return own * _asked_elsewhere(definition, each, answers)
+
+
+def _lines(
+    definition: Definition, each: Field, answers: Mapping[str, Answer], prices: Prices, currency: str
+) -> list[Line]:  # fmt: skip
+    kind, answer = kind_of(each), answers.get(each.id)
     if answer is None:
-        return None
-    if isinstance(kind, Priced) and (bought := kind.bought(field, answer, prices)) is not None:
-        item, quantity = bought
-        quantity *= _asked_elsewhere(definition, field, answers)
-        every = str(field.settings.get("every", ""))
-        return Line(field.id, item.value, item.label, quantity, item.minor * quantity, item.currency, every)
+        return []
+    if isinstance(kind, Priced):
+        return _priced(definition, each, answers, prices)
     if isinstance(kind, Amount) and kind.group == "money":
-        return Line(field.id, "", field.label, 1, int(answer["minor"]), str(answer["currency"]))
-    return None
+        return [Line(each.id, "", each.label or definition.title, 1, int(answer["minor"]), str(answer["currency"]))]
+    if definition.payment.get("on") is not True or kind.group == "money":
+        return []
+    chosen = chosen_of(answer)
+    said = f"{each.label}: " if each.label else ""
+    return [
+        Line(each.id, option.value, f"{said}{option.label}", 1, option.price, currency)
+        for option in kind.options(each)
+        if option.value in chosen and option.price
+    ]
 
 
-def _asked_elsewhere(definition: Definition, field: Field, answers: Mapping[str, Answer]) -> int:
+def _priced(
+    definition: Definition, each: Field, answers: Mapping[str, Answer], prices: Prices
+) -> list[Line]:  # fmt: skip
+    kind = kind_of(each)
+    assert isinstance(kind, Priced)
+    bought = kind.bought(each, answers[each.id], prices)
+    quantity = quantity_of(definition, each, answers)
+    if bought is None or not quantity:
+        return []
+    item, offer = bought[0], prices.get(bought[0].value)
+    label = offer.title if offer is not None else f"{each.label}: {item.label}" if each.label else item.label
+    every, product_id = str(each.settings.get("every", "")), offer.product_id if offer is not None else None
+    return [Line(each.id, item.value, label, quantity, item.minor * quantity, item.currency, every, product_id)]
+
+
+def _whole(definition: Definition, amount: Any, name: str, currency: str) -> list[Line]:
+    """One line of the amount that a field has, rounded to the currency's smallest coin; none, or below 0, costs nothing."""
+    if isinstance(amount, Mapping) and "minor" in amount:
+        minor, currency = int(amount["minor"]), str(amount["currency"])
+    elif isinstance(amount, int | float) and not isinstance(amount, bool) and 0 < amount < 1e12:
+        minor = int(Decimal(str(amount)).scaleb(get_currency_precision(currency)).to_integral_value(ROUND_HALF_UP))
+    else:
+        return []
+    title = str(definition.payment.get("title") or "").strip() or definition.title
+    return [Line(name, "", title, 1, minor, currency)] if minor > 0 else []
+
+
+def _wrong(
+    lines: Sequence[Line], minor: int, definition: Definition, prices: Prices, *, is_mixed: bool
+) -> dict[str, str]:
+    if not takes_payment(definition):
+        return {}
+    found = {}
+    for line in lines:
+        offer = prices.get(line.value) if line.product_id is not None else None
+        if offer is not None and not offer.is_for_sale:
+            found[line.field_id] = _("This is not for sale any more.")
+        elif line.every:
+            found[line.field_id] = _("This cannot be paid here yet.")
+        elif line.minor < 0:
+            found[line.field_id] = _("This amount cannot be paid.")
+    if lines and (is_mixed or minor > LARGEST_MINOR or 0 < minor < products.SMALLEST_CHARGE):
+        sentence = _("Cards cannot be charged this little.") if 0 < minor < products.SMALLEST_CHARGE else ""
+        found.setdefault(lines[-1].field_id, sentence or _("This amount cannot be paid."))
+    return found
+
+
+def _asked_elsewhere(definition: Definition, each: Field, answers: Mapping[str, Answer]) -> int:
     """How many, when a field of its own asks for that; a field that is hidden or empty does not."""
-    asked = [each for each in definition.fields if each.kind == "quantity" and each["of"] == field.id]
-    given = [answers[each.id] for each in asked if answers.get(each.id) is not None]
+    asked = [other for other in definition.fields if other.kind == "quantity" and other["of"] == each.id]
+    given = [answers[other.id] for other in asked if answers.get(other.id) is not None]
     return int(given[0]) if given else 1
 
 
-def _is_priced(field: Field) -> bool:
-    return isinstance(kind_of(field), Priced)
+def _is_priced(each: Field) -> bool:
+    return isinstance(kind_of(each), Priced)
+
+
+def _is_sold(each: Field) -> bool:
+    kind = kind_of(each)
+    return isinstance(kind, Priced) or (isinstance(kind, Amount) and kind.group == "money")
+
+
+# --- shown prices -----------------------------------------------------------------------------------------------------
+
+
+def shown_prices(definition: Definition, prices: Prices) -> str:
+    """What a page carries: the prices of the shop's products in it as they are now, signed. Empty without any."""
+    if not prices or not takes_payment(definition):
+        return ""
+    return tokens.sign({slug: offer.amount_minor for slug, offer in prices.items()}, _PRICES)
+
+
+def dearer(definition: Definition, prices: Prices, shown: str) -> str:
+    """A sentence when a product of the form costs more than the page said; its sender has to agree to that first."""
+    if not prices or not takes_payment(definition):
+        return ""
+    told = tokens.unsign(shown, _PRICES, PRICES_SECONDS)
+    known = told if isinstance(told, dict) else {}
+    rose = [offer for slug, offer in prices.items() if offer.amount_minor > known.get(slug, -1)]
+    if not rose:
+        return ""
+    if not known:
+        return _("Please look at the prices once more, then send it.")
+    said = ", ".join(f"{offer.title}: {format_money(offer.amount_minor, offer.currency)}" for offer in rose)
+    return _("A price has changed: %(prices)s. Send it again if you agree.", prices=said)
+
+
+def wrong(definition: Definition) -> list[str]:
+    """Why a form cannot take payment, a sentence each."""
+    if not takes_payment(definition):
+        return []
+    found = []
+    if not any(each.kind in ("email", "contact_info") for each in definition.fields):
+        found.append(_("A form that takes payment asks for an email address: the receipt goes there."))
+    amount = str(definition.payment.get("amount") or "")
+    if amount and definition.find(amount) is None:
+        found.append(_("The field with the amount to pay is gone."))
+    if any(each.kind == "subscription" for each in definition.fields):
+        found.append(_("Nothing can be paid again and again yet: take out the subscription, or switch payment off."))
+    currencies = {each["currency"] for each in definition.fields if _is_sold(each)}
+    if len(currencies) > 1:
+        found.append(_("All prices of a form are in one currency."))
+    return found
+
+
+def doubts(definition: Definition) -> list[str]:
+    """What the owner may not expect of a form that takes payment, a sentence each."""
+    if takes_payment(definition) and any(each.kind == "coupon" for each in definition.fields):
+        return [_("The shop has no coupons: a code that is typed is kept with the entry and changes no price.")]
+    return []

@@ -1,12 +1,24 @@
 """A form's definition: reading it from JSON, writing it, and what is wrong with it. The one validator."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.i18n import _, lazy
-from app.formbuilder import conflicts, drafts, embedding, entry_settings, limits, mapping, plans, prefill, spam
+from app.formbuilder import (
+    conflicts,
+    drafts,
+    embedding,
+    entry_settings,
+    field_checks,
+    limits,
+    mapping,
+    plans,
+    prefill,
+    scoring,
+    spam,
+)
 from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.models import FIRST_STEP, Definition, Field
 from app.formbuilder.settings import Choice, Setting, Switch, Text, Unfit, read_all, write
@@ -33,6 +45,7 @@ SETTINGS: tuple[Setting, ...] = (
     *limits.SETTINGS,
     *spam.SETTINGS,
     *entry_settings.SETTINGS,
+    *scoring.SETTINGS,
 )
 
 
@@ -129,14 +142,25 @@ def edited(field: Field, changes: Mapping[str, Any]) -> tuple[Field, dict[str, s
     )
 
 
+# What other modules know to be wrong: (level, check); they import this one, so they join here.
+_CHECKS: list[tuple[str, Callable[[Definition], list[str]]]] = []
+
+
+def checked_by(level: str, check: Callable[[Definition], list[str]]) -> None:
+    """Let `problems` tell the sentences of this check too."""
+    if (level, check) not in _CHECKS:
+        _CHECKS.append((level, check))
+
+
 def problems(definition: Definition) -> list[Problem]:
     """What is wrong with a form, as its owner is told."""
-    found: list[Problem] = []
+    found = [Problem(level, sentence) for level, check in _CHECKS for sentence in check(definition)]
     if not any(all_kinds()[field.kind].has_answer for field in definition.fields):
         found.append(Problem("error", _("There is nothing to answer yet. Add a field.")))
     for field in definition.fields:
         if not field.label and field.kind not in ("page_break", "statement", "hidden"):
             found.append(Problem("warning", _("A field has no label."), field.id))
+    found += [Problem(level, sentence, name) for level, sentence, name in field_checks.problems(definition)]
     for step in definition.steps:
         if not step.fields:
             found.append(Problem("warning", _("A page has no fields."), "" if step.id == FIRST_STEP else step.id))
@@ -184,10 +208,20 @@ def _field_json(field: Field) -> dict[str, Any]:
     }
 
 
+def cleaned(definition: Definition) -> Definition:
+    """With name, introduction and words on the button as they can be kept."""
+    return replace(
+        definition,
+        title=_line(definition.title, 120),
+        intro=_text(definition.intro, 5000),
+        button=_line(definition.button, 60),
+    )
+
+
 def _line(value: Any, longest: int) -> str:
     return " ".join(_text(value, longest).split())
 
 
 def _text(value: Any, longest: int) -> str:
     text = str(value or "").replace("\r\n", "\n").replace("\x00", "").strip()
-    return text.encode("utf-8", "ignore").decode()[:longest]
+    return text.encode("utf-8", "ignore").decode()[:longest].strip()

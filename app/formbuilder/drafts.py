@@ -11,8 +11,11 @@ from app.formbuilder.models import Definition, Draft, Form
 from app.formbuilder.queries import drafts as queries
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.settings import Setting, Switch
+from app.formbuilder.stamps import read_stamp
 
 KEPT = timedelta(days=30)
+# Reports look back for a year.
+LEFT_KEPT = timedelta(days=366)
 MOST_MAILS = 3
 
 SETTINGS: tuple[Setting, ...] = (
@@ -47,7 +50,19 @@ async def begin(
             "expires_at": now + KEPT,
         }
     )
+    await queries.come_back(form.id, tokens.hashed(stamp))
     return token
+
+
+async def leave(form: Form, definition: Definition, stamp: str, field_id: str) -> bool:
+    """Note that a page that was touched is left, and at which question; False for a stamp or question that is none.
+
+    Nothing of who it was, nor of what was typed. Sent after all, its entry has the same stamp.
+    """
+    if read_stamp(stamp) is None or definition.find(field_id) is None:
+        return False
+    await queries.leave(form.id, tokens.hashed(stamp), field_id, clock.now())
+    return True
 
 
 async def find(slug: str, token: str) -> tuple[Draft, Form]:
@@ -57,6 +72,12 @@ async def find(slug: str, token: str) -> tuple[Draft, Form]:
     if draft is None or form is None:
         raise NotFound(_("This link is too old, or what was begun here is finished. You can begin anew."))
     return draft, form
+
+
+async def renew(draft: Draft, form: Form) -> None:
+    """Go on with it in the form as it is now."""
+    async with db.transaction():
+        await queries.set_version(draft.id, form.version_id)
 
 
 async def keep(draft: Draft, texts: Mapping[str, Sequence[str]], step: str) -> None:
@@ -83,5 +104,6 @@ async def mail_link(draft: Draft, form: Form, email: str, token: str) -> bool:
 
 
 async def sweep() -> None:
-    """Forget what nobody went on with for a month."""
+    """Forget what nobody went on with for a month, and where people left long ago."""
     await queries.delete_expired(clock.now())
+    await queries.delete_left(clock.now() - LEFT_KEPT)

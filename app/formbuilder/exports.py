@@ -42,20 +42,29 @@ _AT_ONCE = 2
 _under_way = 0
 
 
-async def begin(found: Asked, kind: str) -> tuple[str, AsyncIterator[bytes]]:
-    """The name of the file and its bytes; noted in the audit log. Raises Unavailable while others are being written."""
+async def begin(
+    found: Asked, kind: str, rows: AsyncIterator[Any] | None = None, *, what: str = "entries"
+) -> tuple[str, AsyncIterator[bytes]]:
+    """The name of the file and its bytes; noted in the audit log. `rows` in place of the entries, `what` says of what.
+
+    Raises Unavailable while others are being written.
+    """
     if _under_way >= _AT_ONCE:
         raise Unavailable(_("Several lists are being exported just now. Please try again in a minute."), retry_after=60)
     zone = (await school()).zone
     async with db.transaction():
         await audit.record(
-            "form_entries.export", "form", found.form.public_id, after={"format": kind}, summary=found.form.title
+            "form_entries.export",
+            "form",
+            found.form.public_id,
+            after={"format": kind, "what": what},
+            summary=found.form.title,
         )
     await db.release()
-    rows = queries.for_file(found.form.id, STATES)
+    rows = rows or queries.for_file(found.form.id, STATES)
     writers = {"csv": _csv, "json": _json, "xlsx": _xlsx}
     day = clock.now().astimezone(zone).date().isoformat()
-    return f"{found.form.slug}-{day}.{kind}", writers[kind](found, rows, zone)
+    return f"{found.form.slug}-{what}-{day}.{kind}", writers[kind](found, rows, zone)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from statistics import mean, median
 from app.core import clock, i18n
 from app.core.i18n import _
 from app.core.settings import school
+from app.formbuilder import screens
 from app.formbuilder.fields.choosing import OTHER
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.inbox import Asked
@@ -56,6 +57,14 @@ class Left:
     reached: int
     left: int
     share: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaving:
+    begun: int
+    unfinished: int
+    steps: list[Left]
+    questions: list[Left]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +188,7 @@ async def of_form(found: Asked, days: int) -> Report:
             seconds.append((row.created_at - row.began_at).total_seconds())
     results = [tally.result() for tally in tallies.values() if tally.field.kind != "hidden"]
     counted = await queries.per_day(found.form.id, since, str(zone)) if count > MOST else by_day
-    begun, unfinished, steps, questions = await _left(found.definition, found.form.id, since)
+    left = await _left(found.definition, found.form.id, since, sum(counted.values()))
     return Report(
         days=days,
         entries=min(count, MOST),
@@ -188,10 +197,10 @@ async def of_form(found: Asked, days: int) -> Report:
         per_day=_per_day(counted, first, today),
         per_day_says=_("Entries a day in the last %(days)s days", days=days),
         seconds=median(seconds) if seconds else None,
-        begun=begun,
-        unfinished=unfinished,
-        steps=steps,
-        questions=questions,
+        begun=left.begun,
+        unfinished=left.unfinished,
+        steps=left.steps,
+        questions=left.questions,
     )
 
 
@@ -205,12 +214,14 @@ def _per_day(counted: Mapping[date, int], first: date, today: date) -> plots.Lin
     )
 
 
-async def _left(definition: Definition, form_id: int, since: datetime) -> tuple[int, int, list[Left], list[Left]]:
-    """Where people stopped, from what was begun and kept: by step, and by the last question that was answered."""
+async def _left(definition: Definition, form_id: int, since: datetime, sent: int) -> _Leaving:
+    """Where people stopped: by the drafts of forms with several screens, and by what browsers tell of pages that were left."""
     at_step: Counter[str] = Counter()
     at_question: Counter[str] = Counter()
     begun = unfinished = 0
     questions = [asked for asked in definition.fields if kind_of(asked).has_answer and asked.kind != "hidden"]
+    # Whoever stopped after a question met the next one and left it.
+    following = dict(zip(["", *(q.id for q in questions)], [*(q.id for q in questions), ""], strict=True))
     async for row in queries.newest_drafts(form_id, since, MOST):
         begun += 1
         if row.is_done:
@@ -218,14 +229,20 @@ async def _left(definition: Definition, form_id: int, since: datetime) -> tuple[
         unfinished += 1
         at_step[row.step] += 1
         answered = {name.partition(".")[0] for name, texts in row.posted.items() if any(texts)}
-        at_question[next((asked.id for asked in reversed(questions) if asked.id in answered), "")] += 1
+        last = next((asked.id for asked in reversed(questions) if asked.id in answered), "")
+        at_question[following[last] or last] += 1
+    if len(screens.screens_of(definition)) == 1:
+        # No draft is begun: everybody who sent it began it.
+        begun = unfinished + sent
+    step_of = {asked.id: step.id for step in definition.steps for asked in step.fields}
+    async for row in queries.newest_left(form_id, since, MOST):
+        begun, unfinished = begun + 1, unfinished + 1
+        at_step[step_of.get(row.field_id, "")] += 1
+        at_question[row.field_id] += 1
     steps = _falling([(step.id, step.title or _("First page")) for step in definition.steps], at_step, begun)
-    # Whoever stopped after a question met the next one and left it.
-    left_at = {
-        asked.id: at_question[before]
-        for before, asked in zip(["", *(q.id for q in questions)], questions, strict=False)
-    }
-    return begun, unfinished, steps, _falling([(q.id, q.label or q.id) for q in questions], left_at, begun)
+    return _Leaving(
+        begun, unfinished, steps, _falling([(q.id, q.label or q.id) for q in questions], at_question, begun)
+    )
 
 
 def _falling(rows: Sequence[tuple[str, str]], left: Mapping[str, int], begun: int) -> list[Left]:

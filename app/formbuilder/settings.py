@@ -6,7 +6,7 @@ what nobody knows is dropped.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from babel.support import LazyProxy
 
@@ -35,6 +35,9 @@ class Setting:
     def control(self) -> str:
         """The macro of templates/formbuilder/admin/settings.html that draws it."""
         return type(self).__name__.lower()
+
+    # The type of an <input> that draws it.
+    input_type: ClassVar[str] = "text"
 
     @property
     def is_long(self) -> bool:
@@ -76,6 +79,14 @@ class Email(Text):
         if text and not is_email(text):
             raise Unfit(_("This does not look like an email address."))
         return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneField(Text):
+    """The id of another field of the form, one whose options have the extra `having` (points, price); or none."""
+
+    longest: int = 40
+    having: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +141,7 @@ class Several(Setting):
 
     def read(self, value: Any) -> list[str]:
         known = [key for key, _label in self.choices]
-        sent = [value] if isinstance(value, str) else list(value or ())
+        sent = [value] if isinstance(value, str) else _listed(value)
         if any(each not in known for each in sent if each):
             raise Unfit(_("Choose of the list."))
         return [key for key in known if key in sent]
@@ -148,18 +159,20 @@ class Option:
     picture: str = ""
     # The value of the option of the list before, for chained selects.
     under: str = ""
+    # Which outcome of a quiz it speaks for.
+    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options(Setting):
-    """A list of options. Written by a person it is a line each: `Label`, or `value | Label | points`."""
+    """A list of options. Written by a person it is a line each: `Label`, or `value | Label | points | outcome`."""
 
     default: Any = ()
     most: int = 500
-    extras: tuple[str, ...] = ("points",)
+    extras: tuple[str, ...] = ("points", "outcome")
 
     def read(self, value: Any) -> tuple[Option, ...]:
-        rows = _option_lines(value, self.extras) if isinstance(value, str) else list(value or ())
+        rows = _option_lines(value, self.extras) if isinstance(value, str) else _listed(value)
         if len(rows) > self.most:
             raise Unfit(_("At most %(n)s options.", n=self.most))
         options: list[Option] = []
@@ -177,7 +190,8 @@ class Options(Setting):
 def _option_lines(text: str, extras: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for line in text.splitlines():
-        cells = [cell.strip() for cell in line.split("|")]
+        # A bar with a backslash before it belongs to the words.
+        cells = [cell.replace("\\|", "|").strip() for cell in re.split(r"(?<!\\)\|", line)]
         if not any(cells):
             continue
         if len(cells) == 1:
@@ -208,6 +222,7 @@ def _option(row: Any) -> Option:
         stock=int(stock) if stock is not None else None,
         picture=Text(name="picture", label="", longest=200).read(row.get("picture")),
         under=Text(name="under", label="", longest=100).read(row.get("under")),
+        outcome=Text(name="outcome", label="", longest=60).read(row.get("outcome")),
     )
 
 
@@ -228,12 +243,26 @@ class Lines(Setting):
         return True
 
     def read(self, value: Any) -> tuple[str, ...]:
-        lines = value.splitlines() if isinstance(value, str) else [str(line) for line in value or ()]
+        lines = value.splitlines() if isinstance(value, str) else [str(line) for line in _listed(value)]
         kept = [Text(name="", label="", longest=200).read(line) for line in lines]
         kept = list(dict.fromkeys(line for line in kept if line))
         if len(kept) > self.most:
             raise Unfit(_("At most %(n)s lines.", n=self.most))
         return tuple(kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SomeFields(Lines):
+    """The ids of other fields of the form, those whose options have the extra `having`."""
+
+    having: str = ""
+
+
+def _listed(value: Any) -> list[Any]:
+    """A list as it is stored. Raises Unfit for anything else."""
+    if value is None or isinstance(value, Sequence):
+        return list(value or ())
+    raise Unfit(_("This is not a list."))
 
 
 def read_all(settings: Sequence[Setting], stored: Any) -> dict[str, Any]:
@@ -252,7 +281,7 @@ def write(value: Any) -> Any:
     """A value of a setting as JSON."""
     if isinstance(value, Option):
         row = {"value": value.value, "label": value.label}
-        extras = {name: getattr(value, name) for name in ("points", "price", "stock", "picture", "under")}
+        extras = {name: getattr(value, name) for name in ("points", "price", "stock", "picture", "under", "outcome")}
         return row | {name: extra for name, extra in extras.items() if extra not in (0, None, "")}
     if isinstance(value, tuple | list):
         return [write(each) for each in value]

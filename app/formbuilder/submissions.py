@@ -3,23 +3,27 @@
 One transaction: evaluate, validate, insert, publish. What a hidden field was sent is dropped before it is looked at.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.commerce.models import Buyer
 from app.core import clock, db, tokens
-from app.core.errors import Invalid
+from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
-from app.formbuilder import bills, entries, files, limits, links, plans, spam
+from app.formbuilder import bills, definitions, entries, files, limits, links, payments, plans, scoring, spam, stock
+from app.formbuilder.bills import Bill
 from app.formbuilder.fields.kinds import Wrong, kind_of
+from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.logic import Outcome
 from app.formbuilder.models import Answer, Definition, Entry, Field, Form, Posted
 from app.formbuilder.queries import drafts as draft_queries
 from app.formbuilder.queries import entries as queries
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries import limits as limit_queries
+from app.formbuilder.queries import payments as payment_queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,12 @@ class Sender:
     link_id: int | None = None
     # Why it goes into quarantine whatever it says (spam.REASONS).
     suspicion: str = ""
+    # Of somebody who is signed in: who buys, where the form takes payment.
+    email: str = ""
+    name: str = ""
+    # The prices of the shop as the page showed them, signed; and the unpaid entry that this one takes the place of.
+    prices: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +62,11 @@ class Mistake:
 class Refused(Invalid):
     """A form that was not accepted, with what is wrong by field id."""
 
-    def __init__(self, mistakes: Mapping[str, Mistake]) -> None:
-        super().__init__(_("Please look at what is marked below."))
+    def __init__(self, mistakes: Mapping[str, Mistake], sentence: str = "", *, outdated: bool = False) -> None:
+        super().__init__(sentence or _("Please look at what is marked below."))
         self.mistakes = mistakes
+        # The page has to be shown as the form is now.
+        self.outdated = outdated
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,15 @@ def read_answers(definition: Definition, posted: Posted, today: str, *, only: Co
     return found
 
 
+def sealed(definition: Definition, posted: Posted) -> Posted:
+    """The same, fit to lie in a draft and to stand on a page again: without what must be known and is not to be shown."""
+    texts: Mapping[str, Sequence[str]] = posted.texts
+    for each in definition.fields:
+        if kind_of(each).is_secret:
+            texts = kind_of(each).sealed(each, texts)
+    return Posted(texts, posted.files)
+
+
 def _answer(each: Field, posted: Posted, outcome: Outcome) -> Answer:
     kind = kind_of(each)
     if kind.value_class == "calculation":
@@ -100,7 +121,9 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
     Raises Refused for wrong answers, Conflict for a form that takes none any more.
     """
     found = read_answers(definition, posted, await today())
-    found.answers.update(bills.totals(definition, found.answers, await bills.prices_of(definition)))
+    prices, currency = await bills.prices_of(definition), (await school()).currency
+    found.answers.update(bills.totals(definition, found.answers, prices, currency=currency))
+    bill = bills.bill(definition, found.answers, prices, currency=currency)
     stamp = tokens.hashed(sender.stamp) if sender.stamp else None
     async with db.transaction():
         # One at a time: totals, stock and unique answers are counted under this lock.
@@ -110,20 +133,29 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
         words, email = said(definition, found.answers), email_of(definition, found.answers)
         suspicion = sender.suspicion
         if not suspicion:
+            await _give_place(form, sender)
             await limits.check(locked, definition, user_id=sender.user_id, email=email, address=sender.address)
             mistakes = found.mistakes | await _taken(form, definition, found.answers)
+            mistakes |= {name: Mistake(sentence) for name, sentence in bill.wrong.items()}
             if mistakes:
                 raise Refused(mistakes)
             suspicion = await spam.suspicion(
                 form, definition, said=words, address=sender.address, country=sender.country
             )
+        is_due = not suspicion and payments.is_due(definition, found.answers, bill)
+        if not suspicion:
+            now = await _now(locked, form, definition)
+            if is_due:
+                await _check_prices(now, definition, found.answers, bill, prices, sender)
+            if out := await stock.sold_out(form, now, found.answers):
+                raise Refused({name: Mistake(sentence) for name, sentence in out.items()})
         is_nameless = definition.settings["no_address"]
         entry_id = await queries.insert_entry(
             {
                 "public_id": public_id(),
                 "form_id": form.id,
                 "version_id": form.version_id,
-                "state": entries.first_state(definition, email, is_spam=bool(suspicion)),
+                "state": entries.first_state(definition, email, is_spam=bool(suspicion), is_unpaid=is_due),
                 "answers": found.answers,
                 "said": words,
                 "email": email,
@@ -142,8 +174,53 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
         await _conclude(entry_id, sender, suspicion)
         entry = await queries.entry_by_id(entry_id)
         assert entry is not None
+        await stock.hold(form.id, entry_id, definition, found.answers)
+        result = scoring.result_of(definition, found.answers)
+        if result is not None:
+            await payment_queries.set_score(entry_id, result.score, result.outcome or result.grade)
+        if is_due:
+            await _charge(entry, bill, sender)
         await entries.arrived(entry, definition)
     return entry
+
+
+async def _give_place(form: Form, sender: Sender) -> None:
+    """The unpaid entry that was sent before from this page, if the token is its, holds nothing any more."""
+    if sender.instead:
+        try:
+            await payments.replace(await payments.entry_of_token(form, sender.instead))
+        except NotFound:
+            return
+
+
+async def _now(locked: Form | None, form: Form, definition: Definition) -> Definition:
+    """The form as it is now: an older page may still be answered, but sells nothing that is not there any more."""
+    if locked is None or locked.live_id in (None, form.version_id):
+        return definition
+    live = await form_queries.version_by_id(locked.live_id or 0)
+    return definitions.read(live.definition) if live is not None else definition
+
+
+async def _check_prices(
+    now: Definition, definition: Definition, answers: Mapping[str, Answer], bill: Bill, shown: Prices, sender: Sender
+) -> None:
+    """Raise Refused where something costs more than the page said; its sender has to agree to that first."""
+    if dearer := bills.dearer(definition, shown, sender.prices):
+        raise Refused({}, dearer)
+    if now is definition:
+        return
+    known = {name: answer for name, answer in answers.items() if now.find(name) is not None}
+    currency = (await school()).currency
+    if bills.bill(now, known, await bills.prices_of(now), currency=currency).minor > bill.minor:
+        sentence = _("A price has changed since this page was shown. Send it again if you agree.")
+        raise Refused({}, sentence, outdated=True)
+
+
+async def _charge(entry: Entry, bill: Bill, sender: Sender) -> None:
+    email = sender.email or entry.email
+    if not email:
+        raise Refused({}, _("Please give an email address: the receipt goes there."))
+    await payments.place(entry, bill, Buyer(email, sender.name, sender.user_id))
 
 
 async def _conclude(entry_id: int, sender: Sender, suspicion: str) -> None:

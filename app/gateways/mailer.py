@@ -3,10 +3,12 @@
 import asyncio
 import smtplib
 import ssl
+from base64 import b64encode
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 from postmarker.core import PostmarkClient
 
@@ -41,8 +43,19 @@ class PostmarkMailer:
             Tag=message.tag,
             # No idempotency key exists, so a later look-up by this metadata tells whether it was sent.
             Metadata={"message": message.message_id},
+            **_along(message),
         )
         return str(answer["MessageID"])
+
+
+def _along(message: Message) -> dict[str, Any]:
+    found: dict[str, Any] = {"ReplyTo": message.reply_to} if message.reply_to else {}
+    if message.attachments:
+        found["Attachments"] = [
+            {"Name": each.name, "Content": b64encode(each.content).decode(), "ContentType": each.media_type}
+            for each in message.attachments
+        ]
+    return found
 
 
 class SmtpMailer:
@@ -110,7 +123,12 @@ def as_email(message: Message) -> EmailMessage:
     mail["From"] = message.sender
     mail["To"] = message.to
     mail["Subject"] = message.subject
+    if message.reply_to:
+        mail["Reply-To"] = message.reply_to
     mail["X-Tag"] = message.tag
     mail.set_content(message.text)
     mail.add_alternative(message.html, subtype="html")
+    for each in message.attachments:
+        main, _slash, sub = each.media_type.partition("/")
+        mail.add_attachment(each.content, maintype=main, subtype=sub, filename=each.name)
     return mail

@@ -1,13 +1,14 @@
 // A form of a visitor: fetches its stamp when it is first touched (the page itself may be kept by caches), shows and hides as
 // rules say, sends without leaving the page, and keeps what was typed when there is no network. Without it plain posts do all.
 const main = document.getElementById("main");
-let form, stamping, logic, evaluate, sending;
+let form, stamping, logic, evaluate, sending, touched;
 
 function begin() {
   form = main.querySelector("form");
   stamping = null;
-  evaluate = null;
+  evaluate = touched = null;
   if (!form) return;
+  form.addEventListener("focusin", (event) => (touched = event.target.closest("[data-field]")?.dataset.field ?? touched));
   for (const type of ["focusin", "pointerover"]) form.addEventListener(type, stamp, { once: true });
   form.addEventListener("submit", send);
   form.addEventListener("keydown", move);
@@ -44,6 +45,8 @@ function decide(event) {
     if (required.has(id)) control?.setAttribute("aria-required", "true");
     else control?.removeAttribute("aria-required");
   }
+  let place = +form.dataset.numbers;
+  for (const number of form.querySelectorAll(".q__n")) number.textContent = number.closest("[hidden]") ? "" : place++;
   for (const output of form.querySelectorAll("[data-output]")) {
     const value = values[output.dataset.output];
     const text = value == null ? "" : `${value} ${output.dataset.unit ?? ""}`.trim();
@@ -85,17 +88,24 @@ async function send(event) {
       answer = await fetch(address);
     }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html"), next = page.getElementById("main");
-    if (!next || !page.querySelector(".fill") || answer.status === 429) throw answer;
-    // A captcha's script draws only what is there when the page begins.
-    if (page.querySelector(".cf-turnstile")) return address ? location.assign(address) : form.submit();
+    if (!next || !page.querySelector(".fill")) {
+      const [title, text] = page.querySelector(".error__text")?.children ?? [];
+      throw text && `${title.textContent}: ${text.textContent}`;
+    }
+    // A captcha's script draws by itself only what is there when the page begins.
+    const gate = next.querySelector(".cf-turnstile");
+    if (gate && !window.turnstile) return location.assign(address ?? location);
     if (address) history.pushState(null, "", address);
     document.title = page.title;
     main.replaceChildren(...next.childNodes);
     begin();
-    (main.querySelector("[aria-invalid=true]") ?? main.querySelector("[role=alert]") ?? main.querySelector("h1")).focus();
+    if (gate) window.turnstile.render(gate, { ...gate.dataset });
+    const wrong = main.querySelector(".field__error")?.closest("[data-field]"), control = ":is(input:not([type=hidden]), select, textarea)";
+    const place = ["[aria-invalid=true]", "[aria-invalid=true] ", ""].map((where) => wrong?.querySelector(where.endsWith(" ") ? where + control : control + where));
+    (place.find(Boolean) ?? main.querySelector("[role=alert], h1")).focus();
     if (address) scrollTo(0, 0);
-  } catch {
-    tell(form.dataset.away);
+  } catch (said) {
+    tell(typeof said == "string" ? said : form.dataset.away);
   } finally {
     sending = false;
     form?.removeAttribute("aria-busy");
@@ -109,6 +119,12 @@ function tell(words) {
   notice.focus();
 }
 
+// Which question somebody left at, without what was typed: the report of the form counts them.
+addEventListener("visibilitychange", () => {
+  if (!document.hidden || sending || !touched || !form?.dataset.left || !form.elements.stamp.value) return;
+  const told = new URLSearchParams({ stamp: form.elements.stamp.value, field: touched });
+  navigator.sendBeacon(form.dataset.left, told);
+});
 addEventListener("popstate", () => location.reload());
 begin();
 // In a frame on another site: it is as high as what is in it.

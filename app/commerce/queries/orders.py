@@ -179,7 +179,7 @@ async def items(order_ids: Sequence[int]) -> list[OrderItem]:
                e.starts_at, e.ends_at, e.closed_at AS access_closed_at
         FROM order_items i
         JOIN orders o ON o.id = i.order_id
-        JOIN products p ON p.id = i.product_id
+        LEFT JOIN products p ON p.id = i.product_id
         LEFT JOIN courses c ON c.id = p.course_id
         LEFT JOIN LATERAL (
             -- What was free may have the cause of a free start; of two, that which the order itself made.

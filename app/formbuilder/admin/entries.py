@@ -5,11 +5,14 @@ from functools import partial
 from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.core import db
 from app.core.errors import Invalid, NotFound
-from app.core.i18n import _
-from app.formbuilder import definitions, entries, files, inbox, resending, versions
+from app.core.i18n import _, format_moment
+from app.core.settings import school
+from app.formbuilder import definitions, entries, entry_pdf, files, inbox, resending, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.entries_in_bulk import ENTRIES_IN_BULK
+from app.formbuilder.entry_pdf import Paper
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.listing import ENTRY_STATES
 from app.formbuilder.models import Definition, Entry, Form
@@ -84,6 +87,25 @@ async def show_entry(public_id: str, entry_id: str) -> Response:
         ways=list(resending.WAYS.values()) if sheet.state == "received" and not sheet.emptied_at else [],
         seconds=round((sheet.created_at - sheet.began_at).total_seconds()) if sheet.began_at else None,
     )
+
+
+@admin.get("/<public_id>/entries/<entry_id>/pdf")
+@requires("entries.view")
+async def show_entry_pdf(public_id: str, entry_id: str) -> Response:
+    """The same as a file to print or to send on."""
+    _form, definition, entry = await found(public_id, entry_id)
+    pairs = [
+        (field.label or field.id, kind_of(field).text(field, entry.answers.get(field.id)))
+        for field in definition.fields
+        if kind_of(field).has_answer
+    ]
+    about = f"{format_moment(entry.created_at.astimezone((await school()).zone))} · {ENTRY_STATES[entry.state]}"
+    await db.release()
+    content = await entry_pdf.drawn(Paper(definition.title, about, pairs, entry.created_at))
+    response = Response(content, content_type="application/pdf")
+    response.headers["Content-Disposition"] = f'attachment; filename="entry-{entry.public_id}.pdf"'
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 @admin.post("/<public_id>/entries/<entry_id>/state")

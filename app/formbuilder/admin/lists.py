@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
-from app.formbuilder import definitions, starters, versions
+from app.formbuilder import definitions, notifications, starters, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.forms import NewForm
 from app.formbuilder.listing import FORMS
@@ -46,7 +46,9 @@ async def create_form() -> Response | BaseResponse:
     if not form.validate():
         return await _new_page(form, key, status=422)
     begun = starter.definition if starter is not None else Definition(title="")
-    begun = definitions.read(definitions.write_definition(replace(begun, title=form.title.data)))
+    told = begun.notifications or (notifications.first(),)
+    begun = replace(begun, title=form.title.data, notifications=told)
+    begun = definitions.read(definitions.write_definition(begun))
     made = await versions.create(begun, by=signed_in_user())
     return redirect(url_for("forms_admin.show_builder", public_id=made.public_id), 303)
 

@@ -79,7 +79,7 @@ async def create_preview_answer(public_id: str) -> Response:
     if after is not None:
         trial.screen_id = after.id
         return await _drawn(trial)
-    words = pages.markdown(definition.settings["thanks"])
+    words, last = pages.markdown(definition.settings["thanks"]), pages.thanks_of(definition)
     return _in_frame(
         await page(
             "formbuilder/thanks.html",
@@ -87,6 +87,8 @@ async def create_preview_answer(public_id: str) -> Response:
             definition=definition,
             visit=trial,
             words=words,
+            screen=last,
+            screen_words=pages.markdown(last["text"]) if last else "",
             state="",
         )
     )

@@ -1,10 +1,14 @@
 """What came of a form, as a page and as a file."""
 
+from collections.abc import AsyncIterator
+from functools import partial
+
 from quart import Response, request
 
 from app.core.errors import NotFound
-from app.formbuilder import exports, inbox, reports
+from app.formbuilder import exports, inbox, reports, submissions, unfinished
 from app.formbuilder.admin import admin
+from app.web import tables
 from app.web.guards import requires
 from app.web.render import page
 
@@ -28,6 +32,37 @@ async def show_entries_file(public_id: str) -> Response:
     if kind not in exports.FORMATS:
         raise NotFound
     name, content = await exports.begin(await inbox.asked(public_id), kind)
+    return _file(kind, name, content)
+
+
+@admin.get("/<public_id>/unfinished")
+@requires("entries.view")
+async def list_unfinished(public_id: str) -> Response:
+    """What was begun and not sent, and how far it came."""
+    found, today = await inbox.asked(public_id), await submissions.today()
+    return await tables.show(
+        unfinished.listing_of(found, today),
+        "formbuilder/admin/unfinished.html",
+        form=found.form,
+        said=partial(unfinished.said, found.definition, today=today),
+        came_to=partial(unfinished.came_to, found.definition),
+    )
+
+
+@admin.get("/<public_id>/unfinished/file")
+@requires("entries.export")
+async def show_unfinished_file(public_id: str) -> Response:
+    """The same as CSV, Excel or JSON, each answer in its column."""
+    kind = request.args.get("format", "csv")
+    if kind not in exports.FORMATS:
+        raise NotFound
+    found = await inbox.asked(public_id)
+    rows = unfinished.for_file(found, await submissions.today())
+    name, content = await exports.begin(found, kind, rows, what="unfinished")
+    return _file(kind, name, content)
+
+
+def _file(kind: str, name: str, content: AsyncIterator[bytes]) -> Response:
     response = Response(content, content_type=exports.FORMATS[kind])
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "private, no-store"

@@ -1,6 +1,6 @@
 """What the kinds have in common in which something is chosen from options."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from app.core.i18n import _, lazy
@@ -112,6 +112,32 @@ class SeveralOf(Kind):
         if "other" in answer:
             return {field.id: [*answer["values"], OTHER], f"{field.id}.other": [answer["other"]]}
         return {field.id: list(answer["values"])}
+
+
+def chosen_of(answer: Answer) -> list[str]:
+    """The values of options that an answer names, of whatever kind it is."""
+    if isinstance(answer, Mapping):
+        values = answer.get("values")
+        if isinstance(values, list):
+            return [str(each) for each in values]
+        return [str(answer["value"])] if "value" in answer else []
+    if isinstance(answer, list):
+        return [str(each) for each in answer]
+    return [str(answer)] if isinstance(answer, str) else []
+
+
+def has_points(kind: Kind, field: Field) -> bool:
+    """Whether what is chosen of it brings points, or takes some away."""
+    return kind.value_class in ("choice", "choices") and any(option.points for option in kind.options(field))
+
+
+def most_points(kind: Kind, field: Field) -> float:
+    """The most points that the options of a field bring: of several that may be chosen all good ones, else the best."""
+    if not has_points(kind, field):
+        return 0.0
+    good = [option.points for option in kind.options(field) if option.points > 0]
+    several = kind.value_class == "choices" and field.settings.get("several", True)
+    return float(sum(good) if several else max(good, default=0))
 
 
 def _other(field: Field, posted: Posted) -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from app.core.i18n import _, lazy
-from app.formbuilder.fields.kinds import Kind
+from app.formbuilder.fields.choosing import has_points, most_points
+from app.formbuilder.fields.kinds import Kind, kind_of
 from app.formbuilder.fields.number import plain
 from app.formbuilder.models import Answer, Field, Posted
-from app.formbuilder.settings import Lines, Option, Switch
+from app.formbuilder.settings import SomeFields, Switch
 
 MOST = 99
 
@@ -19,9 +20,9 @@ class QuizScore(Kind):
     value_class = "calculation"
     can_be_required = False
     settings = (
-        Lines(
-            name="of", label=lazy("Questions that count"), most=99,
-            hint=lazy("Ids, a line each; without any, every question before this that has points"),
+        SomeFields(
+            name="of", label=lazy("Questions that count"), most=99, having="points",
+            hint=lazy("Without any, every question before this that has points"),
         ),
         Switch(name="hidden", label=lazy("Not shown to visitors")),
     )  # fmt: skip
@@ -33,11 +34,11 @@ class QuizScore(Kind):
         """The questions that count: those named, else every one before this with points."""
         named = field["of"]
         before = fields[: fields.index(field)] if field in fields else fields
-        return [each for each in before if (not named or each.id in named) and any(o.points for o in _options(each))]
+        return [each for each in before if (not named or each.id in named) and has_points(kind_of(each), each)]
 
     def most(self, field: Field, fields: Sequence[Field]) -> float:
         """The most points there are: of several options all good ones, of one the best."""
-        return sum(_best(each) for each in self.counted(field, fields))
+        return sum(most_points(kind_of(each), each) for each in self.counted(field, fields))
 
     def expression(self, field: Field, fields: Sequence[Field]) -> str:
         parts: list[str] = []
@@ -55,17 +56,6 @@ class QuizScore(Kind):
 
     def cells(self, field: Field, answer: Answer) -> list[str | int | float | None]:
         return [answer]
-
-
-def _options(field: Field) -> Sequence[Option]:
-    found = field.settings.get("options", ())
-    return [option for option in found if isinstance(option, Option)]
-
-
-def _best(field: Field) -> float:
-    points = [option.points for option in _options(field)]
-    takes_several = field.kind in ("checkbox", "multi_select") or field.settings.get("several")
-    return sum(each for each in points if each > 0) if takes_several else max(0.0, *points)
 
 
 KIND = QuizScore()

@@ -55,6 +55,10 @@ async def keep(draft_id: int, posted: Mapping[str, Sequence[str]], step: str, no
     )
 
 
+async def set_version(draft_id: int, version_id: int) -> None:
+    await db.run("UPDATE form_drafts SET version_id = :version_id WHERE id = :id", id=draft_id, version_id=version_id)
+
+
 async def finish(draft_id: int, entry_id: int, now: datetime) -> None:
     """It has become an entry: what was typed is there now."""
     await db.run(
@@ -85,4 +89,30 @@ async def delete_expired(now: datetime) -> int:
     return await db.run_in_batches(
         "DELETE FROM form_drafts WHERE ctid IN (SELECT ctid FROM form_drafts WHERE expires_at <= :now LIMIT :batch)",
         now=now,
+    )
+
+
+async def leave(form_id: int, stamp: bytes, field_id: str, now: datetime) -> None:
+    """A page of this form was touched and left, this question last. Left again, the later one counts."""
+    await db.run(
+        """
+        INSERT INTO form_left (form_id, stamp, field_id, left_at) VALUES (:form_id, :stamp, :field_id, :now)
+        ON CONFLICT (form_id, stamp) DO UPDATE SET field_id = excluded.field_id, left_at = excluded.left_at
+        """,
+        form_id=form_id,
+        stamp=stamp,
+        field_id=field_id,
+        now=now,
+    )
+
+
+async def come_back(form_id: int, stamp: bytes) -> None:
+    """The page was gone on with after all."""
+    await db.run("DELETE FROM form_left WHERE form_id = :form_id AND stamp = :stamp", form_id=form_id, stamp=stamp)
+
+
+async def delete_left(before: datetime) -> int:
+    return await db.run_in_batches(
+        "DELETE FROM form_left WHERE ctid IN (SELECT ctid FROM form_left WHERE left_at < :before LIMIT :batch)",
+        before=before,
     )

@@ -51,7 +51,7 @@ async def count(form_id: int, most: int) -> int:
         await db.value(
             """
             SELECT count(*) FROM (SELECT 1 FROM form_entries WHERE form_id = :form_id AND state NOT IN ('spam', 'refused', 'binned')
-                                  LIMIT :most) AS found
+                                  AND given_up_at IS NULL LIMIT :most) AS found
             """,
             form_id=form_id,
             most=most,
@@ -65,7 +65,7 @@ async def has_answer(form_id: int, answer: dict[str, Any]) -> bool:
         await db.value(
             """
             SELECT EXISTS (SELECT 1 FROM form_entries WHERE form_id = :form_id AND state NOT IN ('spam', 'refused', 'binned')
-                           AND answers @> CAST(:answer AS jsonb))
+                           AND given_up_at IS NULL AND answers @> CAST(:answer AS jsonb))
             """,
             form_id=form_id,
             answer=answer,

@@ -39,6 +39,11 @@ async def bind(form_id: int, field_id: str, entry_id: int, public_ids: Sequence[
     )
 
 
+async def unbind(entry_id: int) -> int:
+    """The files of an entry belong to none any more; how many."""
+    return await db.run("UPDATE form_entry_files SET entry_id = NULL WHERE entry_id = :id", id=entry_id)
+
+
 async def file_of_form(form_id: int, public_id: str) -> EntryFile | None:
     return await db.one(
         EntryFile,

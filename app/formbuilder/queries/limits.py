@@ -1,10 +1,12 @@
-"""SQL that counts entries for limits and rules, one statement a function. Spam and what was refused do not count."""
+"""SQL that counts entries for limits and rules, one statement a function. Spam, what was refused and what was given up before
+it was paid do not count.
+"""
 
 from datetime import datetime
 
 from app.core import db
 
-_COUNTED = "e.form_id = :form_id AND e.state NOT IN ('spam', 'refused', 'binned') AND e.created_at > :since"
+_COUNTED = "e.form_id = :form_id AND e.state NOT IN ('spam', 'refused', 'binned') AND e.given_up_at IS NULL AND e.created_at > :since"
 
 
 async def of_form(form_id: int, since: datetime, most: int) -> int:
@@ -45,7 +47,8 @@ async def of_address(form_id: int, address: str, since: datetime, most: int, *, 
             """
             SELECT count(*) FROM (
                 SELECT 1 FROM form_entries e WHERE e.form_id = :form_id AND e.address = :address AND e.address <> ''
-                AND e.created_at > :since AND (CAST(:with_spam AS boolean) OR e.state NOT IN ('spam', 'refused', 'binned'))
+                AND e.created_at > :since AND (CAST(:with_spam AS boolean)
+                     OR (e.state NOT IN ('spam', 'refused', 'binned') AND e.given_up_at IS NULL))
                 LIMIT :most) AS found
             """,
             form_id=form_id,
@@ -63,7 +66,7 @@ async def was_said(form_id: int, said: str, since: datetime) -> bool:
         await db.value(
             """
             SELECT EXISTS (SELECT 1 FROM form_entries e WHERE e.form_id = :form_id AND e.created_at > :since
-                           AND md5(e.said) = md5(:said) AND e.said = :said)
+                           AND e.given_up_at IS NULL AND md5(e.said) = md5(:said) AND e.said = :said)
             """,
             form_id=form_id,
             said=said,

@@ -48,3 +48,32 @@ def newest_drafts(form_id: int, since: datetime, most: int) -> AsyncIterator[db.
         since=since,
         most=most,
     )
+
+
+def newest_left(form_id: int, since: datetime, most: int) -> AsyncIterator[db.Row]:
+    """At which question pages were left that were never sent."""
+    return db.stream(
+        db.Row,
+        """
+        SELECT l.field_id FROM form_left l
+        WHERE l.form_id = :form_id AND l.left_at >= :since
+          AND NOT EXISTS (SELECT 1 FROM form_entries e WHERE e.form_id = l.form_id AND e.stamp = l.stamp)
+        ORDER BY l.left_at DESC LIMIT :most
+        """,
+        form_id=form_id,
+        since=since,
+        most=most,
+    )
+
+
+def unfinished(form_id: int) -> AsyncIterator[db.Row]:
+    """What was begun and not sent, the oldest first."""
+    return db.stream(
+        db.Row,
+        """
+        SELECT d.id, d.posted, d.email, d.created_at AS began, d.updated_at AS touched, v.number AS version, u.name AS member
+        FROM form_drafts d JOIN form_versions v ON v.id = d.version_id LEFT JOIN users u ON u.id = d.user_id
+        WHERE d.form_id = :form_id AND d.entry_id IS NULL ORDER BY d.updated_at, d.id
+        """,
+        form_id=form_id,
+    )

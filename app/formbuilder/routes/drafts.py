@@ -6,16 +6,16 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.limits import Limit, check
-from app.formbuilder import drafts, files, limits, prefill, screens
+from app.formbuilder import drafts, files, prefill, screens
 from app.formbuilder.models import Posted
 from app.formbuilder.routes import routes, visits
-from app.formbuilder.routes.sending import LINK, PASS, advance, answers_only
+from app.formbuilder.routes.sending import INSTEAD, LINK, PASS, PRICES, advance, answers_only
 from app.formbuilder.routes.visits import Visit
 from app.formbuilder.submissions import Refused
-from app.web.bodies import brings
+from app.web.bodies import brings, narrow
 from app.web.forms import is_email
 from app.web.guards import public
-from app.web.request import client_network, user
+from app.web.request import client_network
 
 # Links mailed on somebody's word, from one place in an hour.
 MAILS = Limit(10, 3600)
@@ -41,9 +41,10 @@ async def update_draft(slug: str, token: str) -> Response | BaseResponse:
     visit, stopped = await _begun(slug, token)
     if stopped is not None:
         return stopped
-    sent = await visits.sent(slug, takes_files=True)
+    sent = await visits.sent(slug)
     assert visit.draft is not None
     visit.raw, visit.screen_id = sent.raw, sent.screen_id or visit.screen_id
+    visit.prices = sent.prices or visit.prices
     own = next((each for each in screens.screens_of(visit.definition) if each.id == visit.screen_id), None)
     if own is not None:
         sent.posted = await files.keep(visit.form, visit.definition, sent.posted)
@@ -53,8 +54,7 @@ async def update_draft(slug: str, token: str) -> Response | BaseResponse:
     try:
         return await advance(visit)
     except Refused as refused:
-        visit.mistakes, visit.sentence = refused.mistakes, refused.message
-        return await visits.form_page(visit, status=422)
+        return await visits.refused_page(visit, refused)
     except Conflict as error:
         return await visits.closed_page(visit, error.message, status=409)
 
@@ -83,11 +83,14 @@ async def _begun(slug: str, token: str) -> tuple[Visit, Response | None]:
     """What was begun under this token, and what is shown instead when it cannot be gone on with."""
     draft, form = await drafts.find(slug, token)
     definition = await visits.with_newest_settings(form)
+    if request.method == "POST":
+        narrow(files.most_bytes(definition))
     typed = {name: values for name, values in draft.posted.items() if not name.startswith(".")}
     visit = Visit(
         form, definition, Posted(typed), draft=draft, token=token, screen_id=draft.step,
         is_embedded=(request.args.get("embed") or (await request.form).get("embed")) == "1",
         link="".join(draft.posted.get(LINK, ())), entry_pass="".join(draft.posted.get(PASS, ())),
+        prices="".join(draft.posted.get(PRICES, ())), instead="".join(draft.posted.get(INSTEAD, ())),
     )  # fmt: skip
     if draft.entry_id is not None:
         return visit, await visits.closed_page(visit, _("This was sent already. Thank you."))
@@ -96,6 +99,5 @@ async def _begun(slug: str, token: str) -> tuple[Visit, Response | None]:
             await visits.take_link(visit)
     except (NotFound, Conflict) as error:
         return visit, await visits.closed_page(visit, error.message, status=error.status)
-    person = user()
-    found = await limits.gate(form, definition, person, entry_pass=visit.entry_pass, has_link=bool(visit.link))
+    found = await visits.gate(visit)
     return visit, await visits.gate_page(visit, found) if found is not None else None

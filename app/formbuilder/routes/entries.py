@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
-from quart import Response, request
+from quart import Response, redirect, request
+from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core import tokens
 from app.core.errors import Conflict, NotFound
 from app.core.limits import Limit
-from app.formbuilder import files, limits, pages, prefill, submissions
+from app.formbuilder import after, confirmations, drafts, files, limits, prefill, submissions
 from app.formbuilder.models import Posted
+from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.routes import routes, visits
+from app.formbuilder.routes.payments import back_from_payment
 from app.formbuilder.routes.sending import advance, go_to, sender_of, thanks
 from app.formbuilder.stamps import new_stamp
 from app.formbuilder.submissions import Refused
@@ -26,22 +29,24 @@ THANKS_SECONDS = 24 * 3600
 @routes.get("/forms/<slug>")
 @public()
 @cached(bare=True)
-async def show_form(slug: str) -> Response:
+async def show_form(slug: str) -> Response | BaseResponse:
     """The form, empty or filled in from the address (`?q1=Ann`), from a link of the office, or for who is signed in."""
     return await _show(slug)
 
 
 @routes.get("/forms/<slug>/embed")
 @public()
-async def show_embedded_form(slug: str) -> Response:
+async def show_embedded_form(slug: str) -> Response | BaseResponse:
     """The same for a frame on another site, if the form lets that site have it."""
     return await _show(slug, is_embedded=True)
 
 
-async def _show(slug: str, *, is_embedded: bool = False) -> Response:
+async def _show(slug: str, *, is_embedded: bool = False) -> Response | BaseResponse:
     form, definition = await visits.live(slug)
     visit = visits.Visit(form, definition, is_embedded=is_embedded or request.args.get("embed") == "1")
     visit.link, visit.entry_pass = request.args.get("link", "")[:500], request.args.get("pass", "")[:500]
+    if request.args.get("payment"):
+        return await back_from_payment(visit, request.args["payment"])
     given: Mapping[str, Sequence[str]] = {}
     if visit.link:
         try:
@@ -53,7 +58,8 @@ async def _show(slug: str, *, is_embedded: bool = False) -> Response:
     )  # fmt: skip
     if stopped is not None:
         return await visits.gate_page(visit, stopped)
-    typed = prefill.from_person(definition, user()) | prefill.from_address(definition, request.args.lists())
+    brought = prefill.from_person(definition, user()) | prefill.from_address(definition, request.args.lists())
+    typed = prefill.unasked(definition) | brought
     visit.posted = prefill.with_given(Posted(typed), given)
     return await visits.form_page(visit)
 
@@ -67,23 +73,33 @@ async def show_stamp(slug: str) -> Response:
     return response
 
 
+@routes.post("/forms/<slug>/left")
+@public(limit=Limit(60, 60))
+async def create_leave(slug: str) -> Response:
+    """A browser tells that a touched page is left, and at which question; answered with nothing."""
+    form, definition = await visits.live(slug)
+    sent = await request.form
+    await drafts.leave(form, definition, sent.get("stamp", ""), sent.get("field", ""))
+    return Response(status=204)
+
+
 @routes.post("/forms/<slug>")
 @public(limit=Limit(30, 60))
 @brings(files.MOST_BODY)
 async def create_entry(slug: str) -> Response | BaseResponse:
     """Keep what was answered, or show what is wrong beside it. Of a form with several screens it is the first."""
-    visit = await visits.sent(slug, takes_files=True)
+    visit = await visits.sent(slug, most=await files.most_bytes_at(slug))
     form, definition = visit.form, visit.definition
     if "website" not in visit.raw or visit.raw["website"] != [""]:
         # A program, most likely: it is told what it wants to hear, and the office decides.
         entry = await submissions.submit(form, definition, visit.posted, sender_of(visit, suspicion="trap"))
-        return thanks(visit, entry)
+        return await thanks(visit, entry)
     try:
         given = await visits.take_link(visit) if visit.link else {}
     except (NotFound, Conflict) as error:
         return await visits.closed_page(visit, error.message, status=error.status)
     visit.posted = prefill.with_given(visit.posted, given)
-    stopped = await limits.gate(form, definition, user(), entry_pass=visit.entry_pass, has_link=bool(visit.link))
+    stopped = await visits.gate(visit)
     if stopped is not None:
         return await visits.gate_page(visit, stopped, status=409 if stopped.kind == "closed" else 403)
     visit.posted = await files.keep(form, definition, visit.posted)
@@ -94,8 +110,7 @@ async def create_entry(slug: str) -> Response | BaseResponse:
     try:
         return await advance(visit)
     except Refused as refused:
-        visit.mistakes, visit.sentence = refused.mistakes, refused.message
-        return await visits.form_page(visit, status=422)
+        return await visits.refused_page(visit, refused)
     except Conflict as error:
         return await visits.closed_page(visit, error.message, status=409)
 
@@ -115,17 +130,22 @@ async def create_pass(slug: str) -> Response | BaseResponse:
 
 @routes.get("/forms/<slug>/thanks/<token>")
 @public()
-async def show_thanks(slug: str, token: str) -> Response:
-    """What is said after sending."""
+async def show_thanks(slug: str, token: str) -> Response | BaseResponse:
+    """What is said after sending: the first of the form's confirmations that fits, or where it leads."""
     told = tokens.unsign(token, "form-thanks", THANKS_SECONDS)
-    if told is None:
+    if not told:
         raise NotFound
-    form, definition = await visits.answered(slug, str(told[0]) if told else "")
+    form, definition = await visits.answered(slug, str(told[0]))
     visit = visits.Visit(form, definition, is_embedded=request.args.get("embed") == "1")
+    entry = await entry_queries.entry(form.id, str(told[1]))
+    if entry is None:
+        raise NotFound
+    shown = confirmations.of(await after.of_entry(entry))
+    if shown.to and not shown.is_elsewhere:
+        return redirect(shown.to, 303)
+    onward = {"Refresh": f"1;url={iri_to_uri(shown.to)}"} if shown.to else {}
     return await page(
-        "formbuilder/thanks.html", form=form, definition=definition, visit=visit,
-        screen=(screen := pages.thanks_of(definition)),
-        screen_words=pages.markdown(screen["text"]) if screen else "",
-        words=pages.markdown(definition.settings["thanks"]), state=told[2] if len(told) > 2 else "",
-        headers={"Cache-Control": "no-store", **visits.frame_headers(visit)},
+        "formbuilder/thanks.html", form=form, definition=definition, visit=visit, shown=shown,
+        state=told[2] if len(told) > 2 else "",
+        headers={"Cache-Control": "no-store", **onward, **visits.frame_headers(visit)},
     )  # fmt: skip

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-from quart import redirect, request
+from quart import Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core import tokens
-from app.formbuilder import drafts, plans, screens, submissions
-from app.formbuilder.models import Definition, Entry, Posted
+from app.formbuilder import drafts, paying, plans, prefill, screens, submissions
+from app.formbuilder.models import Definition, Entry, Form, Posted
 from app.formbuilder.routes import visits
 from app.formbuilder.routes.visits import Visit
 from app.formbuilder.screens import Screen
@@ -17,13 +17,15 @@ from app.formbuilder.submissions import Refused, Sender
 from app.web.request import client_address, user
 
 # In a draft, beside what was typed: no field can be called so.
-LINK, PASS = ".link", ".pass"
+LINK, PASS, PRICES, INSTEAD = ".link", ".pass", ".prices", ".instead"
+_BESIDE = (LINK, PASS, PRICES, INSTEAD)
 
 
-async def advance(visit: Visit) -> BaseResponse:
+async def advance(visit: Visit) -> BaseResponse | Response:
     """Act on a screen that was sent. Raises Refused for wrong answers and leaves the visit at the first of them."""
     definition, go = visit.definition, (visit.raw.get("go") or ["next"])[0]
-    visit.posted = Posted(answers_only(definition, visit.posted.texts), visit.posted.files)
+    texts = prefill.unasked(definition) | answers_only(definition, visit.posted.texts)
+    visit.posted = Posted(texts, visit.posted.files)
     day = await submissions.today()
     outcome = plans.evaluate(definition, visit.posted.texts, day)
     screen = screens.at(definition, outcome, visit.screen_id)
@@ -44,12 +46,13 @@ async def advance(visit: Visit) -> BaseResponse:
         wrong = screens.of_field(definition, refused.mistakes)
         visit.screen_id = wrong.id if wrong is not None else visit.screen_id
         raise
-    return thanks(visit, entry)
+    return await thanks(visit, entry)
 
 
 async def _keep(visit: Visit, screen: Screen, following: Screen, **query: str) -> BaseResponse:
-    texts = dict(visit.posted.texts)
-    texts |= {name: [value] for name, value in ((LINK, visit.link), (PASS, visit.entry_pass)) if value}
+    texts = dict(submissions.sealed(visit.definition, visit.posted).texts)
+    brought = zip(_BESIDE, (visit.link, visit.entry_pass, visit.prices, visit.instead), strict=True)
+    texts |= {name: [value] for name, value in brought if value}
     if visit.draft is None:
         person = user()
         visit.token = await drafts.begin(
@@ -58,7 +61,7 @@ async def _keep(visit: Visit, screen: Screen, following: Screen, **query: str) -
         # The same page may have begun it before, and got further.
         visit.draft, _form = await drafts.find(visit.form.slug, visit.token)
         texts = screens.merged(visit.draft.posted, texts, screen) | {
-            name: values for name, values in texts.items() if name in (LINK, PASS)
+            name: values for name, values in texts.items() if name in _BESIDE
         }
         if visit.draft.entry_public_id is not None:
             return _thanks(visit, visit.draft.entry_public_id, "")
@@ -76,16 +79,28 @@ def answers_only(definition: Definition, texts: object) -> dict[str, list[str]]:
     }  # fmt: skip
 
 
-def thanks(visit: Visit, entry: Entry) -> BaseResponse:
-    """On to the page that says that it arrived."""
+async def thanks(visit: Visit, entry: Entry) -> BaseResponse | Response:
+    """On to the page that says that it arrived, or to payment."""
+    if entry.state == "unpaid":
+        return await _to_payment(visit, entry)
     # Who is in quarantine is told what everybody is.
     return _thanks(visit, entry.public_id, "received" if entry.state == "spam" else entry.state)
 
 
+async def _to_payment(visit: Visit, entry: Entry) -> BaseResponse | Response:
+    if visit.is_embedded:  # a payment page stands in no frame: a button leads out of it
+        return go_to(visit, paying.path_of(visit.form, entry))
+    return await paying.lead_on(visit.form, entry)
+
+
+def thanks_url(form: Form, entry_id: str, state: str) -> str:
+    """Where the thanks for an entry are; only its sender gets this address."""
+    return f"/forms/{form.slug}/thanks/{tokens.sign([form.number, entry_id, state], 'form-thanks')}"
+
+
 def _thanks(visit: Visit, entry_id: str, state: str) -> BaseResponse:
     visit.link = visit.entry_pass = ""
-    token = tokens.sign([visit.form.number, entry_id, state], "form-thanks")
-    return go_to(visit, f"/forms/{visit.form.slug}/thanks/{token}")
+    return go_to(visit, thanks_url(visit.form, entry_id, state))
 
 
 def go_to(visit: Visit, path: str, **query: str) -> BaseResponse:
@@ -110,4 +125,8 @@ def sender_of(visit: Visit, *, suspicion: str = "") -> Sender:
         draft_id=visit.draft.id if visit.draft is not None else None,
         link_id=visit.found_link.id if visit.found_link is not None and visit.found_link.is_single else None,
         suspicion=suspicion,
+        email=person.email if person is not None else "",
+        name=person.name if person is not None else "",
+        prices=visit.prices,
+        instead=visit.instead,
     )

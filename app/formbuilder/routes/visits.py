@@ -11,25 +11,27 @@ from app.core.i18n import _
 from app.formbuilder import (
     bills,
     definitions,
+    drafts,
     embedding,
-    files,
     limits,
     links,
     pages,
+    payments,
     plans,
     screens,
     spam,
     submissions,
 )
 from app.formbuilder.limits import Gate
-from app.formbuilder.models import Definition, Draft, Form, Link, Posted
+from app.formbuilder.models import Answer, Definition, Draft, Form, Link, Posted
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.screens import Screen
 from app.formbuilder.stamps import new_stamp, read_stamp
-from app.formbuilder.submissions import Mistake
+from app.formbuilder.submissions import Mistake, Refused
 from app.web import traps
 from app.web.bodies import narrow
 from app.web.render import page
+from app.web.request import user
 
 
 @dataclass(slots=True)
@@ -50,14 +52,14 @@ class Visit:
     screen_id: str = ""
     mistakes: Mapping[str, Mistake] = field(default_factory=dict)
     sentence: str = ""
-    # A preview: where its page sends to, and what was typed on other screens, signed, since nothing is kept.
-    action: str = ""
-    carried: str = ""
+    # The prices of the shop that were shown to it, signed; and the unpaid entry that what is sent takes the place of.
+    prices: str = ""
+    instead: str = ""
 
     @property
     def path(self) -> str:
         """Where its page sends to."""
-        return self.action or f"/forms/{self.form.slug}" + (f"/drafts/{self.token}" if self.token else "")
+        return f"/forms/{self.form.slug}" + (f"/drafts/{self.token}" if self.token else "")
 
 
 async def live(slug: str) -> tuple[Form, Definition]:
@@ -86,10 +88,10 @@ async def with_newest_settings(form: Form) -> Definition:
     return definition if newest is None else replace(definition, settings=definitions.read(newest.definition).settings)
 
 
-async def sent(slug: str, *, takes_files: bool = False) -> Visit:
-    """What a browser sent for a form; with files, as much as its fields take."""
-    if takes_files:
-        narrow(await files.most_bytes(slug))
+async def sent(slug: str, *, most: int | None = None) -> Visit:
+    """What a browser sent for a form: `most` bytes, or a megabyte when it brings no files."""
+    if most is not None:
+        narrow(most)
     form_data, attached = await request.form, await request.files
     raw = {name: values for name, values in form_data.lists() if isinstance(name, str)}
     posted = Posted(raw, {name: values for name, values in attached.lists() if isinstance(name, str)})
@@ -104,6 +106,8 @@ async def sent(slug: str, *, takes_files: bool = False) -> Visit:
         entry_pass=posted.one("pass")[:500],
         stamp=posted.one("stamp"),
         screen_id=posted.one("screen"),
+        prices=posted.one("prices")[:10_000],
+        instead=posted.one("instead")[:200],
     )
 
 
@@ -113,6 +117,14 @@ async def take_link(visit: Visit) -> Mapping[str, Sequence[str]]:
     if visit.found_link.is_single and visit.found_link.used_at is not None:
         raise Conflict(links.used_words())
     return visit.found_link.posted
+
+
+async def gate(visit: Visit) -> Gate | None:
+    """What keeps the visitor from the form now. Who comes back from the payment page was let in before."""
+    was_in = bool(visit.instead) and await payments.is_sender(visit.form, visit.instead)
+    entry_pass = limits.new_pass(visit.form, visit.definition) if was_in else visit.entry_pass
+    has_link = was_in or bool(visit.link)
+    return await limits.gate(visit.form, visit.definition, user(), entry_pass=entry_pass, has_link=has_link)
 
 
 async def doubt(visit: Visit) -> str:
@@ -130,16 +142,39 @@ def country() -> str:
     return places.country_of_request()
 
 
+async def refused_page(visit: Visit, refused: Refused) -> Response:
+    """The screen with what is wrong beside it. Where something costs more by now, it shows what it costs."""
+    visit.mistakes, visit.sentence = refused.mistakes, refused.message
+    if not refused.mistakes:
+        visit.prices = ""
+    if refused.outdated:
+        visit.form, visit.definition = await live(visit.form.slug)
+        if visit.draft is not None:
+            await drafts.renew(visit.draft, visit.form)
+    return await form_page(visit, status=422)
+
+
 async def form_page(visit: Visit, *, status: int = 200) -> Response:
     """The screen that the visitor is at."""
     definition = visit.definition
     today = await submissions.today()
+    visit.posted = submissions.sealed(definition, visit.posted)
     outcome = plans.evaluate(definition, visit.posted.texts, today)
     screen = screens.at(definition, outcome, visit.screen_id)
     seen = screens.walked(definition, outcome)
     is_stepped = len(screens.screens_of(definition)) > 1
-    logic = screens.page_logic(definition, visit.posted.texts, screen, today) if screens.has_logic(definition) else None
+    logic = None
+    if screens.has_logic(definition):
+        logic = screens.page_logic(definition, visit.posted.texts if visit.token else {}, screen, today)
+    offers = await bills.prices_of(definition)
+    visit.prices = (visit.prices if is_stepped else "") or bills.shown_prices(definition, offers)
     has_captcha = spam.wants_captcha(definition) and not visit.token and traps.captcha() is not None
+    # Nothing is kept yet: what was filled in before anybody typed travels with the first screen.
+    others = screens.of_others(visit.posted.texts, screen) if not visit.token else {}
+    questions = pages.questions_of(
+        definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers,
+        _so_far(visit, screen, today),
+    )  # fmt: skip
     return await page(
         "formbuilder/form.html",
         status=status,
@@ -148,19 +183,23 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
         definition=definition,
         intro=pages.markdown(definition.intro) if definition.intro and seen[0].id == screen.id else "",
         screen=screen,
-        questions=pages.questions_of(
-            definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), await bills.prices_of(definition)
-        ),
+        questions=questions,
+        numbers_from=screens.numbers_of(definition, outcome).get(f".{screen.id}", 1)
+        if definition.settings["numbers"]
+        else 0,
+        carried=[(name, value) for name, values in others.items() for value in values],
         scripts=pages.scripts_of(definition),
         has_sheet=pages.needs_sheet(definition),
         first=_behind_break(definition, screen),
         place=seen.index(screen) + 1 if screen in seen else 1,
         places=len(seen),
         is_stepped=is_stepped,
-        back=screens.before(definition, outcome, screen.id) if visit.token or visit.action else None,
+        back=screens.before(definition, outcome, screen.id) if visit.token else None,
         next_=screens.after(definition, outcome, screen.id),
         logic=logic,
         has_captcha=has_captcha,
+        takes_payment=bills.takes_payment(definition),
+        captcha_at=pages.captcha_at(definition, screen, questions) if has_captcha else "",
         sentence=visit.sentence,
         stamp=visit.stamp or (new_stamp() if status == 422 and not visit.token else ""),
         headers=_headers(visit, has_captcha=has_captcha),
@@ -198,10 +237,17 @@ def frame_headers(visit: Visit, policy: str = "") -> dict[str, str]:
 def _headers(visit: Visit, *, has_captcha: bool = False) -> dict[str, str]:
     policy = traps.captcha_headers().get("Content-Security-Policy", "") if has_captcha else ""
     found = frame_headers(visit, policy)
-    is_personal = bool(visit.token or visit.link or visit.entry_pass or visit.raw)
+    is_personal = bool(visit.token or visit.link or visit.entry_pass or visit.instead or visit.raw)
     if is_personal or limits.is_changeable(visit.definition):
         found["Cache-Control"] = "no-store"
     return found
+
+
+def _so_far(visit: Visit, screen: Screen, today: str) -> Mapping[str, Answer]:
+    """What was answered so far, for a screen that adds it up."""
+    if not any(each.kind == "total" for each in screen.fields):
+        return {}
+    return submissions.read_answers(visit.definition, visit.posted, today).answers
 
 
 def _fixed(visit: Visit) -> frozenset[str]:

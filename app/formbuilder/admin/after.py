@@ -1,0 +1,268 @@
+"""What follows from an entry: mails, the words after sending, and the payment. Every act is a version, and can be undone."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from quart import Response, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.core.errors import Conflict, Invalid, NotFound
+from app.core.i18n import _, lazy
+from app.core.limits import Limit, check
+from app.core.settings import school
+from app.formbuilder import (
+    after,
+    bills,
+    conditions,
+    confirmations,
+    definitions,
+    following,
+    merge_tags,
+    notifications,
+    versions,
+    whens,
+)
+from app.formbuilder.admin import admin
+from app.formbuilder.models import Definition, Form, Posted
+from app.web.flash import flash
+from app.web.guards import requires
+from app.web.render import page
+from app.web.request import signed_in_user
+
+TESTS = Limit(20, 60 * 60)
+OPERATORS = {
+    "equals": lazy("is"),
+    "not_equals": lazy("is not"),
+    "contains": lazy("contains"),
+    "not_contains": lazy("does not contain"),
+    "starts_with": lazy("begins with"),
+    "ends_with": lazy("ends with"),
+    "matches": lazy("matches the pattern"),
+    "greater": lazy("is more than"),
+    "less": lazy("is less than"),
+    "at_least": lazy("is at least"),
+    "at_most": lazy("is at most"),
+    "before": lazy("is before"),
+    "after": lazy("is after"),
+    "empty": lazy("is empty"),
+    "not_empty": lazy("is filled in"),
+    "length_at_least": lazy("has a length of at least"),
+    "length_at_most": lazy("has a length of at most"),
+    "one_of": lazy("is one of"),
+    "not_one_of": lazy("is none of"),
+}
+assert OPERATORS.keys() == conditions.OPERATORS.keys()
+
+
+@admin.get("/<public_id>/after")
+@requires("forms.view")
+async def list_following(public_id: str) -> Response:
+    """The mails, the words after sending, and the payment."""
+    form = await versions.find(public_id)
+    return await _list_page(form)
+
+
+@admin.post("/<public_id>/after")
+@requires("forms.edit", once=True)
+async def create_following(public_id: str) -> BaseResponse:
+    """A new mail or other words, to be edited."""
+    kind = (await request.form).get("kind", "")
+    made: list[str] = []
+
+    def change(now: Definition) -> Definition:
+        definition, row_id = following.added(now, kind)
+        made.append(row_id)
+        return definition
+
+    await _edit(public_id, change, _("Added a mail") if kind == "notification" else _("Added words after sending"))
+    return redirect(url_for(".show_following", public_id=public_id, row_id=made[-1]), 303)
+
+
+@admin.get("/<public_id>/after/<row_id>")
+@requires("forms.view")
+async def show_following(public_id: str, row_id: str) -> Response:
+    """One of them, with how it would look for a sample of answers."""
+    form = await versions.find(public_id)
+    try:
+        return await _row_page(form, row_id)
+    except Conflict:
+        raise NotFound from None
+
+
+@admin.post("/<public_id>/after/<row_id>")
+@requires("forms.edit")
+async def update_following(public_id: str, row_id: str) -> Response | BaseResponse:
+    """Keep what was typed, or tell what cannot be."""
+    posted = await _posted()
+    try:
+        await _edit(
+            public_id,
+            partial(following.changed, row_id=row_id, posted=posted),
+            _("Changed what follows"),
+            subject=row_id,
+        )
+    except Invalid as error:
+        return await _row_page(await versions.find(public_id), row_id, error=error, posted=posted, status=422)
+    flash(_("Kept. Visitors get it once you publish the form."))
+    return redirect(url_for(".show_following", public_id=public_id, row_id=row_id), 303)
+
+
+@admin.post("/<public_id>/after/<row_id>/removal")
+@requires("forms.edit", once=True)
+async def delete_following(public_id: str, row_id: str) -> BaseResponse:
+    """Take it out; undo in the builder brings it back."""
+    await _edit(public_id, partial(following.removed, row_id=row_id), _("Removed what followed"))
+    return redirect(url_for(".list_following", public_id=public_id), 303)
+
+
+@admin.post("/<public_id>/after/<row_id>/place")
+@requires("forms.edit")
+async def update_following_place(public_id: str, row_id: str) -> BaseResponse:
+    """One place up or down: of words after sending the first that fits counts."""
+    by = {"up": -1, "down": 1}.get((await request.form).get("direction", ""))
+    if by is None:
+        raise Invalid(_("Say up or down."))
+    await _edit(public_id, partial(following.moved, row_id=row_id, by=by), _("Moved what follows"))
+    return redirect(url_for(".list_following", public_id=public_id), 303)
+
+
+@admin.post("/<public_id>/after/<row_id>/test")
+@requires("forms.edit", once=True)
+async def create_following_test(public_id: str, row_id: str) -> BaseResponse:
+    """Send a mail to whoever asks, with a sample of answers."""
+    form = await versions.find(public_id)
+    definition = definitions.read(form.definition)
+    kind, row = following.find(definition, row_id)
+    if kind != "notification":
+        raise Conflict(_("Only a mail can be sent."))
+    who = signed_in_user()
+    await check("form-mail-test", str(who.id), TESTS)
+    await notifications.send_test(await after.sample(form, definition), row, who.email)
+    flash(_("A test is on its way to %(email)s.", email=who.email))
+    return redirect(url_for(".show_following", public_id=public_id, row_id=row_id), 303)
+
+
+@admin.post("/<public_id>/payment")
+@requires("forms.edit")
+async def update_payment(public_id: str) -> BaseResponse:
+    """Whether the form takes payment, and for what."""
+    posted = await _posted()
+    await _edit(public_id, partial(following.with_payment, posted=posted), _("Changed the payment"), subject="payment")
+    flash(_("Kept. Visitors get it once you publish the form."))
+    return redirect(url_for(".list_following", public_id=public_id), 303)
+
+
+async def _edit(public_id: str, change: Callable[[Definition], Definition], words: str, *, subject: str = "") -> Form:
+    form = await versions.find(public_id)
+    return await versions.edit(form.id, change, words=words, subject=subject, by=signed_in_user())
+
+
+async def _posted() -> Posted:
+    return Posted({name: values for name, values in (await request.form).lists() if isinstance(name, str)})
+
+
+async def _list_page(form: Form) -> Response:
+    definition = definitions.read(form.definition)
+    return await page(
+        "formbuilder/admin/after.html",
+        form=form,
+        definition=definition,
+        mails=[_told(definition, row) | {"to": _reach(definition, row.get("to"))} for row in definition.notifications],
+        words=[
+            _told(definition, row) | {"kind": str(row.get("kind") or "message")} for row in definition.confirmations
+        ],
+        problems=[
+            *notifications.wrong(definition),
+            *confirmations.wrong(definition),
+            *bills.wrong(definition),
+            *bills.doubts(definition),
+        ],
+        amounts=_amounts(definition),
+        payment={
+            "on": {True: "yes", False: "no"}.get(definition.payment.get("on"), ""),  # type: ignore[arg-type]
+            "amount": definition.payment.get("amount", ""),
+            "title": definition.payment.get("title", ""),
+        },
+        currency=(await school()).currency,
+    )
+
+
+def _told(definition: Definition, row: Any) -> dict[str, str]:
+    return {
+        "id": str(row.get("id") or ""),
+        "name": str(row.get("name") or row.get("id") or ""),
+        "when": following.sentence(definition, row.get("when")),
+    }
+
+
+def _amounts(definition: Definition) -> list[tuple[str, str]]:
+    return [
+        (field.id, field.label or field.id) for field in definition.fields if field.kind in ("calculation", "number")
+    ]
+
+
+def _reach(definition: Definition, to: Any) -> str:
+    if isinstance(to, list):
+        return _("By answer: %(n)s addresses", n=len(to))
+    if to == "owner":
+        return _("To the owner")
+    if str(to or "").startswith("field:"):
+        field = definition.find(str(to).removeprefix("field:"))
+        return _("To the address in “%(label)s”", label=field.label if field is not None else "…")
+    return str(to or "–")
+
+
+async def _row_page(
+    form: Form, row_id: str, *, error: Invalid | None = None, posted: Posted | None = None, status: int = 200
+) -> Response:
+    definition = definitions.read(form.definition)
+    kind, row = following.find(definition, row_id)
+    situation = await after.sample(form, definition)
+    when = row.get("when")
+    word, lines = following.drawn(when if following.is_simple(when) else None)
+    if posted is not None:
+        word, lines = _as_typed(posted, word, lines)
+    typed = {name: values[0] for name, values in posted.texts.items() if values} if posted is not None else {}
+    return await page(
+        "formbuilder/admin/following.html",
+        status=status,
+        form=form,
+        kind=kind,
+        row={**row, **({name: typed.get(name, "") for name in typed if "." not in name and name != "when"})},
+        to=typed.get("to") or _to_of(row),
+        address=typed.get("address") or (_plain_addresses(row)),
+        senders=[(f"field:{field.id}", _("The address in “%(label)s”", label=field.label or field.id))
+                 for field in definition.fields if field.kind == "email"],
+        routes=following.routes_drawn(row.get("to")),
+        word=word,
+        lines=lines,
+        kept_condition="" if following.is_simple(when) else following.sentence(definition, when),
+        names=list(whens.labels_of(definition).items()),
+        operators=list(OPERATORS.items()),
+        tags=list(merge_tags.names_of(definition).items()),
+        error=error,
+        mail={
+            "subject": merge_tags.line(str(row.get("subject") or "{form}"), situation.facts),
+            "html": merge_tags.html(str(row.get("body") or "{all}"), situation.facts),
+        },
+        shown=confirmations.of_row(situation, row) if kind == "confirmation" else None,
+        is_quiz=definition.settings.get("scoring") != "off",
+    )  # fmt: skip
+
+
+def _as_typed(posted: Posted, word: str, lines: list[dict[str, str]]) -> tuple[str, list[dict[str, str]]]:
+    parts = ("field", "is", "value")
+    found = [{part: posted.one(f"when.{number}.{part}") for part in parts} for number in range(len(lines))]
+    return posted.one("when") or word, found
+
+
+def _to_of(row: Any) -> str:
+    to = row.get("to")
+    if isinstance(to, list):
+        return "routes"
+    return str(to) if to == "owner" or str(to or "").startswith("field:") else "address"
+
+
+def _plain_addresses(row: Any) -> str:
+    return str(row.get("to") or "") if _to_of(row) == "address" else ""
