@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 from quart import Response, request
 
 from app.core.i18n import _
-from app.formbuilder import definitions, pages, plans, screens, submissions, versions
+from app.formbuilder import after as following
+from app.formbuilder import confirmations, definitions, plans, screens, submissions, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.admin.frame import framed
 from app.formbuilder.models import Posted
@@ -15,7 +16,7 @@ from app.web.guards import requires
 from app.web.render import page
 
 WIDTHS = {"phone": 375, "tablet": 768, "desk": 1100}
-_OWN = ("version", "stamp", "screen", "go", "website", "embed", "link", "pass")
+_OWN = ("version", "stamp", "screen", "go", "website", "embed", "link", "pass", "prices", "instead")
 _MOST_CARRIED = 6000
 
 
@@ -79,16 +80,14 @@ async def create_preview_answer(public_id: str) -> Response:
     if after is not None:
         trial.screen_id = after.id
         return await _drawn(trial)
-    words, last = pages.markdown(definition.settings["thanks"]), pages.thanks_of(definition)
+    answers = submissions.read_answers(definition, trial.posted, await submissions.today()).answers
     return _in_frame(
         await page(
             "formbuilder/thanks.html",
             form=trial.form,
             definition=definition,
             visit=trial,
-            words=words,
-            screen=last,
-            screen_words=pages.markdown(last["text"]) if last else "",
+            shown=confirmations.of(await following.trial(trial.form, definition, answers)),
             state="",
         )
     )
