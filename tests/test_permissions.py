@@ -346,6 +346,9 @@ POST /admin/forms/<public_id>/entries/columns                         -  -  -  +
 GET  /admin/forms/<public_id>/entries/file                            -  -  -  -  +  +  -
 GET  /admin/forms/<public_id>/entries/import                          -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/entries/import                          -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/trial                                   -  -  -  +  +  +  -
+POST /admin/forms/<public_id>/trial                                   -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/trial/end                               -  -  -  -  +  +  -
 GET  /admin/forms/<public_id>/unfinished                              -  -  -  +  +  +  -
 GET  /admin/forms/<public_id>/unfinished/file                         -  -  -  -  +  +  -
 GET  /admin/forms/<public_id>/report                                  -  -  -  +  +  +  -

@@ -10,7 +10,7 @@ from app.core import clock
 from app.core.ids import public_id
 from app.core.money import format_money
 from app.core.settings import School, school
-from app.formbuilder import definitions, merge_tags, scoring, whens
+from app.formbuilder import contests, definitions, merge_tags, scoring, whens
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.merge_tags import Facts
 from app.formbuilder.models import Answer, Definition, Entry, Form
@@ -81,7 +81,7 @@ async def of_entry(entry: Entry) -> Situation:
     assert form is not None  # a version with entries stays
     answered = definitions.read(form.definition)
     live = answered
-    if form.live_id not in (None, form.version_id):
+    if form.live_id not in (None, form.version_id) and not await contests.is_tried(form):
         newest = await form_queries.version_by_id(form.live_id or 0)
         live = definitions.read(newest.definition) if newest is not None else answered
     order_id = await payment_queries.order_id_of(entry.id)

@@ -8,8 +8,10 @@ from quart import Response, request
 from app.accounts import places
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
+from app.core.settings import school
 from app.formbuilder import (
     bills,
+    contests,
     definitions,
     drafts,
     embedding,
@@ -22,8 +24,10 @@ from app.formbuilder import (
     spam,
     submissions,
 )
+from app.formbuilder.bills import Bill
+from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.limits import Gate
-from app.formbuilder.models import Answer, Definition, Draft, Form, Link, Posted
+from app.formbuilder.models import Definition, Draft, Form, Link, Posted
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.screens import Screen
 from app.formbuilder.stamps import new_stamp, read_stamp
@@ -31,7 +35,7 @@ from app.formbuilder.submissions import Mistake, Refused
 from app.web import traps
 from app.web.bodies import narrow
 from app.web.render import page
-from app.web.request import user
+from app.web.request import client_address, user
 
 
 @dataclass(slots=True)
@@ -43,6 +47,8 @@ class Visit:
     posted: Posted = field(default_factory=lambda: Posted({}))
     raw: Mapping[str, Sequence[str]] = field(default_factory=dict)
     is_embedded: bool = False
+    # Another visitor may see another version of it just now.
+    is_tried: bool = False
     link: str = ""
     found_link: Link | None = None
     entry_pass: str = ""
@@ -70,6 +76,24 @@ async def live(slug: str) -> tuple[Form, Definition]:
     return form, definitions.read(form.definition)
 
 
+async def shown(slug: str) -> tuple[Form, Definition, bool]:
+    """The same as this visitor is to see it: while a trial runs (the last of the three), one of its two versions."""
+    form, definition = await live(slug)
+    person = user()
+    who = f"user {person.id}" if person is not None else f"{client_address()} {request.headers.get('User-Agent', '')}"
+    tried = await contests.seen_by(form, who, counts=_is_looked_at())
+    return (tried, definitions.read(tried.definition), True) if tried is not None else (form, definition, False)
+
+
+def _is_looked_at() -> bool:
+    """Whether somebody's browser opens the page, as far as can be told: no program, and nothing fetched ahead."""
+    if "prefetch" in request.headers.get("Sec-Purpose", ""):
+        return False
+    kind = request.headers.get("Sec-Fetch-Dest")
+    # Browsers from before 2023 do not say; programs hardly ever say what they read.
+    return kind in ("document", "iframe") if kind is not None else "Accept-Language" in request.headers
+
+
 async def answered(slug: str, number: str) -> tuple[Form, Definition]:
     """The version that a page shows; a page may be older than the form, but who may answer is said by the newest."""
     if number.isdecimal() and len(number) < 10:
@@ -82,7 +106,7 @@ async def answered(slug: str, number: str) -> tuple[Form, Definition]:
 async def with_newest_settings(form: Form) -> Definition:
     """The definition of a version, with the limits and rules of the one that is live."""
     definition = definitions.read(form.definition)
-    if form.version_id == form.live_id:
+    if form.version_id == form.live_id or await contests.is_tried(form):
         return definition
     newest = await queries.live_form(form.slug)
     return definition if newest is None else replace(definition, settings=definitions.read(newest.definition).settings)
@@ -94,20 +118,24 @@ async def sent(slug: str, *, most: int | None = None) -> Visit:
         narrow(most)
     form_data, attached = await request.form, await request.files
     raw = {name: values for name, values in form_data.lists() if isinstance(name, str)}
-    posted = Posted(raw, {name: values for name, values in attached.lists() if isinstance(name, str)})
-    form, definition = await answered(slug, posted.one("version"))
+    whole = Posted(raw)
+    form, definition = await answered(slug, whole.one("version"))
+    known = {each.id for each in definition.fields}
     return Visit(
         form,
         definition,
-        posted,
+        Posted(
+            {name: values for name, values in raw.items() if name.partition(".")[0] in known},
+            {name: values for name, values in attached.lists() if isinstance(name, str)},
+        ),
         raw,
-        is_embedded=posted.one("embed") == "1",
-        link=posted.one("link")[:500],
-        entry_pass=posted.one("pass")[:500],
-        stamp=posted.one("stamp"),
-        screen_id=posted.one("screen"),
-        prices=posted.one("prices")[:10_000],
-        instead=posted.one("instead")[:200],
+        is_embedded=whole.one("embed") == "1",
+        link=whole.one("link")[:500],
+        entry_pass=whole.one("pass")[:500],
+        stamp=whole.one("stamp"),
+        screen_id=whole.one("screen"),
+        prices=whole.one("prices")[:10_000],
+        instead=whole.one("instead")[:200],
     )
 
 
@@ -174,10 +202,10 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
     has_captcha = spam.wants_captcha(definition) and not visit.token and traps.captcha() is not None
     # Nothing is kept yet: what was filled in before anybody typed travels with the first screen.
     others = screens.of_others(visit.posted.texts, screen) if not visit.token else {}
+    so_far = await _bill(visit, screen, offers, today)
     questions = pages.questions_of(
-        definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers,
-        _so_far(visit, screen, today),
-    )  # fmt: skip
+        definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers, so_far
+    )
     return await page(
         "formbuilder/form.html",
         status=status,
@@ -201,8 +229,8 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
         next_=screens.after(definition, outcome, screen.id),
         logic=logic,
         has_captcha=has_captcha,
-        takes_payment=bills.takes_payment(definition),
         captcha_at=pages.captcha_at(definition, screen, questions) if has_captcha else "",
+        takes_payment=bills.takes_payment(definition),
         sentence=visit.sentence,
         stamp=visit.stamp or (new_stamp() if status == 422 and not visit.token else ""),
         headers=_headers(visit, has_captcha=has_captcha),
@@ -241,16 +269,17 @@ def _headers(visit: Visit, *, has_captcha: bool = False) -> dict[str, str]:
     policy = traps.captcha_headers().get("Content-Security-Policy", "") if has_captcha else ""
     found = frame_headers(visit, policy)
     is_personal = bool(visit.token or visit.link or visit.entry_pass or visit.instead or visit.raw)
-    if is_personal or limits.is_changeable(visit.definition):
+    if is_personal or visit.is_tried or limits.is_changeable(visit.definition):
         found["Cache-Control"] = "no-store"
     return found
 
 
-def _so_far(visit: Visit, screen: Screen, today: str) -> Mapping[str, Answer]:
-    """What was answered so far, for a screen that adds it up."""
+async def _bill(visit: Visit, screen: Screen, offers: Prices, today: str) -> Bill | None:
+    """What was chosen so far, for a screen that adds it up."""
     if not any(each.kind == "total" for each in screen.fields):
-        return {}
-    return submissions.read_answers(visit.definition, visit.posted, today).answers
+        return None
+    answers = submissions.read_answers(visit.definition, visit.posted, today).answers
+    return bills.bill(visit.definition, answers, offers, currency=(await school()).currency)
 
 
 def _fixed(visit: Visit) -> frozenset[str]:
