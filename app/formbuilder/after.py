@@ -1,7 +1,7 @@
 """What is known of an entry when something follows from it: its answers, what they were worth, and its tags."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -101,9 +101,15 @@ async def sample(form: Form, definition: Definition) -> Situation:
             continue
         if answer is not None and kind_of(field).has_answer:
             answers[field.id] = answer
+    made = await trial(form, definition, answers)
+    return replace(made, entry=replace(made.entry, email="ines@learner.example"))
+
+
+async def trial(form: Form, definition: Definition, answers: Mapping[str, Answer]) -> Situation:
+    """A situation with answers that nobody keeps."""
     entry = Entry(
-        id=0, public_id=public_id(), form_id=form.id, version_id=form.version_id, state="received", answers=answers,
-        email="ines@learner.example", user_id=None, created_at=clock.now(), is_read=True, is_starred=False,
+        id=0, public_id=public_id(), form_id=form.id, version_id=form.version_id, state="received", answers=dict(answers),
+        email="", user_id=None, created_at=clock.now(), is_read=True, is_starred=False,
     )  # fmt: skip
     return Situation(form, definition, definition, entry, await school())
 
