@@ -6,7 +6,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.i18n import _, lazy
-from app.formbuilder import conflicts, drafts, embedding, entry_settings, limits, mapping, plans, prefill, scoring, spam
+from app.formbuilder import (
+    conflicts,
+    drafts,
+    embedding,
+    entry_settings,
+    field_checks,
+    limits,
+    mapping,
+    plans,
+    prefill,
+    scoring,
+    spam,
+)
 from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.models import FIRST_STEP, Definition, Field
 from app.formbuilder.settings import Choice, Setting, Switch, Text, Unfit, read_all, write
@@ -148,6 +160,7 @@ def problems(definition: Definition) -> list[Problem]:
     for field in definition.fields:
         if not field.label and field.kind not in ("page_break", "statement", "hidden"):
             found.append(Problem("warning", _("A field has no label."), field.id))
+    found += [Problem(level, sentence, name) for level, sentence, name in field_checks.problems(definition)]
     for step in definition.steps:
         if not step.fields:
             found.append(Problem("warning", _("A page has no fields."), "" if step.id == FIRST_STEP else step.id))
@@ -195,10 +208,20 @@ def _field_json(field: Field) -> dict[str, Any]:
     }
 
 
+def cleaned(definition: Definition) -> Definition:
+    """With name, introduction and words on the button as they can be kept."""
+    return replace(
+        definition,
+        title=_line(definition.title, 120),
+        intro=_text(definition.intro, 5000),
+        button=_line(definition.button, 60),
+    )
+
+
 def _line(value: Any, longest: int) -> str:
     return " ".join(_text(value, longest).split())
 
 
 def _text(value: Any, longest: int) -> str:
     text = str(value or "").replace("\r\n", "\n").replace("\x00", "").strip()
-    return text.encode("utf-8", "ignore").decode()[:longest]
+    return text.encode("utf-8", "ignore").decode()[:longest].strip()

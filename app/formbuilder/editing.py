@@ -64,9 +64,10 @@ def changed(definition: Definition, field_id: str, sent: Mapping[str, Any]) -> t
 
 def with_head(definition: Definition, *, title: str, intro: str, button: str) -> Definition:
     """With another name, introduction and word on the button."""
-    if not title.strip():
+    made = definitions.cleaned(replace(definition, title=title, intro=intro, button=button))
+    if not made.title:
         raise Invalid(_("A form needs a name."), field="title")
-    return replace(definition, title=title.strip()[:120], intro=intro.strip()[:5000], button=button.strip()[:60])
+    return made
 
 
 def with_settings(definition: Definition, sent: Mapping[str, Any]) -> tuple[Definition, dict[str, str]]:

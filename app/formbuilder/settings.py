@@ -6,7 +6,7 @@ what nobody knows is dropped.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from babel.support import LazyProxy
 
@@ -35,6 +35,9 @@ class Setting:
     def control(self) -> str:
         """The macro of templates/formbuilder/admin/settings.html that draws it."""
         return type(self).__name__.lower()
+
+    # The type of an <input> that draws it.
+    input_type: ClassVar[str] = "text"
 
     @property
     def is_long(self) -> bool:
@@ -76,6 +79,14 @@ class Email(Text):
         if text and not is_email(text):
             raise Unfit(_("This does not look like an email address."))
         return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneField(Text):
+    """The id of another field of the form, one whose options have the extra `having` (points, price); or none."""
+
+    longest: int = 40
+    having: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +190,8 @@ class Options(Setting):
 def _option_lines(text: str, extras: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for line in text.splitlines():
-        cells = [cell.strip() for cell in line.split("|")]
+        # A bar with a backslash before it belongs to the words.
+        cells = [cell.replace("\\|", "|").strip() for cell in re.split(r"(?<!\\)\|", line)]
         if not any(cells):
             continue
         if len(cells) == 1:
@@ -237,6 +249,13 @@ class Lines(Setting):
         if len(kept) > self.most:
             raise Unfit(_("At most %(n)s lines.", n=self.most))
         return tuple(kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SomeFields(Lines):
+    """The ids of other fields of the form, those whose options have the extra `having`."""
+
+    having: str = ""
 
 
 def _listed(value: Any) -> list[Any]:

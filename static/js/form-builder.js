@@ -1,30 +1,116 @@
-// <form-builder>: fields dragged from the palette into the form, Ctrl+Z and Ctrl+Shift+Z, Delete on the chosen field.
-// Adding, undoing and removing are buttons of forms, which is what works without scripts.
+// <form-builder>: fields dragged from the palette into the form, keys, and what a swap leaves to us. Adding, moving, undoing
+// and removing are buttons of forms, which is what works without scripts.
+// Keys on a field of the form: arrows go to the next, with Alt they move it, Delete removes it, Ctrl+D duplicates it, Enter
+// opens its properties. In the properties Escape goes back to the field, Ctrl+Enter to the palette. Ctrl+Z, Ctrl+Shift+Z.
 customElements.define("form-builder", class extends HTMLElement {
   #dragged = null;
   #after = null;
+  #open = [];
+  #sent = "";
+  #focus = "";
 
   connectedCallback() {
     this.addEventListener("dragstart", (event) => this.#start(event));
     this.addEventListener("dragover", (event) => this.#over(event));
     this.addEventListener("drop", (event) => this.#drop(event));
     this.addEventListener("dragend", () => this.#mark(null));
-    this.onkey = (event) => this.#key(event);
-    document.addEventListener("keydown", this.onkey);
-    this.addEventListener("click", (event) => {
-      if (!event.target.closest(".block__pick")) return;
-      // Where the panel stands below the form it is brought into view once it is there.
-      const seen = () => {
-        const panel = this.querySelector("#properties");
-        if (panel && innerWidth < 1024) panel.scrollIntoView({ block: "start" });
-      };
-      document.addEventListener("htmx:after:swap", () => setTimeout(seen), { once: true });
-    });
+    this.addEventListener("click", (event) => this.#click(event));
+    this.addEventListener("htmx:config:request", (event) => this.#once(event));
+    this.addEventListener("htmx:before:request", (event) => this.#ask(event.detail.ctx));
+    this.outside = {
+      keydown: (event) => this.#key(event),
+      "htmx:before:swap": (event) => this.#before(event.detail.ctx),
+      "htmx:after:swap": (event) => this.#swapped(event.detail.ctx),
+    };
+    for (const [name, act] of Object.entries(this.outside)) document.addEventListener(name, act);
   }
 
   disconnectedCallback() {
-    document.removeEventListener("keydown", this.onkey);
+    for (const [name, act] of Object.entries(this.outside)) document.removeEventListener(name, act);
   }
+
+  // --- requests ---
+
+  // The same properties are not sent twice, once as they are typed and once as they are left.
+  #once(event) {
+    const { ctx } = event.detail;
+    if (ctx.sourceElement.id !== "field-form") return;
+    const body = new URLSearchParams(ctx.request.body);
+    body.delete("shown");
+    if (ctx.sourceEvent.type === "input" && `${body}` === this.#sent) event.preventDefault();
+    this.#sent = `${body}`;
+  }
+
+  // What is shown already need not be drawn again; and undo is about what is there when its turn comes.
+  #ask({ sourceElement, target, request }) {
+    if (target !== this) return;
+    const rows = [...this.querySelectorAll(".builder__list > [data-row]")];
+    const known = rows.map((row) => `${row.dataset.row}:${row.dataset.mark}`).join(" ");
+    if (this.querySelector("#palette > *") && known.length < 6000) request.headers["Builder-Blocks"] = known || "-";
+    if (sourceElement.querySelector?.("[data-undo], [data-redo]") && request.body instanceof URLSearchParams) {
+      request.body.set("at", sourceElement.elements.at.value);
+    }
+  }
+
+  #before(ctx) {
+    if (ctx?.target !== this) return;
+    this.#open = [...this.querySelectorAll("details[open]")];
+    for (const [, id] of (ctx.text ?? "").matchAll(/<li id="(b-[a-z0-9_]+)" data-kept>/g)) {
+      document.getElementById(id)?.setAttribute("hx-morph-skip", "");
+    }
+  }
+
+  #swapped(ctx) {
+    if (ctx?.target !== this) return;
+    for (const row of this.querySelectorAll(".builder__list > [hx-morph-skip]")) row.removeAttribute("hx-morph-skip");
+    if (this.querySelector("[data-kept]")) return location.reload(); // it is not shown after all
+    for (const details of this.#open) if (details.isConnected) details.open = true;
+    const typed = ctx.sourceElement?.closest?.("#properties");
+    if (!typed) {
+      this.#sent = "";
+      this.#settle();
+      if (this.querySelector("#editors")?.textContent.trim()) htmx.trigger("#editors", "asked");
+    }
+    this.#go(ctx);
+  }
+
+  // What was typed before gives way to what is kept now: controls do not do that by themselves.
+  #settle() {
+    for (const control of this.querySelectorAll("#properties :is(input, textarea, select)")) {
+      if (control === document.activeElement || control.type === "hidden") continue;
+      if (control.type === "checkbox" || control.type === "radio") control.checked = control.defaultChecked;
+      else if (control.localName !== "select") control.value = control.defaultValue;
+      else for (const option of control.options) option.selected = option.defaultSelected;
+    }
+  }
+
+  // Where the keyboard goes on.
+  #go(ctx) {
+    const wanted = this.#focus && this.querySelector(this.#focus);
+    this.#focus = "";
+    if (wanted) return wanted.focus();
+    const panel = this.querySelector("#properties");
+    if (ctx.sourceElement?.id === "add") {
+      this.querySelector(".block--picked")?.scrollIntoView({ block: "nearest" });
+      panel?.querySelector("#p-label")?.select();
+    } else if (ctx.sourceElement?.matches?.(".block__pick") && panel && innerWidth < 1024) {
+      panel.scrollIntoView({ block: "start" });
+    }
+  }
+
+  #click(event) {
+    const newest = event.target.closest("[data-newest]");
+    if (newest) {
+      event.preventDefault();
+      htmx.trigger(this, "reordered");
+    }
+    // A removed field takes the focus along: it goes to the one that comes after it.
+    const row = event.target.closest("[data-remove]")?.closest("[data-row]");
+    const near = row?.nextElementSibling ?? row?.previousElementSibling;
+    if (near) this.#focus = `#${near.id} .block__pick`;
+  }
+
+  // --- dragging ---
 
   #start(event) {
     const item = event.target.closest?.(".palette__item");
@@ -39,9 +125,11 @@ customElements.define("form-builder", class extends HTMLElement {
     event.preventDefault();
     event.dataTransfer.dropEffect = "copy";
     const rows = [...this.querySelectorAll(".builder__canvas [data-row]")];
+    const line = this.querySelector(".builder__list").clientWidth;
     const above = rows.filter((row) => {
-      const { top, height } = row.getBoundingClientRect();
-      return event.clientY > top + height / 2;
+      const { left, top, bottom, width, height } = row.getBoundingClientRect();
+      const beside = width < line * 0.9 && event.clientY > top && event.clientY < bottom;
+      return beside ? event.clientX > left + width / 2 : event.clientY > top + height / 2;
     });
     this.#mark(above.at(-1) ?? this.querySelector(".block--head"));
   }
@@ -62,18 +150,42 @@ customElements.define("form-builder", class extends HTMLElement {
     item.form.requestSubmit(item);
   }
 
+  // --- keys ---
+
   #key(event) {
-    const typing = event.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
-    if (typing) return;
     const key = event.key.toLowerCase();
-    const press = (selector) => {
-      const button = this.querySelector(selector);
+    const control = event.ctrlKey || event.metaKey;
+    const inPanel = event.target.closest?.("#properties");
+    if (inPanel && key === "escape") return this.querySelector(".block--picked > .block__pick")?.focus();
+    if (inPanel && control && key === "enter") {
+      event.preventDefault();
+      return this.querySelector("#palette-q")?.focus();
+    }
+    if (event.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]")) return;
+    const press = (selector, place = this) => {
+      const button = place.querySelector(selector);
       if (!button || button.disabled) return;
       event.preventDefault();
-      button.form.requestSubmit(button);
+      button.click();
     };
-    if ((event.ctrlKey || event.metaKey) && key === "z") press(event.shiftKey ? "[data-redo]" : "[data-undo]");
-    else if ((event.ctrlKey || event.metaKey) && key === "y") press("[data-redo]");
-    else if (key === "delete" && event.target.closest?.(".block--picked")) press(".block--picked [data-remove]");
+    if (control && key === "z") return press(event.shiftKey ? "[data-redo]" : "[data-undo]");
+    if (control && key === "y") return press("[data-redo]");
+    const row = event.target.closest?.(".builder__list > [data-row]");
+    if (!row || !this.contains(row)) return;
+    if (key === "delete") press("[data-remove]", row);
+    else if (control && key === "d") press("[data-copy]", row);
+    else if (event.target.matches(".block__pick") && (key === "arrowup" || key === "arrowdown")) {
+      event.preventDefault();
+      const other = key === "arrowup" ? row.previousElementSibling : row.nextElementSibling;
+      if (event.altKey) this.#move(row, event.key);
+      else (other ?? row).querySelector(".block__pick").focus();
+    }
+  }
+
+  // As the grip does, and back to the field.
+  #move(row, key) {
+    const grip = row.querySelector(".grip");
+    grip?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+    row.querySelector(".block__pick").focus();
   }
 });

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from app.formbuilder import definitions, versions
 from app.formbuilder.models import Definition, Form
@@ -21,3 +22,11 @@ def a_definition(*fields: Mapping[str, Any], rules: Sequence[Mapping[str, Any]] 
 async def now(form: Form) -> Definition:
     """What the builder shows of it."""
     return definitions.read((await versions.find(form.public_id)).definition)
+
+
+def as_body(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """What a client posts of these: a list goes as one value after the other."""
+    return {
+        "data": urlencode(sent, doseq=True),
+        "headers": {"Content-Type": "application/x-www-form-urlencoded"},
+    }

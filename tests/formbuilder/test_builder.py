@@ -12,7 +12,7 @@ from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.models import Form
 from app.web.render import TEMPLATES
 from tests.cast import Cast, Person
-from tests.formbuilder.building import a_definition, field, now
+from tests.formbuilder.building import a_definition, as_body, field, now
 from tests.office import seen
 
 OPTIONS = {"options": [{"value": "one", "label": "One"}, {"value": "two", "label": "Two"}]}
@@ -25,7 +25,7 @@ async def made(person: Person, *fields: dict[str, Any], **more: Any) -> Form:
 async def post(person: Person, form: Form, path: str, status: int = 303, **sent: Any) -> str:
     """Send a form of the builder; names with `__` for a dot."""
     told = {name.replace("__", "."): value for name, value in sent.items()}
-    answer = await person.browser.post(f"/admin/forms/{form.public_id}{path}", form=told)
+    answer = await person.browser.post(f"/admin/forms/{form.public_id}{path}", **as_body(told))
     text: str = await answer.get_data(as_text=True)
     wrong = [part.split("</p>")[0] for part in text.split('class="field__error"')[1:]]
     assert answer.status_code == status, f"{answer.status_code}: {wrong} {text[:500]}"
@@ -263,6 +263,13 @@ async def test_a_form_goes_out_as_a_file_and_comes_back_the_same(cast: Cast) -> 
     assert answer.status_code == 303
     copy = await versions.find(answer.headers["Location"].rpartition("/")[2])
     assert await now(copy) == await now(form) and copy.slug != form.slug
+
+
+async def test_an_imported_form_tells_what_is_wrong_with_it(cast: Cast) -> None:
+    olga = await cast.olga()
+    answer = await olga.browser.post("/admin/forms/imports", form={"definition": '{"title": "Empty"}'})
+    page = await seen(olga, answer.headers["Location"])
+    assert "nothing to answer" in page and "The form is here, with 2 things to look at." in page
 
 
 @pytest.mark.parametrize(

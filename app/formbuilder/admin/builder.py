@@ -1,28 +1,48 @@
 """The acts of the builder. Every one is a version, and can be undone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
 from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.core.errors import Invalid
+from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.core.money import parse_money
 from app.core.settings import school
-from app.formbuilder import definitions, differences, editing, editors, versions
+from app.formbuilder import definitions, differences, editing, editors, trials, versions
 from app.formbuilder.admin import admin, canvas
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition, Field, Form, Posted
 from app.formbuilder.queries import history as queries
-from app.formbuilder.settings import Options, Several
+from app.formbuilder.settings import Option, Options, Several, SomeFields
 from app.web.flash import flash
 from app.web.guards import requires
+from app.web.render import page
 from app.web.request import signed_in_user
 
-_OPTION = ("label", "value", "points", "price", "stock", "picture", "under")
-_TABS = ("logic", "settings", "versions")
+_OPTION = tuple(each.name for each in fields(Option))
+_TABS = {
+    "logic": ".show_logic",
+    "settings": ".show_settings",
+    "versions": ".show_versions",
+    "integrations": ".show_integrations",
+    "after": ".show_after",
+}
+_MOST_TRIES = 5
+
+
+class _NoAmount(str):
+    """What was typed as a price and is none: shown as it is, and never read as a number of minor units."""
+
+    def __float__(self) -> float:
+        raise ValueError(self)
+
+
+class _Meanwhile(Exception):
+    """The field was changed between the look at who changed it last and the lock."""
 
 
 @admin.get("/<public_id>")
@@ -35,11 +55,16 @@ async def show_builder(public_id: str) -> Response:
 @admin.get("/<public_id>/editors")
 @requires("forms.edit")
 async def show_editors(public_id: str) -> Response:
-    """Who else has this form open; asked for by a page that is open."""
+    """Who else has this form open, and whether it was changed since the page was drawn; asked for by a page that is open."""
     form, person = await versions.find(public_id), signed_in_user()
-    names = await editors.seen(form.id, person.id, person.name or person.email)
-    words = _("%(names)s has this form open too.", names=", ".join(names)) if names else ""
-    return Response(words, content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
+    seen, now = request.args.get("seen", ""), canvas.state_of(form)
+    return await page(
+        "formbuilder/admin/editors.html",
+        headers={"Cache-Control": "no-store"},
+        form=form,
+        names=await editors.seen(form.id, person.id, person.name or person.email),
+        is_old=bool(seen) and seen != now,
+    )
 
 
 @admin.post("/<public_id>/fields")
@@ -77,20 +102,31 @@ async def update_field(public_id: str, field_id: str) -> Response | BaseResponse
     The panel says which state of the field it showed. Where somebody else changed it since, nothing is kept: 409 with
     both texts.
     """
+    posted = await _posted()
+    for _try in range(_MOST_TRIES):
+        try:
+            return await _update_field(public_id, field_id, posted)
+        except _Meanwhile:
+            continue
+    raise Conflict(_("Somebody else is changing this field. Look at it again."))
+
+
+async def _update_field(public_id: str, field_id: str, posted: Posted) -> Response | BaseResponse:
     form, person = await versions.find(public_id), signed_in_user()
     field = editing.found(definitions.read(form.definition), field_id)
-    posted = await _posted()
+    looked_at = editing.fingerprint(field)
     sent = _sent(posted, field, (await school()).currency)
     last = await queries.last_change(form.id, field_id)
+    is_theirs = last is not None and last.user_id != person.id
     refused: dict[str, str] = {}
     stale: list[Field] = []
 
     def change(now: Definition) -> Definition:
         there = editing.found(now, field_id)
-        shown = posted.one("shown")
-        theirs = last is not None and last.user_id != person.id
+        if editing.fingerprint(there) != looked_at:
+            raise _Meanwhile
         after, wrong = editing.changed(now, field_id, sent)
-        if shown and theirs and shown != editing.fingerprint(there) and after != now:
+        if is_theirs and posted.one("shown") not in ("", looked_at) and after != now:
             stale.append(there)
             return now
         refused.update(wrong)
@@ -105,7 +141,8 @@ async def update_field(public_id: str, field_id: str) -> Response | BaseResponse
         return await canvas.show(form, field_id, sent=sent, clash=clash, status=409)
     if refused:
         return await canvas.show(form, field_id, refused=refused, sent=sent, status=422)
-    return _to(public_id, field_id)
+    samples = {name: sent_text[0][:200] for name, sent_text in posted.texts.items() if name.startswith("t.")}
+    return _to(public_id, field_id, dict(list(samples.items())[: trials.MOST_SAMPLES]))
 
 
 @admin.post("/<public_id>/fields/<field_id>/place")
@@ -186,13 +223,14 @@ def _sent(posted: Posted, field: Field, currency: str) -> dict[str, Any]:
         found = {**{name: getattr(field, name) for name in names}, **field.settings}
         return {**found, only: posted.one(f"s.{only}")} if only in field.settings else found
     found = {name: posted.one(name) for name in names}
+    currency = posted.one("s.currency") if "currency" in field.settings else currency
     for setting in kind_of(field).settings:
         name = f"s.{setting.name}"
         if isinstance(setting, Options):
             rows = f"{name}.label" in posted.texts
             found[setting.name] = _option_rows(posted, name, currency) if rows else field.settings[setting.name]
         else:
-            found[setting.name] = posted.all(name) if isinstance(setting, Several) else posted.one(name)
+            found[setting.name] = posted.all(name) if isinstance(setting, Several | SomeFields) else posted.one(name)
     return found
 
 
@@ -214,15 +252,15 @@ def _minor(text: str, currency: str) -> str | int:
     try:
         return parse_money(text, currency)
     except ValueError:
-        return text
+        return _NoAmount(text)
 
 
-def _to(public_id: str, field: str = "") -> BaseResponse:
-    return redirect(url_for(".show_builder", public_id=public_id, field=field or None), 303)
+def _to(public_id: str, field: str = "", more: Mapping[str, Any] | None = None) -> BaseResponse:
+    return redirect(url_for(".show_builder", public_id=public_id, field=field or None, **(more or {})), 303)
 
 
 def _back_to(public_id: str, tab: str) -> BaseResponse:
     """The tab on which something was undone."""
     if tab not in _TABS:
         return _to(public_id)
-    return redirect(url_for(f".show_{tab}", public_id=public_id), 303)
+    return redirect(url_for(_TABS[tab], public_id=public_id), 303)

@@ -53,7 +53,9 @@ async def create_import() -> Response | BaseResponse:
     found = len(definitions.problems(definition))
     if found:
         words = ngettext(
-            "The form is here, with %(n)s thing to look at.", "The form is here, with %(n)s things to look at.", found
+            "The form is here, with %(num)s thing to look at.",
+            "The form is here, with %(num)s things to look at.",
+            found,
         )
         flash(words, "care")
     else:

@@ -12,6 +12,7 @@ class Calculation(Kind):
     name = "calculation"
     label = lazy("Calculation")
     group = "layout"
+    icon = "chart-line"
     # What it has is computed by the logic, never taken from a browser.
     value_class = "calculation"
     can_be_required = False

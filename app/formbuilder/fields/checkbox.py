@@ -7,7 +7,7 @@ from app.formbuilder.fields.choosing import SeveralOf
 class Checkbox(SeveralOf):
     name = "checkbox"
     label = lazy("Multiple choice")
-    icon = "check"
+    icon = "square-check"
 
 
 KIND = Checkbox()

@@ -11,6 +11,7 @@ from app.formbuilder.models import Answer, Field, Posted
 class ConfirmEmail(Email):
     name = "confirm_email"
     label = lazy("Email, twice")
+    icon = "at-sign"
     is_group = True
     has_sheet = True
 

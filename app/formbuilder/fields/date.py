@@ -11,6 +11,8 @@ from app.formbuilder.settings import Text, Unfit
 class Day(Text):
     """A day as YYYY-MM-DD, or none."""
 
+    input_type = "date"
+
     def read(self, value: object) -> str:
         text = Text.read(self, value)
         if text and day_of(text) is None:
@@ -30,7 +32,7 @@ class DateField(Kind):
     name = "date"
     label = lazy("Date")
     group = "date"
-    icon = "clock"
+    icon = "calendar"
     value_class = "date"
     settings = (Day(name="first", label=lazy("Not before")), Day(name="last", label=lazy("Not after")))
 

@@ -7,6 +7,7 @@ from app.formbuilder.fields.choosing import OneOf
 class Dropdown(OneOf):
     name = "dropdown"
     label = lazy("Dropdown")
+    icon = "chevron-down"
     is_group = False
 
 

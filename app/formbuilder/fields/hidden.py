@@ -11,6 +11,7 @@ class Hidden(Kind):
     name = "hidden"
     label = lazy("Hidden value")
     group = "input"
+    icon = "lock"
     can_be_required = False
     settings = (
         Text(name="value", label=lazy("Value, unless the address brings one"), longest=250),

@@ -21,7 +21,7 @@ class Html(Kind):
     name = "html"
     label = lazy("HTML")
     group = "layout"
-    icon = "text-cursor-input"
+    icon = "workflow"
     value_class = "none"
     has_answer = False
     can_be_required = False

@@ -11,6 +11,7 @@ class LongText(Kind):
     name = "long_text"
     label = lazy("Long text")
     group = "input"
+    icon = "file-text"
     settings = (
         Text(name="placeholder", label=lazy("Example in the empty field"), longest=200),
         Number(name="rows", label=lazy("Lines shown"), default=4, low=2, high=20),

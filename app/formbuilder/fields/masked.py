@@ -10,7 +10,7 @@ class Masked(Kind):
     name = "masked"
     label = lazy("Text of a given shape")
     group = "input"
-    icon = "hash"
+    icon = "text-cursor-input"
     scripts = ("js/field-mask.js",)
     settings = (
         Text(

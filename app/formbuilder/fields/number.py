@@ -16,6 +16,7 @@ class NumberField(Kind):
     name = "number"
     label = lazy("Number")
     group = "input"
+    icon = "hash"
     value_class = "number"
     settings = (
         Number(name="low", label=lazy("From"), default=None, low=-1e12, high=1e12, is_whole=False),

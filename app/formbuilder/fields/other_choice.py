@@ -11,7 +11,7 @@ from app.formbuilder.settings import Switch
 class OtherChoice(OneOf):
     name = "other_choice"
     label = lazy("Single choice or own words")
-    icon = "circle-dot"
+    icon = "message-square"
     is_group = True
     settings = (OPTIONS, Switch(name="other", label=lazy("Let people write another answer"), default=True))
 

@@ -9,6 +9,7 @@ class PageBreak(Kind):
     name = "page_break"
     label = lazy("Next page")
     group = "layout"
+    icon = "layers"
     value_class = "none"
     has_answer = False
     can_be_required = False

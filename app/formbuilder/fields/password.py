@@ -14,6 +14,8 @@ from app.formbuilder.models import Answer, Field, Posted
 from app.formbuilder.settings import Text
 
 PURPOSE = "form-known"
+# A little longer than what was begun is kept.
+KNOWN_SECONDS = 31 * 24 * 3600
 
 
 class Password(Kind):
@@ -38,7 +40,7 @@ class Password(Kind):
 
     def is_known(self, field: Field, posted: Posted) -> bool:
         """Whether it was given before, as the token says that stands for it since."""
-        return tokens.unsign(posted.one(f"{field.id}.known"), PURPOSE) == _known(field)
+        return tokens.unsign(posted.one(f"{field.id}.known"), PURPOSE, KNOWN_SECONDS) == _known(field)
 
     def sealed(self, field: Field, texts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         written = Posted(texts).one(field.id)

@@ -3,7 +3,7 @@
 from app.core.i18n import _, lazy
 from app.formbuilder.fields.kinds import Kind, Wrong
 from app.formbuilder.models import Answer, Field, Posted
-from app.formbuilder.settings import Number, Text
+from app.formbuilder.settings import Number, OneField
 
 
 class Quantity(Kind):
@@ -13,7 +13,7 @@ class Quantity(Kind):
     icon = "hash"
     value_class = "number"
     settings = (
-        Text(name="of", label=lazy("Of which field"), hint=lazy("The id of a product field, such as q1"), longest=40),
+        OneField(name="of", label=lazy("Of which field"), having="price"),
         Number(name="low", label=lazy("From"), default=1, low=0, high=9999),
         Number(name="high", label=lazy("To"), default=99, low=1, high=9999),
     )

@@ -7,7 +7,7 @@ from app.formbuilder.fields.choosing import has_points, most_points
 from app.formbuilder.fields.kinds import Kind, kind_of
 from app.formbuilder.fields.number import plain
 from app.formbuilder.models import Answer, Field, Posted
-from app.formbuilder.settings import Lines, Switch
+from app.formbuilder.settings import SomeFields, Switch
 
 MOST = 99
 
@@ -20,9 +20,9 @@ class QuizScore(Kind):
     value_class = "calculation"
     can_be_required = False
     settings = (
-        Lines(
-            name="of", label=lazy("Questions that count"), most=99,
-            hint=lazy("Ids, a line each; without any, every question before this that has points"),
+        SomeFields(
+            name="of", label=lazy("Questions that count"), most=99, having="points",
+            hint=lazy("Without any, every question before this that has points"),
         ),
         Switch(name="hidden", label=lazy("Not shown to visitors")),
     )  # fmt: skip

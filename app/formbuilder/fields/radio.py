@@ -7,6 +7,7 @@ from app.formbuilder.fields.choosing import OneOf
 class Radio(OneOf):
     name = "radio"
     label = lazy("Single choice")
+    icon = "circle-dot"
     is_group = True
 
 

@@ -12,7 +12,7 @@ class RichText(Kind):
     name = "rich_text"
     label = lazy("Text with formatting")
     group = "input"
-    icon = "heading"
+    icon = "file-text"
     scripts = ("js/field-markdown.js",)
     has_sheet = True
     settings = (

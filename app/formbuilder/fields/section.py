@@ -8,6 +8,7 @@ class Section(Kind):
     name = "section"
     label = lazy("Section")
     group = "layout"
+    icon = "heading"
     value_class = "none"
     has_answer = False
     can_be_required = False

@@ -10,6 +10,7 @@ class ShortText(Kind):
     name = "short_text"
     label = lazy("Short text")
     group = "input"
+    icon = "type"
     settings = (
         Text(name="placeholder", label=lazy("Example in the empty field"), longest=120),
         Number(name="min_length", label=lazy("At least this many characters"), default=None, high=1000),

@@ -13,6 +13,8 @@ _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 class Hour(Text):
     """A time as HH:MM, or none."""
 
+    input_type = "time"
+
     def read(self, value: object) -> str:
         text = Text.read(self, value)
         if text and not _TIME.fullmatch(text):

@@ -11,6 +11,7 @@ from app.formbuilder.settings import Option, Text
 class YesNo(OneOf):
     name = "yes_no"
     label = lazy("Yes or no")
+    icon = "circle-check"
     is_group = True
     settings = (
         Text(name="yes", label=lazy("Word for yes"), longest=40),

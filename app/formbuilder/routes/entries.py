@@ -42,8 +42,9 @@ async def show_embedded_form(slug: str) -> Response | BaseResponse:
 
 
 async def _show(slug: str, *, is_embedded: bool = False) -> Response | BaseResponse:
-    form, definition = await visits.live(slug)
-    visit = visits.Visit(form, definition, is_embedded=is_embedded or request.args.get("embed") == "1")
+    form, definition, is_tried = await visits.shown(slug)
+    is_embedded = is_embedded or request.args.get("embed") == "1"
+    visit = visits.Visit(form, definition, is_embedded=is_embedded, is_tried=is_tried)
     visit.link, visit.entry_pass = request.args.get("link", "")[:500], request.args.get("pass", "")[:500]
     if request.args.get("payment"):
         return await back_from_payment(visit, request.args["payment"])

@@ -11,6 +11,7 @@ from app.core.i18n import _
 from app.core.settings import school
 from app.formbuilder import (
     bills,
+    contests,
     definitions,
     drafts,
     embedding,
@@ -34,7 +35,7 @@ from app.formbuilder.submissions import Mistake, Refused
 from app.web import traps
 from app.web.bodies import narrow
 from app.web.render import page
-from app.web.request import user
+from app.web.request import client_address, user
 
 
 @dataclass(slots=True)
@@ -46,6 +47,8 @@ class Visit:
     posted: Posted = field(default_factory=lambda: Posted({}))
     raw: Mapping[str, Sequence[str]] = field(default_factory=dict)
     is_embedded: bool = False
+    # Another visitor may see another version of it just now.
+    is_tried: bool = False
     link: str = ""
     found_link: Link | None = None
     entry_pass: str = ""
@@ -73,6 +76,24 @@ async def live(slug: str) -> tuple[Form, Definition]:
     return form, definitions.read(form.definition)
 
 
+async def shown(slug: str) -> tuple[Form, Definition, bool]:
+    """The same as this visitor is to see it: while a trial runs (the last of the three), one of its two versions."""
+    form, definition = await live(slug)
+    person = user()
+    who = f"user {person.id}" if person is not None else f"{client_address()} {request.headers.get('User-Agent', '')}"
+    tried = await contests.seen_by(form, who, counts=_is_looked_at())
+    return (tried, definitions.read(tried.definition), True) if tried is not None else (form, definition, False)
+
+
+def _is_looked_at() -> bool:
+    """Whether somebody's browser opens the page, as far as can be told: no program, and nothing fetched ahead."""
+    if "prefetch" in request.headers.get("Sec-Purpose", ""):
+        return False
+    kind = request.headers.get("Sec-Fetch-Dest")
+    # Browsers from before 2023 do not say; programs hardly ever say what they read.
+    return kind in ("document", "iframe") if kind is not None else "Accept-Language" in request.headers
+
+
 async def answered(slug: str, number: str) -> tuple[Form, Definition]:
     """The version that a page shows; a page may be older than the form, but who may answer is said by the newest."""
     if number.isdecimal() and len(number) < 10:
@@ -85,7 +106,7 @@ async def answered(slug: str, number: str) -> tuple[Form, Definition]:
 async def with_newest_settings(form: Form) -> Definition:
     """The definition of a version, with the limits and rules of the one that is live."""
     definition = definitions.read(form.definition)
-    if form.version_id == form.live_id:
+    if form.version_id == form.live_id or await contests.is_tried(form):
         return definition
     newest = await queries.live_form(form.slug)
     return definition if newest is None else replace(definition, settings=definitions.read(newest.definition).settings)
@@ -245,7 +266,7 @@ def _headers(visit: Visit, *, has_captcha: bool = False) -> dict[str, str]:
     policy = traps.captcha_headers().get("Content-Security-Policy", "") if has_captcha else ""
     found = frame_headers(visit, policy)
     is_personal = bool(visit.token or visit.link or visit.entry_pass or visit.instead or visit.raw)
-    if is_personal or limits.is_changeable(visit.definition):
+    if is_personal or visit.is_tried or limits.is_changeable(visit.definition):
         found["Cache-Control"] = "no-store"
     return found
 
