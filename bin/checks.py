@@ -79,6 +79,7 @@ STEPS = (
     Step("unit", "tests", pytest("tests", "--ignore=tests/bare", "--durations=5", split=True)),
     Step("e2e", "browser journeys", pytest("e2e", "--durations=5", split=True)),
     Step("faults", "faults", module("tests.faults.run", "--short", "--seed", "11")),
+    Step("faults", "forms under faults", module("tests.faults.run", "--prove", "forms")),
     Step("bare", "bare start", pytest("tests/bare", "-s")),
 )
 

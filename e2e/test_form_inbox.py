@@ -1,34 +1,32 @@
 """The office goes through what was sent: approves, sorts, notes, changes, deletes, looks at the report."""
 
+# ruff: noqa: F811 (fixtures have the names of what they give)
+
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
-from e2e.people import Person
+from e2e.people import Mailbox, Person
+from e2e.test_form_steps import make_form  # noqa: F401 (a fixture)
 from e2e.visitor import Visitor
 
+ASKED = [
+    {"id": "q1", "kind": "short_text", "label": "Your name"},
+    {"id": "q2", "kind": "radio", "label": "Which evening?",
+     "settings": {"options": [{"value": "monday", "label": "Monday"}, {"value": "thursday", "label": "Thursday"}]}},
+    {"id": "q3", "kind": "number", "label": "Your age"},
+]  # fmt: skip
 
-def test_entries_are_gone_through(visit: Callable[..., Visitor], owner: Person, scripts: bool) -> None:
-    name = f"Apply {uuid.uuid4().hex[:8]}"
-    office = visit(scripts=scripts)
-    page = office.page
-    office.sign_in(owner)
-    office.open("/admin/forms/new")
-    page.get_by_label("Name", exact=True).fill(name)
-    office.press("Make the form")
-    builder = page.url.partition("?")[0]
-    for kind, label in (("short_text", "Your name"), ("radio", "Which evening?"), ("number", "Your age")):
-        page.locator(f"button[name=kind][value={kind}]").first.click()
-        page.get_by_label("Label", exact=True).first.fill(label)
-        if kind == "radio":
-            page.get_by_label("Options").fill("Monday\nThursday")
-        office.press("Keep")
-    office.press("Publish")
-    address = page.get_by_role("link", name="See the form").get_attribute("href")
-    assert address is not None
+
+def test_entries_are_gone_through(
+    visit: Callable[..., Visitor], owner: Person, make_form: Callable[..., str], scripts: bool
+) -> None:
+    slug = make_form(ASKED, [])
+    address, builder = f"/forms/{slug}", f"/admin/forms/{slug}"
     for person, evening, age in (
         ("Ann Hart", "Monday", "34"),
         ("Ben Kern", "Thursday", "41"),
@@ -47,11 +45,14 @@ def test_entries_are_gone_through(visit: Callable[..., Visitor], owner: Person, 
         guest.press("Send")
         guest.sees("Thank you", level=1)
 
+    office = visit(scripts=scripts)
+    page = office.page
+    office.sign_in(owner)
     office.open(f"{builder}/entries")
     office.look()
     page.locator("summary", has_text="Columns").click()
-    page.get_by_label("Which evening?", exact=True).last.check()
-    page.get_by_label("Your name", exact=True).last.check()
+    page.get_by_role("checkbox", name="Which evening?").check()
+    page.get_by_role("checkbox", name="Your name").check()
     office.press("Show these")
     expect(page.get_by_role("columnheader", name="Which evening?")).to_be_visible()
     office.look()
@@ -89,3 +90,93 @@ def test_entries_are_gone_through(visit: Callable[..., Visitor], owner: Person, 
     office.look()
     office.open("/admin/forms/erasure")
     office.look()
+
+
+FIELDS = [
+    {"id": "q1", "kind": "short_text", "label": "Your name", "required": True},
+    {"id": "q2", "kind": "email", "label": "Email"},
+]
+
+
+def _send(guest: Visitor, slug: str, name: str, email: str) -> None:
+    guest.open(f"/forms/{slug}")
+    guest.page.get_by_label("Your name").fill(name)
+    guest.page.get_by_label("Email").fill(email)
+    guest.think()
+    if not guest.scripts:  # its page had no stamp yet
+        guest.expect_status(422, f"/forms/{slug}")
+        guest.press("Send")
+        guest.think()
+    guest.press("Send")
+
+
+def _tab_to(page: Page, target: Locator) -> None:
+    """Go there as somebody does who has no mouse."""
+    for _step in range(120):
+        if target.evaluate("node => node === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the keyboard does not come to {target}")
+
+
+def test_an_entry_is_approved_by_keyboard_and_exported(
+    visit: Callable[..., Visitor], owner: Person, make_form: Callable[..., str], scripts: bool
+) -> None:
+    slug = make_form(FIELDS, [], approval=True)
+    guest = visit(scripts=scripts)
+    _send(guest, slug, "=1+1", "keys@example.org")
+    expect(guest.page.get_by_role("heading", level=1)).to_be_visible()
+    office = visit(scripts=scripts)
+    page = office.page
+    office.sign_in(owner)
+    office.open(f"/admin/forms/{slug}/entries")
+    link = page.get_by_role("row").filter(has_text="keys@example.org").get_by_role("link").first
+    _tab_to(page, link)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Waits for approval").first).to_be_visible()
+    _tab_to(page, page.get_by_role("button", name="Approve"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Approved").first).to_be_visible()
+    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+    with page.expect_download() as pdf:
+        page.get_by_role("link", name="PDF").click()
+    assert pdf.value.path().read_bytes().startswith(b"%PDF-")
+
+    office.open(f"/admin/forms/{slug}/entries")
+    for kind in ("CSV", "JSON", "Excel"):
+        page.locator("summary", has_text="Export all").click()
+        with page.expect_download() as file:
+            page.get_by_role("link", name=kind, exact=True).click()
+        content = file.value.path().read_bytes()
+        if kind == "CSV":
+            assert ",'=1+1," in content.decode("utf-8-sig")
+        elif kind == "JSON":
+            assert [each["answers"]["q1"] for each in json.loads(content)["entries"]] == ["=1+1"]
+        else:
+            assert content.startswith(b"PK")
+        if scripts:
+            page.keyboard.press("Escape")
+        else:
+            page.locator("summary", has_text="Export all").click()
+
+
+def test_nothing_counts_before_the_click_in_the_mail(
+    visit: Callable[..., Visitor], owner: Person, make_form: Callable[..., str], mailbox: Mailbox, scripts: bool
+) -> None:
+    slug, email = make_form(FIELDS, [], opt_in=True), f"ann-{uuid.uuid4().hex[:8]}@example.org"
+    guest = visit(scripts=scripts, width=375)
+    _send(guest, slug, "Ann Hart", email)
+    expect(guest.page.get_by_role("heading", level=1)).to_be_visible()
+    office = visit(scripts=scripts)
+    office.sign_in(owner)
+    office.open(f"/admin/forms/{slug}/entries")
+    row = office.page.get_by_role("row").filter(has_text=email)
+    expect(row).to_contain_text("Waits for a click in the mail")
+    link = mailbox.link(email, slug, "/confirmations/")
+    elsewhere = visit(scripts=scripts)
+    elsewhere.open(link)
+    elsewhere.look()
+    elsewhere.press("Confirm")
+    elsewhere.look()
+    office.open(f"/admin/forms/{slug}/entries")
+    expect(row).to_contain_text("Received")

@@ -76,6 +76,8 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "delivery_id": await a_delivery(),
         "field_id": "q1",
         "row_id": "n1",
+        "rule_id": "r1",
+        "file_id": "a-file",
         "entry_id": "an-entry",
         "link_id": "a-link",
         "/views": await _a_view(pat.id),
@@ -142,6 +144,7 @@ async def _a_tag_and_a_note(person_id: int) -> tuple[str, str]:
 async def a_form(person_id: int, slug: str) -> str:
     """An open form with one question, edited since, which this person has answered; its public id."""
     definition = {"title": "Ask us", "fields": [{"id": "q1", "kind": "short_text", "label": "Your name"}], "last": 1}
+    definition |= {"rules": [{"id": "r1", "do": "require", "fields": ["q1"], "when": {"field": "q1", "is": "filled"}}]}
     definition |= {"notifications": [{"id": f"n{n}", "name": "Mail", "to": "owner", "body": "{all}"} for n in (1, 2)]}
     found = public_id()
     await db.run(
@@ -171,6 +174,13 @@ async def a_form(person_id: int, slug: str) -> str:
     )
     await db.run(
         "INSERT INTO form_links (public_id, form_id, is_single, made_at) SELECT 'a-link', max(id), true, now() FROM forms"
+    )
+    await db.run(
+        """
+        INSERT INTO form_entry_files (public_id, form_id, field_id, entry_id, storage_key, file_name, content_type,
+                                      size_bytes, checksum, created_at)
+        SELECT 'a-file', form_id, 'q1', id, 'form/a-file.txt', 'a.txt', 'text/plain', 5, '', now() FROM form_entries
+        """
     )
     return found
 

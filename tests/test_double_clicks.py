@@ -86,6 +86,8 @@ async def an_unpaid_entry(world: World) -> None:
 
     await db.run("UPDATE form_entries SET state = 'unpaid'")
     world.places["token"] = f"an-entry-{_mac('an-entry')}"
+
+
 WITH_A_PIN = """
     UPDATE form_versions SET definition = definition || '{"settings": {"pin": "1234", "resume": true}}'
 """
@@ -600,6 +602,12 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/entries/<entry_id>/state": Case({"act": "spam"}),
     "/admin/forms/<public_id>/entries/columns": Case({"field": "q1"}),
     "/admin/forms/<public_id>/entries/import": Case({"go": "try"}, acts=False),
+    "/admin/forms/<public_id>/trial": Case({"planned": "50"}),
+    "/admin/forms/<public_id>/trial/end": Case(
+        {"winner": "b"},
+        sql="""INSERT INTO form_trials (form_id, a_version_id, b_version_id, planned, started_at)
+               SELECT id, live_id, head_id, 50, now() FROM forms""",
+    ),
     "/admin/forms/erasure": Case(
         {"email": "pat@example.org", "confirmation": "pat@example.org"},
         sql="UPDATE form_entries SET email = 'pat@example.org'",

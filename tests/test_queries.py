@@ -44,9 +44,9 @@ TABLE = """
 /courses/<slug>/offer                                      3  5  5
 /courses/<slug>/preview/<lesson_slug>                      3  4  4
 /email-changes/<token>                                     1  2  2
-/forms/<slug>                                              1  2  2
+/forms/<slug>                                              2  3  3
 /forms/<slug>/drafts/<token>                               1  2  2
-/forms/<slug>/embed                                        1  2  2
+/forms/<slug>/embed                                        2  3  3
 /forms/embed.js                                            0  1  1
 /forms/<slug>/confirmations/<token>                        1  2  2
 /forms/<slug>/stamp                                        0  1  1
@@ -110,8 +110,9 @@ TABLE = """
 /admin/forms/<public_id>/entries/<entry_id>/answers        -  -  4
 /admin/forms/<public_id>/entries/<entry_id>/pdf            -  -  4
 /admin/forms/<public_id>/entries/file                      -  -  5
-/admin/forms/<public_id>/report                            -  -  6
+/admin/forms/<public_id>/report                            -  -  5
 /admin/forms/<public_id>/entries/import                    -  -  3
+/admin/forms/<public_id>/trial                             -  -  4
 /admin/forms/<public_id>/unfinished                        -  -  5
 /admin/forms/<public_id>/unfinished/file                   -  -  5
 /admin/forms/erasure                                       -  -  2

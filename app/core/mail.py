@@ -17,11 +17,14 @@ from app.core.ids import public_id
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that goes along; small, since it waits in the database."""
+    """A file that goes along: its content, small, since it waits in the database, or where it is read when the mail goes
+    (`source`, "kind:name"; see `attached_from`).
+    """
 
     name: str
     media_type: str
-    content: bytes = field(repr=False)
+    content: bytes = field(default=b"", repr=False)
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,12 @@ class _Wiring:
 
 
 _wiring: _Wiring | None = None
+_sources: dict[str, Callable[[str], Awaitable[bytes | None]]] = {}
+
+
+def attached_from(kind: str, read: Callable[[str], Awaitable[bytes | None]]) -> None:
+    """Say who reads the attachments with a `source` of this kind; None is read for a file that is gone."""
+    _sources[kind] = read
 
 
 def configure(
@@ -95,7 +104,9 @@ async def send(
     """
     along = {
         "reply_to": reply_to,
-        "attachments": [[each.name, each.media_type, b64encode(each.content).decode()] for each in attachments],
+        "attachments": [
+            [each.name, each.media_type, b64encode(each.content).decode(), each.source] for each in attachments
+        ],
     }
     async with db.transaction():
         mail_id = await db.value(
@@ -119,6 +130,16 @@ async def send(
 
 # With the queue's waiting times these last about four hours: a mail server that is away for one loses nothing.
 _ATTEMPTS = 20
+
+
+async def _attached(kept: Sequence[Sequence[str]]) -> tuple[Attachment, ...]:
+    found = []
+    for name, media_type, content, source in kept:
+        kind, _colon, place = source.partition(":")
+        read = b64decode(content) if not source else await _sources[kind](place)
+        if read is not None:
+            found.append(Attachment(name, media_type, read))
+    return tuple(found)
 
 
 @queue.job(attempts=_ATTEMPTS, first_delay=timedelta(seconds=15))
@@ -150,10 +171,7 @@ async def deliver_mail(mail_id: int) -> None:
             text=rendered.text,
             tag=row.template,
             reply_to=along.get("reply_to", ""),
-            attachments=tuple(
-                Attachment(name, media_type, b64decode(content))
-                for name, media_type, content in along.get("attachments", ())
-            ),
+            attachments=await _attached(along.get("attachments", ())),
         )
         await db.release()
         vendor_id = await _wiring.mailer.send(message)

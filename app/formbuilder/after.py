@@ -1,7 +1,7 @@
 """What is known of an entry when something follows from it: its answers, what they were worth, and its tags."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +10,7 @@ from app.core import clock
 from app.core.ids import public_id
 from app.core.money import format_money
 from app.core.settings import School, school
-from app.formbuilder import definitions, merge_tags, scoring, whens
+from app.formbuilder import contests, definitions, merge_tags, scoring, whens
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.merge_tags import Facts
 from app.formbuilder.models import Answer, Definition, Entry, Form
@@ -81,7 +81,7 @@ async def of_entry(entry: Entry) -> Situation:
     assert form is not None  # a version with entries stays
     answered = definitions.read(form.definition)
     live = answered
-    if form.live_id not in (None, form.version_id):
+    if form.live_id not in (None, form.version_id) and not await contests.is_tried(form):
         newest = await form_queries.version_by_id(form.live_id or 0)
         live = definitions.read(newest.definition) if newest is not None else answered
     order_id = await payment_queries.order_id_of(entry.id)
@@ -101,9 +101,15 @@ async def sample(form: Form, definition: Definition) -> Situation:
             continue
         if answer is not None and kind_of(field).has_answer:
             answers[field.id] = answer
+    made = await trial(form, definition, answers)
+    return replace(made, entry=replace(made.entry, email="ines@learner.example"))
+
+
+async def trial(form: Form, definition: Definition, answers: Mapping[str, Answer]) -> Situation:
+    """A situation with answers that nobody keeps."""
     entry = Entry(
-        id=0, public_id=public_id(), form_id=form.id, version_id=form.version_id, state="received", answers=answers,
-        email="ines@learner.example", user_id=None, created_at=clock.now(), is_read=True, is_starred=False,
+        id=0, public_id=public_id(), form_id=form.id, version_id=form.version_id, state="received", answers=dict(answers),
+        email="", user_id=None, created_at=clock.now(), is_read=True, is_starred=False,
     )  # fmt: skip
     return Situation(form, definition, definition, entry, await school())
 

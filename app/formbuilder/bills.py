@@ -14,7 +14,7 @@ from app.catalogue import products
 from app.core import tokens
 from app.core.i18n import _
 from app.core.money import format_money
-from app.formbuilder.fields.amounts import Amount
+from app.formbuilder.fields.amounts import Amount, shown
 from app.formbuilder.fields.choosing import chosen_of
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.fields.pricing import Priced, Prices
@@ -47,6 +47,11 @@ class Line:
         """As it stands on a receipt."""
         return (f"{self.label} × {self.quantity}" if self.quantity > 1 else self.label)[:250]
 
+    @property
+    def price(self) -> str:
+        """The whole of it as people read it."""
+        return shown(self.minor, self.currency)
+
 
 @dataclass(frozen=True, slots=True)
 class Bill:
@@ -68,6 +73,15 @@ def takes_payment(definition: Definition) -> bool:
     if told is None:
         return any(_is_sold(each) for each in definition.fields)
     return told is True
+
+
+def adds_up_in_browser(definition: Definition) -> bool:
+    """Whether a page can tell the total while it is filled in: not where a field has the amount, or other options a price."""
+    if definition.payment.get("amount"):
+        return False
+    others = (each for each in definition.fields if kind_of(each).group != "money")
+    has_prices = any(option.price for each in others for option in kind_of(each).options(each))
+    return not (has_prices and definition.payment.get("on") is True)
 
 
 def slugs_of(definition: Definition) -> list[str]:

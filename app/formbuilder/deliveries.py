@@ -189,7 +189,9 @@ async def hurry(delivery_id: int) -> None:
     """Try a delivery now that waits for its next try. Raises Conflict for one that is being sent, or does not wait."""
     async with db.transaction():
         if not await queries.hurry(delivery_id, clock.now()):
-            raise Conflict(_("It is being sent, or does not wait any more. Look at it again."))
+            raise Conflict(
+                _("It is being sent, does not wait any more, or the service asked us to wait. Look at it again.")
+            )
         await queue.enqueue(deliver, delivery_id=delivery_id)
 
 

@@ -62,7 +62,7 @@ def _deliveries(name: str, where: str, when: str, *extra: Select) -> Listing:
         name=name,
         select=f"""d.id, e.email, e.public_id AS entry, f.title AS form, coalesce(c.name, '') AS connection, c.provider,
               d.state, d.outcome, d.error, d.attempts, {when} AS came,
-              greatest(d.next_at, d.claimed_until, c.paused_until) AS due,
+              greatest(d.next_at, d.claimed_until, c.paused_until) AS due, c.paused_until, e.state AS entry_state,
               '/admin/forms/' || f.public_id || '/deliveries/' || d.id AS url""",
         source="""form_deliveries d JOIN form_entries e ON e.id = d.entry_id JOIN forms f ON f.id = e.form_id
               LEFT JOIN form_connections c ON c.id = d.connection_id""",

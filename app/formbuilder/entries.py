@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import orjson
+
 from app.core import audit, clock, db, events, mail, tokens
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _, lazy
@@ -235,14 +237,31 @@ async def note(entry: Entry, text: str, *, by: int) -> None:
         await audit.record("form_entry.note", "form_entry", entry.public_id)
 
 
+def mark_of(answers: Mapping[str, Answer]) -> str:
+    """What the form of an edit carries, so that it is known whether the answers it shows are still those."""
+    return tokens.keyed(f"form-answers:{orjson.dumps(answers, option=orjson.OPT_SORT_KEYS).decode()}").hex()[:24]
+
+
 async def edit(
-    entry: Entry, definition: Definition, answers: Mapping[str, Answer], said: str, email: str, *, by: int
+    entry: Entry,
+    definition: Definition,
+    answers: Mapping[str, Answer],
+    said: str,
+    email: str,
+    *,
+    by: int,
+    seen: str = "",
 ) -> bool:
-    """Put other answers in place of those; whether anything changed. What was there before stays in the history."""
+    """Put other answers in place of those; whether anything changed. What was there before stays in the history.
+
+    `seen` is the mark of what the editor saw. Raises Conflict when somebody has changed that meanwhile.
+    """
     async with db.transaction():
         before = await queries.lock_state(entry.id)
         if before is None or before.emptied_at is not None:
             raise Conflict(_("The answers of this entry are gone."))
+        if seen and seen != mark_of(before.answers) and before.answers != answers:
+            raise Conflict(_("Somebody changed these answers while you did. Look at theirs, and change them again."))
         changed = [name for name in {**before.answers, **answers} if before.answers.get(name) != answers.get(name)]
         if not changed:
             return False

@@ -32,13 +32,16 @@ _LINK, LINK_SECONDS = "form-file-link", 3600
 _LOOSE = timedelta(days=2)
 
 
-async def most_bytes(slug: str) -> int:
+def most_bytes(definition: Definition) -> int:
     """How much a form may be sent at once: what its fields take, 64 MB at most."""
-    form = await form_queries.live_form(slug)
-    if form is None:
-        return MOST_TEXT
-    taking = _taking(definitions.read(form.definition))
+    taking = _taking(definition)
     return min(MOST_BODY, MOST_TEXT + sum(kind.most_bytes(field) * kind.most(field) for field, kind in taking))
+
+
+async def most_bytes_at(slug: str) -> int:
+    """The same of a form's address, before it is known which version is sent: a page may be older than the form."""
+    stored = await form_queries.newest_definitions(slug)
+    return max((most_bytes(definitions.read(each)) for each in stored), default=MOST_TEXT)
 
 
 async def keep(form: Form, definition: Definition, posted: Posted) -> Posted:

@@ -1,5 +1,7 @@
 """Edits of what follows from an entry: its mails, its confirmations, its payment. Pure; rows are named by id."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -47,6 +49,11 @@ def added(definition: Definition, kind: str) -> tuple[Definition, str]:
     return _with(definition, kind, [*rows_of(definition, kind), row]), row_id
 
 
+def fingerprint(row: Row) -> str:
+    """A short text that differs when anything of the row does."""
+    return hashlib.sha256(json.dumps(row, sort_keys=True, default=str).encode()).hexdigest()[:20]
+
+
 def removed(definition: Definition, row_id: str) -> Definition:
     """Without this row."""
     kind, _row = find(definition, row_id)
@@ -91,7 +98,8 @@ def _mail(definition: Definition, row: Row, posted: Posted) -> dict[str, Any]:
         "body": _text(posted, "body", 20_000),
         "reply_to": _text(posted, "reply_to", 300, one_line=True),
     }
-    return told | ({"attach": "csv"} if posted.one("attach") else {})
+    attach = " ".join(each for each in ("csv", "files") if each in posted.all("attach"))
+    return told | ({"attach": attach} if attach else {})
 
 
 def _recipients(definition: Definition, row: Row, posted: Posted) -> Any:

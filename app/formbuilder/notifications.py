@@ -1,6 +1,6 @@
 """Mails that follow from an entry: to the owner, to named addresses, to whoever answered, or routed by an answer.
 
-`{"id", "name", "to", "subject", "body", "reply_to", "when", "attach"}`. `to` is `owner`, addresses with commas, `field:q2`,
+`{"id", "name", "to", "subject", "body", "reply_to", "when", "attach": "csv files"}`. `to` is `owner`, addresses with commas, `field:q2`,
 or a list of `{"when": …, "to": addresses}`, of which each that holds counts. Texts are those of the form as it is now.
 A mail is sent once for each entry, notification and recipient, however often the entry is heard of.
 """
@@ -18,10 +18,11 @@ from app.core.i18n import _, lazy
 from app.core.ids import public_id
 from app.core.limits import Limit
 from app.core.mail import Attachment
-from app.formbuilder import after, definitions, merge_tags, resending, whens
+from app.formbuilder import after, definitions, files, merge_tags, resending, whens
 from app.formbuilder.after import Situation
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition
+from app.formbuilder.queries import files as file_queries
 from app.formbuilder.queries import notifications as queries
 from app.web.forms import is_email
 
@@ -29,6 +30,8 @@ log = structlog.get_logger()
 
 TEMPLATE = "formbuilder/notification"
 MOST_RECIPIENTS = 20
+# Postmark takes 10 MB, encoded: https://postmarkapp.com/developer/user-guide/send-email-with-api
+MOST_ATTACHED = 7_000_000
 # Anybody can type anybody's address: so many mails one address gets, and so many a form sends to typed ones.
 TO_ADDRESS = Limit(5, 60 * 60)
 TO_ADDRESS_DAILY = Limit(15, 24 * 60 * 60)
@@ -160,20 +163,45 @@ async def _queue(
     facts, body = situation.facts, str(notification.get("body") or "{all}")
     subject = merge_tags.line(str(notification.get("subject") or "{form}"), facts) or situation.form.title
     reply_to = merge_tags.line(str(notification.get("reply_to") or ""), facts)
-    attach = str(notification.get("attach") or "")
+    along, left_out = await _attached(situation, notification)
     await mail.send(
         to,
         TEMPLATE,
         {
             "subject": _("Test: %(subject)s", subject=subject) if test else subject,
             "html": str(merge_tags.html(body, facts)),
+            "left_out": left_out,
             "text": merge_tags.plain(body, facts),
             "form": situation.form.title,
         },
         fact=fact,
         reply_to=reply_to if is_email(reply_to) else "",
-        attachments=[as_csv(situation)] if attach == "csv" else [],
+        attachments=along,
     )
+
+
+async def _attached(situation: Situation, notification: Mapping[str, Any]) -> tuple[list[Attachment], list[str]]:
+    """What goes along, and the names of files that are too large for a mail."""
+    wanted = str(notification.get("attach") or "").split()
+    found, left_out, room = [as_csv(situation)] if "csv" in wanted else [], list[str](), MOST_ATTACHED
+    for file in await file_queries.of_entry(situation.entry.id) if "files" in wanted else ():
+        if file.size_bytes > room:
+            left_out.append(file.file_name)
+            continue
+        room -= file.size_bytes
+        found.append(Attachment(file.file_name, file.content_type, source=f"form-file:{file.public_id}"))
+    return found, left_out
+
+
+async def _read_file(public_id: str) -> bytes | None:
+    file = await file_queries.by_name(public_id)
+    if file is None:
+        return None
+    await db.release()
+    return b"".join([piece async for piece in files.pieces(file)])
+
+
+mail.attached_from("form-file", _read_file)
 
 
 def as_csv(situation: Situation) -> Attachment:

@@ -8,7 +8,9 @@ from functools import lru_cache
 from markupsafe import Markup
 
 from app.courses import prose
-from app.formbuilder import screens
+from app.formbuilder import bills, screens
+from app.formbuilder.bills import Bill, Line
+from app.formbuilder.fields.amounts import shown
 from app.formbuilder.fields.kinds import Kind, Wrong, kind_of
 from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.logic import Outcome
@@ -38,6 +40,13 @@ class Question:
     wrong_part: str = ""
     # The shop's offers that the form speaks of, by slug.
     prices: Prices = dataclasses.field(default_factory=dict)
+    # Where questions are numbered; 0 for one that is not seen so far.
+    number: int | None = None
+    # What was chosen so far on all screens, for a field that adds it up, and the fields of this one.
+    bill: Bill | None = None
+    here: Collection[str] = ()
+    # Whether the browser can add up what is chosen while it is chosen.
+    adds_up: bool = True
     # The fields that are folded behind it.
     inside: tuple["Question", ...] = ()
 
@@ -108,6 +117,23 @@ class Question:
         return self.posted.all(f"{self.field.id}.{part}")
 
     @property
+    def lines(self) -> Sequence[Line]:
+        """What is paid for, so far."""
+        return self.bill.lines if self.bill is not None else ()
+
+    @property
+    def elsewhere(self) -> Sequence[Line]:
+        """What of it was chosen on other screens."""
+        return [line for line in self.lines if line.field_id not in self.here]
+
+    @property
+    def sum(self) -> str:
+        """What it comes to, as people read it; empty when nothing is chosen, or when it cannot be added."""
+        if self.bill is None or not self.bill.lines or self.bill.is_mixed:
+            return ""
+        return shown(self.bill.minor, self.bill.currency)
+
+    @property
     def is_open(self) -> bool:
         """Whether an accordion is open: as its owner likes it, but what must be answered or is wrong is never folded."""
         return bool(self.field["open"]) or any(each.error or each.is_required for each in self.inside)
@@ -148,13 +174,19 @@ def steps_of(
 
 def questions_of(
     definition: Definition, screen: Screen, posted: Posted, outcome: Outcome, mistakes: Mapping[str, Mistake],
-    fixed: Collection[str] = (), prices: Prices | None = None,
+    fixed: Collection[str] = (), prices: Prices | None = None, bill: Bill | None = None,
 ) -> tuple[Question, ...]:  # fmt: skip
-    """What one screen shows. What only answers of other screens hide is left out; the rest may come to be seen."""
+    """What one screen shows. What only answers of other screens hide is left out; the rest may come to be seen.
+
+    `bill` is what was chosen so far, for a field that adds it up.
+    """
     may_change = screens.may_change(definition, screen)
+    numbers = screens.numbers_of(definition, outcome) if definition.settings["numbers"] else {}
+    adds_up = bills.adds_up_in_browser(definition)
 
     def drawn(each: Field) -> Question:
         kind, mistake = kind_of(each), mistakes.get(each.id, Mistake(""))
+        has_number = bool(numbers) and screens.is_asked(each)
         return Question(
             each,
             kind,
@@ -166,6 +198,10 @@ def questions_of(
             kind.text(each, outcome.values.get(each.id)) if kind.value_class == "calculation" else "",
             mistake.part,
             prices or {},
+            numbers.get(each.id, 0) if has_number else None,
+            bill if kind.name == "total" else None,
+            screen.ids,
+            adds_up,
         )
 
     return _folded([drawn(each) for each in screen.fields if each.id in outcome.visible or each.id in may_change])
@@ -193,6 +229,14 @@ def scripts_of(definition: Definition) -> list[str]:
 def needs_sheet(definition: Definition) -> bool:
     """Whether a field of it is drawn with css/form-fields.css."""
     return any(kind_of(each).has_sheet for each in definition.fields)
+
+
+def captcha_at(definition: Definition, screen: Screen, questions: Sequence[Question]) -> str:
+    """The field in whose place visitors prove that they are people; empty when that is the end of the screen."""
+    may_change = screens.may_change(definition, screen)
+    every = [inner for each in questions for inner in (each, *each.inside)]
+    found = (each.field.id for each in every if each.kind.name == "captcha" and not each.is_unseen)
+    return next((name for name in found if name not in may_change), "")
 
 
 def thanks_of(definition: Definition) -> Field | None:

@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from quart import Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.commerce import orders
 from app.core.errors import Conflict, Unavailable
 from app.formbuilder import definitions, payments
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition, Entry, Form
-from app.formbuilder.queries import payments as queries
 from app.web.render import page
 
 
@@ -34,8 +32,7 @@ async def waiting_page(
     headers: Mapping[str, str] | None = None,
 ) -> Response:  # fmt: skip
     """How an unpaid entry stands. Coming back proves nothing: what the payment service tells us does."""
-    order_id = await queries.order_id_of(entry.id)
-    order = await orders.find(order_id) if order_id is not None else None
+    order = await payments.order_of(entry.id)
     is_open = order is not None and (order.is_open or order.is_paid)
     looks_again = is_open and request.method == "GET"
     return await page(

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from app.commerce import checkouts, orders
-from app.commerce.models import Buyer, Quote, QuoteLine
+from app.commerce.models import Buyer, Order, Quote, QuoteLine
 from app.core import clock, db, queue, tokens
 from app.core.errors import Conflict, NotFound
 from app.core.money import included_tax
@@ -69,8 +69,7 @@ async def lead_on(form: Form, entry: Entry) -> str:
 
     Raises Unavailable while the payment service is away, Conflict when the page has closed.
     """
-    order_id = await queries.order_id_of(entry.id)
-    order = await orders.find(order_id) if order_id is not None else None
+    order = await order_of(entry.id)
     if order is None or entry.state != "unpaid":
         return ""
     token = token_of(entry)
@@ -79,6 +78,12 @@ async def lead_on(form: Form, entry: Entry) -> str:
         cancel_url=f"{_site}/forms/{form.slug}?payment={token}",
     )
     return (await checkouts.resume(order, returns)).url
+
+
+async def order_of(entry_id: int) -> Order | None:
+    """The order that pays an entry, if there is one."""
+    order_id = await queries.order_id_of(entry_id)
+    return await orders.find(order_id) if order_id is not None else None
 
 
 def token_of(entry: Entry) -> str:
@@ -177,8 +182,7 @@ async def replace(entry: Entry) -> None:
 @queue.job(attempts=8)
 async def close_replaced(entry_id: int) -> None:
     """Close the payment page of an entry that was sent again. What was paid meanwhile counts."""
-    order_id = await queries.order_id_of(entry_id)
-    order = await orders.find(order_id) if order_id is not None else None
+    order = await order_of(entry_id)
     if order is not None and order.is_open:
         await checkouts.replace(order)
 

@@ -15,6 +15,11 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
+def unasked(definition: Definition) -> dict[str, list[str]]:
+    """Hidden values that the owner wrote: they hold on screens, too, that nobody comes to see."""
+    return {each.id: [each["value"]] for each in definition.fields if each.kind == "hidden" and each["value"]}
+
+
 def from_address(definition: Definition, given: Iterable[tuple[str, Sequence[str]]]) -> dict[str, list[str]]:
     """`?q1=Ann&q2.first=Ann`: what names a field of the form."""
     known = {each.id for each in definition.fields}
@@ -34,8 +39,10 @@ def from_person(definition: Definition, person: Visitor | None) -> dict[str, lis
     found: dict[str, list[str]] = {}
     for field in definition.fields:
         parts = {part for part, _class in kind_of(field).parts(field)}
-        if field.kind == "email":
+        if field.kind in ("email", "confirm_email"):
             found[field.id] = [person.email]
+            if field.kind == "confirm_email":
+                found[f"{field.id}.again"] = [person.email]
         elif {"first", "last"} <= parts:
             found |= {f"{field.id}.first": [first], f"{field.id}.last": [last]}
             if "email" in parts:

@@ -18,7 +18,9 @@ async def delete_by_age() -> int:
     """Delete what is older than its form wants it; how many in all. Each form's number is noted."""
     total = 0
     for form in await queries.forms_that_forget():
-        gone = await queries.delete_older(form.id, clock.now() - timedelta(days=float(form.days)))
+        before = clock.now() - timedelta(days=float(form.days))
+        gone = await queries.delete_older(form.id, before)
+        await queries.delete_older_drafts(form.id, before)
         if gone:
             async with db.transaction():
                 await audit.record(

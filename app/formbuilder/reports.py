@@ -222,23 +222,23 @@ async def _left(definition: Definition, form_id: int, since: datetime, sent: int
     questions = [asked for asked in definition.fields if kind_of(asked).has_answer and asked.kind != "hidden"]
     # Whoever stopped after a question met the next one and left it.
     following = dict(zip(["", *(q.id for q in questions)], [*(q.id for q in questions), ""], strict=True))
-    async for row in queries.newest_drafts(form_id, since, MOST):
+    step_of = {asked.id: step.id for step in definition.steps for asked in step.fields}
+    async for row in queries.newest_begun(form_id, since, MOST):
         begun += 1
         if row.is_done:
             continue
         unfinished += 1
-        at_step[row.step] += 1
+        if row.field_id is not None:
+            at_step[step_of.get(row.field_id, "")] += 1
+            at_question[row.field_id] += 1
+            continue
+        at_step[step_of.get(row.step, row.step)] += 1
         answered = {name.partition(".")[0] for name, texts in row.posted.items() if any(texts)}
         last = next((asked.id for asked in reversed(questions) if asked.id in answered), "")
         at_question[following[last] or last] += 1
     if len(screens.screens_of(definition)) == 1:
         # No draft is begun: everybody who sent it began it.
         begun = unfinished + sent
-    step_of = {asked.id: step.id for step in definition.steps for asked in step.fields}
-    async for row in queries.newest_left(form_id, since, MOST):
-        begun, unfinished = begun + 1, unfinished + 1
-        at_step[step_of.get(row.field_id, "")] += 1
-        at_question[row.field_id] += 1
     steps = _falling([(step.id, step.title or _("First page")) for step in definition.steps], at_step, begun)
     return _Leaving(
         begun, unfinished, steps, _falling([(q.id, q.label or q.id) for q in questions], at_question, begun)

@@ -9,6 +9,9 @@ from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.logic import Outcome, targets
 from app.formbuilder.models import Definition, Field
 
+# With these alone there would be nothing on a screen.
+_NOTHING_TO_SEE = ("hidden", "captcha", "thank_you")
+
 
 @dataclass(frozen=True, slots=True)
 class Screen:
@@ -34,7 +37,7 @@ def screens_of(definition: Definition) -> tuple[Screen, ...]:
         title = step.title
         for field in step.fields:
             waiting.append(field)
-            if _is_asked(field):
+            if is_asked(field):
                 found.append(Screen(field.id, title, step.id, tuple(waiting)))
                 waiting, title = [], ""
         if waiting and found and found[-1].step == step.id:
@@ -132,12 +135,25 @@ def _places(definition: Definition) -> dict[str, int]:
     return {each.id: place for place, each in enumerate(screens_of(definition))}
 
 
-def _is_asked(field: Field) -> bool:
+def is_asked(field: Field) -> bool:
+    """Whether somebody answers it: not what only stands there, is computed, or is not seen at all."""
     kind = kind_of(field)
-    return kind.has_answer and kind.name != "hidden" and kind.value_class != "calculation"
+    return kind.has_answer and kind.name not in ("hidden", "total") and kind.value_class != "calculation"
+
+
+def numbers_of(definition: Definition, outcome: Outcome) -> dict[str, int]:
+    """The number of each question that is seen, over all screens; of a screen, that of its first question."""
+    found, number = {}, 1
+    for screen in walked(definition, outcome):
+        found[f".{screen.id}"] = number
+        for field in screen.fields:
+            if is_asked(field) and field.id in outcome.visible:
+                found[field.id] = number
+                number += 1
+    return found
 
 
 def _is_seen(screen: Screen, outcome: Outcome) -> bool:
-    asked = [field.id for field in screen.fields if _is_asked(field)]
-    shown = asked or [field.id for field in screen.fields if kind_of(field).name != "hidden"]
+    asked = [field.id for field in screen.fields if is_asked(field)]
+    shown = asked or [field.id for field in screen.fields if field.kind not in _NOTHING_TO_SEE]
     return any(each in outcome.visible for each in shown)

@@ -141,7 +141,7 @@ class Several(Setting):
 
     def read(self, value: Any) -> list[str]:
         known = [key for key, _label in self.choices]
-        sent = [value] if isinstance(value, str) else list(value or ())
+        sent = [value] if isinstance(value, str) else _listed(value)
         if any(each not in known for each in sent if each):
             raise Unfit(_("Choose of the list."))
         return [key for key in known if key in sent]
@@ -172,7 +172,7 @@ class Options(Setting):
     extras: tuple[str, ...] = ("points", "outcome")
 
     def read(self, value: Any) -> tuple[Option, ...]:
-        rows = _option_lines(value, self.extras) if isinstance(value, str) else list(value or ())
+        rows = _option_lines(value, self.extras) if isinstance(value, str) else _listed(value)
         if len(rows) > self.most:
             raise Unfit(_("At most %(n)s options.", n=self.most))
         options: list[Option] = []
@@ -243,7 +243,7 @@ class Lines(Setting):
         return True
 
     def read(self, value: Any) -> tuple[str, ...]:
-        lines = value.splitlines() if isinstance(value, str) else [str(line) for line in value or ()]
+        lines = value.splitlines() if isinstance(value, str) else [str(line) for line in _listed(value)]
         kept = [Text(name="", label="", longest=200).read(line) for line in lines]
         kept = list(dict.fromkeys(line for line in kept if line))
         if len(kept) > self.most:
@@ -256,6 +256,13 @@ class SomeFields(Lines):
     """The ids of other fields of the form, those whose options have the extra `having`."""
 
     having: str = ""
+
+
+def _listed(value: Any) -> list[Any]:
+    """A list as it is stored. Raises Unfit for anything else."""
+    if value is None or isinstance(value, Sequence):
+        return list(value or ())
+    raise Unfit(_("This is not a list."))
 
 
 def read_all(settings: Sequence[Setting], stored: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 One transaction: evaluate, validate, insert, publish. What a hidden field was sent is dropped before it is looked at.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -94,6 +94,15 @@ def read_answers(definition: Definition, posted: Posted, today: str, *, only: Co
         elif each.id in outcome.required:
             found.mistakes[each.id] = Mistake(kind_of(each).missing(each))
     return found
+
+
+def sealed(definition: Definition, posted: Posted) -> Posted:
+    """The same, fit to lie in a draft and to stand on a page again: without what must be known and is not to be shown."""
+    texts: Mapping[str, Sequence[str]] = posted.texts
+    for each in definition.fields:
+        if kind_of(each).is_secret:
+            texts = kind_of(each).sealed(each, texts)
+    return Posted(texts, posted.files)
 
 
 def _answer(each: Field, posted: Posted, outcome: Outcome) -> Answer:

@@ -13,8 +13,8 @@ from app.core.ids import public_id
 from app.courses.models import free_slug, is_slug, slug_of
 from app.formbuilder import definitions
 from app.formbuilder.models import Definition, Form
+from app.formbuilder.queries import contests, history
 from app.formbuilder.queries import forms as queries
-from app.formbuilder.queries import history
 from app.web.request import Visitor
 
 # Edits of one person to one field within this time are one version.
@@ -103,6 +103,8 @@ async def publish(form_id: int) -> Form:
         wrong = [each for each in definitions.problems(definitions.read(form.definition)) if each.level == "error"]
         if wrong:
             raise Invalid(wrong[0].sentence, field=wrong[0].field or None)
+        if await contests.running(form_id) is not None:
+            raise Invalid(_("Two versions are being tried against each other. End the trial first."))
         await queries.publish_head(form_id, clock.now())
         await audit.record(
             "form.publish", "form", form.public_id, before={"state": form.state},

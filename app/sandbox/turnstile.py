@@ -152,5 +152,6 @@ _SCRIPT = """(function () {
   }
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", fill);
   else fill();
+  window.turnstile = { render: fill };
 })();
 """

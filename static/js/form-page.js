@@ -45,6 +45,8 @@ function decide(event) {
     if (required.has(id)) control?.setAttribute("aria-required", "true");
     else control?.removeAttribute("aria-required");
   }
+  let place = +form.dataset.numbers;
+  for (const number of form.querySelectorAll(".q__n")) number.textContent = number.closest("[hidden]") ? "" : place++;
   for (const output of form.querySelectorAll("[data-output]")) {
     const value = values[output.dataset.output];
     const text = value == null ? "" : `${value} ${output.dataset.unit ?? ""}`.trim();
@@ -86,17 +88,24 @@ async function send(event) {
       answer = await fetch(address);
     }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html"), next = page.getElementById("main");
-    if (!next || !page.querySelector(".fill") || answer.status === 429) throw answer;
-    // A captcha's script draws only what is there when the page begins.
-    if (page.querySelector(".cf-turnstile")) return address ? location.assign(address) : form.submit();
+    if (!next || !page.querySelector(".fill")) {
+      const [title, text] = page.querySelector(".error__text")?.children ?? [];
+      throw text && `${title.textContent}: ${text.textContent}`;
+    }
+    // A captcha's script draws by itself only what is there when the page begins.
+    const gate = next.querySelector(".cf-turnstile");
+    if (gate && !window.turnstile) return location.assign(address ?? location);
     if (address) history.pushState(null, "", address);
     document.title = page.title;
     main.replaceChildren(...next.childNodes);
     begin();
-    (main.querySelector("[aria-invalid=true]") ?? main.querySelector("[role=alert]") ?? main.querySelector("h1")).focus();
+    if (gate) window.turnstile.render(gate, { ...gate.dataset });
+    const wrong = main.querySelector(".field__error")?.closest("[data-field]"), control = ":is(input:not([type=hidden]), select, textarea)";
+    const place = ["[aria-invalid=true]", "[aria-invalid=true] ", ""].map((where) => wrong?.querySelector(where.endsWith(" ") ? where + control : control + where));
+    (place.find(Boolean) ?? main.querySelector("[role=alert], h1")).focus();
     if (address) scrollTo(0, 0);
-  } catch {
-    tell(form.dataset.away);
+  } catch (said) {
+    tell(typeof said == "string" ? said : form.dataset.away);
   } finally {
     sending = false;
     form?.removeAttribute("aria-busy");

@@ -567,7 +567,7 @@ DEALT_WITH = {
     "merged_carts", "mfa_secrets", "one_time_tokens", "passkeys", "pending_sign_ins", "personal_exports", "recovery_codes", "sessions", "saved_views", "sign_in_links", "user_tags",
     "form_columns", "form_drafts", "form_entries",
     # without what names anybody
-    "courses", "form_connections", "form_entry_acts", "form_versions", "forms", "erasures", "impersonations", "imports", "order_events", "orders", "person_notes", "refunds", "uploads", "users",
+    "courses", "form_connections", "form_entry_acts", "form_links", "form_versions", "forms", "erasures", "impersonations", "imports", "order_events", "orders", "person_notes", "refunds", "uploads", "users",
 }  # fmt: skip
 
 

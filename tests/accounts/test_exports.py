@@ -18,6 +18,7 @@ from app.core import audit, clock, db, mail, personal, queue
 from app.media import uploads
 from tests.accounts.conftest import Mailbox, text_of
 from tests.cast import Cast, Person
+from tests.everywhere import a_form
 from tests.media import files as samples
 from tests.office import an_order, seen
 from tests.school import a_course
@@ -85,6 +86,7 @@ async def test_it_holds_every_domain_and_nothing_of_anybody_else(app: Lectern, c
     await a_course("risk", "The Arithmetic of Risk", price=18900)
     picture = await a_life(ann, course)
     await a_life(bob, course)
+    await a_form(ann.id, "ask-us")
     await rob.browser.post(
         f"/admin/people/{ann.public_id}/impersonation", form={"reason": "a reason that Rob Rask typed"}
     )
@@ -97,7 +99,7 @@ async def test_it_holds_every_domain_and_nothing_of_anybody_else(app: Lectern, c
     names = set(archive.namelist())
     assert {f"{name}.json" for name in personal.EXPORTS} | {"README.txt"} <= names
     assert {"account", "devices", "sign_in", "consents", "looks", "uploads", "teaching", "access", "orders", "cart",
-            "learning", "days", "mails", "activity", "addresses", "notes", "merged"} == set(personal.EXPORTS)  # fmt: skip
+            "learning", "days", "mails", "activity", "addresses", "notes", "merged", "forms"} == set(personal.EXPORTS)  # fmt: skip
     parts = {name: json.loads(archive.read(f"{name}.json")) for name in personal.EXPORTS}
     assert {name for name, rows in parts.items() if not rows} == {"teaching", "addresses", "merged"}
     assert parts["account"][0]["email"] == ann.email
@@ -106,6 +108,7 @@ async def test_it_holds_every_domain_and_nothing_of_anybody_else(app: Lectern, c
     assert parts["learning"][0]["lesson"] == "Lesson number 1"
     assert parts["access"][0]["note"] == "note on Ann Archer"
     assert parts["consents"][0]["given"] is True
+    assert parts["forms"][0]["answers"] == [{"question": "Your name", "answer": "Pat"}]
     assert parts["cart"][0]["title"] == "The Arithmetic of Risk"
     (upload,) = parts["uploads"]
     assert archive.read(upload["file"]) == picture

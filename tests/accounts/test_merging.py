@@ -44,6 +44,7 @@ form_connections.created_by      stays
 form_drafts.user_id             moves
 form_entries.user_id            moves
 form_entry_acts.made_by         stays
+form_links.made_by              moves
 form_versions.made_by           moves
 forms.created_by                moves
 identities.user_id              ends

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.faults import proofs, run
-from tests.faults.proofs import PROOFS, Figures, Proof
+from tests.faults import forms, proofs, run
+from tests.faults.proofs import DIRECT, Figures, Proof
 from tests.faults.stack import Stack, a_folder
+
+PROOFS: dict[str, Proof] = {**proofs.PROOFS, "forms": forms.forms}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ CONTROLS: dict[str, Control] = {
     "reload-without-time-to-start": Control("reload", "requests failed", without="time-to-start"),
     "kill-web-without-new-processes": Control("kill-web", "another process stood after", without="new-processes"),
     "stop-by-force": Control("stop", "were broken", otherwise=stop_by_force),
+    "forms-without-stamps": Control("forms", "were kept twice", without="stamps"),
+    "forms-without-outbox": Control("forms", "were never sent", without="outbox"),
 }
 
 # Promises that are proved on a school that is started in an unkind way (unguarded.py).
@@ -111,7 +115,7 @@ async def _control(name: str, full: bool, keep: bool) -> list[str]:
 
 
 async def _measured(promise: str, proof: Proof, without: str, *, full: bool, keep: bool) -> Figures:
-    stack, figures = Stack(a_folder(), direct=promise in proofs.DIRECT, without=without), Figures()
+    stack, figures = Stack(a_folder(), direct=promise in (*DIRECT, "forms"), without=without), Figures()
     try:
         await stack.start()
         await proof(stack, figures, full)

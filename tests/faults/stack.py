@@ -33,6 +33,7 @@ from tests.sandbox.stripe.running import free_port
 from tests.school import MadeCourse, a_course
 
 ROOT = Path(__file__).resolve().parents[2]
+SECRET_KEY = "a key that only the fault runs know, long enough"
 STRIPE_SECRET = "sk_test_faults00000000000000000000"
 PASSWORD = "seven slow rivers at night"
 OWNER = "olga@meridian.example"
@@ -209,7 +210,7 @@ class Stack:
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
             "LECTERN_ENV": "development",
-            "SECRET_KEY": "a key that only the fault runs know, long enough",
+            "SECRET_KEY": SECRET_KEY,
             "APP_URL": self.url,
             "DATA_DIR": str(self.data),
             "ADMIN_EMAIL": OWNER,
@@ -220,6 +221,7 @@ class Stack:
             "STRIPE_SECRET": STRIPE_SECRET,
             "STRIPE_PUBLISHABLE_KEY": "pk_test_faults",
             "STRIPE_WEBHOOK_SECRET": "whsec_faults0000000000000000000000",
+            "OUTSIDE_BASE": f"{self.stripe_url}/outside",
             "STRIPE_API_BASE": f"http://127.0.0.1:{self.payments.port}",
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.mail.port),

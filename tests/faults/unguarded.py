@@ -108,6 +108,43 @@ def time_to_start(patch: Patch) -> None:
     patch(program, "server_command", hasty)
 
 
+def stamps(patch: Patch) -> None:
+    """A page that is sent twice makes two entries."""
+    from dataclasses import replace
+
+    from app.formbuilder import submissions
+
+    kept = submissions.submit
+
+    async def submit(form: Any, definition: Any, posted: Any, sender: Any) -> Any:
+        return await kept(form, definition, posted, replace(sender, stamp=""))
+
+    patch(submissions, "submit", submit)
+
+
+def the_outbox(patch: Patch) -> None:
+    """Subscribers are told half a second after what happened was kept, by a process that may have died since."""
+    import asyncio
+    import contextvars
+    from dataclasses import asdict
+
+    from app.core import db, events, queue
+
+    under_way = set()
+
+    async def publish(event: Any) -> None:
+        async def later() -> None:
+            await asyncio.sleep(0.5)
+            async with db.transaction():
+                await queue.enqueue_named([(name, asdict(event)) for name in events._subscribers.get(type(event), [])])
+
+        task = asyncio.create_task(later(), context=contextvars.Context())
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+
+    patch(events, "publish", publish)
+
+
 def nothing(patch: Patch) -> None:
     """All stays as it is."""
 
@@ -122,6 +159,8 @@ PROTECTIONS: dict[str, Callable[[Patch], None]] = {
     "memory-of-redis": memory_of_redis,
     "inbox": the_inbox,
     "new-processes": new_processes,
+    "stamps": stamps,
+    "outbox": the_outbox,
     "slow-start": nothing,
     "time-to-start": time_to_start,
 }

@@ -1,6 +1,8 @@
 """Entries on their way to the services: planned with the entry, sent once, tried again, held, sent again."""
 
 import asyncio
+import base64
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +18,7 @@ from app.formbuilder.integrations import client
 from app.formbuilder.models import Connection, Delivery, Entry, Form, Posted
 from app.formbuilder.submissions import Sender
 from app.gateways.outgoing import Outgoing
-from app.sandbox.providers import Outside
+from app.sandbox.providers import KINDS, Outside
 from app.sandbox.providers.core import Stand
 
 FIELDS = [
@@ -34,6 +36,9 @@ class Post:
         self.outside = Outside()
         self.lose = 0
         self.slow = 0.0
+        # Every answer is a refusal that repeats all that was asked.
+        self.is_parrot = False
+        self.heard: list[httpx.Request] = []
 
     def stand(self, name: str) -> Stand:
         return self.outside.stands[name]
@@ -41,6 +46,10 @@ class Post:
     async def handle(self, request: httpx.Request) -> httpx.Response:
         if self.slow:
             await asyncio.sleep(self.slow)
+        if self.is_parrot:
+            self.heard.append(request)
+            said = [request.method, str(request.url), *map(str, request.headers.items()), request.content.decode()]
+            return httpx.Response(400, stream=httpx.ByteStream(json.dumps({"message": said}).encode()))
         answer = await httpx.ASGITransport(self.outside).handle_async_request(request)
         if self.lose and request.method != "GET":
             self.lose -= 1
@@ -466,3 +475,59 @@ async def test_a_token_that_another_worker_renewed_is_no_refusal(post: Post, mon
     assert (found.state, (await connections.find(contact.public_id)).state) == ("waiting", "good")
     await _later(timedelta(minutes=1))
     assert (await only(entry)).state == "sent"
+
+
+@pytest.mark.parametrize("name", sorted(kind.name for kind in KINDS))
+async def test_a_service_that_repeats_our_secrets_betrays_none(
+    post: Post, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither in the log of the delivery nor in that of the process, the audit, or the failed job."""
+    account = await connect(post, name)
+    form = await a_form(sending(post, account))
+    post.is_parrot = True
+    client._tokens.clear()
+    entry = await answered(form)
+    await queue.drain()
+    post.is_parrot = False
+    kind, stand = type(connections.open_provider(account)), post.stand(name)
+    secrets = {stand.given[each.name] for each in kind.settings if each.is_secret and each.name in stand.given}
+    assert secrets
+    found = await only(entry)
+    assert found.state in ("held", "waiting")
+    logged = capfd.readouterr()
+    written = [str(found), logged.out, logged.err]
+    for table in ("form_deliveries", "audit_log", "pgqueuer", "pgqueuer_log"):
+        rows = await db.many(db.Row, f"SELECT CAST(t.* AS text) AS row FROM {table} t")
+        written += [row.row for row in rows]
+    assert post.heard
+    proofs = {request.headers.get("authorization", "").rpartition(" ")[2] for request in post.heard} - {""}
+    for secret in secrets | stand.tokens | proofs:
+        for form_of_it in (secret, base64.b64encode(secret.encode()).decode()):
+            assert not any(form_of_it in text for text in written), form_of_it
+
+
+async def test_a_new_signing_secret_signs_beside_the_old_one_for_a_day(post: Post) -> None:
+    hook = await connect(post, "webhook")
+    form = await a_form(sending(post, hook))
+    fresh = await connections.renew_secret(hook)
+    hook = await connections.find(hook.public_id)
+    assert fresh not in repr(hook)
+    assert connections.shown(hook)["secret"] == ""
+    await answered(form)
+    await queue.drain()
+    stand = post.stand("webhook")
+    assert stand.calls[-1].headers["lectern-signature"].count("v1=") == 2
+    assert len(stand.messages) == 1, "who receives it still knows the old one"
+    stand.given = {**stand.given, "secret": fresh}  # type: ignore[misc]
+    await answered(form, "bo@learner.example")
+    await queue.drain()
+    assert len(stand.messages) == 2
+    opened = connections.opened(hook)
+    provider = connections.open_provider(hook)
+    with clock.shifted(connections.OVERLAP + timedelta(seconds=5)):
+        late = connections.open_provider(hook)
+        assert (provider._old_secret, late._old_secret) == (opened["old_secret"], "")  # type: ignore[attr-defined]
+    assert "secret" in str(await db.many(db.Row, "SELECT CAST(l.* AS text) AS row FROM audit_log l"))
+    assert fresh not in str(await db.many(db.Row, "SELECT CAST(l.* AS text) AS row FROM audit_log l"))
+    with pytest.raises(Conflict):
+        await connections.renew_secret(await connect(post, "kit"))

@@ -50,6 +50,7 @@ async def canaries(cast: Cast) -> tuple[dict[str, str], dict[str, str]]:
         "database": "lectern:lectern",
         **{name.lower(): value for name, value in SECRETS.items()},
         "webhook secret": "whsec_canaryB2leak",
+        "secret of a connection": "whs_0123456789abcdef",
         "password hash": "$argon2id$",
     }
     return found, {"Cookie": f"__Host-session={session}; __Host-cart={TOKEN}; __Host-flash={TOKEN}"}
@@ -73,6 +74,11 @@ def stuffed(words: dict[str, str]) -> dict[str, str]:
         "amount": CARD,
         "position": CARD,
         "product": EMAIL,
+        # An account of an outside service.
+        "provider": "webhook",
+        "s.url": f"https://hooks.internal/{TOKEN}",
+        "s.secret": TOKEN,
+        "s.api_key": TOKEN,
     }
     return {**fields, "session_id": words["session"]}
 

@@ -20,6 +20,7 @@ from app.formbuilder import (
     following,
     merge_tags,
     notifications,
+    scoring,
     versions,
     whens,
 )
@@ -54,11 +55,15 @@ OPERATORS = {
     "not_one_of": lazy("is none of"),
 }
 assert OPERATORS.keys() == conditions.OPERATORS.keys()
+# What a row that came with an imported definition may leave out.
+_UNSAID = dict.fromkeys(
+    ("name", "subject", "body", "attach", "reply_to", "kind", "path", "url", "title", "text", "show_score"), ""
+)
 
 
 @admin.get("/<public_id>/after")
 @requires("forms.view")
-async def list_following(public_id: str) -> Response:
+async def show_after(public_id: str) -> Response:
     """The mails, the words after sending, and the payment."""
     form = await versions.find(public_id)
     return await _list_page(form)
@@ -95,16 +100,24 @@ async def show_following(public_id: str, row_id: str) -> Response:
 @requires("forms.edit")
 async def update_following(public_id: str, row_id: str) -> Response | BaseResponse:
     """Keep what was typed, or tell what cannot be."""
-    posted = await _posted()
+    posted, stale = await _posted(), list[str]()
+
+    def change(now: Definition) -> Definition:
+        shown = posted.one("shown")
+        if shown and shown != following.fingerprint(following.find(now, row_id)[1]):
+            stale.append(shown)
+            return now
+        return following.changed(now, row_id=row_id, posted=posted)
+
     try:
-        await _edit(
-            public_id,
-            partial(following.changed, row_id=row_id, posted=posted),
-            _("Changed what follows"),
-            subject=row_id,
-        )
+        form = await _edit(public_id, change, _("Changed what follows"), subject=row_id)
     except Invalid as error:
         return await _row_page(await versions.find(public_id), row_id, error=error, posted=posted, status=422)
+    if stale:
+        words = _(
+            "Somebody changed this since you opened it. What you typed is below: keep it again to put it in place."
+        )
+        return await _row_page(form, row_id, error=Invalid(words), posted=posted, status=409)
     flash(_("Kept. Visitors get it once you publish the form."))
     return redirect(url_for(".show_following", public_id=public_id, row_id=row_id), 303)
 
@@ -114,7 +127,8 @@ async def update_following(public_id: str, row_id: str) -> Response | BaseRespon
 async def delete_following(public_id: str, row_id: str) -> BaseResponse:
     """Take it out; undo in the builder brings it back."""
     await _edit(public_id, partial(following.removed, row_id=row_id), _("Removed what followed"))
-    return redirect(url_for(".list_following", public_id=public_id), 303)
+    flash(_("It is removed."), undo_url=url_for(".create_undoing", public_id=public_id, tab="after"))
+    return redirect(url_for(".show_after", public_id=public_id), 303)
 
 
 @admin.post("/<public_id>/after/<row_id>/place")
@@ -125,7 +139,7 @@ async def update_following_place(public_id: str, row_id: str) -> BaseResponse:
     if by is None:
         raise Invalid(_("Say up or down."))
     await _edit(public_id, partial(following.moved, row_id=row_id, by=by), _("Moved what follows"))
-    return redirect(url_for(".list_following", public_id=public_id), 303)
+    return redirect(url_for(".show_after", public_id=public_id), 303)
 
 
 @admin.post("/<public_id>/after/<row_id>/test")
@@ -151,7 +165,7 @@ async def update_payment(public_id: str) -> BaseResponse:
     posted = await _posted()
     await _edit(public_id, partial(following.with_payment, posted=posted), _("Changed the payment"), subject="payment")
     flash(_("Kept. Visitors get it once you publish the form."))
-    return redirect(url_for(".list_following", public_id=public_id), 303)
+    return redirect(url_for(".show_after", public_id=public_id), 303)
 
 
 async def _edit(public_id: str, change: Callable[[Definition], Definition], words: str, *, subject: str = "") -> Form:
@@ -173,12 +187,10 @@ async def _list_page(form: Form) -> Response:
         words=[
             _told(definition, row) | {"kind": str(row.get("kind") or "message")} for row in definition.confirmations
         ],
-        doubts=[
-            *notifications.wrong(definition),
-            *confirmations.wrong(definition),
-            *bills.wrong(definition),
-            *bills.doubts(definition),
-        ],
+        told=[*notifications.wrong(definition), *confirmations.wrong(definition), *scoring.wrong(definition)],
+        told_payment=[*bills.wrong(definition), *bills.doubts(definition)],
+        scoring=definition.settings["scoring"],
+        takes_payment=bills.takes_payment(definition),
         amounts=_amounts(definition),
         payment={
             "on": {True: "yes", False: "no"}.get(definition.payment.get("on"), ""),  # type: ignore[arg-type]
@@ -231,7 +243,9 @@ async def _row_page(
         status=status,
         **frame,
         kind=kind,
-        row={**row, **({name: typed.get(name, "") for name in typed if "." not in name and name != "when"})},
+        shown_row=following.fingerprint(row),
+        attach=(posted.all("attach") if posted is not None else str(row.get("attach") or "").split()),
+        row={**_UNSAID, **row, **({name: typed.get(name, "") for name in typed if "." not in name and name != "when"})},
         to=typed.get("to") or _to_of(row),
         address=typed.get("address") or (_plain_addresses(row)),
         senders=[(f"field:{field.id}", _("The address in “%(label)s”", label=field.label or field.id))

@@ -34,14 +34,15 @@ async def update_answers(public_id: str, entry_id: str) -> Response | BaseRespon
     """Keep the changed answers, or show what is wrong beside them."""
     form, definition, entry = await found(public_id, entry_id)
     sent = await request.form
-    posted = Posted({name: values for name, values in sent.lists() if isinstance(name, str)})
+    seen = sent.get(".seen", "")
+    posted = Posted({name: values for name, values in sent.lists() if isinstance(name, str) and name != ".seen"})
     read = submissions.read_answers(definition, posted, await submissions.today())
     if read.mistakes:
-        return await _answers_page(form, definition, entry, posted, read.mistakes, status=422)
+        return await _answers_page(form, definition, entry, posted, read.mistakes, status=422, seen=seen)
     answers = entries.with_kept(definition, entry.answers, read.answers)
     said, email = submissions.said(definition, answers), submissions.email_of(definition, answers)
     try:
-        changed = await entries.edit(entry, definition, answers, said, email, by=signed_in_user().id)
+        changed = await entries.edit(entry, definition, answers, said, email, by=signed_in_user().id, seen=seen)
     except Conflict as error:
         flash(error.message, "bad")
     else:
@@ -51,7 +52,7 @@ async def update_answers(public_id: str, entry_id: str) -> Response | BaseRespon
 
 async def _answers_page(
     form: Form, definition: Definition, entry: Entry, posted: Posted, mistakes: dict[str, Mistake] | None = None,
-    status: int = 200,
+    status: int = 200, seen: str = "",
 ) -> Response:  # fmt: skip
     return await page(
         "formbuilder/admin/answers.html",
@@ -60,4 +61,5 @@ async def _answers_page(
         entry=entry,
         steps=pages.steps_of(definition, posted, mistakes),
         has_mistakes=bool(mistakes),
+        seen=seen or entries.mark_of(entry.answers),
     )

@@ -29,7 +29,7 @@ _TABS = {
     "settings": ".show_settings",
     "versions": ".show_versions",
     "integrations": ".show_integrations",
-    "after": ".list_following",
+    "after": ".show_after",
 }
 _MOST_TRIES = 5
 

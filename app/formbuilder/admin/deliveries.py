@@ -1,5 +1,6 @@
 """What was handed on of a form's entries: the log, one delivery with all that was said, sending again."""
 
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -55,7 +56,8 @@ async def show_delivery(public_id: str, delivery_id: int) -> Response:
     """One delivery: where it stands, and each request with its answer, without secrets."""
     form, found = await versions.find(public_id), await _found(public_id, delivery_id)
     tries = [
-        (number, list(rows)) for number, rows in groupby(found.exchanges, key=lambda each: each.get("attempt") or 1)
+        (datetime.fromisoformat(at) if at else None, list(rows))
+        for at, rows in groupby(found.exchanges, key=lambda each: each.get("at") or "")
     ]
     return await page(
         "formbuilder/admin/delivery.html", form=form, delivery=found, tries=tries, **_about(found),

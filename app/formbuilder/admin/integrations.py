@@ -144,6 +144,7 @@ async def _editor(definition: Definition, picked: Mapping[str, Any], account: Co
         "targets": [(name, label, str(mapped.get(name) or "")) for name, label in targets],
         "sources": [*integrating.sources(definition), *integrating.known_of_entries()],
         "consents": integrating.consents(definition),
+        "asks": integrating.guessed_consent(definition),
         "tag_fields": integrating.tag_fields(definition),
         "group": rules.drawn(definition, picked.get("when") or {"all": []}),
         "names": rules.names_of(definition),

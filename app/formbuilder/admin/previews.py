@@ -1,6 +1,6 @@
 """The form as visitors will see it, before it is published: three widths of a page that keeps nothing."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from quart import Response, request
@@ -16,7 +16,7 @@ from app.web.render import page
 from app.web.request import fragment
 
 WIDTHS = {"phone": 375, "tablet": 768, "desk": 1100}
-_OWN = ("version", "stamp", "screen", "go", "website", "embed", "link", "pass")
+_OWN = ("version", "stamp", "screen", "go", "website", "embed", "link", "pass", "prices", "instead")
 _MOST_CARRIED = 6000
 
 
@@ -82,14 +82,15 @@ async def create_preview_answer(public_id: str) -> Response:
     if following is not None:
         trial.screen_id = following.id
         return await _drawn(trial)
-    # The words that would follow, by all that was answered on the way.
-    whole = submissions.read_answers(definition, trial.posted, await submissions.today())
-    invented = await after.sample(trial.form, definition)
-    situation = replace(invented, entry=replace(invented.entry, answers=whole.answers))
-    shown = confirmations.of(situation)
+    answers = submissions.read_answers(definition, trial.posted, await submissions.today()).answers
     return _in_frame(
         await page(
-            "formbuilder/thanks.html", form=trial.form, definition=definition, visit=trial, shown=shown, state=""
+            "formbuilder/thanks.html",
+            form=trial.form,
+            definition=definition,
+            visit=trial,
+            shown=confirmations.of(await after.trial(trial.form, definition, answers)),
+            state="",
         )
     )
 

@@ -22,6 +22,7 @@ from app.web.request import signed_in_user
 GROUPS = (
     ("shown", lazy("How it is shown"), ("presentation", "numbers", "resume", "prefill", "sites")),
     ("after", lazy("After sending"), ("thanks",)),
+    ("quiz", lazy("Quiz"), ("scoring", "pass_mark", "grades", "right_answers", "outcomes", "answer_key")),
     ("limits", lazy("Who may answer, and how often"), (
         "most_", "period", "opens_", "closes_", "weekdays", "closed_words", "sign_in", "course", "pin", "by_link",
     )),

@@ -13,6 +13,8 @@ from app.formbuilder.models import Answer, Field, Posted
 from app.formbuilder.settings import Number, Setting, Several
 
 PURPOSE = "form-file"
+# A little longer than what was begun is kept.
+TOKEN_SECONDS = 31 * 24 * 3600
 MEGABYTE = 1024 * 1024
 TYPES = (
     ("image", lazy("Pictures")),
@@ -114,7 +116,7 @@ def token_of(field_id: str, file: dict[str, Any]) -> str:
 def read_token(field_id: str, token: str) -> dict[str, Any] | None:
     """The file of a token that was made for this field; None for anything else."""
     name, _dot, signed = token.partition(".")
-    told = tokens.unsign(signed, PURPOSE)
+    told = tokens.unsign(signed, PURPOSE, TOKEN_SECONDS)
     if not isinstance(told, list) or len(told) != 5 or told[:2] != [field_id, name]:
         return None
     return {"id": told[1], "name": told[2], "size": told[3], "type": told[4]}

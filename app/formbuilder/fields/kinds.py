@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import ClassVar
 
@@ -77,6 +77,10 @@ class Kind:
 
     def check(self, field: Field, answer: Answer) -> None:
         """Raise Wrong for an answer that its settings do not allow."""
+
+    def sealed(self, field: Field, texts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """What was posted, with what is secret of it put so that it may lie in a draft and be sent again."""
+        return {name: list(values) for name, values in texts.items()}
 
     def missing(self, field: Field) -> str:
         """What is said when a required field is left empty."""

@@ -125,6 +125,8 @@ class Caller:
         self, method: str, url: str, content: bytes, headers: Mapping[str, str], accept: Collection[int] = ()
     ) -> Reply:
         """Send these bytes and keep the exchange."""
+        # A service may repeat what it was asked, and Basic credentials can be read back.
+        self.hide(headers.get("Authorization", "").rpartition(" ")[2])
         try:
             answer = await self.http.send(method, url, headers=headers, content=content)
         except Blocked as error:
@@ -278,6 +280,7 @@ class OAuthCaller(Caller):
 
     async def _exchange_token(self, form: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
         content = urlencode(form).encode()
+        self.hide(headers.get("Authorization", "").rpartition(" ")[2])
         try:
             answer = await self.http.send("POST", self.token_url, headers=headers, content=content)
         except Blocked as error:

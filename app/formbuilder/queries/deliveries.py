@@ -155,12 +155,14 @@ async def wait_again(delivery_id: int, now: datetime) -> bool:
 
 
 async def hurry(delivery_id: int, now: datetime) -> bool:
-    """Make a waiting delivery due; False for one that somebody is sending or that does not wait."""
+    """Make a waiting delivery due; False for one that somebody is sending, that does not wait, or whose service asked us to
+    wait."""
     return bool(
         await db.run(
             """
-            UPDATE form_deliveries SET next_at = :now
-            WHERE id = :id AND state = 'waiting' AND (claimed_until IS NULL OR claimed_until <= :now)
+            UPDATE form_deliveries d SET next_at = :now
+            WHERE d.id = :id AND d.state = 'waiting' AND (d.claimed_until IS NULL OR d.claimed_until <= :now)
+              AND NOT EXISTS (SELECT 1 FROM form_connections c WHERE c.id = d.connection_id AND c.paused_until > :now)
             """,
             id=delivery_id,
             now=now,

@@ -54,6 +54,23 @@ async def file_of_form(form_id: int, public_id: str) -> EntryFile | None:
     )
 
 
+async def of_entry(entry_id: int) -> list[EntryFile]:
+    """The files that came with an entry."""
+    return await db.many(
+        EntryFile,
+        f"SELECT {_COLUMNS} FROM form_entry_files f WHERE f.entry_id = :id ORDER BY f.id",  # noqa: S608 (a constant)
+        id=entry_id,
+    )
+
+
+async def by_name(public_id: str) -> EntryFile | None:
+    return await db.one(
+        EntryFile,
+        f"SELECT {_COLUMNS} FROM form_entry_files f WHERE f.public_id = :id",  # noqa: S608 (a constant)
+        id=public_id,
+    )
+
+
 async def loose(before: datetime) -> list[EntryFile]:
     """Files of no entry that came before then, and that no draft speaks of."""
     return await db.many(

@@ -40,6 +40,20 @@ async def form_of_version(slug: str, number: int) -> Form | None:
     )
 
 
+async def newest_definitions(slug: str) -> list[Any]:
+    """What visitors of the form at this address may have before them: what is live, and what was shortly before."""
+    rows = await db.many(
+        db.Row,
+        """
+        SELECT v.definition FROM forms f JOIN form_versions v ON v.form_id = f.id
+        WHERE f.slug = :slug AND f.state <> 'archived' AND v.published_at IS NOT NULL
+        ORDER BY v.id = f.live_id DESC, v.published_at DESC LIMIT 4
+        """,
+        slug=slug,
+    )
+    return [row.definition for row in rows]
+
+
 async def slugs_like(slug: str) -> set[str]:
     """Addresses that begin so."""
     rows = await db.many(db.Row, "SELECT slug FROM forms WHERE starts_with(slug, :slug)", slug=slug)

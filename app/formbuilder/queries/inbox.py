@@ -320,6 +320,19 @@ async def delete_older(form_id: int, before: datetime) -> int:
     )
 
 
+async def delete_older_drafts(form_id: int, before: datetime) -> int:
+    """What was begun and not touched since then."""
+    return await db.run_in_batches(
+        """
+        DELETE FROM form_drafts WHERE id IN (
+            SELECT id FROM form_drafts WHERE form_id = :form_id AND updated_at < :before ORDER BY updated_at LIMIT :batch)
+        """,
+        batch=500,
+        form_id=form_id,
+        before=before,
+    )
+
+
 async def empty_sent(now: datetime) -> int:
     """Take the answers out of entries that were to be kept only until everything was sent; how many.
 
@@ -345,14 +358,23 @@ async def empty_sent(now: datetime) -> int:
     )
 
 
+# A draft has an address when its link was mailed, and what was typed in it.
+_DRAFT_OF = """
+    lower(d.email) = :email OR EXISTS (
+        SELECT 1 FROM jsonb_each(d.posted) p
+        CROSS JOIN LATERAL jsonb_array_elements_text(CASE jsonb_typeof(p.value) WHEN 'array' THEN p.value ELSE '[]' END) typed
+        WHERE lower(btrim(typed)) = :email)
+"""
+
+
 async def found_of_address(email: str) -> db.Row:
     """How many entries and drafts speak of this address."""
     found = await db.one(
         db.Row,
-        """
+        f"""
         SELECT (SELECT count(*) FROM form_entries WHERE email <> '' AND lower(email) = :email) AS entries,
-               (SELECT count(*) FROM form_drafts WHERE lower(email) = :email) AS drafts
-        """,
+               (SELECT count(*) FROM form_drafts d WHERE {_DRAFT_OF}) AS drafts
+        """,  # noqa: S608 (a constant)
         email=email.lower(),
     )
     assert found is not None  # a row of counts
@@ -361,5 +383,5 @@ async def found_of_address(email: str) -> db.Row:
 
 async def delete_of_address(email: str) -> int:
     """Delete entries and drafts of this address; how many entries."""
-    await db.run("DELETE FROM form_drafts WHERE email <> '' AND lower(email) = :email", email=email.lower())
+    await db.run(f"DELETE FROM form_drafts d WHERE {_DRAFT_OF}", email=email.lower())  # noqa: S608 (a constant)
     return await db.run("DELETE FROM form_entries WHERE email <> '' AND lower(email) = :email", email=email.lower())

@@ -36,29 +36,19 @@ async def per_day(form_id: int, since: datetime, zone: str) -> dict[date, int]:
     return {row.day: row.number for row in rows}
 
 
-def newest_drafts(form_id: int, since: datetime, most: int) -> AsyncIterator[db.Row]:
-    """What was begun, and whether it was sent in the end."""
+def newest_begun(form_id: int, since: datetime, most: int) -> AsyncIterator[db.Row]:
+    """What was begun: drafts, and whether they were sent in the end; and at which question pages were left that never were
+    (those have a field). The newest `most` of each."""
     return db.stream(
         db.Row,
         """
-        SELECT step, posted, entry_id IS NOT NULL AS is_done FROM form_drafts
-        WHERE form_id = :form_id AND updated_at >= :since ORDER BY updated_at DESC LIMIT :most
-        """,
-        form_id=form_id,
-        since=since,
-        most=most,
-    )
-
-
-def newest_left(form_id: int, since: datetime, most: int) -> AsyncIterator[db.Row]:
-    """At which question pages were left that were never sent."""
-    return db.stream(
-        db.Row,
-        """
-        SELECT l.field_id FROM form_left l
-        WHERE l.form_id = :form_id AND l.left_at >= :since
-          AND NOT EXISTS (SELECT 1 FROM form_entries e WHERE e.form_id = l.form_id AND e.stamp = l.stamp)
-        ORDER BY l.left_at DESC LIMIT :most
+        (SELECT d.step, d.posted, d.entry_id IS NOT NULL AS is_done, NULL AS field_id FROM form_drafts d
+         WHERE d.form_id = :form_id AND d.updated_at >= :since ORDER BY d.updated_at DESC LIMIT :most)
+        UNION ALL
+        (SELECT '', '{}', false, l.field_id FROM form_left l
+         WHERE l.form_id = :form_id AND l.left_at >= :since
+           AND NOT EXISTS (SELECT 1 FROM form_entries e WHERE e.form_id = l.form_id AND e.stamp = l.stamp)
+         ORDER BY l.left_at DESC LIMIT :most)
         """,
         form_id=form_id,
         since=since,

@@ -9,10 +9,10 @@ from app.core.limits import Limit, check
 from app.formbuilder import drafts, files, prefill, screens
 from app.formbuilder.models import Posted
 from app.formbuilder.routes import routes, visits
-from app.formbuilder.routes.sending import INSTEAD, LINK, PASS, PRICES, advance, answers_only
+from app.formbuilder.routes.sending import INSTEAD, LINK, PASS, PRICES, advance
 from app.formbuilder.routes.visits import Visit
 from app.formbuilder.submissions import Refused
-from app.web.bodies import brings
+from app.web.bodies import brings, narrow
 from app.web.forms import is_email
 from app.web.guards import public
 from app.web.request import client_network
@@ -41,14 +41,14 @@ async def update_draft(slug: str, token: str) -> Response | BaseResponse:
     visit, stopped = await _begun(slug, token)
     if stopped is not None:
         return stopped
-    sent = await visits.sent(slug, takes_files=True)
+    sent = await visits.sent(slug)
     assert visit.draft is not None
     visit.raw, visit.screen_id = sent.raw, sent.screen_id or visit.screen_id
     visit.prices = sent.prices or visit.prices
     own = next((each for each in screens.screens_of(visit.definition) if each.id == visit.screen_id), None)
     if own is not None:
         sent.posted = await files.keep(visit.form, visit.definition, sent.posted)
-        texts = screens.merged(visit.draft.posted, answers_only(visit.definition, sent.posted.texts), own)
+        texts = screens.merged(visit.posted.texts, sent.posted.texts, own)
         given = visit.found_link.posted if visit.found_link is not None else {}
         visit.posted = prefill.with_given(Posted(texts, sent.posted.files), given)
     try:
@@ -83,6 +83,8 @@ async def _begun(slug: str, token: str) -> tuple[Visit, Response | None]:
     """What was begun under this token, and what is shown instead when it cannot be gone on with."""
     draft, form = await drafts.find(slug, token)
     definition = await visits.with_newest_settings(form)
+    if request.method == "POST":
+        narrow(files.most_bytes(definition))
     typed = {name: values for name, values in draft.posted.items() if not name.startswith(".")}
     visit = Visit(
         form, definition, Posted(typed), draft=draft, token=token, screen_id=draft.step,

@@ -42,8 +42,9 @@ async def show_embedded_form(slug: str) -> Response | BaseResponse:
 
 
 async def _show(slug: str, *, is_embedded: bool = False) -> Response | BaseResponse:
-    form, definition = await visits.live(slug)
-    visit = visits.Visit(form, definition, is_embedded=is_embedded or request.args.get("embed") == "1")
+    form, definition, is_tried = await visits.shown(slug)
+    is_embedded = is_embedded or request.args.get("embed") == "1"
+    visit = visits.Visit(form, definition, is_embedded=is_embedded, is_tried=is_tried)
     visit.link, visit.entry_pass = request.args.get("link", "")[:500], request.args.get("pass", "")[:500]
     if request.args.get("payment"):
         return await back_from_payment(visit, request.args["payment"])
@@ -58,7 +59,8 @@ async def _show(slug: str, *, is_embedded: bool = False) -> Response | BaseRespo
     )  # fmt: skip
     if stopped is not None:
         return await visits.gate_page(visit, stopped)
-    typed = prefill.from_person(definition, user()) | prefill.from_address(definition, request.args.lists())
+    brought = prefill.from_person(definition, user()) | prefill.from_address(definition, request.args.lists())
+    typed = prefill.unasked(definition) | brought
     visit.posted = prefill.with_given(Posted(typed), given)
     return await visits.form_page(visit)
 
@@ -87,7 +89,7 @@ async def create_leave(slug: str) -> Response:
 @brings(files.MOST_BODY)
 async def create_entry(slug: str) -> Response | BaseResponse:
     """Keep what was answered, or show what is wrong beside it. Of a form with several screens it is the first."""
-    visit = await visits.sent(slug, takes_files=True)
+    visit = await visits.sent(slug, most=await files.most_bytes_at(slug))
     form, definition = visit.form, visit.definition
     if "website" not in visit.raw or visit.raw["website"] != [""]:
         # A program, most likely: it is told what it wants to hear, and the office decides.

@@ -8,12 +8,13 @@ from quart import Response, request
 from app.accounts import places
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
+from app.core.settings import school
 from app.formbuilder import (
     bills,
+    contests,
     definitions,
     drafts,
     embedding,
-    files,
     limits,
     links,
     pages,
@@ -23,6 +24,8 @@ from app.formbuilder import (
     spam,
     submissions,
 )
+from app.formbuilder.bills import Bill
+from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.limits import Gate
 from app.formbuilder.models import Definition, Draft, Form, Link, Posted
 from app.formbuilder.queries import forms as queries
@@ -32,7 +35,7 @@ from app.formbuilder.submissions import Mistake, Refused
 from app.web import traps
 from app.web.bodies import narrow
 from app.web.render import page
-from app.web.request import user
+from app.web.request import client_address, user
 
 
 @dataclass(slots=True)
@@ -44,6 +47,8 @@ class Visit:
     posted: Posted = field(default_factory=lambda: Posted({}))
     raw: Mapping[str, Sequence[str]] = field(default_factory=dict)
     is_embedded: bool = False
+    # Another visitor may see another version of it just now.
+    is_tried: bool = False
     link: str = ""
     found_link: Link | None = None
     entry_pass: str = ""
@@ -53,9 +58,6 @@ class Visit:
     screen_id: str = ""
     mistakes: Mapping[str, Mistake] = field(default_factory=dict)
     sentence: str = ""
-    # A preview: where its page sends to, and what was typed on other screens, signed, since nothing is kept.
-    action: str = ""
-    carried: str = ""
     # The prices of the shop that were shown to it, signed; and the unpaid entry that what is sent takes the place of.
     prices: str = ""
     instead: str = ""
@@ -63,7 +65,7 @@ class Visit:
     @property
     def path(self) -> str:
         """Where its page sends to."""
-        return self.action or f"/forms/{self.form.slug}" + (f"/drafts/{self.token}" if self.token else "")
+        return f"/forms/{self.form.slug}" + (f"/drafts/{self.token}" if self.token else "")
 
 
 async def live(slug: str) -> tuple[Form, Definition]:
@@ -72,6 +74,24 @@ async def live(slug: str) -> tuple[Form, Definition]:
     if form is None:
         raise NotFound
     return form, definitions.read(form.definition)
+
+
+async def shown(slug: str) -> tuple[Form, Definition, bool]:
+    """The same as this visitor is to see it: while a trial runs (the last of the three), one of its two versions."""
+    form, definition = await live(slug)
+    person = user()
+    who = f"user {person.id}" if person is not None else f"{client_address()} {request.headers.get('User-Agent', '')}"
+    tried = await contests.seen_by(form, who, counts=_is_looked_at())
+    return (tried, definitions.read(tried.definition), True) if tried is not None else (form, definition, False)
+
+
+def _is_looked_at() -> bool:
+    """Whether somebody's browser opens the page, as far as can be told: no program, and nothing fetched ahead."""
+    if "prefetch" in request.headers.get("Sec-Purpose", ""):
+        return False
+    kind = request.headers.get("Sec-Fetch-Dest")
+    # Browsers from before 2023 do not say; programs hardly ever say what they read.
+    return kind in ("document", "iframe") if kind is not None else "Accept-Language" in request.headers
 
 
 async def answered(slug: str, number: str) -> tuple[Form, Definition]:
@@ -86,32 +106,36 @@ async def answered(slug: str, number: str) -> tuple[Form, Definition]:
 async def with_newest_settings(form: Form) -> Definition:
     """The definition of a version, with the limits and rules of the one that is live."""
     definition = definitions.read(form.definition)
-    if form.version_id == form.live_id:
+    if form.version_id == form.live_id or await contests.is_tried(form):
         return definition
     newest = await queries.live_form(form.slug)
     return definition if newest is None else replace(definition, settings=definitions.read(newest.definition).settings)
 
 
-async def sent(slug: str, *, takes_files: bool = False) -> Visit:
-    """What a browser sent for a form; with files, as much as its fields take."""
-    if takes_files:
-        narrow(await files.most_bytes(slug))
+async def sent(slug: str, *, most: int | None = None) -> Visit:
+    """What a browser sent for a form: `most` bytes, or a megabyte when it brings no files."""
+    if most is not None:
+        narrow(most)
     form_data, attached = await request.form, await request.files
     raw = {name: values for name, values in form_data.lists() if isinstance(name, str)}
-    posted = Posted(raw, {name: values for name, values in attached.lists() if isinstance(name, str)})
-    form, definition = await answered(slug, posted.one("version"))
+    whole = Posted(raw)
+    form, definition = await answered(slug, whole.one("version"))
+    known = {each.id for each in definition.fields}
     return Visit(
         form,
         definition,
-        posted,
+        Posted(
+            {name: values for name, values in raw.items() if name.partition(".")[0] in known},
+            {name: values for name, values in attached.lists() if isinstance(name, str)},
+        ),
         raw,
-        is_embedded=posted.one("embed") == "1",
-        link=posted.one("link")[:500],
-        entry_pass=posted.one("pass")[:500],
-        stamp=posted.one("stamp"),
-        screen_id=posted.one("screen"),
-        prices=posted.one("prices")[:10_000],
-        instead=posted.one("instead")[:200],
+        is_embedded=whole.one("embed") == "1",
+        link=whole.one("link")[:500],
+        entry_pass=whole.one("pass")[:500],
+        stamp=whole.one("stamp"),
+        screen_id=whole.one("screen"),
+        prices=whole.one("prices")[:10_000],
+        instead=whole.one("instead")[:200],
     )
 
 
@@ -162,14 +186,23 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
     """The screen that the visitor is at."""
     definition = visit.definition
     today = await submissions.today()
+    visit.posted = submissions.sealed(definition, visit.posted)
     outcome = plans.evaluate(definition, visit.posted.texts, today)
     screen = screens.at(definition, outcome, visit.screen_id)
     seen = screens.walked(definition, outcome)
     is_stepped = len(screens.screens_of(definition)) > 1
-    logic = screens.page_logic(definition, visit.posted.texts, screen, today) if screens.has_logic(definition) else None
+    logic = None
+    if screens.has_logic(definition):
+        logic = screens.page_logic(definition, visit.posted.texts if visit.token else {}, screen, today)
     offers = await bills.prices_of(definition)
     visit.prices = (visit.prices if is_stepped else "") or bills.shown_prices(definition, offers)
     has_captcha = spam.wants_captcha(definition) and not visit.token and traps.captcha() is not None
+    # Nothing is kept yet: what was filled in before anybody typed travels with the first screen.
+    others = screens.of_others(visit.posted.texts, screen) if not visit.token else {}
+    so_far = await _bill(visit, screen, offers, today)
+    questions = pages.questions_of(
+        definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers, so_far
+    )
     return await page(
         "formbuilder/form.html",
         status=status,
@@ -178,17 +211,22 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
         definition=definition,
         intro=pages.markdown(definition.intro) if definition.intro and seen[0].id == screen.id else "",
         screen=screen,
-        questions=pages.questions_of(definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers),
+        questions=questions,
+        numbers_from=screens.numbers_of(definition, outcome).get(f".{screen.id}", 1)
+        if definition.settings["numbers"]
+        else 0,
+        carried=[(name, value) for name, values in others.items() for value in values],
         scripts=pages.scripts_of(definition),
         has_sheet=pages.needs_sheet(definition),
         first=_behind_break(definition, screen),
         place=seen.index(screen) + 1 if screen in seen else 1,
         places=len(seen),
         is_stepped=is_stepped,
-        back=screens.before(definition, outcome, screen.id) if visit.token or visit.action else None,
+        back=screens.before(definition, outcome, screen.id) if visit.token else None,
         next_=screens.after(definition, outcome, screen.id),
         logic=logic,
         has_captcha=has_captcha,
+        captcha_at=pages.captcha_at(definition, screen, questions) if has_captcha else "",
         takes_payment=bills.takes_payment(definition),
         sentence=visit.sentence,
         stamp=visit.stamp or (new_stamp() if status == 422 and not visit.token else ""),
@@ -228,9 +266,17 @@ def _headers(visit: Visit, *, has_captcha: bool = False) -> dict[str, str]:
     policy = traps.captcha_headers().get("Content-Security-Policy", "") if has_captcha else ""
     found = frame_headers(visit, policy)
     is_personal = bool(visit.token or visit.link or visit.entry_pass or visit.instead or visit.raw)
-    if is_personal or limits.is_changeable(visit.definition):
+    if is_personal or visit.is_tried or limits.is_changeable(visit.definition):
         found["Cache-Control"] = "no-store"
     return found
+
+
+async def _bill(visit: Visit, screen: Screen, offers: Prices, today: str) -> Bill | None:
+    """What was chosen so far, for a screen that adds it up."""
+    if not any(each.kind == "total" for each in screen.fields):
+        return None
+    answers = submissions.read_answers(visit.definition, visit.posted, today).answers
+    return bills.bill(visit.definition, answers, offers, currency=(await school()).currency)
 
 
 def _fixed(visit: Visit) -> frozenset[str]:

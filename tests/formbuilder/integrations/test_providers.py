@@ -122,19 +122,65 @@ async def test_who_left_stays_away(town: Town, contact: Maker, name: str) -> Non
         assert sent.outcome in ("left", "updated")
 
 
+# Who did not agree: what comes of it, and the state that she has there; "" for a service that is not told of her at all.
+UNASKED = {
+    "activecampaign": ("created", "active"),
+    "aweber": ("no_consent", ""),
+    "beehiiv": ("no_consent", ""),
+    "brevo": ("created", "active"),
+    "campaign_monitor": ("no_consent", ""),
+    "constant_contact": ("no_consent", ""),
+    "drip": ("no_consent", ""),
+    "getresponse": ("no_consent", ""),
+    "keap": ("created", "none"),
+    "kit": ("no_consent", ""),
+    "klaviyo": ("created", "none"),
+    "listmonk": ("no_consent", ""),
+    "mailchimp": ("created", "none"),
+    "mailerlite": ("no_consent", ""),
+    "mailjet": ("no_consent", ""),
+    "moosend": ("no_consent", ""),
+    "omnisend": ("created", "none"),
+    "ontraport": ("created", "none"),
+    "sendgrid": ("updated", "active"),
+}
+
+
 @pytest.mark.parametrize("name", MAILING)
 async def test_without_consent_nobody_is_put_on_a_list(town: Town, contact: Maker, name: str) -> None:
-    stand = town.stand(name)
+    stand, kind = town.stand(name), integrations.providers()[name]
     sent = await town.provider(name).upsert(contact(name, consent=False), "entry:1:a")
     person = stand.find("ann@learner.example")
-    if integrations.providers()[name].needs_consent:
-        assert sent.outcome == "no_consent"
-        assert not town.stand(name).calls
-        assert person is None
-    elif name not in ("keap", "ontraport"):  # tags say nothing about mail there
+    outcome, state = UNASKED[name]
+    assert (sent.outcome, person.state if person else "") == (outcome, state)
+    if kind.needs_consent:
+        assert not stand.calls
+        return
+    assert str(kind.unasked), "its owner is told what becomes of her"
+    assert person is not None
+    # A contact that stands on no list gets nothing there; tags say nothing about mail.
+    assert not person.places or name in ("keap", "ontraport")
+
+
+@pytest.mark.parametrize("name", MAILING)
+async def test_who_left_stays_away_whether_or_not_she_agrees_again(town: Town, contact: Maker, name: str) -> None:
+    stand = town.stand(name)
+    stand.leave("ann@learner.example")
+    for number, consent in enumerate((False, True, False)):
+        await town.provider(name).upsert(contact(name, consent=consent), f"entry:{number}:a")
+        person = stand.find("ann@learner.example")
         assert person is not None
-        assert not person.places
-        assert name not in ("mailchimp", "klaviyo", "omnisend") or person.state == "none"
+        assert person.state == "left"
+
+
+@pytest.mark.parametrize("name", sorted(SALES | TABLES))
+async def test_who_may_be_written_to_is_not_said_to_those_that_send_no_newsletter(
+    town: Town, contact: Maker, name: str
+) -> None:
+    await town.provider(name).upsert(contact(name, consent=True), "entry:1:a")
+    said = b" ".join(call.body for call in town.stand(name).calls).lower()
+    for word in (b"optout", b"opt_out", b"opted", b"subscri", b"legal_basis", b"marketing_status", b"marketable"):
+        assert word not in said, word
 
 
 @pytest.mark.parametrize("name", sorted({*MAILING, *SALES} - {"mailjet", "moosend", "campaign_monitor", "sendgrid"}))

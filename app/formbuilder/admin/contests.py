@@ -1,0 +1,61 @@
+"""Trying two versions of a form against each other."""
+
+from quart import Response, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.core import clock
+from app.core.errors import Conflict, Invalid
+from app.core.i18n import _
+from app.formbuilder import contests, versions
+from app.formbuilder.admin import admin
+from app.web.flash import flash
+from app.web.guards import requires
+from app.web.render import page
+
+
+@admin.get("/<public_id>/trial")
+@requires("forms.view")
+async def show_trial(public_id: str) -> Response:
+    """How the two that are tried do, or how to begin; and the trials before."""
+    form = await versions.find(public_id)
+    running, ended = await contests.of_form(form.id)
+    arms = await contests.arms_of(running) if running is not None else ()
+    return await page(
+        "formbuilder/admin/trial.html",
+        form=form,
+        trial=running,
+        arms=arms,
+        verdict=contests.verdict(arms[0], arms[1], running.planned) if running is not None and arms else None,
+        days=contests.days(running, clock.now()) if running is not None else 0,
+        ended=[(each, await contests.arms_of(each)) for each in ended[:5]],
+    )
+
+
+@admin.post("/<public_id>/trial")
+@requires("forms.edit")
+async def create_trial(public_id: str) -> BaseResponse:
+    """Try what the builder shows against what is live."""
+    form = await versions.find(public_id)
+    planned = (await request.form).get("planned", "")
+    try:
+        await contests.begin(form.id, int(planned) if planned.isdecimal() and len(planned) < 8 else 0)
+    except (Invalid, Conflict) as error:
+        flash(error.message, "bad")
+    else:
+        flash(_("The trial runs. Half of the visitors see each."))
+    return redirect(url_for(".show_trial", public_id=public_id), 303)
+
+
+@admin.post("/<public_id>/trial/end")
+@requires("forms.edit")
+async def create_trial_end(public_id: str) -> BaseResponse:
+    """Choose the winner, which is live from then on, or stop without one."""
+    form = await versions.find(public_id)
+    winner = (await request.form).get("winner", "")
+    try:
+        await contests.end(form.id, winner)
+    except (Invalid, Conflict) as error:
+        flash(error.message, "bad")
+    else:
+        flash(_("The trial is over. Everybody sees the same again."))
+    return redirect(url_for(".show_trial", public_id=public_id), 303)
