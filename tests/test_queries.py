@@ -106,6 +106,15 @@ TABLE = """
 /admin/forms/<public_id>/after/<row_id>                    -  -  4
 /admin/forms/<public_id>/entries                           -  -  5
 /admin/forms/<public_id>/entries/<entry_id>                -  -  5
+/admin/forms/<public_id>/definition.json                   -  -  4
+/admin/forms/<public_id>/editors                           -  -  4
+/admin/forms/<public_id>/files/<file_id>                   -  -  4
+/admin/forms/<public_id>/logic                             -  -  4
+/admin/forms/<public_id>/preview                           -  -  4
+/admin/forms/<public_id>/preview/page                      -  -  4
+/admin/forms/<public_id>/settings                          -  -  4
+/admin/forms/<public_id>/versions                          -  -  4
+/admin/forms/import                                        -  -  2
 /admin/forms/<public_id>/share                             -  -  5
 /admin/forms/<public_id>/entries/<entry_id>/answers        -  -  4
 /admin/forms/<public_id>/entries/<entry_id>/pdf            -  -  4
