@@ -14,11 +14,13 @@ import orjson
 from app.core import audit, clock, db, events, mail, tokens
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _, lazy
+from app.formbuilder import scoring
 from app.formbuilder.events import EntryReceived, EntryReturned
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Answer, Definition, Entry
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries import inbox as queries
+from app.formbuilder.queries import payments as payment_queries
 from app.formbuilder.queries.entries import entry_by_id
 from app.formbuilder.settings import Words
 
@@ -266,6 +268,9 @@ async def edit(
         if not changed:
             return False
         await queries.set_answers(entry.id, dict(answers), said, email)
+        result = scoring.result_of(definition, answers)
+        if result is not None:
+            await payment_queries.set_score(entry.id, result.score, result.outcome or result.grade)
         await queries.insert_act(
             entry.id,
             "edit",

@@ -330,3 +330,29 @@ async def test_of_two_in_the_office_the_second_is_told_what_the_first_did(app: L
     ).status_code == 303
     undo = await olga.browser.post(f"/admin/forms/{form.public_id}/undoing", form={"tab": "after"})
     assert undo.headers["Location"].endswith("/after")
+
+
+async def test_the_inbox_sends_mails_again_and_an_edit_is_scored_anew(app: Lectern, cast: Cast) -> None:
+    quiz = {"id": "q3", "kind": "radio", "label": "Capital", "settings": {"options": [{"label": "Paris", "points": 2}, {"label": "Rome"}]}}  # fmt: skip
+    form = await a_form([*FIELDS[:2], quiz], settings={"scoring": "points"})
+    browser, olga = app.test_client(), await cast.olga()
+    assert (await send(form, browser, q3="rome")).status_code == 303
+    await queue.drain()
+    entry = await db.value("SELECT public_id FROM form_entries")
+    base = f"/admin/forms/{form.public_id}/entries/{entry}"
+    assert "The notifications" in await (await olga.browser.get(base)).get_data(as_text=True)
+    assert (await olga.browser.post(f"{base}/sending", form={"way": "notifications"})).status_code == 303
+    await queue.drain()
+    assert len(await told()) == 2
+    page = await (await olga.browser.get(f"{base}/answers")).get_data(as_text=True)
+    kept = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page))
+    edited = await olga.browser.post(
+        f"{base}/answers", form={**kept, "q1": "Ann", "q2": "ann@x.example", "q3": "paris"}
+    )
+    assert edited.status_code == 303
+    assert float(await db.value("SELECT score FROM form_entries")) == 2
+
+
+def test_what_the_shop_has_not_yet_is_said() -> None:
+    definition = definitions.read({"title": "F", "fields": [*FIELDS, {"id": "q8", "kind": "coupon", "label": "Code"}]})
+    assert any("no coupons" in each.sentence for each in definitions.problems(definition))
