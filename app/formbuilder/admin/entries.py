@@ -5,11 +5,12 @@ from functools import partial
 from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.core import db
+from app.commerce import orders
+from app.core import clock, db
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, format_moment
 from app.core.settings import school
-from app.formbuilder import definitions, entries, entry_pdf, files, inbox, payments, resending, versions
+from app.formbuilder import definitions, entries, entry_pdf, files, inbox, resending, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.entries_in_bulk import ENTRIES_IN_BULK
 from app.formbuilder.entry_pdf import Paper
@@ -61,11 +62,9 @@ async def update_columns(public_id: str) -> BaseResponse:
 async def show_entry(public_id: str, entry_id: str) -> Response:
     """One entry, each answer beside its question. Seeing it is reading it."""
     form = await versions.of_entry(public_id, entry_id)
-    sheet = await queries.sheet(form.id, entry_id)
+    sheet = await queries.sheet(form.id, entry_id, clock.now())
     if sheet is None:
         raise NotFound
-    if not sheet.is_read:
-        await entries.see(sheet.id)
     definition = definitions.read(form.definition)
     links = files.links(form.public_id, definition, sheet.answers, signed_in_user().id)
     answers = [
@@ -83,7 +82,7 @@ async def show_entry(public_id: str, entry_id: str) -> Response:
         changes=entries.changes,
         moves=[(name, entries.MOVES[name]) for name in entries.BY_OFFICE if sheet.state in entries.MOVES[name].before],
         done=entries.MOVES,
-        order=await payments.order_of(sheet.id),
+        order=await orders.find(sheet.order_id) if sheet.order_id is not None else None,
         states=ENTRY_STATES,
         ways=list(resending.WAYS.values()) if sheet.state == "received" and not sheet.emptied_at else [],
         seconds=round((sheet.created_at - sheet.began_at).total_seconds()) if sheet.began_at else None,
