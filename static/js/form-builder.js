@@ -24,6 +24,9 @@ customElements.define("form-builder", class extends HTMLElement {
       "htmx:error": () => (this.#sent = ""),
     };
     for (const [name, act] of Object.entries(this.outside)) document.addEventListener(name, act);
+    // On a narrow screen the tab that is open may stand outside of its row.
+    const tab = this.querySelector(".builder__tabs [aria-current]"), row = tab?.closest("ul, nav");
+    if (row) row.scrollLeft = tab.offsetLeft - row.clientWidth / 2;
   }
 
   disconnectedCallback() {
