@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
 import threading
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import asyncpg
 import pytest
 from playwright.sync_api import Route, expect
 
+from e2e import forms
 from e2e.people import Addresses, Mailbox
 from e2e.school import SmallSchool
 from e2e.visitor import Visitor
@@ -41,33 +39,10 @@ def make_form(school: SmallSchool) -> Callable[..., str]:
     """Puts an open form into the school; its slug."""
 
     def make(fields: list[dict[str, Any]] = FIELDS, rules: list[dict[str, Any]] = RULES, **settings: Any) -> str:
-        slug = f"steps-{uuid.uuid4().hex[:8]}"
-        definition = {"title": f"Apply {slug}", "fields": fields, "rules": rules, "settings": settings, "last": 9}
-        thread = threading.Thread(target=lambda: asyncio.run(_insert(school.database_url, slug, definition)))
-        thread.start()
-        thread.join()
+        slug, _title = forms.put(school, {"title": "Apply", "fields": fields, "rules": rules, "settings": settings})
         return slug
 
     return make
-
-
-async def _insert(url: str, slug: str, definition: dict[str, Any]) -> None:
-    connection = await asyncpg.connect(url)
-    async with connection.transaction():
-        form = await connection.fetchval(
-            """INSERT INTO forms (public_id, slug, title, created_at, updated_at)
-               VALUES ($1, $1, $2, now(), now()) RETURNING id""",
-            slug, definition["title"],
-        )  # fmt: skip
-        version = await connection.fetchval(
-            """INSERT INTO form_versions (form_id, number, definition, made_at, published_at)
-               VALUES ($1, 1, $2::jsonb, now(), now()) RETURNING id""",
-            form, json.dumps(definition),
-        )  # fmt: skip
-        await connection.execute(
-            "UPDATE forms SET head_id = $2, live_id = $2, state = 'open' WHERE id = $1", form, version
-        )
-    await connection.close()
 
 
 def begin(guest: Visitor, slug: str) -> None:
@@ -197,36 +172,102 @@ def test_without_a_network_nothing_that_was_typed_is_lost(
     guest.sees("Thank you", level=1)
 
 
+@pytest.fixture
+def blog() -> Iterator[Callable[[str], str]]:
+    """Another site on this machine: it shows the page that it is given, at the address that it says."""
+    shown = {"html": ""}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(shown["html"].encode())
+
+        def log_message(self, *_words: object) -> None:
+            """Nobody reads it."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+
+    def show(html: str) -> str:
+        shown["html"] = html
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield show
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def on_blog(school: SmallSchool, slug: str, way: str) -> str:
+    tag = f'<script src="{school.url}/forms/embed.js" data-form="{slug}" data-as="{way}" data-words="Ask us"></script>'
+    return f'<!doctype html><html lang="en"><title>Blog</title><link rel="icon" href="data:,"><h1>Blog</h1>{tag}'
+
+
 def test_a_form_in_a_frame_is_as_high_as_it_needs_to_be(
-    visit: Callable[..., Visitor], make_form: Callable[..., str], school: SmallSchool
+    visit: Callable[..., Visitor], make_form: Callable[..., str], school: SmallSchool, blog: Callable[[str], str]
 ) -> None:
-    """Another site (by another name of this machine) shows the form, and only if the form lets it."""
-    page_of_other = """<!doctype html><html lang="en"><title>Blog</title><h1>Blog</h1>
-        <script src="{url}/forms/embed.js" data-form="{slug}" data-as="inline" data-words="Ask us"></script>"""
+    """Another site shows the form, and only if the form lets it."""
     guest = visit()
     page = guest.page
-    base = page.evaluate("() => 0") or guest._urls[0]
-    heights = []
-    for sites in ([], ["http://blog.example"]):
-        slug = make_form(fields=FIELDS[:2], rules=[], sites=sites)
-        page.route(
-            "http://blog.example/**",
-            lambda route, slug=slug: route.fulfill(
-                content_type="text/html", body=page_of_other.format(url=base, slug=slug)
-            ),
-        )
-        page.goto("http://blog.example/page")
-        frame = page.frame_locator("iframe")
-        if sites:
-            frame.get_by_label("Your name").fill("Ann Hart")
-            page.wait_for_function("() => parseInt(document.querySelector('iframe').style.height) > 200")
-            page.wait_for_timeout(1100)
-            frame.get_by_role("button", name="Send").click()
-            expect(frame.get_by_role("heading", name=re.compile("Thank you"))).to_be_visible()
-        else:
-            expect(frame.get_by_label("Your name")).to_have_count(0)
-        heights.append(page.locator("iframe").evaluate("frame => frame.style.height"))
-        page.unroute("http://blog.example/**")
+    slug = make_form(fields=FIELDS[:2], rules=[], sites=[blog("")])
+    page.goto(blog(on_blog(school, slug, "inline")))
+    frame = page.frame_locator("iframe")
+    frame.get_by_label("Your name").fill("Ann Hart")
+    page.wait_for_function("() => parseInt(document.querySelector('iframe').style.height) > 200")
+    page.wait_for_timeout(1100)
+    frame.get_by_role("button", name="Send").click()
+    expect(frame.get_by_role("heading", name=re.compile("Thank you"))).to_be_visible()
+    assert page.url == blog("") + "/"
+
+    slug = make_form(fields=FIELDS[:2], rules=[])
+    page.goto(blog(on_blog(school, slug, "inline")))
+    expect(page.locator("iframe")).to_have_count(1)
+    page.wait_for_timeout(500)
+    expect(page.frame_locator("iframe").get_by_label("Your name")).to_have_count(0)
+    assert page.locator("iframe").evaluate("frame => frame.style.height") == ""
     guest.problems.clear()
-    assert heights[0] == ""
-    assert heights[1]
+
+
+@pytest.mark.parametrize("way", ["popup", "slide"])
+def test_a_form_opens_over_the_page_of_another_site(
+    visit: Callable[..., Visitor],
+    make_form: Callable[..., str],
+    school: SmallSchool,
+    blog: Callable[[str], str],
+    way: str,
+) -> None:
+    guest = visit(width=375)
+    page = guest.page
+    slug = make_form(fields=FIELDS[:2], rules=[], sites=["*"])
+    page.goto(blog(on_blog(school, slug, way)))
+    frame = page.frame_locator("iframe")
+    expect(page.locator("dialog")).to_be_hidden()
+    page.get_by_role("button", name="Ask us").click()
+    frame.get_by_label("Your name").fill("Ann Hart")
+    page.wait_for_timeout(1100)
+    frame.get_by_role("button", name="Send").click()
+    expect(frame.get_by_role("heading", name=re.compile("Thank you"))).to_be_visible()
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator("dialog")).to_be_hidden()
+    guest.problems.clear()
+
+
+def test_what_a_rule_hides_again_is_gone_and_the_others_are_numbered_anew(
+    visit: Callable[..., Visitor], make_form: Callable[..., str]
+) -> None:
+    slug = make_form(numbers=True)
+    guest = visit()
+    page = guest.page
+    guest.open(f"/forms/{slug}")
+    many = page.locator("#f-q3")
+    for _time in range(2):
+        page.get_by_label("For my team").check()
+        expect(many).to_be_visible()
+        expect(many.locator(".q__n")).to_have_text("3")
+        page.get_by_label("For me").check()
+        expect(many).to_be_hidden()
+    assert page.locator("#f-q4").is_hidden()
+    guest.look()

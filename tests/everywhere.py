@@ -77,6 +77,7 @@ async def one_of_everything(app: Lectern, *, instructor_id: int | None = None) -
         "field_id": "q1",
         "row_id": "n1",
         "rule_id": "r1",
+        "number": "1",
         "file_id": "a-file",
         "entry_id": "an-entry",
         "link_id": "a-link",
@@ -144,7 +145,9 @@ async def _a_tag_and_a_note(person_id: int) -> tuple[str, str]:
 async def a_form(person_id: int, slug: str) -> str:
     """An open form with one question, edited since, which this person has answered; its public id."""
     definition = {"title": "Ask us", "fields": [{"id": "q1", "kind": "short_text", "label": "Your name"}], "last": 1}
-    definition |= {"rules": [{"id": "r1", "do": "require", "fields": ["q1"], "when": {"field": "q1", "is": "filled"}}]}
+    rule = {"id": "r1", "do": "require", "targets": ["q1"], "when": {"field": "q2", "is": "not_empty"}}
+    definition["fields"].append({"id": "q2", "kind": "short_text", "label": "Your school"})
+    definition |= {"rules": [rule]}
     definition |= {"notifications": [{"id": f"n{n}", "name": "Mail", "to": "owner", "body": "{all}"} for n in (1, 2)]}
     found = public_id()
     await db.run(

@@ -584,6 +584,17 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/after/<row_id>/removal": Case(),
     "/admin/forms/<public_id>/after/<row_id>/test": Case(),
     "/admin/forms/<public_id>/payment": Case({"on": "yes"}),
+    "/admin/forms/<public_id>/address": Case({"slug": "ask-us-more"}),
+    "/admin/forms/<public_id>/duplicates": Case(),
+    "/admin/forms/<public_id>/head": Case({"title": "Ask away"}),
+    "/admin/forms/<public_id>/preview/page": Case({"screen": "start", "q1": "Pat"}, acts=False),
+    "/admin/forms/<public_id>/rules": Case(),
+    "/admin/forms/<public_id>/rules/<rule_id>": Case({"do": "hide", "field": "q1"}),
+    "/admin/forms/<public_id>/rules/<rule_id>/place": Case({"direction": "up"}, acts=False),
+    "/admin/forms/<public_id>/rules/<rule_id>/removal": Case(),
+    "/admin/forms/<public_id>/settings": Case({"s.thanks_title": "Bye"}),
+    "/admin/forms/<public_id>/versions/<int:number>/restoration": Case(),
+    "/admin/forms/imports": Case({"definition": '{"title": "Ask", "fields": []}'}),
     "/admin/forms/<public_id>/field-order": Case({"row": "q1"}, acts=False),
     "/admin/forms/<public_id>/fields": Case({"kind": "email", "after": ""}),
     "/admin/forms/<public_id>/fields/<field_id>": Case({"label": "Name"}),
@@ -601,7 +612,9 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/entries/<entry_id>/sending": Case({"way": "services"}),
     "/admin/forms/<public_id>/entries/<entry_id>/state": Case({"act": "spam"}),
     "/admin/forms/<public_id>/entries/columns": Case({"field": "q1"}),
-    "/admin/forms/<public_id>/entries/import": Case({"go": "try"}, acts=False),
+    "/admin/forms/<public_id>/entries/import": Case(
+        {"go": "keep"}, prepare=of_file(b"Your name\nPia\n", "entries.csv")
+    ),
     "/admin/forms/<public_id>/trial": Case({"planned": "50"}),
     "/admin/forms/<public_id>/trial/end": Case(
         {"winner": "b"},

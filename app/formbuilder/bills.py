@@ -75,6 +75,15 @@ def takes_payment(definition: Definition) -> bool:
     return told is True
 
 
+def adds_up_in_browser(definition: Definition) -> bool:
+    """Whether a page can tell the total while it is filled in: not where a field has the amount, or other options a price."""
+    if definition.payment.get("amount"):
+        return False
+    others = (each for each in definition.fields if kind_of(each).group != "money")
+    has_prices = any(option.price for each in others for option in kind_of(each).options(each))
+    return not (has_prices and definition.payment.get("on") is True)
+
+
 def slugs_of(definition: Definition) -> list[str]:
     """Values of options that may be products of the shop."""
     found = (option.value for each in definition.fields if _is_priced(each) for option in kind_of(each).options(each))

@@ -14,7 +14,7 @@ from app.formbuilder.fields.amounts import shown
 from app.formbuilder.fields.kinds import Kind, Wrong, kind_of
 from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.logic import Outcome
-from app.formbuilder.models import Answer, Definition, Field, Posted
+from app.formbuilder.models import Definition, Field, Posted
 from app.formbuilder.plans import GROUPS
 from app.formbuilder.screens import Screen
 from app.formbuilder.settings import Option
@@ -45,6 +45,8 @@ class Question:
     # What was chosen so far on all screens, for a field that adds it up, and the fields of this one.
     bill: Bill | None = None
     here: Collection[str] = ()
+    # Whether the browser can add up what is chosen while it is chosen.
+    adds_up: bool = True
     # The fields that are folded behind it.
     inside: tuple["Question", ...] = ()
 
@@ -172,15 +174,15 @@ def steps_of(
 
 def questions_of(
     definition: Definition, screen: Screen, posted: Posted, outcome: Outcome, mistakes: Mapping[str, Mistake],
-    fixed: Collection[str] = (), prices: Prices | None = None, answers: Mapping[str, Answer] | None = None,
+    fixed: Collection[str] = (), prices: Prices | None = None, bill: Bill | None = None,
 ) -> tuple[Question, ...]:  # fmt: skip
     """What one screen shows. What only answers of other screens hide is left out; the rest may come to be seen.
 
-    `answers` are those so far, for a screen with a field that adds them up.
+    `bill` is what was chosen so far, for a field that adds it up.
     """
     may_change = screens.may_change(definition, screen)
     numbers = screens.numbers_of(definition, outcome) if definition.settings["numbers"] else {}
-    bill = bills.bill(definition, answers or {}, prices or {})
+    adds_up = bills.adds_up_in_browser(definition)
 
     def drawn(each: Field) -> Question:
         kind, mistake = kind_of(each), mistakes.get(each.id, Mistake(""))
@@ -199,6 +201,7 @@ def questions_of(
             numbers.get(each.id, 0) if has_number else None,
             bill if kind.name == "total" else None,
             screen.ids,
+            adds_up,
         )
 
     return _folded([drawn(each) for each in screen.fields if each.id in outcome.visible or each.id in may_change])

@@ -220,8 +220,7 @@ async def _left(definition: Definition, form_id: int, since: datetime, sent: int
     at_question: Counter[str] = Counter()
     begun = unfinished = 0
     questions = [asked for asked in definition.fields if kind_of(asked).has_answer and asked.kind != "hidden"]
-    # Whoever stopped after a question met the next one and left it.
-    following = dict(zip(["", *(q.id for q in questions)], [*(q.id for q in questions), ""], strict=True))
+    place = {asked.id: number for number, asked in enumerate(questions)}
     step_of = {asked.id: step.id for step in definition.steps for asked in step.fields}
     async for row in queries.newest_begun(form_id, since, MOST):
         begun += 1
@@ -234,8 +233,9 @@ async def _left(definition: Definition, form_id: int, since: datetime, sent: int
             continue
         at_step[step_of.get(row.step, row.step)] += 1
         answered = {name.partition(".")[0] for name, texts in row.posted.items() if any(texts)}
-        last = next((asked.id for asked in reversed(questions) if asked.id in answered), "")
-        at_question[following[last] or last] += 1
+        # Whoever stopped after a question met the next one and left it; on a later page, its first one.
+        met = max((place[name] + 1 for name in answered if name in place), default=0)
+        at_question[_met(questions, max(met, _first_of(definition, place, row.step)))] += 1
     if len(screens.screens_of(definition)) == 1:
         # No draft is begun: everybody who sent it began it.
         begun = unfinished + sent
@@ -243,6 +243,18 @@ async def _left(definition: Definition, form_id: int, since: datetime, sent: int
     return _Leaving(
         begun, unfinished, steps, _falling([(q.id, q.label or q.id) for q in questions], at_question, begun)
     )
+
+
+def _first_of(definition: Definition, place: Mapping[str, int], screen_id: str) -> int:
+    """The place of the first question that this screen asks, among all."""
+    if screen_id in place:
+        return place[screen_id]
+    step = next((step for step in definition.steps if step.id == screen_id), None)
+    return min((place[asked.id] for asked in (step.fields if step else ()) if asked.id in place), default=0)
+
+
+def _met(questions: Sequence[Field], number: int) -> str:
+    return questions[min(number, len(questions) - 1)].id if questions else ""
 
 
 def _falling(rows: Sequence[tuple[str, str]], left: Mapping[str, int], begun: int) -> list[Left]:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from app.commerce.models import Buyer
 from app.core import clock, db, tokens
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Invalid
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
@@ -186,11 +186,9 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
 
 async def _give_place(form: Form, sender: Sender) -> None:
     """The unpaid entry that was sent before from this page, if the token is its, holds nothing any more."""
-    if sender.instead:
-        try:
-            await payments.replace(await payments.entry_of_token(form, sender.instead))
-        except NotFound:
-            return
+    before = await payments.sent_before(form, sender.instead) if sender.instead else None
+    if before is not None:
+        await payments.replace(before)
 
 
 async def _now(locked: Form | None, form: Form, definition: Definition) -> Definition:

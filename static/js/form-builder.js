@@ -21,6 +21,7 @@ customElements.define("form-builder", class extends HTMLElement {
       keydown: (event) => this.#key(event),
       "htmx:before:swap": (event) => this.#before(event.detail.ctx),
       "htmx:after:swap": (event) => this.#swapped(event.detail.ctx),
+      "htmx:error": () => (this.#sent = ""),
     };
     for (const [name, act] of Object.entries(this.outside)) document.addEventListener(name, act);
   }
@@ -37,7 +38,7 @@ customElements.define("form-builder", class extends HTMLElement {
     if (ctx.sourceElement.id !== "field-form") return;
     const body = new URLSearchParams(ctx.request.body);
     body.delete("shown");
-    if (ctx.sourceEvent.type === "input" && `${body}` === this.#sent) event.preventDefault();
+    if (ctx.sourceEvent.type !== "submit" && `${body}` === this.#sent) event.preventDefault();
     this.#sent = `${body}`;
   }
 

@@ -120,7 +120,8 @@ def fields(presentation: str) -> list[dict[str, Any]]:
 def definition(presentation: str, **settings: Any) -> dict[str, Any]:
     """The whole form. Nothing in it must be answered."""
     chosen = {"presentation": "one" if presentation == "one" else "classic", "numbers": True, **settings}
-    return {"title": "Everything", "fields": fields(presentation), "settings": chosen}
+    # Nothing is charged: a subscription cannot be paid, and the total is told all the same.
+    return {"title": "Everything", "fields": fields(presentation), "settings": chosen, "payment": {"on": False}}
 
 
 def label(kind: str) -> str:

@@ -5,11 +5,12 @@ from functools import partial
 from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.commerce import orders
 from app.core import db
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, format_moment
 from app.core.settings import school
-from app.formbuilder import definitions, entries, entry_pdf, files, inbox, payments, resending, versions
+from app.formbuilder import definitions, entries, entry_pdf, files, inbox, resending, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.entries_in_bulk import ENTRIES_IN_BULK
 from app.formbuilder.entry_pdf import Paper
@@ -83,7 +84,7 @@ async def show_entry(public_id: str, entry_id: str) -> Response:
         changes=entries.changes,
         moves=[(name, entries.MOVES[name]) for name in entries.BY_OFFICE if sheet.state in entries.MOVES[name].before],
         done=entries.MOVES,
-        order=await payments.order_of(sheet.id),
+        order=await orders.find(sheet.order_id) if sheet.order_id is not None else None,
         states=ENTRY_STATES,
         ways=list(resending.WAYS.values()) if sheet.state == "received" and not sheet.emptied_at else [],
         seconds=round((sheet.created_at - sheet.began_at).total_seconds()) if sheet.began_at else None,

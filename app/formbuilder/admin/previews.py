@@ -6,14 +6,14 @@ from urllib.parse import urlencode
 from quart import Response, request
 
 from app.core.i18n import _
-from app.formbuilder import after as following
-from app.formbuilder import confirmations, definitions, plans, screens, submissions, versions
-from app.formbuilder.admin import admin
+from app.formbuilder import after, confirmations, definitions, plans, screens, submissions, versions
+from app.formbuilder.admin import admin, canvas
 from app.formbuilder.admin.frame import framed
 from app.formbuilder.models import Posted
 from app.formbuilder.routes import visits
 from app.web.guards import requires
 from app.web.render import page
+from app.web.request import fragment
 
 WIDTHS = {"phone": 375, "tablet": 768, "desk": 1100}
 _OWN = ("version", "stamp", "screen", "go", "website", "embed", "link", "pass", "prices", "instead")
@@ -34,12 +34,14 @@ class Trial(visits.Visit):
 @admin.get("/<public_id>/preview")
 @requires("forms.view")
 async def show_preview(public_id: str) -> Response:
-    """The newest version in a frame; `?width=` is phone, tablet or desk."""
+    """The newest version in a frame; `?width=` is phone, tablet or desk. A page that is open follows what is built."""
     form = await versions.find(public_id)
-    wanted = request.args.get("width", "desk")
+    wanted, state = request.args.get("width", "desk"), canvas.state_of(form)
+    if request.args.get("seen") == state and fragment() is not None:
+        return Response(status=204)  # an open page asks, and has the newest
     return await page(
         "formbuilder/admin/preview.html", **await framed(form, "preview"),
-        width=wanted if wanted in WIDTHS else "desk", widths=WIDTHS,
+        width=wanted if wanted in WIDTHS else "desk", widths=WIDTHS, state=state,
     )  # fmt: skip
 
 
@@ -76,9 +78,9 @@ async def create_preview_answer(public_id: str) -> Response:
     if read.mistakes:
         trial.mistakes, trial.sentence = read.mistakes, _("Please look at what is marked below.")
         return await _drawn(trial, status=422)
-    after = screens.after(definition, outcome, screen.id)
-    if after is not None:
-        trial.screen_id = after.id
+    following = screens.after(definition, outcome, screen.id)
+    if following is not None:
+        trial.screen_id = following.id
         return await _drawn(trial)
     answers = submissions.read_answers(definition, trial.posted, await submissions.today()).answers
     return _in_frame(
@@ -87,7 +89,7 @@ async def create_preview_answer(public_id: str) -> Response:
             form=trial.form,
             definition=definition,
             visit=trial,
-            shown=confirmations.of(await following.trial(trial.form, definition, answers)),
+            shown=confirmations.of(await after.trial(trial.form, definition, answers)),
             state="",
         )
     )

@@ -43,6 +43,7 @@ class Sheet:
     user_public_id: str | None
     newer: str | None
     older: str | None
+    order_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ async def sheet(form_id: int, public_id: str) -> Sheet | None:
         """
         SELECT e.id, e.public_id, e.state, e.status, e.answers, e.email, e.is_starred, e.read_at IS NOT NULL AS is_read,
                e.address, e.user_agent, e.began_at, e.created_at, e.counted_at, e.emptied_at, e.confirm_expires_at,
-               u.name AS user_name, u.public_id AS user_public_id,
+               u.name AS user_name, u.public_id AS user_public_id, e.order_id,
                (SELECT n.public_id FROM form_entries n
                 WHERE n.form_id = e.form_id AND n.state NOT IN ('spam', 'binned')
                   AND (n.created_at, n.id) > (e.created_at, e.id) ORDER BY n.created_at, n.id LIMIT 1) AS newer,

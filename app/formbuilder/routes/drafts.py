@@ -9,7 +9,7 @@ from app.core.limits import Limit, check
 from app.formbuilder import drafts, files, prefill, screens
 from app.formbuilder.models import Posted
 from app.formbuilder.routes import routes, visits
-from app.formbuilder.routes.sending import INSTEAD, LINK, PASS, PRICES, advance, answers_only
+from app.formbuilder.routes.sending import INSTEAD, LINK, PASS, PRICES, advance
 from app.formbuilder.routes.visits import Visit
 from app.formbuilder.submissions import Refused
 from app.web.bodies import brings, narrow
@@ -48,7 +48,7 @@ async def update_draft(slug: str, token: str) -> Response | BaseResponse:
     own = next((each for each in screens.screens_of(visit.definition) if each.id == visit.screen_id), None)
     if own is not None:
         sent.posted = await files.keep(visit.form, visit.definition, sent.posted)
-        texts = screens.merged(visit.draft.posted, answers_only(visit.definition, sent.posted.texts), own)
+        texts = screens.merged(visit.posted.texts, sent.posted.texts, own)
         given = visit.found_link.posted if visit.found_link is not None else {}
         visit.posted = prefill.with_given(Posted(texts, sent.posted.files), given)
     try:

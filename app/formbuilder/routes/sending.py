@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core import tokens
 from app.formbuilder import drafts, paying, plans, prefill, screens, submissions
-from app.formbuilder.models import Definition, Entry, Form, Posted
+from app.formbuilder.models import Entry, Form, Posted
 from app.formbuilder.routes import visits
 from app.formbuilder.routes.visits import Visit
 from app.formbuilder.screens import Screen
@@ -24,8 +24,7 @@ _BESIDE = (LINK, PASS, PRICES, INSTEAD)
 async def advance(visit: Visit) -> BaseResponse | Response:
     """Act on a screen that was sent. Raises Refused for wrong answers and leaves the visit at the first of them."""
     definition, go = visit.definition, (visit.raw.get("go") or ["next"])[0]
-    texts = prefill.unasked(definition) | answers_only(definition, visit.posted.texts)
-    visit.posted = Posted(texts, visit.posted.files)
+    visit.posted = Posted({**prefill.unasked(definition), **visit.posted.texts}, visit.posted.files)
     day = await submissions.today()
     outcome = plans.evaluate(definition, visit.posted.texts, day)
     screen = screens.at(definition, outcome, visit.screen_id)
@@ -67,16 +66,6 @@ async def _keep(visit: Visit, screen: Screen, following: Screen, **query: str) -
             return _thanks(visit, visit.draft.entry_public_id, "")
     await drafts.keep(visit.draft, texts, following.id)
     return go_to(visit, f"/forms/{visit.form.slug}/drafts/{visit.token}", **query)
-
-
-def answers_only(definition: Definition, texts: object) -> dict[str, list[str]]:
-    """What of a request belongs to fields of the form."""
-    known = {each.id for each in definition.fields}
-    return {
-        name: [value.replace("\x00", "") for value in values]
-        for name, values in dict(texts).items()  # type: ignore[call-overload]
-        if name.partition(".")[0] in known
-    }  # fmt: skip
 
 
 async def thanks(visit: Visit, entry: Entry) -> BaseResponse | Response:

@@ -8,6 +8,7 @@ from quart import Response, request
 from app.accounts import places
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
+from app.core.settings import school
 from app.formbuilder import (
     bills,
     contests,
@@ -23,8 +24,10 @@ from app.formbuilder import (
     spam,
     submissions,
 )
+from app.formbuilder.bills import Bill
+from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.limits import Gate
-from app.formbuilder.models import Answer, Definition, Draft, Form, Link, Posted
+from app.formbuilder.models import Definition, Draft, Form, Link, Posted
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.screens import Screen
 from app.formbuilder.stamps import new_stamp, read_stamp
@@ -115,20 +118,24 @@ async def sent(slug: str, *, most: int | None = None) -> Visit:
         narrow(most)
     form_data, attached = await request.form, await request.files
     raw = {name: values for name, values in form_data.lists() if isinstance(name, str)}
-    posted = Posted(raw, {name: values for name, values in attached.lists() if isinstance(name, str)})
-    form, definition = await answered(slug, posted.one("version"))
+    whole = Posted(raw)
+    form, definition = await answered(slug, whole.one("version"))
+    known = {each.id for each in definition.fields}
     return Visit(
         form,
         definition,
-        posted,
+        Posted(
+            {name: values for name, values in raw.items() if name.partition(".")[0] in known},
+            {name: values for name, values in attached.lists() if isinstance(name, str)},
+        ),
         raw,
-        is_embedded=posted.one("embed") == "1",
-        link=posted.one("link")[:500],
-        entry_pass=posted.one("pass")[:500],
-        stamp=posted.one("stamp"),
-        screen_id=posted.one("screen"),
-        prices=posted.one("prices")[:10_000],
-        instead=posted.one("instead")[:200],
+        is_embedded=whole.one("embed") == "1",
+        link=whole.one("link")[:500],
+        entry_pass=whole.one("pass")[:500],
+        stamp=whole.one("stamp"),
+        screen_id=whole.one("screen"),
+        prices=whole.one("prices")[:10_000],
+        instead=whole.one("instead")[:200],
     )
 
 
@@ -142,10 +149,13 @@ async def take_link(visit: Visit) -> Mapping[str, Sequence[str]]:
 
 async def gate(visit: Visit) -> Gate | None:
     """What keeps the visitor from the form now. Who comes back from the payment page was let in before."""
-    was_in = bool(visit.instead) and await payments.is_sender(visit.form, visit.instead)
-    entry_pass = limits.new_pass(visit.form, visit.definition) if was_in else visit.entry_pass
-    has_link = was_in or bool(visit.link)
-    return await limits.gate(visit.form, visit.definition, user(), entry_pass=entry_pass, has_link=has_link)
+    before = await payments.sent_before(visit.form, visit.instead) if visit.instead else None
+    entry_pass = limits.new_pass(visit.form, visit.definition) if before is not None else visit.entry_pass
+    has_link = before is not None or bool(visit.link)
+    holds = int(before is not None and await payments.holds(before))
+    return await limits.gate(
+        visit.form, visit.definition, user(), entry_pass=entry_pass, has_link=has_link, holds=holds
+    )  # fmt: skip
 
 
 async def doubt(visit: Visit) -> str:
@@ -192,10 +202,10 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
     has_captcha = spam.wants_captcha(definition) and not visit.token and traps.captcha() is not None
     # Nothing is kept yet: what was filled in before anybody typed travels with the first screen.
     others = screens.of_others(visit.posted.texts, screen) if not visit.token else {}
+    so_far = await _bill(visit, screen, offers, today)
     questions = pages.questions_of(
-        definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers,
-        _so_far(visit, screen, today),
-    )  # fmt: skip
+        definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers, so_far
+    )
     return await page(
         "formbuilder/form.html",
         status=status,
@@ -219,8 +229,8 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
         next_=screens.after(definition, outcome, screen.id),
         logic=logic,
         has_captcha=has_captcha,
-        takes_payment=bills.takes_payment(definition),
         captcha_at=pages.captcha_at(definition, screen, questions) if has_captcha else "",
+        takes_payment=bills.takes_payment(definition),
         sentence=visit.sentence,
         stamp=visit.stamp or (new_stamp() if status == 422 and not visit.token else ""),
         headers=_headers(visit, has_captcha=has_captcha),
@@ -264,11 +274,12 @@ def _headers(visit: Visit, *, has_captcha: bool = False) -> dict[str, str]:
     return found
 
 
-def _so_far(visit: Visit, screen: Screen, today: str) -> Mapping[str, Answer]:
-    """What was answered so far, for a screen that adds it up."""
+async def _bill(visit: Visit, screen: Screen, offers: Prices, today: str) -> Bill | None:
+    """What was chosen so far, for a screen that adds it up."""
     if not any(each.kind == "total" for each in screen.fields):
-        return {}
-    return submissions.read_answers(visit.definition, visit.posted, today).answers
+        return None
+    answers = submissions.read_answers(visit.definition, visit.posted, today).answers
+    return bills.bill(visit.definition, answers, offers, currency=(await school()).currency)
 
 
 def _fixed(visit: Visit) -> frozenset[str]:
