@@ -615,6 +615,7 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/entries/import": Case(
         {"go": "keep"}, prepare=of_file(b"Your name\nPia\n", "entries.csv")
     ),
+    "/admin/forms/<public_id>/entries/import": Case({"go": "keep"}, prepare=of_file(b"Your name,Name,q1\nPia,Pia,Pia\n", "old.csv")),
     "/admin/forms/<public_id>/trial": Case({"planned": "50"}),
     "/admin/forms/<public_id>/trial/end": Case(
         {"winner": "b"},
@@ -759,7 +760,8 @@ async def send(world: World, rule: str, case: Case, times: int) -> list[int]:
         if "files" in form:
             name, content, file_name = form["files"]
             files = {name: FileStorage(BytesIO(content), filename=file_name)}
-            return int((await browser.post(path, files=files)).status_code)
+            fields = {name: text for name, text in form.items() if name != "files"}
+            return int((await browser.post(path, files=files, form=fields)).status_code)
         body = urlencode(form, doseq=True)
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return int((await browser.post(path, data=body, headers=kind)).status_code)
