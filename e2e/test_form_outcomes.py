@@ -73,6 +73,11 @@ def test_a_ticket_is_paid_in_a_form_and_both_sides_are_told(
         page.get_by_label("Subject").press("End")
         page.get_by_role("button", name="{q1}", exact=True).click()
         expect(page.get_by_label("Subject")).to_have_value("Your ticket, {q1}")
+        page.get_by_label("Answers go to").fill("")
+        page.get_by_role("button", name="{email}", exact=True).focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("Answers go to")).to_have_value("{email}")
+        expect(page.get_by_label("Answers go to")).to_be_focused()
     else:
         page.get_by_label("Subject").fill("Your ticket, {q1}")
     page.get_by_label("Text", exact=True).fill("**{q3}**: {amount} are paid.\n\n{all}")

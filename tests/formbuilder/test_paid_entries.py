@@ -356,3 +356,14 @@ async def test_the_inbox_sends_mails_again_and_an_edit_is_scored_anew(app: Lecte
 def test_what_the_shop_has_not_yet_is_said() -> None:
     definition = definitions.read({"title": "F", "fields": [*FIELDS, {"id": "q8", "kind": "coupon", "label": "Code"}]})
     assert any("no coupons" in each.sentence for each in definitions.problems(definition))
+
+
+async def test_out_of_a_frame_a_button_leads_to_the_payment_page(shop: Shop) -> None:  # noqa: F811
+    form = await a_form(settings={"sites": ["https://other.example"]})
+    answer = await send(form, shop.client, embed="1")
+    there = answer.headers["Location"]
+    assert there.startswith(f"/forms/{form.slug}/payments/")
+    page = await shop.text(there)
+    action = re.search(r'<form method="post" action="([^"]+)" target="_top"', page)
+    assert action is not None
+    assert (await shop.client.post(action[1])).headers["Location"].startswith("http")
