@@ -584,7 +584,7 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/after/<row_id>/removal": Case(),
     "/admin/forms/<public_id>/after/<row_id>/test": Case(),
     "/admin/forms/<public_id>/payment": Case({"on": "yes"}),
-    "/admin/forms/<public_id>/address": Case({"slug": "ask-us-more"}, acts=False),
+    "/admin/forms/<public_id>/address": Case({"slug": "ask-us-more"}),
     "/admin/forms/<public_id>/duplicates": Case(),
     "/admin/forms/<public_id>/head": Case({"title": "Ask away"}),
     "/admin/forms/<public_id>/preview/page": Case({"screen": "start", "q1": "Pat"}, acts=False),
@@ -612,6 +612,9 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/entries/<entry_id>/sending": Case({"way": "services"}),
     "/admin/forms/<public_id>/entries/<entry_id>/state": Case({"act": "spam"}),
     "/admin/forms/<public_id>/entries/columns": Case({"field": "q1"}),
+    "/admin/forms/<public_id>/entries/import": Case(
+        {"go": "keep"}, prepare=of_file(b"Your name\nPia\n", "entries.csv")
+    ),
     "/admin/forms/<public_id>/entries/import": Case({"go": "keep"}, prepare=of_file(b"Your name,Name,q1\nPia,Pia,Pia\n", "old.csv")),
     "/admin/forms/<public_id>/trial": Case({"planned": "50"}),
     "/admin/forms/<public_id>/trial/end": Case(

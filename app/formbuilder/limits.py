@@ -122,11 +122,13 @@ def is_changeable(definition: Definition) -> bool:
 
 
 async def gate(
-    form: Form, definition: Definition, person: Visitor | None, *, entry_pass: str = "", has_link: bool = False
+    form: Form, definition: Definition, person: Visitor | None, *, entry_pass: str = "", has_link: bool = False,
+    holds: int = 0,
 ) -> Gate | None:  # fmt: skip
-    """What keeps this visitor from the form now; None when nothing does. Totals are looked at, not reserved."""
+    """What keeps this visitor from the form now; None when nothing does. Totals are looked at, not reserved; `holds` is
+    how many of the entries that count are this visitor's own, and given up for the next."""
     settings = definition.settings
-    closed = await _closed(form, definition)
+    closed = await _closed(form, definition, holds)
     if closed:
         return Gate("closed", closed)
     if person is None and (settings.get("sign_in") or settings.get("course")):
@@ -179,7 +181,7 @@ def is_passed(form: Form, definition: Definition, entry_pass: str) -> bool:
     return bool(told == [form.id, tokens.keyed(definition.settings["pin"]).hex()[:16]])
 
 
-async def _closed(form: Form, definition: Definition) -> str:
+async def _closed(form: Form, definition: Definition, holds: int = 0) -> str:
     """Why nobody can answer now; empty when the form is open."""
     if form.state != "open":
         return closed_words(definition)
@@ -189,7 +191,7 @@ async def _closed(form: Form, definition: Definition) -> str:
         return sentence
     for name, since in (("most_entries", _LONG_AGO), ("most_in_period", _since(definition))):
         most = settings.get(name)
-        if most and await queries.of_form(form.id, since, most) >= most:
+        if most and await queries.of_form(form.id, since, most + holds) >= most + holds:
             return closed_words(definition)
     return ""
 

@@ -106,13 +106,17 @@ async def entry_of_token(form: Form, token: str) -> Entry:
     return entry
 
 
-async def is_sender(form: Form, token: str) -> bool:
-    """Whether this token speaks of an entry of the form."""
+async def sent_before(form: Form, token: str) -> Entry | None:
+    """The entry that a token speaks of; None when it speaks of none."""
     try:
-        await entry_of_token(form, token)
+        return await entry_of_token(form, token)
     except NotFound:
-        return False
-    return True
+        return None
+
+
+async def holds(entry: Entry) -> bool:
+    """Whether an unpaid entry still counts for limits."""
+    return entry.state == "unpaid" and await queries.is_held(entry.id)
 
 
 def _together(lines: Sequence[Line]) -> list[Line]:

@@ -9,11 +9,24 @@ from datetime import datetime
 
 from app.commerce.models import Buyer
 from app.core import clock, db, tokens
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Invalid
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
-from app.formbuilder import bills, definitions, entries, files, limits, links, payments, plans, scoring, spam, stock
+from app.formbuilder import (
+    bills,
+    contests,
+    definitions,
+    entries,
+    files,
+    limits,
+    links,
+    payments,
+    plans,
+    scoring,
+    spam,
+    stock,
+)
 from app.formbuilder.bills import Bill
 from app.formbuilder.fields.kinds import Wrong, kind_of
 from app.formbuilder.fields.pricing import Prices
@@ -186,16 +199,14 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
 
 async def _give_place(form: Form, sender: Sender) -> None:
     """The unpaid entry that was sent before from this page, if the token is its, holds nothing any more."""
-    if sender.instead:
-        try:
-            await payments.replace(await payments.entry_of_token(form, sender.instead))
-        except NotFound:
-            return
+    before = await payments.sent_before(form, sender.instead) if sender.instead else None
+    if before is not None:
+        await payments.replace(before)
 
 
 async def _now(locked: Form | None, form: Form, definition: Definition) -> Definition:
     """The form as it is now: an older page may still be answered, but sells nothing that is not there any more."""
-    if locked is None or locked.live_id in (None, form.version_id):
+    if locked is None or locked.live_id in (None, form.version_id) or await contests.is_tried(form):
         return definition
     live = await form_queries.version_by_id(locked.live_id or 0)
     return definitions.read(live.definition) if live is not None else definition

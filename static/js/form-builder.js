@@ -21,8 +21,12 @@ customElements.define("form-builder", class extends HTMLElement {
       keydown: (event) => this.#key(event),
       "htmx:before:swap": (event) => this.#before(event.detail.ctx),
       "htmx:after:swap": (event) => this.#swapped(event.detail.ctx),
+      "htmx:error": () => (this.#sent = ""),
     };
     for (const [name, act] of Object.entries(this.outside)) document.addEventListener(name, act);
+    // On a narrow screen the tab that is open may stand outside of its row.
+    const tab = this.querySelector(".builder__tabs [aria-current]"), row = tab?.closest("ul, nav");
+    if (row) row.scrollLeft = tab.offsetLeft - row.clientWidth / 2;
   }
 
   disconnectedCallback() {
@@ -37,7 +41,7 @@ customElements.define("form-builder", class extends HTMLElement {
     if (ctx.sourceElement.id !== "field-form") return;
     const body = new URLSearchParams(ctx.request.body);
     body.delete("shown");
-    if (ctx.sourceEvent.type === "input" && `${body}` === this.#sent) event.preventDefault();
+    if (ctx.sourceEvent.type !== "submit" && `${body}` === this.#sent) event.preventDefault();
     this.#sent = `${body}`;
   }
 

@@ -56,6 +56,10 @@ PAGES = (
     Page("sign-in", "Sign-in", who.sign_ins, least=4),
     Page("webhook", "Webhook", who.deliveries, once=2500),
     Page("progress", "Progress write", who.positions),
+    Page("form", "Form, kept", _get(lambda people: people.form)),
+    # What fills it in from the address draws it each time.
+    Page("form-drawn", "Form, drawn", _get(lambda people: f"{people.form}?q1=Ann"), hand=True),
+    Page("form-send", "Form, sent", who.answers, once=700),
 )
 
 

@@ -15,6 +15,7 @@ import asyncpg
 
 from app.core import tokens
 from app.demo.seed import PASSWORD
+from app.formbuilder.stamps import stamp_of
 from tests.bench.load import Request
 from tests.bench.stack import HOST, Stack
 
@@ -38,18 +39,21 @@ class People:
     # Addresses of members whose password is the demo's.
     signers: list[str]
     webhook_secret: str
+    # An open form of twelve fields, and the key that its stamps are signed with.
+    form: str
+    secret_key: str
 
 
 async def gather(stack: Stack) -> People:
     """Open sessions in the school's database and choose what they look at."""
     connection = await asyncpg.connect(stack.env["DATABASE_URL"])
     try:
-        return await _gather(connection, stack.env["STRIPE_WEBHOOK_SECRET"])
+        return await _gather(connection, stack.env["STRIPE_WEBHOOK_SECRET"], stack.env["SECRET_KEY"])
     finally:
         await connection.close()
 
 
-async def _gather(connection: asyncpg.Connection, webhook_secret: str) -> People:
+async def _gather(connection: asyncpg.Connection, webhook_secret: str, secret_key: str) -> People:
     learners = await connection.fetch(_LEARNERS, WRITERS)
     member = learners[0]
     owner = await connection.fetchval("SELECT id FROM users WHERE role = 'owner' ORDER BY id LIMIT 1")
@@ -83,6 +87,8 @@ async def _gather(connection: asyncpg.Connection, webhook_secret: str) -> People
         learners=[(_session(sessions[row["user_id"]]), lesson) for row, lesson in zip(learners, lessons, strict=True)],
         signers=[row["email"] for row in signers],
         webhook_secret=webhook_secret,
+        form=await _open_form(connection),
+        secret_key=secret_key,
     )
 
 
@@ -134,6 +140,37 @@ async def _fill_cart(connection: asyncpg.Connection) -> str:
     return f"__Host-cart={token}"
 
 
+async def _open_form(connection: asyncpg.Connection) -> str:
+    """A form as schools have them: twelve common fields, one of which shows when another is answered so."""
+    options = [{"value": f"o{number}", "label": f"Option number {number}"} for number in range(6)]
+    kinds = {"q6": "email", "q7": "radio", "q8": "checkbox", "q9": "dropdown", "q10": "date", "q11": "long_text"}
+    fields = [
+        {
+            "id": name, "kind": kinds.get(name, "short_text"), "label": f"Question {name}", "required": name == "q1",
+            "settings": {"options": options} if name in ("q7", "q8", "q9") else {},
+        }
+        for name in (f"q{number}" for number in range(1, 13))
+    ]  # fmt: skip
+    rule = {"id": "r1", "do": "show", "targets": ["q12"], "when": {"all": [{"field": "q7", "is": "equals", "value": "o1"}]}}
+    definition = {"title": "Ask us", "fields": fields, "rules": [rule], "last": 12}
+    form = await connection.fetchval(
+        """
+        INSERT INTO forms (public_id, slug, title, created_at, updated_at)
+        VALUES ('bench-form', 'bench-form', 'Ask us', now(), now()) RETURNING id
+        """
+    )
+    await connection.execute(
+        """
+        WITH made AS (INSERT INTO form_versions (form_id, number, definition, made_at, published_at)
+                      VALUES ($1, 1, $2::jsonb, now(), now()) RETURNING id)
+        UPDATE forms SET head_id = made.id, live_id = made.id, state = 'open' FROM made WHERE forms.id = $1
+        """,
+        form,
+        json.dumps(definition),
+    )
+    return "/forms/bench-form"
+
+
 def _session(token: str) -> str:
     return f"__Host-session={token}"
 
@@ -174,6 +211,17 @@ def positions(people: People, number: int) -> list[Request]:
     return [
         form(f"{lesson}/position", cookie, position=str(n % 600))
         for n, (cookie, lesson) in ((n, learners[n % len(learners)]) for n in range(number))
+    ]
+
+
+def answers(people: People, number: int) -> list[Request]:
+    """The form as somebody sends it after a minute, each from a page of its own (a stamp lasts a day)."""
+    tokens.configure(people.secret_key)
+    moment = time.time() - 60
+    common = {"version": "1", "website": "", "go": "next", "q7": "o1", "q8": "o2", "q9": "o3", "q10": "2026-02-28"}
+    return [
+        form(people.form, **common, stamp=stamp_of(moment), q1=f"Ann {n}", q6=f"ann{n}@example.org", q11="Words " * 20)
+        for n in range(number)
     ]
 
 

@@ -12,7 +12,7 @@ from tests.bench import choice, lighthouse, load, pages, special, table
 from tests.bench.__main__ import parse
 from tests.bench.load import Load, Request
 from tests.bench.measuring import Result
-from tests.bench.people import People, deliveries, positions, sign_ins
+from tests.bench.people import People, answers, deliveries, positions, sign_ins
 from tests.bench.reference import ROWS, filled_up
 from tests.bench.servers import Serving
 
@@ -26,6 +26,8 @@ PEOPLE = People(
     learners=[("__Host-session=m", "/learn/a/b")],
     signers=["ann@example.org"],
     webhook_secret="whsec_x",
+    form="/forms/bench-form",
+    secret_key="a key that only the tests know, long enough",
 )
 
 
@@ -115,7 +117,7 @@ def test_every_page_makes_requests_that_can_be_sent() -> None:
 
 
 def test_writes_come_from_many_addresses_and_deliveries_are_new_each_time() -> None:
-    for made in (sign_ins(PEOPLE, 50), positions(PEOPLE, 50), deliveries(PEOPLE, 50)):
+    for made in (sign_ins(PEOPLE, 50), positions(PEOPLE, 50), deliveries(PEOPLE, 50), answers(PEOPLE, 50)):
         assert len({request.headers["X-Forwarded-For"] for request in made}) == 50
     assert len({request.body for request in deliveries(PEOPLE, 50)}) == 50
 

@@ -11,7 +11,7 @@ from app import Lectern
 from app.core import clock, db
 from app.core.errors import Conflict
 from app.formbuilder import definitions, limits, links
-from app.formbuilder.models import Definition, Form
+from app.formbuilder.models import Definition, Form, Link
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.stamps import stamp_of
 from app.formbuilder.submissions import Sender
@@ -126,6 +126,34 @@ async def test_a_link_that_nobody_marked_used_would_be_used_by_all(
     link_id = await db.value("SELECT id FROM form_links")
     found = await outcomes(form, definition, [Sender(stamp=f"s{n}", link_id=link_id) for n in range(6)])
     assert found.count("received") == 6
+
+
+@pytest.mark.parametrize("is_used_up", [True, False], ids=["", "the control: a link that nobody marks used"])
+async def test_a_link_for_one_answer_opened_in_two_places_is_sent_from_one(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch, is_used_up: bool
+) -> None:
+    """Both have the page before them and press the button at once."""
+    olga = await cast.olga()
+    form, definition = await a_form(by_link=True)
+    await links.make(form, definition, 1, {}, by=olga)  # type: ignore[arg-type]
+    [link] = await db.many(
+        Link, "SELECT id, public_id, form_id, posted, is_single, made_at, used_at FROM form_links"
+    )  # fmt: skip
+    token = links.path(form, link).partition("link=")[2]
+    if not is_used_up:
+
+        async def nothing(*_arguments: Any) -> None:
+            return None
+
+        monkeypatch.setattr(links, "use", nothing)
+    answers = await asyncio.gather(
+        *(
+            app.test_client().post(f"/forms/{form.slug}", form=body(link=token, q2=f"a{n}@example.org"))
+            for n in range(2)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == ([303, 409] if is_used_up else [303, 303])
+    assert await db.value("SELECT count(*) FROM form_entries") == (1 if is_used_up else 2)
 
 
 @pytest.mark.parametrize(

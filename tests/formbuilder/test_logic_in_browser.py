@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from app.formbuilder import logic
+from app.formbuilder import definitions, logic
+from app.formbuilder import plans as form_plans
 from app.formbuilder.conditions import MAX_DEPTH
+from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.logic import CLASSES, OPERATORS, Node
+from app.formbuilder.models import Definition, Field
 from tests.formbuilder import plans
+from tests.formbuilder.every_kind import FILLED, IN_FOLD, name_of
+from tests.formbuilder.every_kind import definition as every_kind_definition
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = ROOT / "static" / "js" / "form-logic.js"
@@ -255,3 +261,60 @@ def test_the_module_makes_no_code_and_is_small() -> None:
     assert not re.search(r"\beval\b|\bFunction\b|import\(|setTimeout|innerHTML|document|window", source)
     assert len(gzip.compress(source.encode(), 9, mtime=0)) <= 2200
     assert len(source.splitlines()) <= 115
+
+
+def _condition_values(field: Field) -> list[str]:
+    """What a rule about this field is likely to ask for, and what none would."""
+    typed = FILLED[field.kind].typed.values() if field.kind in FILLED else ()
+    known = [
+        value for each in typed for value in (each if isinstance(each, list) else [each]) if isinstance(value, str)
+    ]
+    return [*known, "", "yes", "no", "3", "2026-03-01", "Ann", "tea"]
+
+
+@st.composite
+def rules_over_every_kind(draw: st.DrawFn, definition: Definition) -> list[dict[str, Any]]:
+    """Rules that look at controls of every kind, parts of them included."""
+    nodes = form_plans.nodes_of(definition)
+    named = [(name, field) for node, field in zip(nodes, definition.fields, strict=True) for name in node.names]
+    rules = []
+    for _rule in range(draw(st.integers(3, 8))):
+        name, field = draw(st.sampled_from(named))
+        value = draw(st.sampled_from(_condition_values(field)))
+        when = {"field": name, "is": draw(st.sampled_from(list(OPERATORS))), "value": value}
+        targets = [draw(st.sampled_from(definition.fields)).id]
+        rules.append({"do": draw(st.sampled_from(["show", "hide", "require"])), "targets": targets, "when": when})
+    return rules
+
+
+@st.composite
+def posted_to_every_kind(draw: st.DrawFn, definition: Definition) -> dict[str, list[str]]:
+    """Answers of each kind: good ones, odd ones and none, as a browser posts them."""
+    found: dict[str, list[str]] = {}
+    for field in definition.fields:
+        how = draw(st.sampled_from(["good", "good", "odd", "none"]))
+        if how == "good" and field.kind in FILLED:
+            for part, typed in FILLED[field.kind].typed.items():
+                if not isinstance(typed, tuple):
+                    found[name_of(field.kind, part)] = typed if isinstance(typed, list) else [typed]
+        elif how == "odd":
+            parts = ["", *(part for part, _class in kind_of(field).parts(field))]
+            name = name_of(field.kind, draw(st.sampled_from(parts)))
+            found[name] = draw(st.lists(st.sampled_from([text for text in plans.TEXTS if len(text) < 50]), max_size=3))
+    return found
+
+
+@settings(max_examples=150, deadline=None, phases=PHASES, suppress_health_check=SLOW)
+@given(data=st.data(), presentation=st.sampled_from(["classic", "steps"]))
+def test_with_controls_of_every_kind_both_find_the_same(
+    browser: Browser, data: st.DataObject, presentation: str
+) -> None:
+    """Over a form with a field of each kind: what a kind says of its class and parts holds in the browser too."""
+    stored = every_kind_definition(presentation)
+    stored["fields"] = [each for each in stored["fields"] if each["id"] != IN_FOLD]
+    plain = definitions.read(stored)
+    definition = replace(plain, rules=tuple(data.draw(rules_over_every_kind(plain))))
+    plan = form_plans.plan_of(definition)
+    posted = data.draw(posted_to_every_kind(definition))
+    found = on_server(plan, posted)
+    assert in_browser(browser, plan, posted) == found

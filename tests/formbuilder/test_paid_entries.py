@@ -240,10 +240,13 @@ async def test_files_go_along_with_the_mail_and_with_who_turns_back(
     await shop.pay(again.headers["Location"])
     await shop.tell()
     await queue.drain()
-    sent = [message_from_bytes(path.read_bytes(), policy=policy) for path in Path(config.mail_dir).glob("*.eml")]
-    [message] = [each for each in sent if str(each["Subject"]).startswith("Ann paid")]
+    sent = [
+        message_from_bytes(path.read_bytes(), policy=policy) for path in Path(config.data_dir, "mail").glob("*.eml")
+    ]
+    [message] = [each for each in sent if list(each.iter_attachments())]
+    assert message["Subject"] == "Ann paid €25"
     along = {each.get_filename(): each.get_content() for each in message.iter_attachments()}
-    assert along["my paper.pdf"] == paper
+    assert along["my-paper.pdf"] == paper
     assert any(str(name).endswith(".csv") for name in along)
 
 
@@ -311,7 +314,7 @@ def test_of_outcomes_the_one_with_the_most_points_is_told() -> None:
 
 async def test_of_two_in_the_office_the_second_is_told_what_the_first_did(app: Lectern, cast: Cast) -> None:
     form = await a_form()
-    olga, pat = await cast.olga(), await cast.olga()
+    olga, pat = await cast.olga(), await cast.person("Pat", "pat@meridian.example", role="owner")
     base = f"/admin/forms/{form.public_id}/after/n1"
     shown = hidden(await (await olga.browser.get(base)).get_data(as_text=True), "shown")
     mail = {"name": "To us", "to": "owner", "subject": "One", "body": "{all}", "shown": shown}

@@ -1,14 +1,20 @@
 """What looks like spam waits in quarantine with its reason; nothing is lost, nothing leaves."""
 
+from typing import Any
+
 import pytest
 from quart.typing import TestClientProtocol
 
 from app import Lectern
+from app.accounts import places
+from app.application import _policy
 from app.core import clock, db
-from app.formbuilder import entries, spam
+from app.formbuilder import definitions, entries, spam, versions
 from app.formbuilder.stamps import stamp_of
 from app.formbuilder.submissions import Sender
+from app.sandbox.turnstile import LocalTurnstile
 from tests.formbuilder.entering import a_form, sent, told
+from tests.web.test_captcha import SECRET, gate_to
 
 REASON = "SELECT state || ' ' || spam_reason FROM form_entries ORDER BY id DESC LIMIT 1"
 
@@ -54,6 +60,74 @@ async def test_rules_send_an_entry_into_quarantine(
     entry = await sent(form, definition, Sender(stamp="a", country=country), q1=answer)
     assert await db.value(REASON) == reason
     assert await told(entry.id) == (0 if entry.state == "spam" else 1)
+
+
+async def test_the_country_that_the_proxy_tells_is_the_one_that_counts(
+    app: Lectern, client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form, _definition = await a_form(spam_from="but", spam_countries="FR")
+    path, header = f"/forms/{form.slug}", {"CF-IPCountry": "fr"}
+    # Nobody is believed who merely says where they are.
+    await client.post(path, form=body(q2="a@example.org"), headers=header)
+    assert await db.value(REASON) == "received "
+    monkeypatch.setitem(app.config, "COUNTRY_HEADER", "CF-IPCountry")
+    monkeypatch.setattr(places, "is_vouched", lambda: True)
+    answer = await client.post(path, form=body(q2="b@example.org"), headers=header)
+    assert answer.status_code == 303 and "/thanks/" in answer.headers["Location"]
+    assert await db.value(REASON) == "spam country"
+    await client.post(path, form=body(q2="c@example.org"), headers={"CF-IPCountry": "AT"})
+    assert await db.value(REASON) == "received "
+
+
+@pytest.fixture
+def gate(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> LocalTurnstile:
+    """Turnstile with keys, as its local stand-in answers."""
+    local = LocalTurnstile(SECRET)
+    made = gate_to(local)
+    monkeypatch.setitem(app.config, "CAPTCHA", made)
+    monkeypatch.setitem(app.config, "CAPTCHA_POLICY", _policy(app.config["LECTERN"], captcha=[made.origin]))
+    return local
+
+
+CAPTCHA = {"id": "c1", "kind": "captcha", "label": "Check"}
+NAME, BREAK = {"id": "q1", "kind": "short_text", "label": "Name"}, {"id": "p1", "kind": "page_break", "label": "Then"}
+CITY = {"id": "q2", "kind": "short_text", "label": "City"}
+HIDING = {"id": "r1", "do": "hide", "targets": ["c1"], "when": {"all": []}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "rules", "settings"),
+    [
+        ([NAME, CITY], [], {"captcha": True}),
+        ([NAME, CAPTCHA, CITY], [], {}),
+        ([NAME, CAPTCHA, CITY], [], {"captcha": True}),
+        ([NAME, BREAK, CITY, CAPTCHA], [], {}),  # the check is that of the first page, where programs begin
+        ([NAME, BREAK, CITY, CAPTCHA], [], {"presentation": "one"}),
+        ([NAME, CAPTCHA, CITY], [HIDING], {}),  # no rule takes it away
+    ],
+)
+async def test_where_turnstile_is_asked_for_it_is_on_the_first_page_once_and_must_be_solved(
+    client: TestClientProtocol, gate: LocalTurnstile, fields: list[Any], rules: list[Any], settings: dict[str, Any]
+) -> None:
+    definition = definitions.read({"title": "Ask", "fields": fields, "rules": rules, "settings": settings})
+    form = await versions.publish((await versions.create(definition, by=None)).id)
+    path = f"/forms/{form.slug}"
+    page = await client.get(path)
+    assert (await page.get_data(as_text=True)).count('class="cf-turnstile"') == 1
+    assert "turnstile.test" in page.headers["Content-Security-Policy"]
+    answer = await client.post(path, form=body())
+    assert answer.status_code == 422 and "that you are a person" in await answer.get_data(as_text=True)
+    solved = {"cf-turnstile-response": gate.issue(action="form", hostname="localhost")}
+    answer = await client.post(path, form=body(**solved))
+    assert answer.status_code == 303
+    for _screen in range(2):
+        if "/thanks/" in answer.headers["Location"]:
+            break
+        # Who was seen to be a person is not asked again.
+        page = await client.get(answer.headers["Location"])
+        assert "cf-turnstile" not in await page.get_data(as_text=True)
+        answer = await client.post(answer.headers["Location"], form={"version": "1", "go": "next", "q2": "Bath"})
+    assert await db.value("SELECT count(*) FROM form_entries WHERE state = 'received'") == 1
 
 
 async def test_the_same_answers_again_wait_for_a_day(app: Lectern) -> None:

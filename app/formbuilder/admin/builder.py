@@ -193,7 +193,7 @@ async def create_undoing(public_id: str) -> BaseResponse:
     form, sent = await versions.find(public_id), await request.form
     if sent.get("at", str(form.number)) == str(form.number):
         await versions.undo(form.id)
-    return _back_to(public_id, sent.get("tab", ""))
+    return _back_to(public_id, sent.get("tab", ""), sent.get("field", ""))
 
 
 @admin.post("/<public_id>/redoing")
@@ -203,7 +203,7 @@ async def create_redoing(public_id: str) -> BaseResponse:
     form, sent = await versions.find(public_id), await request.form
     if sent.get("at", str(form.number)) == str(form.number):
         await versions.redo(form.id)
-    return _back_to(public_id, sent.get("tab", ""))
+    return _back_to(public_id, sent.get("tab", ""), sent.get("field", ""))
 
 
 async def _edit(public_id: str, change: Callable[[Definition], Definition], words: str) -> Form:
@@ -259,8 +259,8 @@ def _to(public_id: str, field: str = "", more: Mapping[str, Any] | None = None) 
     return redirect(url_for(".show_builder", public_id=public_id, field=field or None, **(more or {})), 303)
 
 
-def _back_to(public_id: str, tab: str) -> BaseResponse:
-    """The tab on which something was undone."""
+def _back_to(public_id: str, tab: str, field: str) -> BaseResponse:
+    """The tab on which something was undone; in the builder the same field stays chosen."""
     if tab not in _TABS:
-        return _to(public_id)
+        return _to(public_id, field)
     return redirect(url_for(_TABS[tab], public_id=public_id), 303)

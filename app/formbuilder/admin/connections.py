@@ -7,7 +7,7 @@ from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core import clock
-from app.core.errors import Invalid
+from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, lazy, ngettext
 from app.formbuilder import connections, deliveries, integrations
 from app.formbuilder.admin import connected
@@ -175,16 +175,16 @@ async def delete_connection(public_id: str) -> Response | BaseResponse:
 @requires("entries.view")
 async def list_deliveries(public_id: str) -> Response:
     """What was handed to this account, or waits."""
-    found = await connections.find(public_id)
-    uses = await queries.uses(found.public_id)
+    found = await queries.with_uses(public_id)
+    if found is None:
+        raise NotFound
     return await tables.show(
         OF_CONNECTION,
         "formbuilder/admin/deliveries.html",
         binds={"connection_id": found.id},
-        choices={"form": [Choice(form.public_id, form.title, indexed=False) for form in uses]},
+        choices={"form": [Choice(form["public_id"], form["title"], indexed=False) for form in found.uses]},
         form=None,
         connection=found,
-        held=(await queries.held(found.id)).held,
         states=DELIVERY_STATES,
         outcomes=OUTCOMES,
         now=clock.now(),

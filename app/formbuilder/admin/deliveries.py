@@ -34,7 +34,6 @@ async def list_deliveries(public_id: str) -> Response:
         choices={"provider": [Choice(name, kind.label, indexed=False) for name, kind in kinds.items()]},
         form=form,
         connection=None,
-        held=len(await queries.held_of_form(form.id, 500)),
         states=DELIVERY_STATES,
         outcomes=OUTCOMES,
         now=clock.now(),

@@ -56,6 +56,23 @@ async def uses(public_id: str) -> list[db.Row]:
     )
 
 
+async def with_uses(public_id: str) -> db.Row | None:
+    """An account by its name, with the forms (`public_id`, `title`) that hand entries to it."""
+    return await db.one(
+        db.Row,
+        """
+        SELECT c.id, c.public_id, c.name,
+               (SELECT coalesce(jsonb_agg(jsonb_build_object('public_id', f.public_id, 'title', f.title)
+                                          ORDER BY lower(f.title), f.id), '[]') FROM forms f
+                WHERE EXISTS (SELECT 1 FROM form_versions v WHERE v.id IN (f.head_id, f.live_id)
+                                AND v.definition -> 'integrations' @> CAST(:wanted AS jsonb))) AS uses
+        FROM form_connections c WHERE c.public_id = :id
+        """,
+        id=public_id,
+        wanted=[{"connection": public_id}],
+    )
+
+
 async def held(connection_id: int) -> db.Row:
     """How many of its deliveries are `held` and `waiting`."""
     found = await db.one(

@@ -100,3 +100,8 @@ async def give_up(entry_id: int, now: datetime) -> bool:
 async def keep(entry_id: int) -> None:
     """It was paid after all."""
     await db.run("UPDATE form_entries SET given_up_at = NULL WHERE id = :id", id=entry_id)
+
+
+async def is_held(entry_id: int) -> bool:
+    """Whether it was not given up."""
+    return bool(await db.value("SELECT given_up_at IS NULL FROM form_entries WHERE id = :id", id=entry_id))

@@ -149,10 +149,13 @@ async def take_link(visit: Visit) -> Mapping[str, Sequence[str]]:
 
 async def gate(visit: Visit) -> Gate | None:
     """What keeps the visitor from the form now. Who comes back from the payment page was let in before."""
-    was_in = bool(visit.instead) and await payments.is_sender(visit.form, visit.instead)
-    entry_pass = limits.new_pass(visit.form, visit.definition) if was_in else visit.entry_pass
-    has_link = was_in or bool(visit.link)
-    return await limits.gate(visit.form, visit.definition, user(), entry_pass=entry_pass, has_link=has_link)
+    before = await payments.sent_before(visit.form, visit.instead) if visit.instead else None
+    entry_pass = limits.new_pass(visit.form, visit.definition) if before is not None else visit.entry_pass
+    has_link = before is not None or bool(visit.link)
+    holds = int(before is not None and await payments.holds(before))
+    return await limits.gate(
+        visit.form, visit.definition, user(), entry_pass=entry_pass, has_link=has_link, holds=holds
+    )  # fmt: skip
 
 
 async def doubt(visit: Visit) -> str:
