@@ -615,7 +615,6 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/entries/import": Case(
         {"go": "keep"}, prepare=of_file(b"Your name\nPia\n", "entries.csv")
     ),
-    "/admin/forms/<public_id>/entries/import": Case({"go": "keep"}, prepare=of_file(b"Your name,Name,q1\nPia,Pia,Pia\n", "old.csv")),
     "/admin/forms/<public_id>/trial": Case({"planned": "50"}),
     "/admin/forms/<public_id>/trial/end": Case(
         {"winner": "b"},
