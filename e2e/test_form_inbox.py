@@ -180,3 +180,26 @@ def test_nothing_counts_before_the_click_in_the_mail(
     elsewhere.look()
     office.open(f"/admin/forms/{slug}/entries")
     expect(row).to_contain_text("Received")
+
+
+def test_the_report_tells_at_which_question_a_page_was_left(
+    visit: Callable[..., Visitor], owner: Person, make_form: Callable[..., str], scripts: bool
+) -> None:
+    slug = make_form(ASKED, [])
+    guest = visit(scripts=scripts)
+    guest.open(f"/forms/{slug}")
+    guest.page.get_by_label("Your name").fill("Nobody is told this")
+    guest.page.get_by_label("Monday").check()
+    if scripts:
+        expect(guest.page.locator("[name=stamp]")).not_to_have_value("")
+    guest.think()
+    guest.page.goto("about:blank")
+    guest.think()
+    office = visit(scripts=scripts)
+    office.sign_in(owner)
+    office.open(f"/admin/forms/{slug}/report")
+    if not scripts:  # only a browser that runs scripts tells that a page is left
+        expect(office.page.get_by_text("Where people leave")).to_have_count(0)
+        return
+    row = office.page.get_by_role("row").filter(has_text="Which evening?")
+    expect(row.last).to_contain_text("100 %")

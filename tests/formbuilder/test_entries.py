@@ -9,7 +9,8 @@ import pytest
 from app import Lectern
 from app.core import clock, db
 from app.core.errors import Conflict, Invalid
-from app.formbuilder import definitions, entries, privacy, submissions
+from app.formbuilder import definitions, entries, exports, privacy, submissions, versions
+from app.formbuilder import inbox as inbox_of_form
 from app.formbuilder.models import Entry
 from app.formbuilder.queries import inbox
 from app.formbuilder.submissions import Sender
@@ -260,3 +261,28 @@ async def test_the_thanks_say_what_it_waits_for(cast: Cast, app: Lectern) -> Non
         f"/forms/{form.slug}", form={"version": "1", "stamp": stamp, "website": "", "q1": "Pat"}
     )
     assert "Somebody looks at your answers" in await seen(pat, answer.headers["Location"])
+
+
+async def test_an_agreement_keeps_the_words_that_were_agreed_to_and_the_version_that_showed_them(cast: Cast) -> None:
+    olga = await cast.olga()
+    fields = [
+        {"id": "q1", "kind": "short_text", "label": "Name"},
+        {"id": "q2", "kind": "consent", "label": "Data", "settings": {"text": "Keep it for a week."}},
+    ]
+    form, definition = await a_form(fields)
+    first = await sent(form, definition, q1="Ann", q2="yes", q3="")
+    stored = definitions.write_definition(definition)
+    stored["fields"][1]["settings"]["text"] = "Keep it for ever."
+    after = definitions.read(stored)
+    await db.run("UPDATE form_versions SET made_at = made_at - interval '1 hour'")
+    await versions.edit(form.id, lambda _before: after, words="Longer", by=olga)  # type: ignore[arg-type]
+    newer = await versions.publish(form.id)
+    second = await sent(newer, after, q1="Ann", q2="yes", q3="")
+    for entry, words, number in ((first, "Keep it for a week.", 1), (second, "Keep it for ever.", 2)):
+        assert entry.answers["q2"] == {"agreed": words}
+        assert words in await seen(olga, f"/admin/forms/{form.public_id}/entries/{entry.public_id}")
+        version = await db.value("SELECT number FROM form_versions WHERE id = :id", id=entry.version_id)
+        assert version == number
+    _name, parts = await exports.begin(await inbox_of_form.asked(form.public_id), "csv")
+    lines = b"".join([part async for part in parts]).decode("utf-8-sig").splitlines()
+    assert "Keep it for a week." in lines[1] and "Keep it for ever." in lines[2]
