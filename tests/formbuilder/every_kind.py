@@ -75,7 +75,7 @@ FILLED: dict[str, Filled] = {
     "consent": Filled({"": "yes"}, "", {"text": "I agree to be **written to**."}),
     "terms": Filled({"": "yes"}, "", {"text": "Be kind to each other."}),
     "product": Filled({"": "seat", "quantity": "2"}, "2 × A seat", {"options": [{"value": "seat", "label": "A seat", "price": 1500}], "most": 5}),
-    "quantity": Filled({"": "3"}, "3", {"of": "missing"}),
+    "quantity": Filled({"": "3"}, "3", {"of": "k_product"}),
     "custom_amount": Filled({"": "12.50"}, "12.50", {"suggested": ["10", "25"]}),
     "subscription": Filled({"": "plan"}, "A plan", {"options": [{"value": "plan", "label": "A plan", "price": 900}]}),
     "coupon": Filled({"": "spring-26"}, "SPRING-26"),
@@ -90,7 +90,7 @@ SILENT: dict[str, tuple[dict[str, Any], str]] = {
     "calculation": ({"expression": "{k_number} * 2", "unit": "km"}, "25 km"),
     # 5 points each of dropdown and radio and checkbox, 7 of both of the list, 2 each of picture and button.
     "quiz_score": ({}, "26"),
-    "total": ({"lines": True}, "51.50"),
+    "total": ({"lines": True}, "111.50"),
     "save_resume": ({}, ""),
     "captcha": ({}, ""),
     "accordion": ({}, ""),
