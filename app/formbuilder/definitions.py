@@ -158,7 +158,8 @@ def problems(definition: Definition) -> list[Problem]:
     if not any(all_kinds()[field.kind].has_answer for field in definition.fields):
         found.append(Problem("error", _("There is nothing to answer yet. Add a field.")))
     for field in definition.fields:
-        if not field.label and field.kind not in ("page_break", "statement", "hidden"):
+        is_asked = all_kinds()[field.kind].has_answer and field.kind != "hidden"
+        if not field.label and (is_asked or field.kind in plans.GROUPS):
             found.append(Problem("warning", _("A field has no label."), field.id))
     found += [Problem(level, sentence, name) for level, sentence, name in field_checks.problems(definition)]
     for step in definition.steps:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from babel.numbers import get_currency_precision
+
 from app.formbuilder import logic
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.logic import Node, Outcome, Plan
@@ -38,6 +40,7 @@ def _node(field: Field, step: str, group: str, fields: Sequence[Field]) -> Node:
     kind = kind_of(field)
     options = kind.options(field)
     is_calculated = kind.value_class == "calculation"
+    whole = 10 ** get_currency_precision(str(field.settings.get("currency") or "EUR"))
     return Node(
         id=field.id,
         kind_class="text" if is_calculated else kind.value_class,
@@ -48,7 +51,7 @@ def _node(field: Field, step: str, group: str, fields: Sequence[Field]) -> Node:
         decimals=field.settings.get("decimals") if is_calculated else None,
         worth={
             "points": {option.value: option.points for option in options if option.points},
-            "price": {option.value: option.price / 100 for option in options if option.price},
+            "price": {option.value: option.price / whole for option in options if option.price},
         },
         parts=kind.parts(field),
         label=field.label,

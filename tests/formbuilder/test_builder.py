@@ -13,6 +13,7 @@ from app.formbuilder.models import Form
 from app.web.render import TEMPLATES
 from tests.cast import Cast, Person
 from tests.formbuilder.building import a_definition, as_body, field, now
+from tests.formbuilder.panels import Panel
 from tests.office import seen
 
 OPTIONS = {"options": [{"value": "one", "label": "One"}, {"value": "two", "label": "Two"}]}
@@ -109,6 +110,46 @@ async def test_one_person_who_types_on_is_not_warned_of_themselves(cast: Cast) -
     await post(olga, form, "/fields/q1", label="N", shown=old)
     await post(olga, form, "/fields/q1", label="Name", shown=old)  # the answer with the new state was not there yet
     assert (await now(form)).fields[0].label == "Name"
+
+
+async def test_settings_of_two_people_are_merged_and_one_that_both_changed_is_asked_about(cast: Cast) -> None:
+    olga, rob = await cast.olga(), await cast.rob()
+    form = await made(olga)
+    old = Panel(await seen(olga, f"/admin/forms/{form.public_id}/settings"), "whole-form").texts
+    assert "was" in old
+    await post(rob, form, "/settings", **{**old, "s.thanks_title": ["Bye"], "s.closed_words": ["Too late"]})
+    await post(olga, form, "/settings", **{**old, "s.thanks": ["Words"]})  # her page is older
+    kept = (await now(form)).settings
+    assert (kept["thanks_title"], kept["closed_words"], kept["thanks"]) == ("Bye", "Too late", "Words")
+
+    newer = Panel(await seen(olga, f"/admin/forms/{form.public_id}/settings"), "whole-form").texts
+    await post(rob, form, "/settings", **{**newer, "s.thanks_title": ["See you"]})
+    page = await post(olga, form, "/settings", 409, **{**newer, "s.thanks_title": ["So long"], "s.thanks": ["More"]})
+    assert "Rob Rask changed this since you opened it" in page and 'value="So long"' in page
+    kept = (await now(form)).settings
+    assert (kept["thanks_title"], kept["thanks"]) == ("See you", "More")
+    again = Panel(page, "whole-form").texts
+    await post(olga, form, "/settings", **again)  # she saw it, and keeps hers
+    assert (await now(form)).settings["thanks_title"] == "So long"
+    await post(olga, form, "/settings", **{**again, "was": ["{nonsense"]})
+
+
+async def test_a_rule_and_a_name_that_somebody_else_changed_are_not_written_over(cast: Cast) -> None:
+    olga, rob = await cast.olga(), await cast.rob()
+    form = await made(olga, field(1, "radio", "Which?", settings=OPTIONS), field(2, label="Why?"))
+    await post(olga, form, "/rules", about="q2")
+    for path, address, mine, theirs, told in (
+        ("/rules/r1", "/logic?rule=r1", {"c.0.value": ["one"]}, {"c.0.value": ["two"]}, "“Which?” is Two"),
+        ("/head", "?field=head", {"title": ["Mine"]}, {"title": ["Theirs"]}, "Theirs"),
+    ):
+        page = await seen(olga, f"/admin/forms/{form.public_id}{address}")
+        sent = Panel(page, "part-form").texts
+        await post(rob, form, path, **{**sent, **theirs})
+        await post(olga, form, path, **{**sent, **mine})
+        page = await seen(olga, f"/admin/forms/{form.public_id}{address}")
+        assert told in page and "Rob Rask changed this since you opened it" in page
+        await post(olga, form, path, **{**Panel(page, "part-form").texts, **mine})
+        assert told not in (await seen(olga, f"/admin/forms/{form.public_id}{address}")).split("builder__tabs")[1]
 
 
 async def test_who_else_has_the_form_open_is_told(cast: Cast) -> None:

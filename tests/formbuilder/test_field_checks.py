@@ -60,3 +60,22 @@ def test_a_calculation_that_waits_for_itself_is_tried_all_the_same() -> None:
     )
     made = trials.tried(form, form.fields[0], {}, "2027-01-01")
     assert made.samples == [] and made.result in ("1", "2")
+
+
+@pytest.mark.parametrize(("currency", "minor", "result"), [("EUR", 1999, "19.99"), ("JPY", 1999, "1999")])
+def test_a_price_counts_in_whole_units_of_its_currency(currency: str, minor: int, result: str) -> None:
+    goods = {"currency": currency, "options": [{"value": "a", "label": "A", "price": minor}]}
+    form = a_definition(
+        field(1, "product", "Goods", settings=goods),
+        field(2, "calculation", "Sum", settings={"expression": "price(q1)"}),
+    )
+    assert trials.tried(form, form.fields[1], {}, "2027-01-01").result == result
+
+
+def test_only_what_is_asked_needs_a_label() -> None:
+    form = a_definition(
+        field(1), *({**field(n, kind), "label": ""} for n, kind in ((2, "divider"), (3, "html"), (4, "hidden")))
+    )
+    assert not any("no label" in each.sentence for each in definitions.problems(form))
+    form = a_definition({**field(1), "label": ""})
+    assert any("no label" in each.sentence for each in definitions.problems(form))

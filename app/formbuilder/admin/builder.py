@@ -13,7 +13,7 @@ from app.core.i18n import _
 from app.core.money import parse_money
 from app.core.settings import school
 from app.formbuilder import definitions, differences, editing, editors, trials, versions
-from app.formbuilder.admin import admin, canvas
+from app.formbuilder.admin import admin, canvas, together
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition, Field, Form, Posted
 from app.formbuilder.queries import history as queries
@@ -85,12 +85,17 @@ async def update_head(public_id: str) -> Response | BaseResponse:
     form, sent = await versions.find(public_id), await request.form
     told = {name: sent.get(name, "") for name in ("title", "intro", "button")}
     try:
-        await versions.edit(
-            form.id, lambda now: editing.with_head(now, **told), words=_("Changed name or introduction"),
-            subject=canvas.HEAD, by=signed_in_user(),
+        theirs = await together.keep(
+            form, canvas.HEAD, canvas.head_of, lambda now: editing.with_head(now, **told), shown=sent.get("shown", ""),
+            words=_("Changed name or introduction"), by=signed_in_user(),
         )  # fmt: skip
     except Invalid as error:
         return await canvas.show(form, canvas.HEAD, refused={"title": error.message}, status=422)
+    if theirs:
+        flash(
+            _("%(name)s changed this since you opened it. It is shown as it is now; yours is not kept.", name=theirs),
+            "bad",
+        )
     return _to(public_id, canvas.HEAD)
 
 

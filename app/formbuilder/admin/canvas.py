@@ -13,6 +13,7 @@ from app.core.i18n import _
 from app.core.money import plain_amount
 from app.core.settings import school
 from app.formbuilder import conditions, expressions, field_checks, pages, plans, sentences, trials
+from app.formbuilder.admin import together
 from app.formbuilder.admin.frame import framed, labels_of
 from app.formbuilder.definitions import Problem
 from app.formbuilder.editing import fingerprint
@@ -93,7 +94,7 @@ async def show(
         chosen=chosen,
         chosen_kind=kind_of(chosen) if chosen is not None else None,
         typed=typed,
-        shown=fingerprint(chosen) if chosen is not None else "",
+        shown=fingerprint(chosen) if chosen is not None else together.mark(head_of(definition)),
         controls=_controls(chosen, sent or {}) if chosen is not None else [],
         meaning=await _meaning(definition, chosen) if chosen is not None and "expression" in chosen.settings else None,
         offered=lambda setting: _offered(definition, setting, chosen),
@@ -104,6 +105,11 @@ async def show(
         plain_number=_plain,
         plain_price=lambda price: price if isinstance(price, str) else plain_amount(price, currency),
     )
+
+
+def head_of(definition: Definition) -> list[str]:
+    """What stands at the top of a form and below it."""
+    return [definition.title, definition.intro, definition.button]
 
 
 def state_of(form: Form) -> str:

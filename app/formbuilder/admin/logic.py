@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core.errors import Invalid
 from app.core.i18n import _
 from app.formbuilder import definitions, rules, sentences, versions
-from app.formbuilder.admin import admin, canvas
+from app.formbuilder.admin import admin, canvas, together
 from app.formbuilder.admin.frame import framed, labels_of
 from app.formbuilder.logic import targets
 from app.formbuilder.models import Posted
@@ -41,6 +41,7 @@ async def show_logic(public_id: str) -> Response:
         told=told,
         about=about,
         picked=picked,
+        shown=together.mark(picked),
         group=rules.drawn(definition, picked.get("when")) if picked is not None else None,
         chosen_targets=targets(picked) if picked is not None else [],
         actions=list(rules.ACTIONS.items()),
@@ -69,10 +70,15 @@ async def update_rule(public_id: str, rule_id: str) -> BaseResponse:
     """Keep what was picked, and what a button asked for: one more condition, a group, one less."""
     form = await versions.find(public_id)
     posted = Posted({name: values for name, values in (await request.form).lists() if isinstance(name, str)})
-    await versions.edit(
-        form.id, lambda now: rules.changed(now, rule_id, posted), words=_("Changed a rule"), subject=f"rule:{rule_id}",
-        by=signed_in_user(),
+    theirs = await together.keep(
+        form, f"rule:{rule_id}", lambda now: rules.found(now, rule_id), lambda now: rules.changed(now, rule_id, posted),
+        shown=posted.one("shown"), words=_("Changed a rule"), by=signed_in_user(),
     )  # fmt: skip
+    if theirs:
+        flash(
+            _("%(name)s changed this since you opened it. It is shown as it is now; yours is not kept.", name=theirs),
+            "bad",
+        )
     return _to(public_id, rule_id)
 
 

@@ -1,5 +1,6 @@
 """The form as a whole: its settings, and its address."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,8 @@ from app.formbuilder import definitions, editing, versions
 from app.formbuilder.admin import admin, canvas
 from app.formbuilder.admin.frame import framed
 from app.formbuilder.models import Definition, Form, Posted
-from app.formbuilder.settings import Options, Setting, Several
+from app.formbuilder.queries import history
+from app.formbuilder.settings import Options, Setting, Several, Unfit, write
 from app.web.flash import flash
 from app.web.guards import requires
 from app.web.render import page
@@ -47,19 +49,57 @@ async def update_settings(public_id: str) -> Response | BaseResponse:
     form, sent = await versions.find(public_id), await request.form
     posted = Posted({name: values for name, values in sent.lists() if isinstance(name, str)})
     told = {each.name: _told(each, posted) for each in definitions.SETTINGS}
+    was = _was(sent.get("was", ""))
+    last, person = await history.last_change(form.id, "settings"), signed_in_user()
+    theirs = last.name or "…" if last is not None and last.user_id != person.id else ""
     refused: dict[str, str] = {}
+    clashes: list[str] = []
 
     def change(now: Definition) -> Definition:
-        after, wrong = editing.with_settings(now, told)
+        merged, both = _merged(now, told, was)
+        if theirs:
+            clashes.extend(both)
+            merged |= {name: now.settings[name] for name in both}
+            words = _(
+                "%(name)s changed this since you opened it; yours is not kept. Send it again to keep yours.",
+                name=theirs,
+            )
+            refused.update(dict.fromkeys(both, words))
+        after, wrong = editing.with_settings(now, merged)
         refused.update(wrong)
         return after
 
-    form = await versions.edit(
-        form.id, change, words=_("Changed the settings"), subject="settings", by=signed_in_user()
-    )
+    form = await versions.edit(form.id, change, words=_("Changed the settings"), subject="settings", by=person)
     if refused:
-        return await _page(form, refused=refused, sent=told, status=422)
+        return await _page(form, refused=refused, sent=told, status=409 if clashes else 422)
     return redirect(url_for(".show_settings", public_id=public_id), 303)
+
+
+def _was(text: str) -> Mapping[str, Any]:
+    """What the page showed of each setting, as it was written into it."""
+    try:
+        found = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        found = {}
+    return found if isinstance(found, dict) else {}
+
+
+def _merged(now: Definition, told: Mapping[str, Any], was: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """What was sent, where it was touched, else what is there now; and the settings that both have changed."""
+    merged, both = dict(told), []
+    for setting in definitions.SETTINGS:
+        there = write(now.settings[setting.name])
+        if setting.name not in was or there == was[setting.name]:
+            continue
+        try:
+            sent = write(setting.read(told[setting.name]))
+        except Unfit:
+            continue
+        if sent == was[setting.name]:
+            merged[setting.name] = now.settings[setting.name]
+        elif sent != there:
+            both.append(setting.name)
+    return merged, both
 
 
 @admin.post("/<public_id>/address")
@@ -97,6 +137,7 @@ async def _page(
         **frame,
         groups=[(name, label, groups[name]) for name, label, _words in GROUPS if groups[name]],
         refused=refused or {},
+        was=json.dumps({name: write(value) for name, value in frame["definition"].settings.items()}),
         slug=slug or form.slug,
     )
 
