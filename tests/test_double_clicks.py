@@ -759,7 +759,8 @@ async def send(world: World, rule: str, case: Case, times: int) -> list[int]:
         if "files" in form:
             name, content, file_name = form["files"]
             files = {name: FileStorage(BytesIO(content), filename=file_name)}
-            return int((await browser.post(path, files=files)).status_code)
+            fields = {name: text for name, text in form.items() if name != "files"}
+            return int((await browser.post(path, files=files, form=fields)).status_code)
         body = urlencode(form, doseq=True)
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return int((await browser.post(path, data=body, headers=kind)).status_code)

@@ -10,8 +10,7 @@ from app.core import clock
 from app.core.ids import public_id
 from app.core.money import format_money
 from app.core.settings import School, school
-from app.formbuilder import contests, definitions, merge_tags, scoring, whens
-from app.formbuilder.fields.kinds import kind_of
+from app.formbuilder import contests, definitions, merge_tags, rehearsal, scoring, whens
 from app.formbuilder.merge_tags import Facts
 from app.formbuilder.models import Answer, Definition, Entry, Form
 from app.formbuilder.queries import entries as entry_queries
@@ -19,6 +18,7 @@ from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries import payments as payment_queries
 from app.formbuilder.scoring import Result
 
+SAMPLE_EMAIL = "ines@learner.example"
 _site = ""
 
 
@@ -92,17 +92,12 @@ async def of_entry(entry: Entry) -> Situation:
 
 async def sample(form: Form, definition: Definition) -> Situation:
     """A situation with invented answers, for previews and tests."""
-    answers: dict[str, Answer] = {}
+    answers = rehearsal.sample(definition, SAMPLE_EMAIL)
     for field in definition.fields:
-        answer = _sample(kind_of(field).value_class, field.kind, [each.value for each in kind_of(field).options(field)])
-        try:
-            kind_of(field).text(field, answer)
-        except (AttributeError, KeyError, LookupError, TypeError, ValueError):
-            continue
-        if answer is not None and kind_of(field).has_answer:
-            answers[field.id] = answer
+        if field.kind == "short_text":
+            answers[field.id] = "Ines Kovač"
     made = await trial(form, definition, answers)
-    return replace(made, entry=replace(made.entry, email="ines@learner.example"))
+    return replace(made, entry=replace(made.entry, email=SAMPLE_EMAIL))
 
 
 async def trial(form: Form, definition: Definition, answers: Mapping[str, Answer]) -> Situation:
@@ -112,12 +107,3 @@ async def trial(form: Form, definition: Definition, answers: Mapping[str, Answer
         email="", user_id=None, created_at=clock.now(), is_read=True, is_starred=False,
     )  # fmt: skip
     return Situation(form, definition, definition, entry, await school())
-
-
-def _sample(value_class: str, kind: str, options: list[str]) -> Answer:
-    if options:
-        return {"values": options[:2]} if value_class == "choices" else {"value": options[0]}
-    known: Mapping[str, Answer] = {"number": 12, "calculation": 12, "date": clock.now().date().isoformat()}
-    if kind == "email":
-        return "ines@learner.example"
-    return known.get(value_class, "Ines Kovač" if value_class == "text" else None)

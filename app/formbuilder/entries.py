@@ -193,11 +193,6 @@ async def sweep() -> tuple[int, int]:
 # --- what the office writes ------------------------------------------------------------------------------------------
 
 
-async def see(entry_id: int) -> None:
-    """Somebody opened it."""
-    await queries.set_read([entry_id], clock.now())
-
-
 async def mark(entry: Entry, *, is_starred: bool | None = None, is_read: bool | None = None) -> None:
     """Star it or not, call it read or not."""
     if is_starred is not None:

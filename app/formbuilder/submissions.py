@@ -13,7 +13,20 @@ from app.core.errors import Invalid
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
-from app.formbuilder import bills, definitions, entries, files, limits, links, payments, plans, scoring, spam, stock
+from app.formbuilder import (
+    bills,
+    contests,
+    definitions,
+    entries,
+    files,
+    limits,
+    links,
+    payments,
+    plans,
+    scoring,
+    spam,
+    stock,
+)
 from app.formbuilder.bills import Bill
 from app.formbuilder.fields.kinds import Wrong, kind_of
 from app.formbuilder.fields.pricing import Prices
@@ -193,7 +206,7 @@ async def _give_place(form: Form, sender: Sender) -> None:
 
 async def _now(locked: Form | None, form: Form, definition: Definition) -> Definition:
     """The form as it is now: an older page may still be answered, but sells nothing that is not there any more."""
-    if locked is None or locked.live_id in (None, form.version_id):
+    if locked is None or locked.live_id in (None, form.version_id) or await contests.is_tried(form):
         return definition
     live = await form_queries.version_by_id(locked.live_id or 0)
     return definitions.read(live.definition) if live is not None else definition

@@ -1,24 +1,15 @@
-// <form-builder>: fields dragged from the palette into the form, keys, and what a swap leaves to us. Adding, moving, undoing
-// and removing are buttons of forms, which is what works without scripts.
-// Keys on a field of the form: arrows go to the next, with Alt they move it, Delete removes it, Ctrl+D duplicates it, Enter
-// opens its properties. In the properties Escape goes back to the field, Ctrl+Enter to the palette. Ctrl+Z, Ctrl+Shift+Z.
+// <form-builder>: what a request asks and a swap leaves to us (keys: builder-keys.js, dragging: builder-drag.js). Adding,
+// moving, undoing and removing are buttons of forms, which is what works without scripts.
 customElements.define("form-builder", class extends HTMLElement {
-  #dragged = null;
-  #after = null;
   #open = [];
   #sent = "";
   #focus = "";
 
   connectedCallback() {
-    this.addEventListener("dragstart", (event) => this.#start(event));
-    this.addEventListener("dragover", (event) => this.#over(event));
-    this.addEventListener("drop", (event) => this.#drop(event));
-    this.addEventListener("dragend", () => this.#mark(null));
     this.addEventListener("click", (event) => this.#click(event));
     this.addEventListener("htmx:config:request", (event) => this.#once(event));
     this.addEventListener("htmx:before:request", (event) => this.#ask(event.detail.ctx));
     this.outside = {
-      keydown: (event) => this.#key(event),
       "htmx:before:swap": (event) => this.#before(event.detail.ctx),
       "htmx:after:swap": (event) => this.#swapped(event.detail.ctx),
       "htmx:error": () => (this.#sent = ""),
@@ -112,84 +103,5 @@ customElements.define("form-builder", class extends HTMLElement {
     const row = event.target.closest("[data-remove]")?.closest("[data-row]");
     const near = row?.nextElementSibling ?? row?.previousElementSibling;
     if (near) this.#focus = `#${near.id} .block__pick`;
-  }
-
-  // --- dragging ---
-
-  #start(event) {
-    const item = event.target.closest?.(".palette__item");
-    if (!item) return;
-    this.#dragged = item;
-    event.dataTransfer.effectAllowed = "copy";
-    event.dataTransfer.setData("text/plain", item.value);
-  }
-
-  #over(event) {
-    if (!this.#dragged || !event.target.closest(".builder__canvas")) return;
-    event.preventDefault();
-    event.dataTransfer.dropEffect = "copy";
-    const rows = [...this.querySelectorAll(".builder__canvas [data-row]")];
-    const line = this.querySelector(".builder__list").clientWidth;
-    const above = rows.filter((row) => {
-      const { left, top, bottom, width, height } = row.getBoundingClientRect();
-      const beside = width < line * 0.9 && event.clientY > top && event.clientY < bottom;
-      return beside ? event.clientX > left + width / 2 : event.clientY > top + height / 2;
-    });
-    this.#mark(above.at(-1) ?? this.querySelector(".block--head"));
-  }
-
-  #mark(block) {
-    this.#after?.classList.remove("block--drop");
-    this.#after = block;
-    block?.classList.add("block--drop");
-  }
-
-  #drop(event) {
-    const item = this.#dragged;
-    if (!item || !this.#after) return;
-    event.preventDefault();
-    item.form.elements.after.value = this.#after.dataset.row ?? "-";
-    this.#mark(null);
-    this.#dragged = null;
-    item.form.requestSubmit(item);
-  }
-
-  // --- keys ---
-
-  #key(event) {
-    const key = event.key.toLowerCase();
-    const control = event.ctrlKey || event.metaKey;
-    const inPanel = event.target.closest?.("#properties");
-    if (inPanel && key === "escape") return this.querySelector(".block--picked > .block__pick")?.focus();
-    if (inPanel && control && key === "enter") {
-      event.preventDefault();
-      return this.querySelector("#palette-q")?.focus();
-    }
-    if (event.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]")) return;
-    const press = (selector, place = this) => {
-      const button = place.querySelector(selector);
-      if (!button || button.disabled) return;
-      event.preventDefault();
-      button.click();
-    };
-    if (control && key === "z") return press(event.shiftKey ? "[data-redo]" : "[data-undo]");
-    if (control && key === "y") return press("[data-redo]");
-    const row = event.target.closest?.(".builder__list > [data-row]");
-    if (!row || !this.contains(row)) return;
-    if (key === "delete") press("[data-remove]", row);
-    else if (control && key === "d") press("[data-copy]", row);
-    else if (event.target.matches(".block__pick") && (key === "arrowup" || key === "arrowdown")) {
-      event.preventDefault();
-      const other = key === "arrowup" ? row.previousElementSibling : row.nextElementSibling;
-      if (event.altKey) this.#move(row, event.key);
-      else (other ?? row).querySelector(".block__pick").focus();
-    }
-  }
-
-  // As the grip does, and back to the field.
-  #move(row, key) {
-    const grip = row.querySelector(".grip");
-    grip?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
-    row.querySelector(".block__pick").focus();
   }
 });

@@ -151,7 +151,12 @@ async def _open_form(connection: asyncpg.Connection) -> str:
         }
         for name in (f"q{number}" for number in range(1, 13))
     ]  # fmt: skip
-    rule = {"id": "r1", "do": "show", "targets": ["q12"], "when": {"all": [{"field": "q7", "is": "equals", "value": "o1"}]}}
+    rule = {
+        "id": "r1",
+        "do": "show",
+        "targets": ["q12"],
+        "when": {"all": [{"field": "q7", "is": "equals", "value": "o1"}]},
+    }
     definition = {"title": "Ask us", "fields": fields, "rules": [rule], "last": 12}
     form = await connection.fetchval(
         """

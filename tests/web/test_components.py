@@ -322,7 +322,7 @@ def test_vendored_files_are_the_ones_in_the_manifest() -> None:
 def test_each_behaviour_is_short_and_needs_no_eval() -> None:
     for path in (specimen.ROOT / "static/js").glob("*.js"):
         source = path.read_text()
-        assert source.count("\n") < 100, path.name
+        assert source.count("\n") < 140, path.name
         assert not re.search(r"\beval\(|new Function|innerHTML|outerHTML|document\.write", source), path.name
 
 

@@ -6,7 +6,7 @@ from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.commerce import orders
-from app.core import db
+from app.core import clock, db
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, format_moment
 from app.core.settings import school
@@ -62,11 +62,9 @@ async def update_columns(public_id: str) -> BaseResponse:
 async def show_entry(public_id: str, entry_id: str) -> Response:
     """One entry, each answer beside its question. Seeing it is reading it."""
     form = await versions.of_entry(public_id, entry_id)
-    sheet = await queries.sheet(form.id, entry_id)
+    sheet = await queries.sheet(form.id, entry_id, clock.now())
     if sheet is None:
         raise NotFound
-    if not sheet.is_read:
-        await entries.see(sheet.id)
     definition = definitions.read(form.definition)
     links = files.links(form.public_id, definition, sheet.answers, signed_in_user().id)
     answers = [

@@ -39,11 +39,11 @@ class Sheet:
     counted_at: datetime | None
     emptied_at: datetime | None
     confirm_expires_at: datetime | None
+    order_id: int | None
     user_name: str | None
     user_public_id: str | None
     newer: str | None
     older: str | None
-    order_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,17 @@ class Act:
     by: str | None
 
 
-async def sheet(form_id: int, public_id: str) -> Sheet | None:
-    """One entry, with its neighbours in the inbox."""
+async def sheet(form_id: int, public_id: str, seen_at: datetime | None = None) -> Sheet | None:
+    """One entry, with its neighbours in the inbox. With a moment, it counts as read from then on."""
     return await db.one(
         Sheet,
         """
+        WITH seen AS (UPDATE form_entries SET read_at = CAST(:seen_at AS timestamptz)
+                      WHERE form_id = :form_id AND public_id = :id AND read_at IS NULL
+                        AND CAST(:seen_at AS timestamptz) IS NOT NULL)
         SELECT e.id, e.public_id, e.state, e.status, e.answers, e.email, e.is_starred, e.read_at IS NOT NULL AS is_read,
                e.address, e.user_agent, e.began_at, e.created_at, e.counted_at, e.emptied_at, e.confirm_expires_at,
-               u.name AS user_name, u.public_id AS user_public_id, e.order_id,
+               e.order_id, u.name AS user_name, u.public_id AS user_public_id,
                (SELECT n.public_id FROM form_entries n
                 WHERE n.form_id = e.form_id AND n.state NOT IN ('spam', 'binned')
                   AND (n.created_at, n.id) > (e.created_at, e.id) ORDER BY n.created_at, n.id LIMIT 1) AS newer,
@@ -78,6 +81,7 @@ async def sheet(form_id: int, public_id: str) -> Sheet | None:
         """,
         form_id=form_id,
         id=public_id,
+        seen_at=seen_at,
     )
 
 
