@@ -78,6 +78,10 @@ class Started:
 
     def stop(self) -> int:
         """Ask it to stop, as Ctrl-C does, and return its exit code."""
+        # Before it has said so it is still starting, and would stop as one that was stopped while starting.
+        until = time.monotonic() + 20
+        while "Lectern is ready" not in self.said() and self.process.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(60)
 

@@ -1,6 +1,7 @@
 """How often something may be written: every address that takes a POST, with Redis and without, by place and by person."""
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -90,6 +91,26 @@ async def answered(browser: TestClientProtocol, path: str) -> tuple[int, str | N
     return answer.status_code, answer.headers.get("Retry-After")
 
 
+async def at_the_end_of(
+    limit: Limit, cast: Cast, person: Person, path: str, name: str, key: str
+) -> tuple[int, str | None]:
+    """The last write that is allowed, and what the next one hears. A slow machine's window may end between them: anew."""
+    for _time in range(5):
+        await cast.sign_in(person)
+        await limits.forget_all()
+        began = time.monotonic()
+        await used_up(name, key, limit, but=1)
+        status, _wait = await answered(person.browser, path)
+        assert status != 429, (path, name, key)
+        if path == "/logout":
+            return status, None
+        await cast.sign_in(person)
+        status, wait = await answered(person.browser, path)
+        if status == 429 or time.monotonic() - began < limit.seconds - 1:
+            break
+    return status, wait
+
+
 @pytest.mark.usefixtures("store")
 async def test_every_write_has_its_limit_from_one_place_and_for_one_person(app: Lectern, cast: Cast) -> None:
     olga = await cast.olga()
@@ -103,15 +124,9 @@ async def test_every_write_has_its_limit_from_one_place_and_for_one_person(app: 
         path = everywhere.address(rule, places)
         for name, limit in counted:
             for key in (HERE, f"user:{olga.id}"):
-                await cast.sign_in(olga)
-                await limits.forget_all()
-                await used_up(name, key, limit, but=1)
-                status, _wait = await answered(olga.browser, path)
-                assert status != 429, (rule, name, key)
+                status, wait = await at_the_end_of(limit, cast, olga, path, name, key)
                 if rule == "/logout":  # nobody is behind the next one
                     continue
-                await cast.sign_in(olga)
-                status, wait = await answered(olga.browser, path)
                 assert status == 429, (rule, name, key)
                 assert wait is not None
                 assert 1 <= int(wait) <= limit.seconds, (rule, wait)
