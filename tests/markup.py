@@ -124,11 +124,26 @@ async def poison(url: str, turn: int = 0) -> list[str]:
     return taken
 
 
+# What a definition of a form cannot be read without; nobody can type anything else there.
+_OF_DEFINITIONS = frozenset({"id", "kind", "do", "field", "is", "targets", "connection", "width"})
+
+
+def _sound(value: Any, changed: Any) -> Any:
+    """The changed definition, with the structure of the one that was there."""
+    if isinstance(value, dict):
+        return {k: value[k] if k in _OF_DEFINITIONS else _sound(value[k], changed[k]) for k in value}
+    if isinstance(value, list):
+        return [_sound(*pair) for pair in zip(value, changed, strict=True)]
+    return changed
+
+
 async def _poison_json(connection: asyncpg.Connection, table: str, column: str, start: int) -> None:
     rows = await connection.fetch(f'SELECT ctid, "{column}"::text AS value FROM "{table}" WHERE "{column}" IS NOT NULL')
     for row in rows:
         value = json.loads(row["value"])
         changed = fields_of(value, start)
+        if table == "form_versions":
+            changed = _sound(value, changed)
         if table == "settings" and isinstance(changed, dict):
             for name in ("currency", "time_zone", "tax_percent", "home_art", "hue", "home_excerpt_from", "mail_sender"):
                 if name in value:

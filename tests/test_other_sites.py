@@ -91,12 +91,32 @@ async def test_the_same_writes_from_here_are_let_in(app: Lectern, cast: Cast) ->
     assert await everything() != before
 
 
+# To see an entry is to have read it, and who took a file of entries along is written down; nothing else changes.
+NOTED = {
+    "/admin/forms/<public_id>/entries/<entry_id>": {"form_entries"},
+    "/admin/forms/<public_id>/entries/file": {"audit_log"},
+    "/admin/forms/<public_id>/unfinished/file": {"audit_log"},
+}
+
+
+async def test_reading_an_entry_notes_that_alone(app: Lectern, cast: Cast) -> None:
+    olga = await cast.olga()
+    places = await everywhere.one_of_everything(app)
+    for rule, noted in NOTED.items():
+        before = await everything()
+        assert (await olga.browser.get(address(rule, places))).status_code == 200, rule
+        after = await everything()
+        assert {name for name in after if after[name] != before.get(name)} <= {"sessions", "users", *noted}
+
+
 async def test_reading_changes_nothing(app: Lectern, cast: Cast) -> None:
     """A picture of another site may point at any address with GET, with the cookies (SameSite=Lax lets links do so)."""
     olga = await cast.olga()
     places = await everywhere.one_of_everything(app)
     before = await everything()
     for rule in routes(app, "GET"):
+        if rule.rule in NOTED:
+            continue
         await olga.browser.get(address(rule.rule, places), headers={"Sec-Fetch-Site": "cross-site"})
         await olga.browser.head(address(rule.rule, places))
     after = await everything()

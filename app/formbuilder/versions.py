@@ -140,7 +140,9 @@ async def move_to(form_id: int, slug: str) -> Form:
         raise Invalid(_("Small letters, digits and hyphens only."), field="slug")
     async with db.transaction():
         form = await _locked(form_id)
-        if slug != form.slug and slug in await queries.slugs_like(slug):
+        if slug == form.slug:
+            return form
+        if slug in await queries.slugs_like(slug):
             raise Invalid(_("Another form has this address."), field="slug")
         await queries.set_slug(form_id, slug, clock.now())
         await audit.record("form.move", "form", form.public_id, before={"slug": form.slug}, after={"slug": slug})

@@ -31,6 +31,8 @@ ACTS = {
     "form_entry.resend": lazy("Sent an entry out again"),
     "form_entry.status": lazy("Set the status of an entry"),
     "form_entry.sweep": lazy("Deleted entries from the bin"),
+    "form.trial": lazy("Tried two versions of a form"),
+    "form.trial_end": lazy("Ended the trial of a form"),
     "form.replay": lazy("Sent entries of a form again"),
     "form_connection.change": lazy("Gave a service new credentials"),
     "form_connection.create": lazy("Connected a service"),

@@ -16,7 +16,7 @@ from typing import Any
 import brotli
 
 FOLDER = Path(__file__).resolve().parents[2] / "static"
-BUNDLES = ("css/school.css", "css/office.css", "css/form.css", "css/form-fields.css")
+BUNDLES = ("css/school.css", "css/office.css", "css/form.css", "css/form-fields.css", "css/form-acting.css")
 _TEXT = {".css", ".js", ".svg", ".json", ".txt", ".vtt", ".html"}
 _TYPES = {
     ".js": "text/javascript",

@@ -1,5 +1,6 @@
 """What of an answer a service is told: every kind of field, its parts, tags, and who agreed."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -63,6 +64,15 @@ IN_WORDS = {
     "likert", "checkable_grid", "date_range", "repeater", "input_table", "signature", "consent", "terms", "product",
     "subscription", "payment_method",
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def key() -> Iterator[None]:
+    """Files are told by tokens, which the cases signed with this key."""
+    kept = tokens._secret_key
+    tokens.configure("a key that only the tests know, long enough")
+    yield
+    tokens.configure(kept)
 
 
 def answered(name: str) -> tuple[Definition, dict[str, Answer]]:

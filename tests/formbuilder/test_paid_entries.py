@@ -243,8 +243,7 @@ async def test_files_go_along_with_the_mail_and_with_who_turns_back(
     sent = [
         message_from_bytes(path.read_bytes(), policy=policy) for path in Path(config.data_dir, "mail").glob("*.eml")
     ]
-    [message] = [each for each in sent if list(each.iter_attachments())]
-    assert message["Subject"] == "Ann paid €25"
+    [message] = [each for each in sent if list(each.iter_attachments()) and each["Subject"] == "Ann paid €25"]
     along = {each.get_filename(): each.get_content() for each in message.iter_attachments()}
     assert along["my-paper.pdf"] == paper
     assert any(str(name).endswith(".csv") for name in along)

@@ -325,6 +325,7 @@ async def test_every_table_behind_a_kept_page_announces_each_kind_of_change(
     assert read == {
         "forms",
         "form_versions",
+        "form_trials",
         "settings",
         "uploads",
         "topics",

@@ -65,11 +65,11 @@ async def with_uses(public_id: str) -> db.Row | None:
                (SELECT coalesce(jsonb_agg(jsonb_build_object('public_id', f.public_id, 'title', f.title)
                                           ORDER BY lower(f.title), f.id), '[]') FROM forms f
                 WHERE EXISTS (SELECT 1 FROM form_versions v WHERE v.id IN (f.head_id, f.live_id)
-                                AND v.definition -> 'integrations' @> CAST(:wanted AS jsonb))) AS uses
+                                AND v.definition -> 'integrations' @> jsonb_build_array(
+                                    jsonb_build_object('connection', c.public_id)))) AS uses
         FROM form_connections c WHERE c.public_id = :id
         """,
         id=public_id,
-        wanted=[{"connection": public_id}],
     )
 
 
