@@ -47,8 +47,12 @@ class Crowd:
     thanked: set[int] = field(default_factory=set)
     gave_up: list[str] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
+    # Seconds between two of one browser: a fast machine must not be done before the first blow.
+    pause: float = 0.0
     # Somebody was thanked.
     begun: asyncio.Event = field(default_factory=asyncio.Event)
+    # Each kind of blow has fallen; the last quarter waits for that.
+    struck: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send_all(self) -> None:
         """Everybody sends once, over BROWSERS connections."""
@@ -62,6 +66,9 @@ class Crowd:
                     # Nobody fills in a form in less than a second.
                     await asyncio.sleep(1.1)
                     for number, stamp in zip(batch, stamps, strict=True):
+                        if number >= self.count * 3 // 4:
+                            await self.struck.wait()
+                        await asyncio.sleep(self.pause)
                         presses = [self._send(client, number, stamp)] * (2 if number % TWICE == 0 else 1)
                         await asyncio.gather(*(press() for press in presses))
 
@@ -113,7 +120,7 @@ async def forms(stack: Stack, figures: Figures, full: bool) -> None:
     """Everybody's answers are kept once and reach the service once, whoever is killed meanwhile."""
     count = 10_000 if full else 200
     await a_form(stack)
-    crowd, began = Crowd(stack, count), time.monotonic()
+    crowd, began = Crowd(stack, count, pause=0.0 if full else 0.5), time.monotonic()
     sending = asyncio.create_task(crowd.send_all())
     blows = await strike(stack, sending, crowd)
     await sending
@@ -166,6 +173,8 @@ async def strike(stack: Stack, sending: asyncio.Task[None], crowd: Crowd) -> Cou
                 break
             await blow()
             struck[name] += 1
+            if len(struck) == len(blows):
+                crowd.struck.set()
         await asyncio.wait([sending], timeout=BREATH)
     return struck
 
