@@ -46,7 +46,7 @@ def test_a_form_is_built_published_answered_and_read(
     kept(page, "How did you find us?")
     office.look()
     office.press("Publish")
-    address = page.get_by_role("link", name="See the form").get_attribute("href")
+    address = page.get_by_role("link", name="As visitor").get_attribute("href")
     assert address is not None
 
     guest = visit(scripts=scripts, width=375)
