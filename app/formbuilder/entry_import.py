@@ -184,7 +184,7 @@ def _of_json(
         )
 
     for number, each in enumerate(entries, start=1):
-        yield number, lambda each=each: made(each)  # type: ignore[misc]
+        yield number, lambda each=each: made(each)  # type: ignore[misc]  # a default binds the row
 
 
 def _object(told: Any) -> Mapping[str, Any]:
@@ -217,7 +217,7 @@ def _of_table(
     try:
         for record in rows:
             cells = reading.padded(record.cells, len(sheet.header))
-            yield record.number, lambda cells=cells: made(cells)  # type: ignore[misc]
+            yield record.number, lambda cells=cells: made(cells)  # type: ignore[misc]  # a default binds the row
     except csv.Error:
         raise Invalid(_("This file cannot be read as a table."), field="file") from None
 

@@ -113,7 +113,7 @@ async def _csv(found: Asked, rows: AsyncIterator[Any], zone: ZoneInfo) -> AsyncI
     buffer.write("\ufeff")
     writer.writerow([cell(head, zone) for head in heads(questions)])
     with _counted():
-        async with aclosing(rows) as open_rows:  # type: ignore[type-var]
+        async with aclosing(rows) as open_rows:  # type: ignore[type-var]  # a generator, typed as an iterator
             number = 0
             async for row in open_rows:
                 writer.writerow([cell(value, zone) for value in line(questions, row)])
@@ -128,7 +128,7 @@ async def _json(found: Asked, rows: AsyncIterator[Any], zone: ZoneInfo) -> Async
     asked = {field.id: {"question": field.label, "kind": field.kind} for field in found.questions}
     yield b'{"form":' + orjson.dumps(found.form.title) + b',"questions":' + orjson.dumps(asked) + b',"entries":['
     with _counted():
-        async with aclosing(rows) as open_rows:  # type: ignore[type-var]
+        async with aclosing(rows) as open_rows:  # type: ignore[type-var]  # a generator, typed as an iterator
             lines: list[bytes] = []
             is_first = True
             async for row in open_rows:
@@ -168,7 +168,7 @@ async def _xlsx(found: Asked, rows: AsyncIterator[Any], zone: ZoneInfo) -> Async
         moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         _write(sheet, 0, [heads(questions)], moment, zone)
         number, lines = 1, []
-        async with aclosing(rows) as open_rows:  # type: ignore[type-var]
+        async with aclosing(rows) as open_rows:  # type: ignore[type-var]  # a generator, typed as an iterator
             async for row in open_rows:
                 lines.append(line(questions, row))
                 if len(lines) == _BATCH:

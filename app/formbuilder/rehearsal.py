@@ -69,7 +69,7 @@ async def preview(connection: Connection, integration: Mapping[str, Any], contac
         sent = await provider.upsert(contact, MASK)
     except Stopped:
         method, url, body = http.would[0]
-        masked = provider.masked  # type: ignore[attr-defined]
+        masked = provider.masked  # type: ignore[attr-defined]  # each provider of the client has it
         return Preview(contact, request=(method, masked(url), masked(body)))
     except IntegrationError as error:
         return Preview(contact, error=error.reason)

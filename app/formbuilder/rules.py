@@ -43,6 +43,7 @@ OPERATORS = {
     "one_of": lazy("is one of"),
     "not_one_of": lazy("is none of"),
 }
+assert OPERATORS.keys() == conditions.OPERATORS.keys()
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ def _outcome(definition: Definition, answers: Mapping[str, Answer]) -> str:
         chosen = set(chosen_of(answers.get(field.id)))
         for option in kind_of(field).options(field):
             if option.value in chosen and option.outcome in words:
-                counted[option.outcome] += option.points or 1  # type: ignore[assignment]
+                counted[option.outcome] += option.points or 1  # type: ignore[assignment]  # points may be halves
     # Of two that are equal the one that the owner named first.
     best = max(words, key=lambda key: counted[key], default="")
     return (words[best] or best) if best and counted[best] > 0 else ""

@@ -99,7 +99,7 @@ class Number(Setting):
 
     def read(self, value: Any) -> int | float | None:
         if value is None or (isinstance(value, str) and not value.strip()):
-            return self.default  # type: ignore[no-any-return]
+            return self.default  # type: ignore[no-any-return]  # of the setting's own type
         try:
             number = float(value)
         except (TypeError, ValueError):

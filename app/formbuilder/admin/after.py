@@ -8,13 +8,12 @@ from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Conflict, Invalid, NotFound
-from app.core.i18n import _, lazy
+from app.core.i18n import _
 from app.core.limits import Limit, check
 from app.core.settings import school
 from app.formbuilder import (
     after,
     bills,
-    conditions,
     confirmations,
     definitions,
     following,
@@ -27,34 +26,13 @@ from app.formbuilder import (
 from app.formbuilder.admin import admin
 from app.formbuilder.admin.frame import framed
 from app.formbuilder.models import Definition, Form, Posted
+from app.formbuilder.rules import OPERATORS
 from app.web.flash import flash
 from app.web.guards import requires
 from app.web.render import page
 from app.web.request import signed_in_user
 
 TESTS = Limit(20, 60 * 60)
-OPERATORS = {
-    "equals": lazy("is"),
-    "not_equals": lazy("is not"),
-    "contains": lazy("contains"),
-    "not_contains": lazy("does not contain"),
-    "starts_with": lazy("begins with"),
-    "ends_with": lazy("ends with"),
-    "matches": lazy("matches the pattern"),
-    "greater": lazy("is more than"),
-    "less": lazy("is less than"),
-    "at_least": lazy("is at least"),
-    "at_most": lazy("is at most"),
-    "before": lazy("is before"),
-    "after": lazy("is after"),
-    "empty": lazy("is empty"),
-    "not_empty": lazy("is filled in"),
-    "length_at_least": lazy("has a length of at least"),
-    "length_at_most": lazy("has a length of at most"),
-    "one_of": lazy("is one of"),
-    "not_one_of": lazy("is none of"),
-}
-assert OPERATORS.keys() == conditions.OPERATORS.keys()
 # What a row that came with an imported definition may leave out.
 _UNSAID = dict.fromkeys(
     ("name", "subject", "body", "attach", "reply_to", "kind", "path", "url", "title", "text", "show_score"), ""
@@ -193,7 +171,7 @@ async def _list_page(form: Form) -> Response:
         takes_payment=bills.takes_payment(definition),
         amounts=_amounts(definition),
         payment={
-            "on": {True: "yes", False: "no"}.get(definition.payment.get("on"), ""),  # type: ignore[arg-type]
+            "on": {True: "yes", False: "no"}.get(definition.payment.get("on"), ""),  # type: ignore[arg-type]  # unset is neither
             "amount": definition.payment.get("amount", ""),
             "title": definition.payment.get("title", ""),
         },

@@ -22,7 +22,7 @@ class Drip(Caller):
     )
 
     @property
-    def base(self) -> str:  # type: ignore[override]
+    def base(self) -> str:  # type: ignore[override]  # follows from the settings
         return f"https://api.getdrip.com/v2/{quote(self.given['account_id'], safe='')}"
 
     def headers(self) -> dict[str, str]:

@@ -39,7 +39,7 @@ class GoogleSheets(OAuthCaller):
     )
 
     @property
-    def base(self) -> str:  # type: ignore[override]
+    def base(self) -> str:  # type: ignore[override]  # follows from the settings
         return f"https://sheets.googleapis.com/v4/spreadsheets/{quote(self.given['spreadsheet'], safe='')}"
 
     def token_request(self) -> dict[str, str]:

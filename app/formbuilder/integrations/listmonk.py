@@ -21,7 +21,7 @@ class Listmonk(Caller):
     )
 
     @property
-    def base(self) -> str:  # type: ignore[override]
+    def base(self) -> str:  # type: ignore[override]  # follows from the settings
         return self.given["url"].rstrip("/") + "/api"
 
     def headers(self) -> dict[str, str]:

@@ -25,7 +25,7 @@ class Mailchimp(Caller):
     )
 
     @property
-    def base(self) -> str:  # type: ignore[override]
+    def base(self) -> str:  # type: ignore[override]  # follows from the settings
         centre = re.search(r"-([a-z]{2,4}\d{1,3})$", self.given["api_key"])
         if centre is None:
             raise RefusedCredentials(str(_l("A Mailchimp key ends with its data centre, as in -us6.")))

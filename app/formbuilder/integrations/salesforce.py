@@ -30,11 +30,11 @@ class Salesforce(OAuthCaller):
     )
 
     @property
-    def base(self) -> str:  # type: ignore[override]
+    def base(self) -> str:  # type: ignore[override]  # follows from the settings
         return self.given["domain"].rstrip("/") + "/services/data/v62.0"
 
     @property
-    def token_url(self) -> str:  # type: ignore[override]
+    def token_url(self) -> str:  # type: ignore[override]  # follows from the settings
         return self.given["domain"].rstrip("/") + "/services/oauth2/token"
 
     def token_request(self) -> dict[str, str]:

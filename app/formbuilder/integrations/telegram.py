@@ -17,7 +17,7 @@ class Telegram(Caller):
     settings = (Setting("token", _l("Bot token"), is_secret=True, help=_l("From @BotFather.")),)
 
     @property
-    def base(self) -> str:  # type: ignore[override]
+    def base(self) -> str:  # type: ignore[override]  # follows from the settings
         return f"https://api.telegram.org/bot{self.given['token']}"
 
     def refuse(self, reply: Reply) -> None:

@@ -29,11 +29,11 @@ class Zoho(OAuthCaller):
         return self.given["region"] if self.given["region"] in _REGIONS else "com"
 
     @property
-    def base(self) -> str:  # type: ignore[override]
+    def base(self) -> str:  # type: ignore[override]  # follows from the settings
         return f"https://www.zohoapis.{self._region}/crm/v8"
 
     @property
-    def token_url(self) -> str:  # type: ignore[override]
+    def token_url(self) -> str:  # type: ignore[override]  # follows from the settings
         return f"https://accounts.zoho.{self._region}/oauth/v2/token"
 
     async def verify(self) -> str:
