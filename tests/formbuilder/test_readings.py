@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from app.core import db
 from app.core.personal import Subject
-from app.formbuilder import definitions, inbox, personal, readings, versions
+from app.formbuilder import definitions, inbox, personal, plans, readings, versions
 from app.formbuilder.models import Form
 from tests.cast import Cast
 from tests.formbuilder.building import a_definition, field
@@ -95,3 +95,12 @@ async def test_so_many_readings_are_kept_and_no_more(monkeypatch: pytest.MonkeyP
     assert readings.of(forms[2]) is before[2]
     assert readings.of(forms[0]) is not before[0]
     assert readings.of(forms[0]) == before[0]
+
+
+async def test_a_plan_is_that_of_its_own_definition_and_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "_MOST_KEPT", 2)
+    made = [a_definition(field(1, label="A"), field(number, label="B")) for number in range(2, 7)]
+    for each in (*made, *reversed(made)):
+        assert [node["id"] for node in plans.plan_of(each)["steps"][0]["nodes"]] == [one.id for one in each.fields]
+        assert plans.plan_of(each) is plans.plan_of(each)
+    assert len(plans._kept) == 2
