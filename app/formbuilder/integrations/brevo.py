@@ -21,6 +21,7 @@ _OWN = {"FIRSTNAME", "LASTNAME", "SMS"}
 class Brevo(Caller):
     name = "brevo"
     label = "Brevo"
+    takes_tags = False
     takes_lists = True
     base = "https://api.brevo.com/v3"
     unasked = _l("They are kept as contacts on no list.")

@@ -20,6 +20,7 @@ _NOT_OURS = {101, 102}
 class CampaignMonitor(Caller):
     name = "campaign_monitor"
     label = "Campaign Monitor"
+    takes_tags = False
     takes_lists = True
     base = "https://api.createsend.com/api/v3.3"
     place_label = _l("List")

@@ -48,6 +48,7 @@ class Caller:
     unasked: ClassVar[Words] = ""
     # Fields here may hold a list; elsewhere it is a text with commas.
     takes_lists: ClassVar[bool] = False
+    takes_tags: ClassVar[bool] = True
     needs_email: ClassVar[bool] = True
     needs_place: ClassVar[bool] = True
     passing: ClassVar[frozenset[int]] = _PASSING

@@ -19,6 +19,7 @@ _NEXT = at_link("_links.next.href")
 class ConstantContact(OAuthCaller):
     name = "constant_contact"
     label = "Constant Contact"
+    takes_tags = False
     base = "https://api.cc.email/v3"
     token_url = "https://authz.constantcontact.com/oauth2/default/v1/token"  # noqa: S105 (an address)
     place_label = _l("List")

@@ -19,6 +19,7 @@ _FOR_TEXT = (0, 5)
 class Discord(Caller):
     name = "discord"
     label = "Discord"
+    takes_tags = False
     base = "https://discord.com/api/v10"
     place_label = _l("Channel")
     needs_email = False

@@ -20,6 +20,7 @@ _PAGE = 500
 class HubSpot(Caller):
     name = "hubspot"
     label = "HubSpot"
+    takes_tags = False
     takes_lists = True
     base = "https://api.hubapi.com"
     place_label = _l("Static list")

@@ -13,6 +13,7 @@ from app.formbuilder.integrations.client import Caller, choices
 class Listmonk(Caller):
     name = "listmonk"
     label = "listmonk"
+    takes_tags = False
     takes_lists = True
     place_label = _l("List")
     needs_consent = True

@@ -18,6 +18,7 @@ _LEFT = {"unsubscribed", "bounced", "junk"}
 class MailerLite(Caller):
     name = "mailerlite"
     label = "MailerLite"
+    takes_tags = False
     base = "https://connect.mailerlite.com/api"
     place_label = _l("Group")
     needs_consent = True

@@ -14,6 +14,7 @@ _NEXT = at_offset("Offset", 1000)
 class Mailjet(Caller):
     name = "mailjet"
     label = "Mailjet"
+    takes_tags = False
     base = "https://api.mailjet.com/v3/REST"
     place_label = _l("List")
     needs_consent = True

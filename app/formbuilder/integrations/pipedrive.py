@@ -17,6 +17,7 @@ from app.formbuilder.integrations.paging import at_cursor
 class Pipedrive(Caller):
     name = "pipedrive"
     label = "Pipedrive"
+    takes_tags = False
     takes_lists = True
     base = "https://api.pipedrive.com"
     # Of the short window; the tokens of a day end at midnight of their server.

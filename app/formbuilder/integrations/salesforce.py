@@ -21,6 +21,7 @@ _OWN = {"Email", "FirstName", "LastName", "Phone", "HasOptedOutOfEmail"}
 class Salesforce(OAuthCaller):
     name = "salesforce"
     label = "Salesforce"
+    takes_tags = False
     takes_lists = True
     is_basic = False
     place_label = _l("Object")

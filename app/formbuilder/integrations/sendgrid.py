@@ -19,6 +19,7 @@ _HOSTS = {"global": "api.sendgrid.com", "eu": "api.eu.sendgrid.com"}
 class SendGrid(Caller):
     name = "sendgrid"
     label = "SendGrid"
+    takes_tags = False
     unasked = _l("They are kept as contacts on no list.")
     place_label = _l("List")
     settings = (

@@ -21,6 +21,7 @@ _KIND = "form_entry"
 class Slack(Caller):
     name = "slack"
     label = "Slack"
+    takes_tags = False
     base = "https://slack.com/api"
     place_label = _l("Channel")
     needs_email = False

@@ -12,6 +12,7 @@ from app.formbuilder.integrations.replies import Reply
 class Telegram(Caller):
     name = "telegram"
     label = "Telegram"
+    takes_tags = False
     place_label = _l("Chat")
     needs_email = False
     is_repeatable = False

@@ -360,3 +360,12 @@ async def test_who_is_new_and_gave_no_name_is_kept_all_the_same(
 ) -> None:
     sent = await town.provider(name, **given).upsert(contact(name, first_name="", last_name=""), "entry:1:a")
     assert (sent.outcome, town.stand(name).count) == ("created", 1)
+
+
+@pytest.mark.parametrize("name", sorted(set(integrations.providers()) - {"airtable", "google_sheets", "notion"}))
+async def test_a_service_is_sent_tags_or_its_owner_is_told_that_it_is_not(
+    town: Town, contact: Maker, name: str
+) -> None:
+    await town.provider(name).upsert(contact(name, tags=("tag_of_ann",)), "entry:1:a")
+    is_sent = any(b"tag_of_ann" in call.body for call in town.stand(name).calls)
+    assert is_sent == integrations.providers()[name].takes_tags
