@@ -25,6 +25,7 @@ from app.formbuilder.models import Definition
 from app.formbuilder.queries import files as file_queries
 from app.formbuilder.queries import notifications as queries
 from app.web.forms import is_email
+from app.web.tables.export import cell
 
 log = structlog.get_logger()
 
@@ -206,23 +207,17 @@ mail.attached_from("form-file", _read_file)
 
 def as_csv(situation: Situation) -> Attachment:
     """The entry as a file of two lines; nothing in it is read as a formula."""
-    heads, cells = list[str](), list[str]()
+    heads, cells = list[str](), list[Any]()
     for field in situation.definition.fields:
         kind = kind_of(field)
         if kind.has_answer:
             heads += kind.columns(field)
-            found = [_cell(each) for each in kind.cells(field, situation.entry.answers.get(field.id))]
-            cells += found + [""] * (len(kind.columns(field)) - len(found))
+            found = list(kind.cells(field, situation.entry.answers.get(field.id)))
+            cells += found + [None] * (len(kind.columns(field)) - len(found))
     out = io.StringIO()
-    csv.writer(out).writerows([[_cell(each) for each in heads], cells])
+    csv.writer(out).writerows([[cell(each, situation.school.zone) for each in line] for line in (heads, cells)])
     name = f"{situation.form.slug}-{situation.entry.public_id}.csv"
     return Attachment(name, "text/csv", b"\xef\xbb\xbf" + out.getvalue().encode())
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    is_number = isinstance(value, int | float)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not is_number else text
 
 
 def wrong(definition: Definition) -> list[str]:

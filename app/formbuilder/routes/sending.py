@@ -59,12 +59,10 @@ async def _keep(visit: Visit, screen: Screen, following: Screen, **query: str) -
         )
         # The same page may have begun it before, and got further.
         visit.draft, _form = await drafts.find(visit.form.slug, visit.token)
-        texts = screens.merged(visit.draft.posted, texts, screen) | {
-            name: values for name, values in texts.items() if name in _BESIDE
-        }
         if visit.draft.entry_public_id is not None:
             return _thanks(visit, visit.draft.entry_public_id, "")
-    await drafts.keep(visit.draft, texts, following.id)
+    beside = {name: values for name, values in texts.items() if name in _BESIDE}
+    await drafts.keep(visit.draft, lambda kept: screens.merged(kept, texts, screen) | beside, following.id)
     return go_to(visit, f"/forms/{visit.form.slug}/drafts/{visit.token}", **query)
 
 
