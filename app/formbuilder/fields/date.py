@@ -23,9 +23,11 @@ class Day(Text):
 def day_of(text: str) -> date | None:
     """YYYY-MM-DD as a day; None for anything else."""
     try:
-        return date.fromisoformat(text) if len(text) == 10 else None
+        found = date.fromisoformat(text) if len(text) == 10 else None
     except ValueError:
         return None
+    # A week, as in 2026-W01-1, has ten characters too; days are compared as texts.
+    return found if found is not None and found.isoformat() == text else None
 
 
 class DateField(Kind):
