@@ -75,6 +75,17 @@ def takes_payment(definition: Definition) -> bool:
     return told is True
 
 
+def priced(definition: Definition) -> frozenset[str]:
+    """The fields on whose answers it depends what sending this form costs; all of them where one has the whole amount."""
+    if definition.payment.get("amount"):
+        return frozenset(each.id for each in definition.fields)
+    return frozenset(
+        each.id
+        for each in definition.fields
+        if kind_of(each).group == "money" or any(option.price for option in kind_of(each).options(each))
+    )
+
+
 def adds_up_in_browser(definition: Definition) -> bool:
     """Whether a page can tell the total while it is filled in: not where a field has the amount, or other options a price."""
     if definition.payment.get("amount"):

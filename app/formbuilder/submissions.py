@@ -29,7 +29,6 @@ from app.formbuilder import (
 )
 from app.formbuilder.bills import Bill
 from app.formbuilder.fields.kinds import Wrong, kind_of
-from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.logic import Outcome
 from app.formbuilder.models import Answer, Definition, Entry, Field, Form, Posted
 from app.formbuilder.queries import drafts as draft_queries
@@ -109,6 +108,19 @@ def read_answers(definition: Definition, posted: Posted, today: str, *, only: Co
     return found
 
 
+def has_secret(definition: Definition) -> bool:
+    """Whether something must be known to send the form."""
+    return any(kind_of(each).is_secret for each in definition.fields)
+
+
+def is_known(each: Field, posted: Posted) -> bool:
+    """Whether what was written for a secret is right."""
+    try:
+        return kind_of(each).read(each, posted) is not None
+    except Wrong:
+        return False
+
+
 def sealed(definition: Definition, posted: Posted) -> Posted:
     """The same, fit to lie in a draft and to stand on a page again: without what must be known and is not to be shown."""
     texts: Mapping[str, Sequence[str]] = posted.texts
@@ -156,10 +168,13 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
                 form, definition, said=words, address=sender.address, country=sender.country
             )
         is_due = not suspicion and payments.is_due(definition, found.answers, bill)
+        now = definition
         if not suspicion:
             now = await _now(locked, form, definition)
-            if is_due:
-                await _check_prices(now, definition, found.answers, bill, prices, sender)
+            if now is not definition:
+                await _check_version(now, definition, posted, bill if is_due else None)
+            if is_due and (dearer := bills.dearer(definition, prices, sender.prices)):
+                raise Refused({}, dearer)
             if out := await stock.sold_out(form, now, found.answers):
                 raise Refused({name: Mistake(sentence) for name, sentence in out.items()})
         is_nameless = definition.settings["no_address"]
@@ -187,7 +202,7 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
         await _conclude(entry_id, sender, suspicion)
         entry = await queries.entry_by_id(entry_id)
         assert entry is not None
-        await stock.hold(form.id, entry_id, definition, found.answers)
+        await stock.hold(form.id, entry_id, now, found.answers)
         result = scoring.result_of(definition, found.answers)
         if result is not None:
             await payment_queries.set_score(entry_id, result.score, result.outcome or result.grade)
@@ -212,17 +227,21 @@ async def _now(locked: Form | None, form: Form, definition: Definition) -> Defin
     return definitions.read(live.definition) if live is not None else definition
 
 
-async def _check_prices(
-    now: Definition, definition: Definition, answers: Mapping[str, Answer], bill: Bill, shown: Prices, sender: Sender
-) -> None:
-    """Raise Refused where something costs more than the page said; its sender has to agree to that first."""
-    if dearer := bills.dearer(definition, shown, sender.prices):
-        raise Refused({}, dearer)
-    if now is definition:
+async def _check_version(now: Definition, definition: Definition, posted: Posted, bill: Bill | None) -> None:
+    """Raise Refused where an older page would get past what the form has come to ask since: a password, or money.
+
+    `bill` is what the older page is charged at once, if it is. Otherwise an older page is answered as it was shown.
+    """
+    words = {each.id: each.settings for each in definition.fields if kind_of(each).is_secret}
+    if any(words.get(each.id) != each.settings for each in now.fields if kind_of(each).is_secret):
+        sentence = _("This form has changed since this page was shown. Please look at it once more.")
+        raise Refused({}, sentence, outdated=True)
+    if not bills.takes_payment(now):
         return
-    known = {name: answer for name, answer in answers.items() if now.find(name) is not None}
-    currency = (await school()).currency
-    if bills.bill(now, known, await bills.prices_of(now), currency=currency).minor > bill.minor:
+    read = read_answers(now, posted, await today())
+    asked = bills.bill(now, read.answers, await bills.prices_of(now), currency=(await school()).currency)
+    is_dearer = payments.is_due(now, read.answers, asked) and (bill is None or asked.minor > bill.minor)
+    if is_dearer or bills.priced(now) & read.mistakes.keys():
         sentence = _("A price has changed since this page was shown. Send it again if you agree.")
         raise Refused({}, sentence, outdated=True)
 
