@@ -180,15 +180,16 @@ def _priced(
 
 
 def _whole(definition: Definition, amount: Any, name: str, currency: str) -> list[Line]:
-    """One line of the amount that a field has, rounded to the currency's smallest coin; none, or below 0, costs nothing."""
+    """One line of the amount that a field has, rounded to the currency's smallest coin. None, or 0, costs nothing; one below 0
+    stays one, to be refused: whoever answers could write it."""
     if isinstance(amount, Mapping) and "minor" in amount:
         minor, currency = int(amount["minor"]), str(amount["currency"])
-    elif isinstance(amount, int | float) and not isinstance(amount, bool) and 0 < amount < 1e12:
+    elif isinstance(amount, int | float) and not isinstance(amount, bool) and abs(amount) < 1e12:
         minor = int(Decimal(str(amount)).scaleb(get_currency_precision(currency)).to_integral_value(ROUND_HALF_UP))
     else:
         return []
     title = str(definition.payment.get("title") or "").strip() or definition.title
-    return [Line(name, "", title, 1, minor, currency)] if minor > 0 else []
+    return [Line(name, "", title, 1, minor, currency)] if minor else []
 
 
 def _wrong(

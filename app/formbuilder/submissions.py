@@ -156,21 +156,21 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
         if stamp is not None and (before := await queries.entry_of_stamp(form.id, stamp)) is not None:
             return before
         words, email = said(definition, found.answers), email_of(definition, found.answers)
-        suspicion = sender.suspicion
+        suspicion, now = sender.suspicion, definition
         if not suspicion:
+            now = await _now(locked, form, definition)
             await _give_place(form, sender)
             await limits.check(locked, definition, user_id=sender.user_id, email=email, address=sender.address)
-            mistakes = found.mistakes | await _taken(form, definition, found.answers)
+            mistakes = found.mistakes | await _taken(form, now, found.answers)
             mistakes |= {name: Mistake(sentence) for name, sentence in bill.wrong.items()}
             if mistakes:
-                raise Refused(mistakes)
+                # What cannot be paid may be told by a sum that nobody sees.
+                raise Refused(mistakes, " ".join(dict.fromkeys(bill.wrong.values())))
             suspicion = await spam.suspicion(
                 form, definition, said=words, address=sender.address, country=sender.country
             )
         is_due = not suspicion and payments.is_due(definition, found.answers, bill)
-        now = definition
         if not suspicion:
-            now = await _now(locked, form, definition)
             if now is not definition:
                 await _check_version(now, definition, posted, bill if is_due else None)
             if is_due and (dearer := bills.dearer(definition, prices, sender.prices)):

@@ -17,11 +17,11 @@ from app import Lectern
 from app.core import clock, db, limits, queue
 from app.core.errors import TooMany
 from app.core.limits import Limit
-from app.formbuilder import definitions, entries, files, links, payments, privacy, stock, versions
+from app.formbuilder import definitions, entries, files, links, payments, privacy, spam, stock, versions
 from app.formbuilder.fields.date import day_of
 from app.formbuilder.file_types import recognise
 from app.formbuilder.models import Form
-from app.formbuilder.routes import sending
+from app.formbuilder.routes import sending, visits
 from app.formbuilder.stamps import stamp_of
 from tests.cast import Cast
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401
@@ -106,6 +106,21 @@ async def test_an_older_page_is_not_answered_without_the_password_of_now(client:
     assert await states() == []
 
 
+async def test_an_older_page_gives_no_answer_twice_that_may_be_there_once_by_now(client: TestClientProtocol) -> None:
+    form = await published(EMAIL)
+    await changed(form, fields=[{**EMAIL, "settings": {"unique": True}}])
+    assert (await client.post(f"/forms/{form.slug}", form=body(q2="a@b.example"))).status_code == 303
+    assert (await client.post(f"/forms/{form.slug}", form=body(q2="a@b.example"))).status_code == 422
+
+
+async def test_an_older_page_asks_for_the_captcha_of_now(client: TestClientProtocol) -> None:
+    form = await published(NAME)
+    await changed(form, fields=[NAME, {"id": "q9", "kind": "captcha", "label": "Are you?"}])
+    _form, definition = await visits.answered(form.slug, "1")
+    assert definition.find("q9") is None
+    assert spam.wants_captcha(definition)
+
+
 # --- money ------------------------------------------------------------------------------------------------------------
 
 
@@ -147,6 +162,18 @@ async def test_what_is_paid_for_is_not_shown_to_who_is_held_back(shop: Shop, tri
     page = await shop.text(answer.headers["Location"])
     assert await states() == ["spam"]
     assert "Your answers have arrived" in page and "secret-film" not in page
+
+
+@pytest.mark.parametrize(("number", "status"), [("-5", 422), ("0", 303), ("99999999999", 422), ("5", 303)])
+@pytest.mark.parametrize("is_calculated", [False, True])
+async def test_nobody_pays_less_than_nothing(shop: Shop, number: str, status: int, is_calculated: bool) -> None:  # noqa: F811
+    seats: dict[str, Any] = {"id": "q8", "kind": "number", "label": "Seats", "settings": {}}
+    total = {"id": "q9", "kind": "calculation", "label": "Sum", "settings": {"expression": "{q8} * 10", "hidden": True}}
+    form = await published(NAME, EMAIL, seats, total, payment={"on": True, "amount": "q9" if is_calculated else "q8"})
+    answer = await shop.client.post(f"/forms/{form.slug}", form=body(q2="a@b.example", q8=number))
+    assert answer.status_code == status
+    assert ("This amount cannot be paid." in await answer.get_data(as_text=True)) is (status == 422)
+    assert await states() == ([] if status == 422 else ["received" if number == "0" else "unpaid"])
 
 
 async def test_sending_a_screen_again_leads_nobody_past_the_payment(shop: Shop) -> None:  # noqa: F811
@@ -286,6 +313,31 @@ async def test_nobody_fills_the_storage(
     assert "was sent from your network" in await answer.get_data(as_text=True)
     assert await states() == []
     assert found == [False, False, False]  # they are asked to press the button once more first
+
+
+async def test_nobody_sends_along_the_file_of_somebody_else(app: Lectern, client: TestClientProtocol) -> None:
+    field = {"id": "q5", "kind": "file", "label": "Paper", "settings": {}}
+    form, other = await published(NAME, field), await published(NAME, field)
+    told = {"version": "1", "website": ""}
+    page = await (await client.post(f"/forms/{form.slug}", form=told, files={"q5": paper(10)})).get_data(as_text=True)
+    token = page.partition('name="q5.kept" value="')[2].partition('"')[0]
+    assert token
+    for elsewhere, kept in (
+        (other, token),
+        (form, token[:-1]),
+        (form, token.replace(".", "x.", 1)),
+        (form, f"x{token}"),
+    ):
+        answer = await client.post(f"/forms/{elsewhere.slug}", form=body(**{"q5.kept": kept}))
+        assert answer.status_code == (422 if elsewhere is other else 303)
+    bound = "SELECT count(*) FROM form_entry_files WHERE entry_id IS NOT NULL"
+    assert await db.value(bound) == 0
+    # Whose it is may send it, once.
+    found = [
+        (await client.post(f"/forms/{form.slug}", form=body(**{"q5.kept": token}))).status_code for _time in range(2)
+    ]
+    assert found == [303, 422]
+    assert await db.value(bound) == 1
 
 
 @pytest.mark.parametrize("how", ["one name", "many names", "long texts"])

@@ -113,7 +113,11 @@ async def with_newest_settings(form: Form) -> Definition:
     if form.version_id == form.live_id or await contests.is_tried(form):
         return definition
     newest = await queries.live_form(form.slug)
-    return definition if newest is None else replace(definition, settings=definitions.read(newest.definition).settings)
+    if newest is None:
+        return definition
+    live = definitions.read(newest.definition)
+    # A field for it may be newer than the page: then it is asked for at the end.
+    return replace(definition, settings={**live.settings, "captcha": spam.wants_captcha(live)})
 
 
 async def sent(slug: str, *, most: int | None = None) -> Visit:
