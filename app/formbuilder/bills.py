@@ -135,6 +135,17 @@ def opens_free(definition: Definition, made: Bill) -> bool:
     )
 
 
+def priced(definition: Definition) -> frozenset[str]:
+    """The fields on whose answers it depends what sending this form costs; all of them where one has the whole amount."""
+    if definition.payment.get("amount"):
+        return frozenset(each.id for each in definition.fields)
+    return frozenset(
+        each.id
+        for each in definition.fields
+        if kind_of(each).group == "money" or any(option.price for option in kind_of(each).options(each))
+    )
+
+
 def adds_up_in_browser(definition: Definition) -> bool:
     """Whether a page can tell the total while it is filled in: not where a field has the amount, or other options a price."""
     if definition.payment.get("amount"):
@@ -229,15 +240,16 @@ def _priced(
 
 
 def _whole(definition: Definition, amount: Any, name: str, currency: str) -> list[Line]:
-    """One line of the amount that a field has, rounded to the currency's smallest coin; none, or below 0, costs nothing."""
+    """One line of the amount that a field has, rounded to the currency's smallest coin. None, or 0, costs nothing; one below 0
+    stays one, to be refused: whoever answers could write it."""
     if isinstance(amount, Mapping) and "minor" in amount:
         minor, currency = int(amount["minor"]), str(amount["currency"])
-    elif isinstance(amount, int | float) and not isinstance(amount, bool) and 0 < amount < 1e12:
+    elif isinstance(amount, int | float) and not isinstance(amount, bool) and abs(amount) < 1e12:
         minor = int(Decimal(str(amount)).scaleb(get_currency_precision(currency)).to_integral_value(ROUND_HALF_UP))
     else:
         return []
     title = str(definition.payment.get("title") or "").strip() or definition.title
-    return [Line(name, "", title, 1, minor, currency)] if minor > 0 else []
+    return [Line(name, "", title, 1, minor, currency)] if minor else []
 
 
 def _wrong(

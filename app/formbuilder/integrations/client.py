@@ -123,6 +123,8 @@ class Caller:
         self, method: str, url: str, content: bytes, headers: Mapping[str, str], accept: Collection[int] = ()
     ) -> Reply:
         """Send these bytes and keep the exchange."""
+        if not all(text.isascii() and text.isprintable() for text in headers.values()):
+            raise RefusedCredentials(_("The credentials hold characters that none have. Copy them once more."))
         # A service may repeat what it was asked, and Basic credentials can be read back.
         self.hide(headers.get("Authorization", "").rpartition(" ")[2])
         try:

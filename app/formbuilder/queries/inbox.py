@@ -356,6 +356,7 @@ async def empty_sent(now: datetime) -> int:
                               AND q.payload = convert_to('{"entry_id":' || e.id || '}', 'UTF8'))
             ORDER BY e.empty_after LIMIT :batch FOR UPDATE SKIP LOCKED),
         asked AS (UPDATE form_deliveries d SET exchanges = '[]' FROM due WHERE d.entry_id = due.id),
+        sent AS (UPDATE form_entry_files f SET entry_id = NULL FROM due WHERE f.entry_id = due.id),
         written AS (DELETE FROM form_entry_acts a USING due WHERE a.entry_id = due.id AND a.kind IN ('edit', 'note'))
         UPDATE form_entries e SET answers = '{}', said = '', email = '', user_id = NULL, address = '', user_agent = '',
                empty_after = NULL, emptied_at = :now, confirm_hash = NULL
