@@ -10,7 +10,7 @@ from app.core import clock, db
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, format_moment
 from app.core.settings import school
-from app.formbuilder import definitions, entries, entry_pdf, files, inbox, resending, versions
+from app.formbuilder import definitions, entries, entry_pdf, files, inbox, resending, spam, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.entries_in_bulk import ENTRIES_IN_BULK
 from app.formbuilder.entry_pdf import Paper
@@ -84,6 +84,7 @@ async def show_entry(public_id: str, entry_id: str) -> Response:
         done=entries.MOVES,
         order=await orders.find(sheet.order_id) if sheet.order_id is not None else None,
         states=ENTRY_STATES,
+        suspicion=spam.REASONS.get(sheet.spam_reason, "") if sheet.state == "spam" else "",
         ways=list(resending.WAYS.values()) if sheet.state == "received" and not sheet.emptied_at else [],
         seconds=round((sheet.created_at - sheet.began_at).total_seconds()) if sheet.began_at else None,
     )
