@@ -50,7 +50,8 @@ async def waiting_page(
         is_embedded=is_embedded,
         order=order,
         trouble=trouble,
-        headers={"Cache-Control": "no-store", **(headers or {})} | ({"Refresh": _WAITS.get(order.state, "3")} if looks_again and order else {}),
+        headers={"Cache-Control": "no-store", **(headers or {})}
+        | ({"Refresh": _WAITS.get(order.state, "3")} if looks_again and order else {}),
     )
 
 

@@ -105,7 +105,9 @@ async function send(event) {
     if (gate) window.turnstile.render(gate, { ...gate.dataset });
     const wrong = main.querySelector(".field__error")?.closest("[data-field]"), control = ":is(input:not([type=hidden]), select, textarea)";
     const place = ["[aria-invalid=true]", "[aria-invalid=true] ", ""].map((where) => wrong?.querySelector(where.endsWith(" ") ? where + control : control + where));
-    (place.find(Boolean) ?? main.querySelector("[role=alert], h1")).focus();
+    // One question at a time: the keyboard is where it is answered.
+    const asked = !wrong && [...main.querySelectorAll(`.form--one [data-field] ${control}`)].find((each) => each.checkVisibility());
+    (place.find(Boolean) ?? main.querySelector("[role=alert]") ?? (asked || main.querySelector("h1"))).focus();
     if (address) scrollTo(0, 0);
   } catch (said) {
     tell(typeof said == "string" ? said : form.dataset.away);
