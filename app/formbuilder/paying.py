@@ -11,7 +11,6 @@ from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition, Entry, Form
 from app.web.render import page
 
-
 # After how many seconds the page looks again: a bank takes days.
 _WAITS = {"processing": "60"}
 
