@@ -216,12 +216,18 @@ def _lines(
     if definition.payment.get("on") is not True or kind.group == "money":
         return []
     chosen = chosen_of(answer)
-    said = f"{each.label}: " if each.label else ""
     return [
-        Line(each.id, option.value, f"{said}{option.label}", 1, option.price, currency)
+        Line(each.id, option.value, _said(each, option.label), 1, option.price, currency)
         for option in kind.options(each)
         if option.value in chosen and option.price
     ]
+
+
+def _said(each: Field, chosen: str) -> str:
+    """What was chosen as a receipt has it, behind its question."""
+    if not each.label:
+        return chosen
+    return f"{each.label}{'' if each.label[-1] in '?!:.…' else ':'} {chosen}"
 
 
 def _priced(
@@ -234,7 +240,7 @@ def _priced(
     if bought is None or not quantity:
         return []
     item, offer = bought[0], prices.get(bought[0].value)
-    label = offer.title if offer is not None else f"{each.label}: {item.label}" if each.label else item.label
+    label = offer.title if offer is not None else _said(each, item.label)
     every, product_id = str(each.settings.get("every", "")), offer.product_id if offer is not None else None
     return [Line(each.id, item.value, label, quantity, item.minor * quantity, item.currency, every, product_id)]
 

@@ -12,7 +12,7 @@ from app.core import clock, db
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, format_moment
 from app.core.settings import school
-from app.formbuilder import entries, files, inbox, readings, releases, resending, versions
+from app.formbuilder import entries, files, inbox, readings, releases, resending, spam, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.entries_in_bulk import ENTRIES_IN_BULK
 from app.formbuilder.fields.kinds import kind_of
@@ -86,6 +86,7 @@ async def show_entry(public_id: str, entry_id: str) -> Response:
         order=await orders.find(sheet.order_id) if sheet.order_id is not None else None,
         states=ENTRY_STATES,
         is_asked=sheet.state == "unpaid" and sheet.pay_until is not None,
+        suspicion=spam.REASONS.get(sheet.spam_reason, "") if sheet.state == "spam" else "",
         ways=list(resending.WAYS.values()) if sheet.state == "received" and not sheet.emptied_at else [],
         seconds=round((sheet.created_at - sheet.began_at).total_seconds()) if sheet.began_at else None,
     )

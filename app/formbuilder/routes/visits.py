@@ -86,7 +86,7 @@ async def shown(slug: str) -> tuple[Form, Definition, bool]:
     form, definition = await live(slug)
     person = user()
     who = f"user {person.id}" if person is not None else f"{client_address()} {request.headers.get('User-Agent', '')}"
-    tried = await contests.seen_by(form, who, counts=_is_looked_at())
+    tried = await contests.seen_by(form, who, counts=_is_looked_at(), knows_again=not definition.settings["no_address"])
     return (tried, readings.of(tried), True) if tried is not None else (form, definition, False)
 
 
