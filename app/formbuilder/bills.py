@@ -135,6 +135,17 @@ def opens_free(definition: Definition, made: Bill) -> bool:
     )
 
 
+def priced(definition: Definition) -> frozenset[str]:
+    """The fields on whose answers it depends what sending this form costs; all of them where one has the whole amount."""
+    if definition.payment.get("amount"):
+        return frozenset(each.id for each in definition.fields)
+    return frozenset(
+        each.id
+        for each in definition.fields
+        if kind_of(each).group == "money" or any(option.price for option in kind_of(each).options(each))
+    )
+
+
 def adds_up_in_browser(definition: Definition) -> bool:
     """Whether a page can tell the total while it is filled in: not where a field has the amount, or other options a price."""
     if definition.payment.get("amount"):
@@ -205,12 +216,18 @@ def _lines(
     if definition.payment.get("on") is not True or kind.group == "money":
         return []
     chosen = chosen_of(answer)
-    said = f"{each.label}: " if each.label else ""
     return [
-        Line(each.id, option.value, f"{said}{option.label}", 1, option.price, currency)
+        Line(each.id, option.value, _said(each, option.label), 1, option.price, currency)
         for option in kind.options(each)
         if option.value in chosen and option.price
     ]
+
+
+def _said(each: Field, chosen: str) -> str:
+    """What was chosen as a receipt has it, behind its question."""
+    if not each.label:
+        return chosen
+    return f"{each.label}{'' if each.label[-1] in '?!:.…' else ':'} {chosen}"
 
 
 def _priced(
@@ -223,21 +240,22 @@ def _priced(
     if bought is None or not quantity:
         return []
     item, offer = bought[0], prices.get(bought[0].value)
-    label = offer.title if offer is not None else f"{each.label}: {item.label}" if each.label else item.label
+    label = offer.title if offer is not None else _said(each, item.label)
     every, product_id = str(each.settings.get("every", "")), offer.product_id if offer is not None else None
     return [Line(each.id, item.value, label, quantity, item.minor * quantity, item.currency, every, product_id)]
 
 
 def _whole(definition: Definition, amount: Any, name: str, currency: str) -> list[Line]:
-    """One line of the amount that a field has, rounded to the currency's smallest coin; none, or below 0, costs nothing."""
+    """One line of the amount that a field has, rounded to the currency's smallest coin. None, or 0, costs nothing; one below 0
+    stays one, to be refused: whoever answers could write it."""
     if isinstance(amount, Mapping) and "minor" in amount:
         minor, currency = int(amount["minor"]), str(amount["currency"])
-    elif isinstance(amount, int | float) and not isinstance(amount, bool) and 0 < amount < 1e12:
+    elif isinstance(amount, int | float) and not isinstance(amount, bool) and abs(amount) < 1e12:
         minor = int(Decimal(str(amount)).scaleb(get_currency_precision(currency)).to_integral_value(ROUND_HALF_UP))
     else:
         return []
     title = str(definition.payment.get("title") or "").strip() or definition.title
-    return [Line(name, "", title, 1, minor, currency)] if minor > 0 else []
+    return [Line(name, "", title, 1, minor, currency)] if minor else []
 
 
 def _wrong(

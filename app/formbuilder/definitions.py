@@ -88,9 +88,16 @@ def read(stored: Any) -> Definition:
         notifications=_rows(stored, "notifications", 30),
         confirmations=_rows(stored, "confirmations", 30),
         integrations=_rows(stored, "integrations", 30),
-        payment=payment if isinstance(payment, Mapping) else {},
+        payment=_payment(payment),
         last=max([last if isinstance(last, int) and 0 <= last < 10**9 else 0, *numbers]),
     )
+
+
+def _payment(stored: Any) -> Mapping[str, Any]:
+    """What is told of the payment, each part of its kind; what nobody knows is dropped."""
+    told = stored if isinstance(stored, Mapping) else {}
+    kept = {name: told[name] for name in ("amount", "title") if isinstance(told.get(name), str)}
+    return {**({"on": told["on"]} if isinstance(told.get("on"), bool) else {}), **kept}
 
 
 def write_definition(definition: Definition) -> dict[str, Any]:

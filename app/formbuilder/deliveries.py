@@ -16,7 +16,7 @@ from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.formbuilder import connections, definitions, mapping
 from app.formbuilder.integrations import IntegrationError, Passing, Permanent, RefusedCredentials, Sent
-from app.formbuilder.integrations.client import clean
+from app.formbuilder.integrations.replies import clean
 from app.formbuilder.models import Connection, Definition, Delivery, Entry, Form
 from app.formbuilder.queries import connections as connection_queries
 from app.formbuilder.queries import deliveries as queries

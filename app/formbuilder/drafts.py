@@ -12,6 +12,7 @@ from app.formbuilder.queries import drafts as queries
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.settings import Setting, Switch
 from app.formbuilder.stamps import read_stamp
+from app.formbuilder.typed_addresses import may_ask
 
 KEPT = timedelta(days=30)
 # Reports look back for a year.
@@ -98,7 +99,7 @@ async def mail_link(draft: Draft, form: Form, email: str, token: str) -> bool:
     again = tokens.keyed(f"{email.lower()} {clock.now():%Y-%m-%d %H}").hex()[:16]
     context = {"form": form.title, "path": f"/forms/{form.slug}/drafts/{token}"}
     async with db.transaction():
-        if not await queries.may_mail(draft.id, MOST_MAILS):
+        if not await queries.may_mail(draft.id, MOST_MAILS) or not await may_ask(email):
             return False
         # To the same address once an hour, however often the button is pressed.
         if await mail.send(email, "formbuilder/resume", context, fact=f"form-draft:{draft.id}:{again}"):

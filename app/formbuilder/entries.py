@@ -23,6 +23,7 @@ from app.formbuilder.queries import inbox as queries
 from app.formbuilder.queries import payments as payment_queries
 from app.formbuilder.queries.entries import entry_by_id
 from app.formbuilder.settings import Words
+from app.formbuilder.typed_addresses import may_ask
 
 CONFIRM_WITHIN = timedelta(days=7)
 # An unconfirmed entry stays for a while after its link ended, so that another can be asked for; then it is swept.
@@ -118,7 +119,7 @@ async def move(entry: Entry, act: str, definition: Definition, *, by: int | None
         if state == "received":
             await _count(entry.id, definition)
         elif state == "unconfirmed" and before.state != "binned":
-            await _mail_link(entry, definition)
+            await _mail_link(entry, definition, by=by)
         elif state == "refused" and before.state == "waiting" and definition.settings["refusal"] and entry.email:
             words = {"title": definition.title, "words": definition.settings["refusal"]}
             await mail.send(entry.email, "formbuilder/refusal", words, fact=f"form_entry:{entry.id}:refusal")
@@ -136,7 +137,10 @@ def _after(act: str, before: Any, entry: Entry, definition: Definition) -> str:
 # --- the click in the mail -------------------------------------------------------------------------------------------
 
 
-async def _mail_link(entry: Entry, definition: Definition) -> None:
+async def _mail_link(entry: Entry, definition: Definition, *, by: int | None = None) -> bool:
+    """False, and no mail, when this address was written to often enough; `by` somebody of the office it goes all the same."""
+    if by is None and not await may_ask(entry.email):
+        return False
     token, now = tokens.random_token(), clock.now()
     form = await form_queries.version_by_id(entry.version_id)
     assert form is not None  # a version with entries stays
@@ -147,6 +151,7 @@ async def _mail_link(entry: Entry, definition: Definition) -> None:
         {"title": definition.title, "path": f"/forms/{form.slug}/confirmations/{token}"},
         fact=f"form_entry:{entry.id}:confirm:{tokens.hashed(token).hex()[:16]}",
     )
+    return True
 
 
 async def of_link(token: str) -> tuple[Entry, bool] | None:
@@ -174,12 +179,14 @@ async def confirm(token: str, definition: Definition) -> str:
 
 
 async def send_link_again(entry: Entry, definition: Definition, *, by: int | None = None) -> None:
-    """Mail another link; the one before ends. Raises Conflict for an entry that waits for no click."""
+    """Mail another link; the one before ends. Raises Conflict for an entry that waits for no click, and for an address that
+    visitors had written to often enough."""
     async with db.transaction():
         before = await queries.lock_state(entry.id)
         if before is None or before.state != "unconfirmed":
             raise Conflict(_("This entry waits for no click any more."))
-        await _mail_link(entry, definition)
+        if not await _mail_link(entry, definition, by=by):
+            raise Conflict(_("This address was written to often enough for now. Please try again tomorrow."))
         await queries.insert_act(entry.id, "resend", by, "confirm", None, None, clock.now())
 
 

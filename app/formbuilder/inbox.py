@@ -68,6 +68,7 @@ def listing_of(found: Asked, chosen: Sequence[str] | None, args: Mapping[str, st
         where=f"e.form_id = {int(found.form.id)}{apart}",
         filters=filters,
         export=_file(columns, shown),
+        empty=replace(ENTRIES.empty, action_url=f"/admin/forms/{found.form.public_id}", action_label=_("To the form")),
     )
     return listing, choices
 

@@ -12,11 +12,10 @@ from typing import Any
 
 import structlog
 
-from app.core import audit, clock, db, limits, mail
+from app.core import audit, clock, db, mail
 from app.core.errors import Invalid
 from app.core.i18n import _, lazy
 from app.core.ids import public_id
-from app.core.limits import Limit
 from app.core.mail import Attachment
 from app.formbuilder import after, definitions, files, merge_tags, resending, whens
 from app.formbuilder.after import Situation
@@ -24,6 +23,7 @@ from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition
 from app.formbuilder.queries import files as file_queries
 from app.formbuilder.queries import notifications as queries
+from app.formbuilder.typed_addresses import may_write
 from app.web.forms import is_email
 from app.web.tables.export import cell
 
@@ -33,10 +33,6 @@ TEMPLATE = "formbuilder/notification"
 MOST_RECIPIENTS = 20
 # Postmark takes 10 MB, encoded: https://postmarkapp.com/developer/user-guide/send-email-with-api
 MOST_ATTACHED = 7_000_000
-# Anybody can type anybody's address: so many mails one address gets, and so many a form sends to typed ones.
-TO_ADDRESS = Limit(5, 60 * 60)
-TO_ADDRESS_DAILY = Limit(15, 24 * 60 * 60)
-OF_FORM = Limit(500, 60 * 60)
 _owner = ""
 
 
@@ -137,25 +133,12 @@ async def _send(situation: Situation, notification: Mapping[str, Any], *, fact: 
     found, is_typed = recipients(situation, notification)
     if not found:
         return "nobody", 0
-    if is_typed and not await _may_write(situation.form.id, found[0]):
+    if is_typed and not await may_write(situation.form.id, found[0]):
         log.warning("a notification to a typed address was held back", form=situation.form.public_id)
         return "limited", 0
     for number, address in enumerate(found):
         await _queue(situation, notification, address, fact=fact if number == 0 else f"{fact}:{number}")
     return "sent", len(found)
-
-
-async def _may_write(form_id: int, address: str) -> bool:
-    """Whether another mail may go to an address that a visitor typed. Counts it."""
-    key = address.lower()
-    for name, one, limit in (
-        ("form-mail-form", str(form_id), OF_FORM),
-        ("form-mail-address", key, TO_ADDRESS),
-        ("form-mail-address", key, TO_ADDRESS_DAILY),
-    ):
-        if await limits.count(name, one, limit) > limit.count:
-            return False
-    return True
 
 
 async def _queue(

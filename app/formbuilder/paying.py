@@ -11,6 +11,9 @@ from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition, Entry, Form
 from app.web.render import page
 
+# After how many seconds the page looks again: a bank takes days.
+_WAITS = {"processing": "60"}
+
 
 def path_of(form: Form, entry: Entry) -> str:
     """Where an entry says how its payment stands; only its sender gets this address."""
@@ -48,7 +51,8 @@ async def waiting_page(
         is_embedded=is_embedded,
         order=order,
         trouble=trouble,
-        headers={"Cache-Control": "no-store", **(headers or {})} | ({"Refresh": "3"} if looks_again else {}),
+        headers={"Cache-Control": "no-store", **(headers or {})}
+        | ({"Refresh": _WAITS.get(order.state, "3")} if looks_again and order else {}),
     )
 
 

@@ -167,6 +167,16 @@ async def sent_before(form: Form, token: str) -> Entry | None:
         return None
 
 
+async def may_return(entry: Entry) -> bool:
+    """Whether what is sent next may take an entry's place: not once it was paid, or another one took it."""
+    if entry.state != "unpaid":
+        return False
+    if await queries.is_held(entry.id):
+        return True
+    order = await order_of(entry.id)
+    return order is not None and order.state in ("expired", "failed")
+
+
 async def holds(entry: Entry) -> bool:
     """Whether an unpaid entry still counts for limits."""
     return entry.state == "unpaid" and await queries.is_held(entry.id)

@@ -1,6 +1,6 @@
 """What a person answered in forms: handed out, and forgotten."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from app.core import personal
@@ -13,7 +13,7 @@ from app.formbuilder.queries import personal as queries
 @personal.exports("forms")
 async def answers_of(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
     """What you answered in forms, signed in or under an address of yours: questions, answers, when and from where."""
-    async for row in queries.entries_of(subject.id, _addresses(subject)):
+    async for row in queries.entries_of(subject.id, [subject.email]):
         definition = readings.soundly(row.definition)
         fields = definition.fields if definition is not None else ()
         asked = {field.id for field in fields}
@@ -34,13 +34,16 @@ async def answers_of(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
         }
 
 
+@personal.shares("forms")
+async def in_titles(_subject: Subject, names: Sequence[str]) -> list[str]:
+    """Names that stand in the title of a form."""
+    return await queries.names_in_titles(names)
+
+
 @personal.erases("forms")
 async def forget_answers(subject: Subject) -> None:
     """Every entry and draft of theirs, whole. Forms that they built stay, made by nobody who is named."""
-    await queries.delete_drafts(subject.id, _addresses(subject))
+    addresses = [word for word in subject.words if "@" in word]
+    await queries.delete_drafts(subject.id, addresses)
     await queries.forget_acts(subject.id)
-    await queries.delete_entries(subject.id, _addresses(subject))
-
-
-def _addresses(subject: Subject) -> list[str]:
-    return [word for word in (subject.email, *subject.words) if "@" in word]
+    await queries.delete_entries(subject.id, addresses)

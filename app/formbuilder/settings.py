@@ -103,7 +103,7 @@ class Number(Setting):
             return self.default  # type: ignore[no-any-return]  # of the setting's own type
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise Unfit(_("Write a number.")) from None
         if not self.low <= number <= self.high or (self.is_whole and number != int(number)):
             raise Unfit(_("From %(low)s to %(high)s.", low=_plain(self.low), high=_plain(self.high)))

@@ -18,6 +18,7 @@ from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition, Field, Form, Posted
 from app.formbuilder.queries import history as queries
 from app.formbuilder.settings import Option, Options, Several, SomeFields
+from app.web import acting
 from app.web.flash import flash
 from app.web.guards import requires
 from app.web.render import page
@@ -57,7 +58,9 @@ async def show_builder(public_id: str) -> Response:
 async def show_editors(public_id: str) -> Response:
     """Who else has this form open, and whether it was changed since the page was drawn; asked for by a page that is open."""
     form, person = await versions.find(public_id), signed_in_user()
-    seen, now = request.args.get("seen", ""), canvas.state_of(form)
+    seen, now, looks = request.args.get("seen", ""), canvas.state_of(form), acting.current()
+    if looks is not None:  # who looks as another person is here themselves
+        person = looks.real
     return await page(
         "formbuilder/admin/editors.html",
         headers={"Cache-Control": "no-store"},

@@ -17,6 +17,7 @@ from app.formbuilder.definitions import Problem
 from app.formbuilder.editing import fingerprint
 from app.formbuilder.expressions import ExpressionError
 from app.formbuilder.fields.kinds import GROUPS, all_kinds, kind_of
+from app.formbuilder.limits import Moment
 from app.formbuilder.models import Definition, Field, Form, Posted
 from app.formbuilder.settings import Lines, OneField, Option, Options, Setting, SomeFields
 from app.formbuilder.submissions import today
@@ -181,6 +182,8 @@ def shown(setting: Setting, value: Any) -> Any:
     """A value of a setting as its control shows it."""
     if isinstance(setting, Options):
         return [each if isinstance(each, Option) else _typed_option(each) for each in value or ()]
+    if isinstance(setting, Moment):
+        return setting.as_typed(value or "")
     if isinstance(value, str) or value is None:
         return value or ""
     return "\n".join(value) if isinstance(setting, Lines) else value

@@ -1,5 +1,7 @@
 """The inbox of a form: the list with its columns, and one entry with what can be done about it."""
 
+import asyncio
+import importlib
 from functools import partial
 
 from quart import Response, redirect, request, url_for
@@ -10,10 +12,9 @@ from app.core import clock, db
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, format_moment
 from app.core.settings import school
-from app.formbuilder import entries, entry_pdf, files, inbox, readings, releases, resending, versions
+from app.formbuilder import entries, files, inbox, readings, releases, resending, spam, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.entries_in_bulk import ENTRIES_IN_BULK
-from app.formbuilder.entry_pdf import Paper
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.listing import ENTRY_STATES
 from app.formbuilder.models import Definition, Entry, Form
@@ -85,6 +86,7 @@ async def show_entry(public_id: str, entry_id: str) -> Response:
         order=await orders.find(sheet.order_id) if sheet.order_id is not None else None,
         states=ENTRY_STATES,
         is_asked=sheet.state == "unpaid" and sheet.pay_until is not None,
+        suspicion=spam.REASONS.get(sheet.spam_reason, "") if sheet.state == "spam" else "",
         ways=list(resending.WAYS.values()) if sheet.state == "received" and not sheet.emptied_at else [],
         seconds=round((sheet.created_at - sheet.began_at).total_seconds()) if sheet.began_at else None,
     )
@@ -102,7 +104,9 @@ async def show_entry_pdf(public_id: str, entry_id: str) -> Response:
     ]
     about = f"{format_moment(entry.created_at.astimezone((await school()).zone))} · {ENTRY_STATES[entry.state]}"
     await db.release()
-    content = await entry_pdf.drawn(Paper(definition.title, about, pairs, entry.created_at))
+    # What draws PDFs takes a quarter of a second and 20 MB to load: the first who wants one waits, not every start.
+    entry_pdf = await asyncio.to_thread(importlib.import_module, "app.formbuilder.entry_pdf")
+    content = await entry_pdf.drawn(entry_pdf.Paper(definition.title, about, pairs, entry.created_at))
     response = Response(content, content_type="application/pdf")
     response.headers["Content-Disposition"] = f'attachment; filename="entry-{entry.public_id}.pdf"'
     response.headers["Cache-Control"] = "private, no-store"

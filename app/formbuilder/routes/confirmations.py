@@ -10,6 +10,7 @@ from app.formbuilder import entries, readings
 from app.formbuilder.models import Definition, Entry, Form
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.routes import routes, visits
+from app.formbuilder.routes.sending import thanks_url
 from app.web.guards import public
 from app.web.render import page
 
@@ -28,10 +29,12 @@ async def show_confirmation(slug: str, token: str) -> Response:
 @routes.post("/forms/<slug>/confirmations/<token>")
 @public(limit=Limit(30, 60))
 async def create_confirmation(slug: str, token: str) -> BaseResponse:
-    """Whoever sent the form says that it was they."""
-    _form, _entry, definition, _is_good = await _linked(slug, token)
-    await entries.confirm(token, definition)
-    return redirect(url_for(".show_confirmation", slug=slug, token=token), 303)
+    """Whoever sent the form says that it was they: now they read what the form says after sending."""
+    form, entry, definition, _is_good = await _linked(slug, token)
+    state = await entries.confirm(token, definition)
+    if state not in ("received", "waiting"):
+        return redirect(url_for(".show_confirmation", slug=slug, token=token), 303)
+    return redirect(thanks_url(form, entry.public_id, state), 303)
 
 
 @routes.post("/forms/<slug>/confirmations/<token>/links")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from quart import Response, request
 
 from app.accounts import places
-from app.core.errors import Conflict, NotFound
+from app.core.errors import Conflict, NotFound, TooLarge
 from app.core.i18n import _
 from app.core.settings import school
 from app.formbuilder import (
@@ -14,6 +14,7 @@ from app.formbuilder import (
     contests,
     drafts,
     embedding,
+    files,
     limits,
     links,
     pages,
@@ -37,6 +38,9 @@ from app.web import traps
 from app.web.bodies import narrow
 from app.web.render import page
 from app.web.request import client_address, user
+
+# Texts of one form that is sent; a browser sends each part of it as one of the thousand that a request may have (MAX_FORM_PARTS).
+MOST_TEXTS = 5_000
 
 
 @dataclass(slots=True)
@@ -82,7 +86,7 @@ async def shown(slug: str) -> tuple[Form, Definition, bool]:
     form, definition = await live(slug)
     person = user()
     who = f"user {person.id}" if person is not None else f"{client_address()} {request.headers.get('User-Agent', '')}"
-    tried = await contests.seen_by(form, who, counts=_is_looked_at())
+    tried = await contests.seen_by(form, who, counts=_is_looked_at(), knows_again=not definition.settings["no_address"])
     return (tried, readings.of(tried), True) if tried is not None else (form, definition, False)
 
 
@@ -110,7 +114,11 @@ async def with_newest_settings(form: Form) -> Definition:
     if form.version_id == form.live_id or await contests.is_tried(form):
         return definition
     newest = await queries.live_form(form.slug)
-    return definition if newest is None else replace(definition, settings=readings.of(newest).settings)
+    if newest is None:
+        return definition
+    live = readings.of(newest)
+    # A field for it may be newer than the page: then it is asked for at the end.
+    return replace(definition, settings={**live.settings, "captcha": spam.wants_captcha(live)})
 
 
 async def sent(slug: str, *, most: int | None = None) -> Visit:
@@ -119,6 +127,7 @@ async def sent(slug: str, *, most: int | None = None) -> Visit:
         narrow(most)
     form_data, attached = await request.form, await request.files
     raw = {name: values for name, values in form_data.lists() if isinstance(name, str)}
+    _check_size(raw)
     whole = Posted(raw)
     form, definition = await answered(slug, whole.one("version"))
     known = {each.id for each in definition.fields}
@@ -140,6 +149,14 @@ async def sent(slug: str, *, most: int | None = None) -> Visit:
     )
 
 
+def _check_size(raw: Mapping[str, Sequence[str]]) -> None:
+    """Raise TooLarge for more than a browser sends of a form: files make room in a request that texts are not to fill, and
+    each text is looked at many times, and kept with what was begun."""
+    count = sum(map(len, raw.values()))
+    if count > MOST_TEXTS or sum(len(text) for texts in raw.values() for text in texts) > files.MOST_TEXT:
+        raise TooLarge(_("This is more text than a form takes."))
+
+
 async def take_link(visit: Visit) -> Mapping[str, Sequence[str]]:
     """The values of the link that the visitor came by. Raises NotFound or Conflict for one that is not good any more."""
     visit.found_link = await links.find(visit.form, visit.link)
@@ -151,6 +168,8 @@ async def take_link(visit: Visit) -> Mapping[str, Sequence[str]]:
 async def gate(visit: Visit) -> Gate | None:
     """What keeps the visitor from the form now. Who comes back from the payment page was let in before."""
     before = await payments.sent_before(visit.form, visit.instead) if visit.instead else None
+    if before is not None and not await payments.may_return(before):
+        before = None
     entry_pass = limits.new_pass(visit.form, visit.definition) if before is not None else visit.entry_pass
     has_link = before is not None or bool(visit.link)
     holds = int(before is not None and await payments.holds(before))
