@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core import personal
 from app.core.personal import Subject
-from app.formbuilder import definitions
+from app.formbuilder import readings
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.queries import personal as queries
 
@@ -14,7 +14,9 @@ from app.formbuilder.queries import personal as queries
 async def answers_of(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
     """What you answered in forms, signed in or under an address of yours: questions, answers, when and from where."""
     async for row in queries.entries_of(subject.id, [subject.email]):
-        definition = definitions.read(row.definition)
+        definition = readings.soundly(row.definition)
+        fields = definition.fields if definition is not None else ()
+        asked = {field.id for field in fields}
         yield {
             "form": row.title,
             "at": row.created_at,
@@ -22,9 +24,11 @@ async def answers_of(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
             "email": row.email,
             "answers": [
                 {"question": field.label, "answer": kind_of(field).text(field, row.answers[field.id])}
-                for field in definition.fields
+                for field in fields
                 if field.id in row.answers
-            ],
+            ]
+            # What was asked cannot be told any more; what was answered is theirs all the same.
+            + [{"question": name, "answer": answer} for name, answer in row.answers.items() if name not in asked],
             "address": row.address or None,
             "browser": row.user_agent,
         }

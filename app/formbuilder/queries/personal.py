@@ -61,6 +61,8 @@ async def move(gone_id: int, kept_id: int) -> int:
     await db.run("UPDATE forms SET created_by = :kept WHERE created_by = :gone", gone=gone_id, kept=kept_id)
     await db.run("UPDATE form_versions SET made_by = :kept WHERE made_by = :gone", gone=gone_id, kept=kept_id)
     await db.run("UPDATE form_links SET made_by = :kept WHERE made_by = :gone", gone=gone_id, kept=kept_id)
+    await db.run("UPDATE form_entry_acts SET made_by = :kept WHERE made_by = :gone", gone=gone_id, kept=kept_id)
+    await db.run("UPDATE form_connections SET created_by = :kept WHERE created_by = :gone", gone=gone_id, kept=kept_id)
     await db.run("UPDATE form_drafts SET user_id = :kept WHERE user_id = :gone", gone=gone_id, kept=kept_id)
     return await db.run("UPDATE form_entries SET user_id = :kept WHERE user_id = :gone", gone=gone_id, kept=kept_id)
 
