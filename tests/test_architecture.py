@@ -91,6 +91,7 @@ TABLES = {
         "form_left",
         "form_trials",
         "form_trial_views",
+        "form_trial_people",
     },
     "admin": {"day_figures", "learner_counts"},
 }

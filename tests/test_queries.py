@@ -112,7 +112,7 @@ TABLE = """
 /admin/forms/<public_id>/logic                             -  -  4
 /admin/forms/<public_id>/preview                           -  -  4
 /admin/forms/<public_id>/preview/page                      -  -  3
-/admin/forms/<public_id>/settings                          -  -  4
+/admin/forms/<public_id>/settings                          -  -  5
 /admin/forms/<public_id>/versions                          -  -  5
 /admin/forms/import                                        -  -  2
 /admin/forms/<public_id>/share                             -  -  5

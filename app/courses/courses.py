@@ -182,6 +182,11 @@ async def _again(course_id: int) -> Course:
     return course
 
 
+async def titles() -> list[tuple[str, str]]:
+    """What somebody chooses a course from: slug and title, by title."""
+    return [(row.slug, row.title) for row in await queries.titles()]
+
+
 async def teachers() -> list[db.Row]:
     """People who may teach a course: id and name, by name."""
     return await queries.teachers()

@@ -1,11 +1,13 @@
 """Two versions of a form tried against each other: who sees which, how many send it, and whether that tells anything.
 
-Who sees which is worked out from a keyed hash of where a request comes from, and kept nowhere: no cookie, and the same visitor meets the
-same version as long as nothing about the connection changes. How many views of each it takes is said before it begins, and the
-verdict is told then and not before: whoever looks again and again finds a difference sooner or later by chance alone.
+Who sees which is worked out from a keyed hash of where a request comes from: no cookie, and the same visitor meets the same version as
+long as nothing about the connection changes. Another such hash, kept while the trial runs, counts everybody once. How many
+visitors of each it takes is said before it begins, and the verdict is told then and not before: whoever looks again and
+again finds a difference sooner or later by chance alone.
 """
 
 import math
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import NormalDist
@@ -13,7 +15,7 @@ from statistics import NormalDist
 from app.core import audit, clock, db, tokens
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.i18n import _
-from app.formbuilder import definitions
+from app.formbuilder import definitions, readings
 from app.formbuilder.models import Form
 from app.formbuilder.queries import contests as queries
 from app.formbuilder.queries import forms as form_queries
@@ -58,14 +60,20 @@ def arm_of(trial_id: int, who: str) -> str:
     return ARMS[tokens.keyed(f"form-trial:{trial_id}:{who}")[0] & 1]
 
 
-async def seen_by(form: Form, who: str, *, counts: bool) -> Form | None:
-    """The version that this visitor is to see while a trial runs; None when none does. `counts`: as one more view."""
+def _mark_of(trial_id: int, who: str) -> bytes:
+    """What tells that somebody looked before, and nothing else of them."""
+    return tokens.keyed(f"form-trial-seen:{trial_id}:{who}")[:12]
+
+
+async def seen_by(form: Form, who: str, *, counts: bool, knows_again: bool = True) -> Form | None:
+    """The version that this visitor is to see while a trial runs; None when none does. `counts`: as somebody more who looked,
+    if they did not before; that they did is not known of a form that keeps nothing of an address (`knows_again`)."""
     trial = await queries.running(form.id)
     if trial is None:
         return None
     arm = arm_of(trial.id, who)
     if counts:
-        await queries.count_view(trial.id, arm)
+        await queries.count_view(trial.id, arm, _mark_of(trial.id, who) if knows_again else os.urandom(12))
     return await form_queries.version_by_id(trial.a_version_id if arm == "a" else trial.b_version_id)
 
 
@@ -80,7 +88,7 @@ async def begin(form_id: int, planned: int) -> Trial:
     another trial runs."""
     if not LEAST_PLANNED <= planned <= MOST_PLANNED:
         raise Invalid(
-            _("From %(low)s to %(high)s views of each.", low=LEAST_PLANNED, high=MOST_PLANNED), field="planned"
+            _("From %(low)s to %(high)s visitors of each.", low=LEAST_PLANNED, high=MOST_PLANNED), field="planned"
         )
     async with db.transaction():
         form = await form_queries.lock_form(form_id)
@@ -90,7 +98,7 @@ async def begin(form_id: int, planned: int) -> Trial:
             raise Invalid(_("Publish the form first: what is live is tried against what the builder shows."))
         if form.head_id == form.live_id:
             raise Invalid(_("The builder shows what is live. Change something there first."))
-        wrong = [each for each in definitions.problems(definitions.read(form.definition)) if each.level == "error"]
+        wrong = [each for each in definitions.problems(readings.of(form)) if each.level == "error"]
         if wrong:
             raise Invalid(wrong[0].sentence)
         if await queries.running(form_id) is not None:

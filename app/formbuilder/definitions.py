@@ -1,6 +1,7 @@
 """A form's definition: reading it from JSON, writing it, and what is wrong with it. The one validator."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -72,7 +73,7 @@ def read(stored: Any) -> Definition:
         raise Malformed(_("This form was made by a newer version of Lectern."))
     fields = tuple(_field(row, number) for number, row in enumerate(_rows(stored, "fields", MOST_FIELDS), start=1))
     ids = [field.id for field in fields]
-    twice = next((each for each in ids if ids.count(each) > 1), None)
+    twice = next((each for each, count in Counter(ids).items() if count > 1), None)
     if twice is not None:
         raise Malformed(_("Two fields are called “%(id)s”.", id=twice))
     payment, last = stored.get("payment"), stored.get("last")

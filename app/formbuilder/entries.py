@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
-from app.core import audit, clock, db, events, mail, tokens
+from app.core import audit, clock, db, events, mail, queue, tokens
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _, lazy
-from app.formbuilder import scoring
+from app.formbuilder import bills, scoring
 from app.formbuilder.events import EntryReceived, EntryReturned
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Answer, Definition, Entry
@@ -50,6 +50,8 @@ MOVES: dict[str, Move] = {
     "approve": Move(("waiting", "refused"), "received", lazy("Approve"), lazy("Approved")),
     "refuse": Move(("waiting",), "refused", lazy("Refuse"), lazy("Refused")),
     "pay": Move(("unpaid",), "", lazy("Paid"), lazy("Paid")),
+    # No spam after all, and still to be paid for.
+    "ask": Move(("spam",), "unpaid", lazy("Ask for the payment"), lazy("No spam after all; asked to pay")),
     "spam": Move(("received", "unconfirmed", "waiting"), "spam", lazy("Mark as spam"), lazy("Marked as spam")),
     "not_spam": Move(("spam",), "", lazy("Not spam"), lazy("No spam after all")),
     "bin": Move(_LIVE, "binned", lazy("Delete"), lazy("Deleted")),
@@ -90,6 +92,8 @@ async def _count(entry_id: int, definition: Definition) -> None:
     empty_after = now + EMPTY_AFTER if definition.settings["no_store"] else None
     if await queries.count_in(entry_id, now, empty_after):
         await events.publish(EntryReceived(entry_id))
+        if bills.may_sell_products(definition):
+            await queue.enqueue_named([("formbuilder.open_free", {"entry_id": entry_id})])
     else:
         await events.publish(EntryReturned(entry_id))
 

@@ -1,8 +1,8 @@
 """Entries from a file: what this school or another system exported comes back as entries, all of it or nothing.
 
-CSV is understood by its first row: the headings of the export, the words of a question, or its id. JSON is that of the export, with
-answers as they are kept. Each answer is read and checked as a visitor's is. Nothing leaves of an entry that was brought: it counts
-from the moment it came, and nobody is told.
+CSV and Excel are understood by their first row: the headings of the export, the words of a question, or its id. JSON is that of the
+export, with answers as they are kept. Each answer is read and checked as a visitor's is. Nothing leaves of an entry that was
+brought: it counts from the moment it came, and nobody is told.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from app.formbuilder.fields.parts import Compound
 from app.formbuilder.inbox import Asked
 from app.formbuilder.models import Answer, Field, Posted
 from app.formbuilder.queries import entry_import as queries
-from app.imports import reading
+from app.imports import reading, workbook
 from app.imports.reading import plain
 from app.web.tables.export import cell
 
@@ -83,7 +83,7 @@ async def bring(found: Asked, source: IO[bytes], *, is_trial: bool, skips_refuse
         raise Invalid(_("This form keeps no answers, so none can be brought."), field="file")
     zone = (await school()).zone
     await db.release()
-    lines, result = await asyncio.to_thread(_read, found, source, zone)
+    lines, result = await asyncio.to_thread(_read, found, cast(BinaryIO, source), zone)
     async with db.transaction():
         version_id = await queries.lock_version(found.form.id)
         named = _named(found.form.id, lines)
@@ -130,11 +130,15 @@ def _row(found: Asked, name: str, line: _Line) -> dict[str, Any]:
 # --- the file --------------------------------------------------------------------------------------------------------
 
 
-def _read(found: Asked, source: IO[bytes], zone: ZoneInfo) -> tuple[list[_Line], Result]:
+def _read(found: Asked, source: BinaryIO, zone: ZoneInfo) -> tuple[list[_Line], Result]:
     source.seek(0, 2)
     if source.tell() > LARGEST:
         raise TooLarge(_("The file has more than %(limit)s MB.", limit=LARGEST // 1024 // 1024), field="file")
-    source.seek(0)
+    with workbook.readable(source) as file:
+        return _lines(found, file, zone)
+
+
+def _lines(found: Asked, source: BinaryIO, zone: ZoneInfo) -> tuple[list[_Line], Result]:
     head = source.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     source.seek(0)
     result = Result()
@@ -155,7 +159,7 @@ def _read(found: Asked, source: IO[bytes], zone: ZoneInfo) -> tuple[list[_Line],
 
 
 def _of_json(
-    found: Asked, source: IO[bytes], zone: ZoneInfo, result: Result
+    found: Asked, source: BinaryIO, zone: ZoneInfo, result: Result
 ) -> Iterator[tuple[int, Callable[[], _Line]]]:
     try:
         told = orjson.loads(source.read().removeprefix(b"\xef\xbb\xbf"))
@@ -192,9 +196,9 @@ def _object(told: Any) -> Mapping[str, Any]:
 
 
 def _of_table(
-    found: Asked, source: IO[bytes], zone: ZoneInfo, result: Result
+    found: Asked, source: BinaryIO, zone: ZoneInfo, result: Result
 ) -> Iterator[tuple[int, Callable[[], _Line]]]:
-    sheet = reading.inspect(cast(BinaryIO, source))
+    sheet = reading.inspect(source)
     places, about = _meanings(found, sheet.header, result)
     if not places:
         raise Invalid(
@@ -212,7 +216,7 @@ def _of_table(
         told = {name: _unquoted(cells[place]) for name, place in about.items()}
         return _line(answers, told.get("came", ""), told.get("status", ""), told.get("entry", ""), zone)
 
-    rows = reading.records(cast(BinaryIO, source), sheet.encoding, sheet.delimiter)
+    rows = reading.records(source, sheet.encoding, sheet.delimiter)
     next(rows, None)
     try:
         for record in rows:

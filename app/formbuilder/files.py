@@ -16,7 +16,7 @@ from app.core.errors import Invalid, TooMany
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.limits import Limit
-from app.formbuilder import definitions
+from app.formbuilder import readings
 from app.formbuilder.fields.attached import MEGABYTE, Attached, Rejected, token_of
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.file_types import FileType, recognise
@@ -45,7 +45,8 @@ def most_bytes(definition: Definition) -> int:
 async def most_bytes_at(slug: str) -> int:
     """The same of a form's address, before it is known which version is sent: a page may be older than the form."""
     stored = await form_queries.newest_definitions(slug)
-    return max((most_bytes(definitions.read(each)) for each in stored), default=MOST_TEXT)
+    sound = [each for each in map(readings.soundly, stored) if each is not None]
+    return max(map(most_bytes, sound), default=MOST_TEXT)
 
 
 async def keep(form: Form, definition: Definition, posted: Posted, *, network: str) -> Posted:

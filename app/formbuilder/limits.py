@@ -38,6 +38,14 @@ class Moment(Text):
     """A day, or a day and a time, on the school's clocks: `2026-09-01 08:00`."""
 
     __slots__ = ()
+    input_type = "datetime-local"
+
+    def as_typed(self, value: str) -> str:
+        """As its control takes it, which knows no day without a time: a day opens when it begins and closes when it ends."""
+        day, _space, time = value.partition(" ")
+        return (
+            f"{day}T{time or ('23:59' if self.name == 'closes_at' else '00:00')}" if _MOMENT.fullmatch(value) else value
+        )
 
     def read(self, value: Any) -> str:
         text = Text.read(self, value)
@@ -82,15 +90,15 @@ SETTINGS: tuple[Setting, ...] = (
         low=1,
         high=10_000,
     ),
-    Moment(name="opens_at", label=lazy("Opens"), hint=lazy("2026-09-01 08:00, on the school’s clocks"), longest=16),
-    Moment(name="closes_at", label=lazy("Closes"), hint=lazy("A day without a time is meant whole."), longest=16),
+    Moment(name="opens_at", label=lazy("Opens"), hint=lazy("On the school’s clocks."), longest=16),
+    Moment(name="closes_at", label=lazy("Closes"), hint=lazy("On the school’s clocks."), longest=16),
     Several(name="weekdays", label=lazy("Only on these days"), hint=lazy("None means every day."), choices=_DAYS),
     Text(name="closed_words", label=lazy("Words when nothing can be sent any more"), longest=500, rows=2),
     Switch(name="sign_in", label=lazy("Only for people who are signed in")),
     Text(
         name="course",
         label=lazy("Only for people who may open this course"),
-        hint=lazy("The end of its address: reading-price"),
+        hint=lazy("They have to sign in."),
         longest=120,
     ),
     Text(name="pin", label=lazy("Only with this PIN or password"), longest=60),

@@ -190,17 +190,15 @@ mail.attached_from("form-file", _read_file)
 
 def as_csv(situation: Situation) -> Attachment:
     """The entry as a file of two lines; nothing in it is read as a formula."""
-    heads, cells = list[str](), list[str]()
+    heads, cells = list[str](), list[Any]()
     for field in situation.definition.fields:
         kind = kind_of(field)
         if kind.has_answer:
             heads += kind.columns(field)
-            found = [
-                cell(each, situation.school.zone) for each in kind.cells(field, situation.entry.answers.get(field.id))
-            ]
-            cells += found + [""] * (len(kind.columns(field)) - len(found))
+            found = list(kind.cells(field, situation.entry.answers.get(field.id)))
+            cells += found + [None] * (len(kind.columns(field)) - len(found))
     out = io.StringIO()
-    csv.writer(out).writerows([[cell(each, situation.school.zone) for each in heads], cells])
+    csv.writer(out).writerows([[cell(each, situation.school.zone) for each in line] for line in (heads, cells)])
     name = f"{situation.form.slug}-{situation.entry.public_id}.csv"
     return Attachment(name, "text/csv", b"\xef\xbb\xbf" + out.getvalue().encode())
 

@@ -4,6 +4,7 @@ what nobody knows is dropped.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -180,11 +181,9 @@ class Options(Setting):
             option = _option(row)
             if option.label:
                 options.append(option)
-        seen: set[str] = set()
-        for option in options:
-            if option.value in seen:
-                raise Unfit(_("“%(value)s” is there twice.", value=option.value))
-            seen.add(option.value)
+        for value, count in Counter(option.value for option in options).items():
+            if count > 1:
+                raise Unfit(_("“%(value)s” is there twice.", value=value))
         return tuple(options)
 
 

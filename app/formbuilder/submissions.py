@@ -16,19 +16,20 @@ from app.core.settings import school
 from app.formbuilder import (
     bills,
     contests,
-    definitions,
     entries,
     files,
     limits,
     links,
     payments,
     plans,
+    readings,
     scoring,
     spam,
     stock,
 )
 from app.formbuilder.bills import Bill
 from app.formbuilder.fields.kinds import Wrong, kind_of
+from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.logic import Outcome
 from app.formbuilder.models import Answer, Definition, Entry, Field, Form, Posted
 from app.formbuilder.queries import drafts as draft_queries
@@ -149,66 +150,98 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
     prices, currency = await bills.prices_of(definition), (await school()).currency
     found.answers.update(bills.totals(definition, found.answers, prices, currency=currency))
     bill = bills.bill(definition, found.answers, prices, currency=currency)
+    words, email = said(definition, found.answers), email_of(definition, found.answers)
+    sent = _Sent(form, definition, posted, found, bill, prices, sender, words, email)
     stamp = tokens.hashed(sender.stamp) if sender.stamp else None
     async with db.transaction():
         # One at a time: totals, stock and unique answers are counted under this lock.
         locked = await form_queries.lock_form(form.id)
         if stamp is not None and (before := await queries.entry_of_stamp(form.id, stamp)) is not None:
             return before
-        words, email = said(definition, found.answers), email_of(definition, found.answers)
-        suspicion, now = sender.suspicion, definition
+        now = definition if sender.suspicion else await _now(locked, form, definition)
+        suspicion = sender.suspicion or await _judge(sent, locked, now)
+        is_due = not suspicion and payments.is_due(definition, found.answers, sent.bill)
         if not suspicion:
-            now = await _now(locked, form, definition)
-            await _give_place(form, sender)
-            await limits.check(locked, definition, user_id=sender.user_id, email=email, address=sender.address)
-            mistakes = found.mistakes | await _taken(form, now, found.answers)
-            mistakes |= {name: Mistake(sentence) for name, sentence in bill.wrong.items()}
-            if mistakes:
-                # What cannot be paid may be told by a sum that nobody sees.
-                raise Refused(mistakes, " ".join(dict.fromkeys(bill.wrong.values())))
-            suspicion = await spam.suspicion(
-                form, definition, said=words, address=sender.address, country=sender.country
-            )
-        is_due = not suspicion and payments.is_due(definition, found.answers, bill)
-        if not suspicion:
-            if now is not definition:
-                await _check_version(now, definition, posted, bill if is_due else None)
-            if is_due and (dearer := bills.dearer(definition, prices, sender.prices)):
-                raise Refused({}, dearer)
-            if out := await stock.sold_out(form, now, found.answers):
-                raise Refused({name: Mistake(sentence) for name, sentence in out.items()})
-        is_nameless = definition.settings["no_address"]
-        entry_id = await queries.insert_entry(
-            {
-                "public_id": public_id(),
-                "form_id": form.id,
-                "version_id": form.version_id,
-                "state": entries.first_state(definition, email, is_spam=bool(suspicion), is_unpaid=is_due),
-                "answers": found.answers,
-                "said": words,
-                "email": email,
-                "user_id": sender.user_id,
-                "stamp": stamp,
-                "address": "" if is_nameless else sender.address,
-                "user_agent": "" if is_nameless else sender.user_agent[:300],
-                "began_at": sender.began_at,
-                "created_at": clock.now(),
-            }
-        )
-        assert entry_id is not None  # the form is locked, and was looked at for the stamp
-        gone = await files.bind(form.id, entry_id, definition, found.answers)
-        if gone and not suspicion:
-            raise Refused({each: Mistake(_("Please attach this once more: it was not sent in time.")) for each in gone})
-        await _conclude(entry_id, sender, suspicion)
-        entry = await queries.entry_by_id(entry_id)
-        assert entry is not None
-        await stock.hold(form.id, entry_id, now, found.answers)
-        result = scoring.result_of(definition, found.answers)
-        if result is not None:
-            await payment_queries.set_score(entry_id, result.score, result.outcome or result.grade)
-        if is_due:
-            await _charge(entry, bill, sender)
-        await entries.arrived(entry, definition)
+            await _check_sale(sent, now, is_due=is_due)
+        return await _keep(sent, now, stamp, suspicion, is_due=is_due)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A form that was sent, read: what it says, and what it costs."""
+
+    form: Form
+    definition: Definition
+    posted: Posted
+    found: Read
+    bill: Bill
+    prices: Prices
+    sender: Sender
+    said: str
+    email: str
+
+
+async def _judge(sent: _Sent, locked: Form | None, now: Definition) -> str:
+    """Why it belongs into quarantine; empty when it does not. Raises Refused for what is wrong, Conflict for a form that takes
+    nothing from here. The form is locked, and `now` is what it asks by now."""
+    form, definition, sender = sent.form, sent.definition, sent.sender
+    await _give_place(form, sender)
+    await limits.check(locked, definition, user_id=sender.user_id, email=sent.email, address=sender.address)
+    mistakes = sent.found.mistakes | await _taken(form, now, sent.found.answers)
+    mistakes |= {name: Mistake(sentence) for name, sentence in sent.bill.wrong.items()}
+    if mistakes:
+        # What cannot be paid may be told by a sum that nobody sees.
+        raise Refused(mistakes, " ".join(dict.fromkeys(sent.bill.wrong.values())))
+    return await spam.suspicion(form, definition, said=sent.said, address=sender.address, country=sender.country)
+
+
+async def _check_sale(sent: _Sent, now: Definition, *, is_due: bool) -> None:
+    """Raise Refused for what cannot be sold like this: nobody to write to, a price that rose, an option that is sold out."""
+    if (is_due or bills.opens_free(sent.definition, sent.bill)) and not (sent.sender.email or sent.email):
+        raise Refused({}, _("Please give an email address: what you order is sent there."))
+    if now is not sent.definition:
+        await _check_version(now, sent, is_due=is_due)
+    if is_due and (dearer := bills.dearer(sent.definition, sent.prices, sent.sender.prices)):
+        raise Refused({}, dearer)
+    if out := await stock.sold_out(sent.form, now, sent.found.answers):
+        raise Refused({name: Mistake(sentence) for name, sentence in out.items()})
+
+
+async def _keep(sent: _Sent, now: Definition, stamp: bytes | None, suspicion: str, *, is_due: bool) -> Entry:
+    """The entry with everything that is kept in its transaction. Raises Refused for a file that is not there any more."""
+    form, definition, answers, sender = sent.form, sent.definition, sent.found.answers, sent.sender
+    is_nameless = definition.settings["no_address"]
+    entry_id = await queries.insert_entry(
+        {
+            "public_id": public_id(),
+            "form_id": form.id,
+            "version_id": form.version_id,
+            "state": entries.first_state(definition, sent.email, is_spam=bool(suspicion), is_unpaid=is_due),
+            "answers": answers,
+            "said": sent.said,
+            "email": sent.email,
+            "user_id": sender.user_id,
+            "stamp": stamp,
+            "address": "" if is_nameless else sender.address,
+            "user_agent": "" if is_nameless else sender.user_agent[:300],
+            "began_at": sender.began_at,
+            "created_at": clock.now(),
+        }
+    )
+    assert entry_id is not None  # the form is locked, and was looked at for the stamp
+    gone = await files.bind(form.id, entry_id, definition, answers)
+    if gone and not suspicion:
+        raise Refused({each: Mistake(_("Please attach this once more: it was not sent in time.")) for each in gone})
+    await _conclude(entry_id, sender, suspicion)
+    entry = await queries.entry_by_id(entry_id)
+    assert entry is not None
+    await stock.hold(form.id, entry_id, now, answers)
+    result = scoring.result_of(definition, answers)
+    if result is not None:
+        await payment_queries.set_score(entry_id, result.score, result.outcome or result.grade)
+    if is_due:
+        await payments.place(entry, sent.bill, Buyer(sender.email or sent.email, sender.name, sender.user_id))
+    await entries.arrived(entry, definition)
     return entry
 
 
@@ -224,33 +257,27 @@ async def _now(locked: Form | None, form: Form, definition: Definition) -> Defin
     if locked is None or locked.live_id in (None, form.version_id) or await contests.is_tried(form):
         return definition
     live = await form_queries.version_by_id(locked.live_id or 0)
-    return definitions.read(live.definition) if live is not None else definition
+    return readings.of(live) if live is not None else definition
 
 
-async def _check_version(now: Definition, definition: Definition, posted: Posted, bill: Bill | None) -> None:
+async def _check_version(now: Definition, sent: _Sent, *, is_due: bool) -> None:
     """Raise Refused where an older page would get past what the form has come to ask since: a password, or money.
 
-    `bill` is what the older page is charged at once, if it is. Otherwise an older page is answered as it was shown.
+    What the older page is charged at once counts, if it is. Otherwise it is answered as it was shown.
     """
-    words = {each.id: each.settings for each in definition.fields if kind_of(each).is_secret}
+    words = {each.id: each.settings for each in sent.definition.fields if kind_of(each).is_secret}
     if any(words.get(each.id) != each.settings for each in now.fields if kind_of(each).is_secret):
         sentence = _("This form has changed since this page was shown. Please look at it once more.")
         raise Refused({}, sentence, outdated=True)
     if not bills.takes_payment(now):
         return
-    read = read_answers(now, posted, await today())
+    read = read_answers(now, sent.posted, await today())
     asked = bills.bill(now, read.answers, await bills.prices_of(now), currency=(await school()).currency)
-    is_dearer = payments.is_due(now, read.answers, asked) and (bill is None or asked.minor > bill.minor)
+    charged = sent.bill.minor if is_due else 0
+    is_dearer = payments.is_due(now, read.answers, asked) and asked.minor > charged
     if is_dearer or bills.priced(now) & read.mistakes.keys():
         sentence = _("A price has changed since this page was shown. Send it again if you agree.")
         raise Refused({}, sentence, outdated=True)
-
-
-async def _charge(entry: Entry, bill: Bill, sender: Sender) -> None:
-    email = sender.email or entry.email
-    if not email:
-        raise Refused({}, _("Please give an email address: the receipt goes there."))
-    await payments.place(entry, bill, Buyer(email, sender.name, sender.user_id))
 
 
 async def _conclude(entry_id: int, sender: Sender, suspicion: str) -> None:

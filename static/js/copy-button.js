@@ -6,7 +6,8 @@ customElements.define("copy-button", class extends HTMLElement {
     if (!navigator.clipboard) return;
     button.hidden = false;
     button.addEventListener("click", async () => {
-      const words = document.getElementById(this.getAttribute("of")).innerText.trim();
+      const from = document.getElementById(this.getAttribute("of"));
+      const words = (from.value ?? from.innerText).trim();
       await navigator.clipboard.writeText(words);
       const label = [...button.childNodes].findLast((node) => node.textContent.trim());
       const before = label.textContent;

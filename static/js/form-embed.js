@@ -14,7 +14,7 @@
     if (from === origin && source === frame.contentWindow && data?.lectern > 0) frame.style.height = `${Math.min(data.lectern, 2e4)}px`;
   });
   if (as === "inline") return me.after(frame);
-  const box = el("dialog", { border: 0, padding: 0, width: "min(42rem, 94vw)", maxHeight: "90vh", overflow: "auto" });
+  const box = el("dialog", { border: 0, padding: 0, width: "min(42rem, 94vw)", maxHeight: "90vh", overflow: "auto" }, { ariaLabel: words });
   const close = el("button", { position: "sticky", top: 0, float: "right", font: "1.5rem/2.5rem sans-serif", width: "2.5rem", border: 0, background: "none", cursor: "pointer" }, { textContent: "×", ariaLabel: "Close", type: "button", onclick: () => box.close() });
   box.append(close, frame);
   const open = el("button", { font: "inherit", padding: ".6em 1.2em", cursor: "pointer" }, { textContent: words, type: "button" });

@@ -1,7 +1,7 @@
 // A form of a visitor: fetches its stamp when it is first touched (the page itself may be kept by caches), shows and hides as
 // rules say, sends without leaving the page, and keeps what was typed when there is no network. Without it plain posts do all.
 const main = document.getElementById("main");
-let form, stamping, logic, evaluate, sending, touched;
+let form, stamping, logic, evaluate, sending, touched, stamped = -Infinity;
 
 function begin() {
   form = main.querySelector("form");
@@ -23,7 +23,7 @@ function begin() {
 const stamp = () =>
   (stamping ??= form.dataset.stamp && !form.elements.stamp.value
     ? fetch(form.dataset.stamp, { cache: "no-store" })
-        .then(async (answer) => answer.ok && (form.elements.stamp.value = await answer.text()))
+        .then(async (answer) => answer.ok && ((form.elements.stamp.value = await answer.text()), (stamped = performance.now())))
         .catch(() => (stamping = null))
     : Promise.resolve());
 
@@ -74,6 +74,9 @@ async function send(event) {
   form.setAttribute("aria-busy", "true");
   try {
     await (stamping ?? (form.dataset.stamp && stamp()));
+    // A stamp of less than a second is refused: whoever only presses the button is not asked to do so twice.
+    const early = stamped + 1100 - performance.now();
+    if (early > 0) await new Promise((done) => setTimeout(done, early));
     const body = new FormData(form, event.submitter);
     const multipart = form.enctype.startsWith("multipart");
     let answer = await fetch(form.action, {
@@ -102,7 +105,9 @@ async function send(event) {
     if (gate) window.turnstile.render(gate, { ...gate.dataset });
     const wrong = main.querySelector(".field__error")?.closest("[data-field]"), control = ":is(input:not([type=hidden]), select, textarea)";
     const place = ["[aria-invalid=true]", "[aria-invalid=true] ", ""].map((where) => wrong?.querySelector(where.endsWith(" ") ? where + control : control + where));
-    (place.find(Boolean) ?? main.querySelector("[role=alert], h1")).focus();
+    // One question at a time: the keyboard is where it is answered.
+    const asked = !wrong && [...main.querySelectorAll(`.form--one [data-field] ${control}`)].find((each) => each.checkVisibility());
+    (place.find(Boolean) ?? main.querySelector("[role=alert]") ?? (asked || main.querySelector("h1"))).focus();
     if (address) scrollTo(0, 0);
   } catch (said) {
     tell(typeof said == "string" ? said : form.dataset.away);

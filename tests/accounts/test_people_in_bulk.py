@@ -73,6 +73,18 @@ async def states() -> str:
 # What is looked at is what is done
 
 
+@pytest.mark.parametrize(("path", "said"), [("/admin/people?q=x", "People"), ("/admin/orders", "Orders"), ("/", None)])
+async def test_the_menu_says_where_one_came_from(cast: Cast, path: str, said: str | None) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    answer = await olga.browser.post(
+        "/admin/bulk/lists/people", form={"act": "suspend", "path": path.partition("?")[0], "pick": ann.public_id}
+    )
+    page = await seen(olga, answer.headers["Location"])
+    nav = page.partition('class="office__nav"')[2].partition("</nav>")[0]
+    current = re.findall(r'aria-current="page">(?:<svg.*?</svg>)?\s*([^<]+?)\s*<', nav, re.DOTALL)
+    assert current == ([said] if said else [])
+
+
 async def test_the_dry_run_says_what_would_happen_to_how_many_and_changes_nothing(cast: Cast) -> None:
     await cast.ann()
     bob, rob = await cast.bob(), await cast.rob()

@@ -53,7 +53,27 @@ async def test_half_see_each_and_a_visitor_always_the_same(client: TestClientPro
     assert arms == [(await _page(client, form.slug, agent))[0] for agent in agents]
     assert 8 <= arms.count("b") <= 32
     a, b = await contests.arms_of(trial)
-    assert (a.seen, b.seen) == (2 * arms.count("a"), 2 * arms.count("b"))
+    # Whoever looks again counts once.
+    assert (a.seen, b.seen) == (arms.count("a"), arms.count("b"))
+    assert await db.value("SELECT count(*) FROM form_trial_people") == 40
+    await contests.end(form.id, "")
+    assert await db.value("SELECT count(*) FROM form_trial_people") == 0
+    assert await contests.arms_of(trial) == (a, b)
+
+
+async def test_of_a_form_that_keeps_no_address_each_view_counts_and_nobody_is_known_again(
+    client: TestClientProtocol,
+) -> None:
+    form = await _two()
+    await db.run(
+        """UPDATE form_versions SET definition = jsonb_set(definition, '{settings,no_address}', 'true')
+           WHERE form_id = :form""",
+        form=form.id,
+    )
+    trial = await contests.begin(form.id, 50)
+    for _time in range(3):
+        await _page(client, form.slug, "x")
+    assert sum(each.seen for each in await contests.arms_of(trial)) == 3
 
 
 async def test_nothing_of_a_trial_is_kept_by_a_cache_and_no_cookie_is_set(client: TestClientProtocol) -> None:

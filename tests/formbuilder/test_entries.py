@@ -13,6 +13,7 @@ from app.formbuilder import definitions, entries, exports, privacy, submissions,
 from app.formbuilder import inbox as inbox_of_form
 from app.formbuilder.models import Entry
 from app.formbuilder.queries import inbox
+from app.formbuilder.routes.sending import thanks_url
 from app.formbuilder.submissions import Sender
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent, state_of, told
@@ -124,6 +125,23 @@ async def test_the_link_in_the_mail_confirms_by_its_button_alone(app: Lectern) -
         assert (await browser.post(path)).status_code == 303
     assert (await state_of(entry.id), await told(entry.id)) == ("received", 1)
     assert "arrived" in await (await browser.get(path)).get_data(as_text=True)
+
+
+async def test_who_has_to_confirm_is_told_so_first_and_led_on_afterwards(app: Lectern) -> None:
+    form, definition = await a_form(opt_in=True, thanks_title="See you there")
+    await db.run(
+        """UPDATE form_versions SET definition = definition || jsonb_build_object('confirmations',
+           jsonb_build_array(jsonb_build_object('id', 'c1', 'kind', 'page', 'path', '/courses')))"""
+    )
+    entry = await sent(form, definition)
+    browser = app.test_client()
+    before = await browser.get(thanks_url(form, entry.public_id, "unconfirmed"))
+    assert before.status_code == 200
+    assert "Look into your mail" in await before.get_data(as_text=True)
+    confirmed = await browser.post(f"/forms/{form.slug}/confirmations/{await link_of(entry)}")
+    assert "/thanks/" in confirmed.headers["Location"]
+    for address in (confirmed.headers["Location"], thanks_url(form, entry.public_id, "unconfirmed")):
+        assert (await browser.get(address)).headers["Location"] == "/courses"
 
 
 async def test_a_click_and_an_approval_stand_before_it_counts() -> None:

@@ -55,7 +55,7 @@ async def _bring(form_id: str, content: bytes, **how: bool) -> entry_import.Resu
 
 
 @pytest.mark.usefixtures("app")
-@pytest.mark.parametrize("kind", ["csv", "json"])
+@pytest.mark.parametrize("kind", ["csv", "json", "xlsx"])
 async def test_what_was_exported_comes_back_as_it_was(cast: Cast, kind: str) -> None:
     form, definition = await a_form(EVERY)
     await sent(form, definition, **GIVEN)

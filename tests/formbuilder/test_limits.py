@@ -285,3 +285,18 @@ async def test_a_link_with_a_field_that_is_not_there_is_refused(cast: Cast) -> N
     form, _definition = await a_form()
     answer = await olga.browser.post(f"/admin/forms/{form.public_id}/links", form={"count": "1", "values": "q99 = Ann"})
     assert answer.status_code == 422 and "q99" in await answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "shown"),
+    [
+        ("opens_at", "2026-09-01 08:00", "2026-09-01T08:00"),
+        ("opens_at", "2026-09-01", "2026-09-01T00:00"),
+        ("closes_at", "2026-09-01", "2026-09-01T23:59"),
+        ("closes_at", "", ""),
+    ],
+)
+def test_a_moment_is_shown_as_its_control_takes_it_and_comes_back(name: str, kept: str, shown: str) -> None:
+    setting = limits.Moment(name=name, label="")
+    assert setting.as_typed(kept) == shown
+    assert setting.read(shown) == shown.replace("T", " ")

@@ -13,7 +13,7 @@ from app import Lectern
 from app.catalogue import products
 from app.commerce import checkouts, orders
 from app.core import clock, db, queue
-from app.formbuilder import definitions, payments, stock, versions
+from app.formbuilder import bills, definitions, payments, stock, versions
 from app.formbuilder.models import Form
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.routes import stamp_of
@@ -94,6 +94,26 @@ async def test_a_form_is_paid_and_counts_once(shop: Shop, app: Lectern) -> None:
     assert (thanks.status_code, "/thanks/" in thanks.headers["Location"]) == (303, True)
     assert (await shop.order()).state == "paid"
     assert len(await shop.mails("commerce/order_confirmation")) == 1
+
+
+async def test_money_that_is_on_its_way_is_not_asked_for_again(shop: Shop, app: Lectern) -> None:  # noqa: F811
+    answer = await send(await a_form(), shop.client)
+    back = await shop.pay(answer.headers["Location"])
+    await db.run("UPDATE orders SET state = 'processing'")
+    waiting = await shop.client.get(back)
+    page = await waiting.get_data(as_text=True)
+    assert "Waiting for your bank" in page and "€25" in page
+    assert "Go on to payment" not in page and "Back to the form" not in page
+    assert waiting.headers["Refresh"] == "60"
+    await db.run("UPDATE orders SET state = 'failed'")
+    page = await shop.text(back)
+    assert "Your bank did not make the payment" in page and "Back to the form" in page
+
+
+def test_a_question_needs_no_colon_on_a_receipt() -> None:
+    field = definitions.read({"title": "x", "fields": [TICKETS]}).fields[0]
+    for label, said in (("Which one?", "Which one? Half"), ("Ticket", "Ticket: Half"), ("", "Half")):
+        assert bills._said(replace(field, label=label), "Half") == said
 
 
 async def test_sending_the_same_page_twice_leads_to_one_payment_page(shop: Shop, app: Lectern) -> None:  # noqa: F811

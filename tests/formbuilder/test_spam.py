@@ -13,7 +13,9 @@ from app.formbuilder import definitions, entries, spam, versions
 from app.formbuilder.stamps import stamp_of
 from app.formbuilder.submissions import Sender
 from app.sandbox.turnstile import LocalTurnstile
+from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent, told
+from tests.office import seen
 from tests.web.test_captcha import SECRET, gate_to
 
 REASON = "SELECT state || ' ' || spam_reason FROM form_entries ORDER BY id DESC LIMIT 1"
@@ -174,3 +176,17 @@ async def test_old_spam_is_swept_and_nothing_else(app: Lectern) -> None:
 def test_what_is_no_country_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="two letters"):
         spam.Countries(name="x", label="").read(text)
+
+
+async def test_the_office_is_told_that_something_is_held_and_why(app: Lectern, cast: Cast) -> None:
+    olga = await cast.olga()
+    form, definition = await a_form(spam_words=["casino"])
+    inbox = f"/admin/forms/{form.public_id}/entries"
+    assert "is held as spam" not in await seen(olga, inbox)
+    await sent(form, definition, Sender(stamp="a"), q1="Casino")
+    assert "1 entry is held as spam" in await seen(olga, inbox)
+    entry = await db.value("SELECT public_id FROM form_entries")
+    assert "It holds a word of the form’s list." in await seen(olga, f"{inbox}/{entry}")
+    assert (await olga.browser.post(f"{inbox}/{entry}/state", form={"act": "not_spam"})).status_code == 303
+    assert "It holds a word" not in await seen(olga, f"{inbox}/{entry}")
+    assert "1 entry is held as spam" not in await seen(olga, inbox)

@@ -1,7 +1,5 @@
 """The page of the builder: what the canvas draws, and what the properties panel shows of the chosen field."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from types import SimpleNamespace
@@ -19,6 +17,7 @@ from app.formbuilder.definitions import Problem
 from app.formbuilder.editing import fingerprint
 from app.formbuilder.expressions import ExpressionError
 from app.formbuilder.fields.kinds import GROUPS, all_kinds, kind_of
+from app.formbuilder.limits import Moment
 from app.formbuilder.models import Definition, Field, Form, Posted
 from app.formbuilder.settings import Lines, OneField, Option, Options, Setting, SomeFields
 from app.formbuilder.submissions import today
@@ -160,13 +159,9 @@ def _blocks(definition: Definition, problems: Sequence[Problem], picked: str, sh
         question = pages.Question(field, kind, Posted({}), is_required=field.required)
         rules, mistakes = said.get(field.id, ()), wrong.get(field.id, ())
         told = [fingerprint(field), rules, [(each.level, each.sentence) for each in mistakes], number]
-        mark = _mark([*told, field.id == picked, place == 1, place == last, may])
+        mark = together.mark([*told, field.id == picked, place == 1, place == last, may])[:8]
         blocks.append(Block(question, rules, mistakes, number, unseen, mark, shown.get(field.id) == mark))
     return blocks
-
-
-def _mark(told: Any) -> str:
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]
 
 
 def options_of(definition: Definition) -> dict[str, dict[str, str]]:
@@ -187,6 +182,8 @@ def shown(setting: Setting, value: Any) -> Any:
     """A value of a setting as its control shows it."""
     if isinstance(setting, Options):
         return [each if isinstance(each, Option) else _typed_option(each) for each in value or ()]
+    if isinstance(setting, Moment):
+        return setting.as_typed(value or "")
     if isinstance(value, str) or value is None:
         return value or ""
     return "\n".join(value) if isinstance(setting, Lines) else value

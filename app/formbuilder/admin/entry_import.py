@@ -38,7 +38,7 @@ async def create_entry_import(public_id: str) -> Response | BaseResponse:
     if not result.is_done:
         refused = result.refused and not is_trial and not skips
         return await _import_page(found, result=result, is_trial=is_trial, status=422 if refused else 200)
-    flash(ngettext("%(num)s entry was brought.", "%(num)s entries were brought.", result.new))
+    flash(ngettext("%(num)s entry was imported.", "%(num)s entries were imported.", result.new))
     return redirect(url_for(".list_entries", public_id=public_id), 303)
 
 

@@ -5,8 +5,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
-from app.formbuilder import definitions, embedding, links, versions
+from app.formbuilder import embedding, links, readings, versions
 from app.formbuilder.admin import admin
+from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition, Form
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.queries import links as link_queries
@@ -57,7 +58,7 @@ async def delete_link(public_id: str, link_id: str) -> BaseResponse:
 
 async def _live(form: Form) -> Definition:
     live = await queries.live_form(form.slug)
-    return definitions.read((live or form).definition)
+    return readings.of(live or form)
 
 
 async def _share_page(
@@ -71,7 +72,9 @@ async def _share_page(
         form=form,
         definition=definition,
         address=address,
+        names=[(field.id, field.label) for field in definition.fields if kind_of(field).has_answer],
         code=embedding.code(address),
+        code_file=embedding.code_file(address),
         snippets=embedding.snippets(address, form.slug, form.title),
         links=[(link, links.path(form, link)) for link in await link_queries.of_form(form.id, SHOWN)],
         count=count,

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Invalid
 from app.core.i18n import _, lazy
+from app.courses import courses
 from app.formbuilder import definitions, editing, versions
 from app.formbuilder.admin import admin, canvas
 from app.formbuilder.admin.frame import framed
@@ -139,6 +140,7 @@ async def _page(
         refused=refused or {},
         was=json.dumps({name: write(value) for name, value in frame["definition"].settings.items()}),
         slug=slug or form.slug,
+        courses=await courses.titles(),
     )
 
 

@@ -56,15 +56,31 @@ async def insert(form_id: int, a: int, b: int, planned: int, now: datetime) -> i
     return trial_id
 
 
-async def count_view(trial_id: int, arm: str) -> None:
+async def count_view(trial_id: int, arm: str, mark: bytes) -> None:
+    """Count whoever has this mark once for as long as the trial runs."""
     await db.run(
-        "UPDATE form_trial_views SET seen = seen + 1 WHERE trial_id = :id AND arm = :arm", id=trial_id, arm=arm
+        """
+        WITH fresh AS (
+            INSERT INTO form_trial_people (trial_id, mark)
+            SELECT id, :mark FROM form_trials WHERE id = :id AND ended_at IS NULL ON CONFLICT DO NOTHING RETURNING 1)
+        UPDATE form_trial_views SET seen = seen + 1 WHERE trial_id = :id AND arm = :arm AND EXISTS (SELECT FROM fresh)
+        """,
+        id=trial_id,
+        arm=arm,
+        mark=mark,
     )
 
 
 async def finish(trial_id: int, winner: str | None, now: datetime) -> None:
+    """End it, and forget who looked."""
     await db.run(
-        "UPDATE form_trials SET ended_at = :now, winner = :winner WHERE id = :id", id=trial_id, winner=winner, now=now
+        """
+        WITH forgotten AS (DELETE FROM form_trial_people WHERE trial_id = :id)
+        UPDATE form_trials SET ended_at = :now, winner = :winner WHERE id = :id
+        """,
+        id=trial_id,
+        winner=winner,
+        now=now,
     )
 
 

@@ -40,6 +40,9 @@ class Sheet:
     emptied_at: datetime | None
     confirm_expires_at: datetime | None
     order_id: int | None
+    pay_until: datetime | None
+    # A key of spam.REASONS, also once it is no spam any more.
+    spam_reason: str
     user_name: str | None
     user_public_id: str | None
     newer: str | None
@@ -68,7 +71,7 @@ async def sheet(form_id: int, public_id: str, seen_at: datetime | None = None) -
                         AND CAST(:seen_at AS timestamptz) IS NOT NULL)
         SELECT e.id, e.public_id, e.state, e.status, e.answers, e.email, e.is_starred, e.read_at IS NOT NULL AS is_read,
                e.address, e.user_agent, e.began_at, e.created_at, e.counted_at, e.emptied_at, e.confirm_expires_at,
-               e.order_id, u.name AS user_name, u.public_id AS user_public_id,
+               e.order_id, e.pay_until, e.spam_reason, u.name AS user_name, u.public_id AS user_public_id,
                (SELECT n.public_id FROM form_entries n
                 WHERE n.form_id = e.form_id AND n.state NOT IN ('spam', 'binned')
                   AND (n.created_at, n.id) > (e.created_at, e.id) ORDER BY n.created_at, n.id LIMIT 1) AS newer,
@@ -117,15 +120,17 @@ async def insert_act(
     )
 
 
+_STANDING = "SELECT state, status, answers, binned_from, counted_at, emptied_at FROM form_entries WHERE id = :id"
+
+
+async def standing(entry_id: int) -> Standing | None:
+    """Where it stands just now."""
+    return await db.one(Standing, _STANDING, id=entry_id)
+
+
 async def lock_state(entry_id: int) -> Standing | None:
     """Where it stands, kept from others until the transaction ends."""
-    return await db.one(
-        Standing,
-        """
-        SELECT state, status, answers, binned_from, counted_at, emptied_at FROM form_entries WHERE id = :id FOR UPDATE
-        """,
-        id=entry_id,
-    )
+    return await db.one(Standing, f"{_STANDING} FOR UPDATE", id=entry_id)
 
 
 async def lock_many(ids: Sequence[int]) -> list[db.Row]:
@@ -241,6 +246,8 @@ class Box:
     title: str
     definitions: list[Any]
     columns: list[str] | None
+    # Entries that are held as spam: how many, or 100 for more.
+    held: int
 
 
 async def box(form_id: str, user_id: int) -> Box | None:
@@ -253,7 +260,9 @@ async def box(form_id: str, user_id: int) -> Box | None:
                     SELECT v.definition FROM form_versions v
                     WHERE v.form_id = f.id AND (v.published_at IS NOT NULL OR (f.live_id IS NULL AND v.id = f.head_id))
                     ORDER BY v.number DESC LIMIT 200) newest) AS definitions,
-               (SELECT c.fields FROM form_columns c WHERE c.form_id = f.id AND c.user_id = :user) AS columns
+               (SELECT c.fields FROM form_columns c WHERE c.form_id = f.id AND c.user_id = :user) AS columns,
+               (SELECT count(*) FROM (SELECT FROM form_entries e WHERE e.form_id = f.id AND e.state = 'spam' LIMIT 100) spam)
+               AS held
         FROM forms f WHERE f.public_id = :id
         """,
         id=form_id,

@@ -21,6 +21,19 @@ def entries_of(user_id: int, addresses: Sequence[str]) -> AsyncIterator[db.Row]:
     )
 
 
+async def names_in_titles(names: Sequence[str]) -> list[str]:
+    """Which of these stand in the title of a form."""
+    rows = await db.many(
+        db.Row,
+        """
+        SELECT asked.word FROM unnest(CAST(:names AS text[])) asked (word)
+        WHERE EXISTS (SELECT FROM forms f WHERE strpos(lower(f.title), lower(asked.word)) > 0)
+        """,
+        names=list(names),
+    )
+    return [row.word for row in rows]
+
+
 async def delete_entries(user_id: int, addresses: Sequence[str]) -> None:
     await db.run(
         f"DELETE FROM form_entries e WHERE {_OF}",  # noqa: S608 (a constant)
@@ -48,6 +61,8 @@ async def move(gone_id: int, kept_id: int) -> int:
     await db.run("UPDATE forms SET created_by = :kept WHERE created_by = :gone", gone=gone_id, kept=kept_id)
     await db.run("UPDATE form_versions SET made_by = :kept WHERE made_by = :gone", gone=gone_id, kept=kept_id)
     await db.run("UPDATE form_links SET made_by = :kept WHERE made_by = :gone", gone=gone_id, kept=kept_id)
+    await db.run("UPDATE form_entry_acts SET made_by = :kept WHERE made_by = :gone", gone=gone_id, kept=kept_id)
+    await db.run("UPDATE form_connections SET created_by = :kept WHERE created_by = :gone", gone=gone_id, kept=kept_id)
     await db.run("UPDATE form_drafts SET user_id = :kept WHERE user_id = :gone", gone=gone_id, kept=kept_id)
     return await db.run("UPDATE form_entries SET user_id = :kept WHERE user_id = :gone", gone=gone_id, kept=kept_id)
 

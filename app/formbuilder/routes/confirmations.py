@@ -6,10 +6,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.limits import Limit
-from app.formbuilder import definitions, entries
+from app.formbuilder import entries, readings
 from app.formbuilder.models import Definition, Entry, Form
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.routes import routes, visits
+from app.formbuilder.routes.sending import thanks_url
 from app.web.guards import public
 from app.web.render import page
 
@@ -28,10 +29,12 @@ async def show_confirmation(slug: str, token: str) -> Response:
 @routes.post("/forms/<slug>/confirmations/<token>")
 @public(limit=Limit(30, 60))
 async def create_confirmation(slug: str, token: str) -> BaseResponse:
-    """Whoever sent the form says that it was they."""
-    _form, _entry, definition, _is_good = await _linked(slug, token)
-    await entries.confirm(token, definition)
-    return redirect(url_for(".show_confirmation", slug=slug, token=token), 303)
+    """Whoever sent the form says that it was they: now they read what the form says after sending."""
+    form, entry, definition, _is_good = await _linked(slug, token)
+    state = await entries.confirm(token, definition)
+    if state not in ("received", "waiting"):
+        return redirect(url_for(".show_confirmation", slug=slug, token=token), 303)
+    return redirect(thanks_url(form, entry.public_id, state), 303)
 
 
 @routes.post("/forms/<slug>/confirmations/<token>/links")
@@ -50,4 +53,4 @@ async def _linked(slug: str, token: str) -> tuple[Form, Entry, Definition, bool]
     form = await queries.version_by_id(found[0].version_id) if found is not None else None
     if found is None or form is None or form.slug != slug:
         raise NotFound
-    return form, found[0], definitions.read(form.definition), found[1]
+    return form, found[0], readings.of(form), found[1]

@@ -29,7 +29,7 @@ async def show_draft(slug: str, token: str) -> Response:
     if stopped is not None:
         return stopped
     if request.args.get("later"):
-        return await visits.later_page(visit, email=visit.draft.email if visit.draft else "")
+        return await visits.later_page(visit, email=(visit.draft.email if visit.draft else "") or _typed(visit))
     return await visits.form_page(visit)
 
 
@@ -77,6 +77,12 @@ async def create_draft_mail(slug: str, token: str) -> Response:
     if not await drafts.mail_link(visit.draft, visit.form, email, token):
         return await visits.later_page(visit, email=email, error=_("The link was mailed often enough. Please copy it."))
     return await visits.later_page(visit, email=email, is_mailed=True)
+
+
+def _typed(visit: Visit) -> str:
+    """The address that was written into the form so far."""
+    asked = (each for each in visit.definition.fields if each.kind in ("email", "confirm_email"))
+    return next((text for each in asked if is_email(text := visit.posted.one(each.id))), "")
 
 
 async def _begun(slug: str, token: str) -> tuple[Visit, Response | None]:

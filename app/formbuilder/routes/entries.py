@@ -145,13 +145,16 @@ async def show_thanks(slug: str, token: str) -> Response | BaseResponse:
         raise NotFound
     if entry.state == "unpaid":
         return go_to(visit, paying.path_of(form, entry))
-    shown = _shown(await after.of_entry(entry))
+    state = told[2] if len(told) > 2 else ""
+    # Who has to confirm first is led nowhere else, and thanked afterwards.
+    is_due = state == entry.state == "unconfirmed"
+    shown = confirmations.Shown() if is_due else _shown(await after.of_entry(entry))
     if shown.to and not shown.is_elsewhere:
         return redirect(shown.to, 303)
     onward = {"Refresh": f"1;url={iri_to_uri(shown.to)}"} if shown.to else {}
     return await page(
         "formbuilder/thanks.html", form=form, definition=definition, visit=visit, shown=shown,
-        state=told[2] if len(told) > 2 else "",
+        state=state if is_due or state != "unconfirmed" else "",
         headers={"Cache-Control": "no-store", **onward, **visits.frame_headers(visit)},
     )  # fmt: skip
 

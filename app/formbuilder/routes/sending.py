@@ -1,5 +1,6 @@
 """What follows from a sent screen: the next one, the one before, a link to go on later, or an entry."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -80,14 +81,17 @@ async def _keep(visit: Visit, screen: Screen, following: Screen, **query: str) -
         )
         # The same page may have begun it before, and got further.
         visit.draft, _form = await drafts.find(visit.form.slug, visit.token)
-        texts = screens.merged(visit.draft.posted, texts, screen) | {
-            name: values for name, values in texts.items() if name in _BESIDE
-        }
         if visit.draft.entry_public_id is not None:
             return _thanks(visit, visit.draft.entry_public_id, "")
-    if sum(len(text) for sent in texts.values() for text in sent) > MOST_KEPT:
-        raise TooLarge(_("This is more text than a form takes."))
-    await drafts.keep(visit.draft, texts, following.id)
+    beside = {name: values for name, values in texts.items() if name in _BESIDE}
+
+    def with_this(kept: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        whole = screens.merged(kept, texts, screen) | beside
+        if sum(len(text) for sent in whole.values() for text in sent) > MOST_KEPT:
+            raise TooLarge(_("This is more text than a form takes."))
+        return whole
+
+    await drafts.keep(visit.draft, with_this, following.id)
     return go_to(visit, f"/forms/{visit.form.slug}/drafts/{visit.token}", **query)
 
 

@@ -1,6 +1,6 @@
 """One visitor's look at a form: what they brought along, and the pages that are drawn of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from quart import Response, request
@@ -12,7 +12,6 @@ from app.core.settings import school
 from app.formbuilder import (
     bills,
     contests,
-    definitions,
     drafts,
     embedding,
     files,
@@ -21,11 +20,13 @@ from app.formbuilder import (
     pages,
     payments,
     plans,
+    readings,
     screens,
     spam,
+    stock,
     submissions,
 )
-from app.formbuilder.bills import Bill
+from app.formbuilder.bills import SoFar
 from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.limits import Gate
 from app.formbuilder.models import Definition, Draft, Form, Link, Posted
@@ -77,7 +78,7 @@ async def live(slug: str) -> tuple[Form, Definition]:
     form = await queries.live_form(slug)
     if form is None:
         raise NotFound
-    return form, definitions.read(form.definition)
+    return form, readings.of(form)
 
 
 async def shown(slug: str) -> tuple[Form, Definition, bool]:
@@ -85,8 +86,8 @@ async def shown(slug: str) -> tuple[Form, Definition, bool]:
     form, definition = await live(slug)
     person = user()
     who = f"user {person.id}" if person is not None else f"{client_address()} {request.headers.get('User-Agent', '')}"
-    tried = await contests.seen_by(form, who, counts=_is_looked_at())
-    return (tried, definitions.read(tried.definition), True) if tried is not None else (form, definition, False)
+    tried = await contests.seen_by(form, who, counts=_is_looked_at(), knows_again=not definition.settings["no_address"])
+    return (tried, readings.of(tried), True) if tried is not None else (form, definition, False)
 
 
 def _is_looked_at() -> bool:
@@ -109,13 +110,13 @@ async def answered(slug: str, number: str) -> tuple[Form, Definition]:
 
 async def with_newest_settings(form: Form) -> Definition:
     """The definition of a version, with the limits and rules of the one that is live."""
-    definition = definitions.read(form.definition)
+    definition = readings.of(form)
     if form.version_id == form.live_id or await contests.is_tried(form):
         return definition
     newest = await queries.live_form(form.slug)
     if newest is None:
         return definition
-    live = definitions.read(newest.definition)
+    live = readings.of(newest)
     # A field for it may be newer than the page: then it is asked for at the end.
     return replace(definition, settings={**live.settings, "captcha": spam.wants_captcha(live)})
 
@@ -221,9 +222,10 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
     has_captcha = spam.wants_captcha(definition) and not visit.token and traps.captcha() is not None
     # Nothing is kept yet: what was filled in before anybody typed travels with the first screen.
     others = screens.of_others(visit.posted.texts, screen) if not visit.token else {}
-    so_far = await _bill(visit, screen, offers, today)
+    so_far = await _so_far(visit, screen, offers, today)
+    gone = await _gone(visit)
     questions = pages.questions_of(
-        definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers, so_far
+        definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers, so_far, gone
     )
     return await page(
         "formbuilder/form.html",
@@ -293,12 +295,21 @@ def _headers(visit: Visit, *, has_captcha: bool = False) -> dict[str, str]:
     return found
 
 
-async def _bill(visit: Visit, screen: Screen, offers: Prices, today: str) -> Bill | None:
-    """What was chosen so far, for a screen that adds it up."""
+async def _so_far(visit: Visit, screen: Screen, offers: Prices, today: str) -> SoFar | None:
+    """What was chosen so far, for a screen that adds it up. What a link filled in stands there without a control to look at."""
     if not any(each.kind == "total" for each in screen.fields):
         return None
     answers = submissions.read_answers(visit.definition, visit.posted, today).answers
-    return bills.bill(visit.definition, answers, offers, currency=(await school()).currency)
+    here = screen.ids - _fixed(visit)
+    return bills.so_far(visit.definition, answers, offers, here, currency=(await school()).currency)
+
+
+async def _gone(visit: Visit) -> Collection[tuple[str, str]]:
+    """What is sold out, of fields and options. What the visitor's own unpaid entry holds is free for what takes its place."""
+    if not stock.is_counted(visit.definition):
+        return ()
+    before = await payments.sent_before(visit.form, visit.instead) if visit.instead else None
+    return await stock.gone(visit.form.id, visit.definition, but=before.id if before is not None else None)
 
 
 def _fixed(visit: Visit) -> frozenset[str]:
