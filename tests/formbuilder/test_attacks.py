@@ -3,9 +3,11 @@
 import asyncio
 import io
 import struct
+import time
 import tracemalloc
 import zipfile
 import zlib
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
@@ -23,6 +25,7 @@ from app.formbuilder import definitions, entries, files, links, payments, person
 from app.formbuilder.fields.date import day_of
 from app.formbuilder.file_types import recognise
 from app.formbuilder.models import Form
+from app.formbuilder.queries import files as file_queries
 from app.formbuilder.routes import sending, visits
 from app.formbuilder.stamps import stamp_of
 from tests.cast import Cast
@@ -487,3 +490,46 @@ async def test_an_entry_is_confirmed_by_its_own_link_only(app: Lectern, client: 
     assert (await client.get(f"/forms/{form.slug}/confirmations/t")).status_code == 200
     assert await states() == ["unconfirmed"]  # a scanner looked at it
     assert await entries.of_link("") is None
+
+
+async def test_files_that_nobody_sent_are_found_among_thousands_of_drafts(app: Lectern) -> None:
+    form = await published(NAME, {"id": "q5", "kind": "file", "label": "Paper", "settings": {}})
+    await db.run(
+        """
+        INSERT INTO form_drafts (form_id, version_id, token_hash, posted, step, created_at, updated_at, expires_at)
+        SELECT :form_id, :version_id, sha256(CAST(CAST(n AS text) AS bytea)), jsonb_build_object(
+                   'q1', jsonb_build_array(repeat(md5(CAST(n AS text)), 90)), 'q5.kept', jsonb_build_array('file' || n || '.x')),
+               'start', now(), now(), now() + interval '1 day' FROM generate_series(1, 3000) n
+        """,
+        form_id=form.id,
+        version_id=form.version_id,
+    )
+    await db.run(
+        """
+        INSERT INTO form_entry_files (public_id, form_id, field_id, storage_key, file_name, content_type, size_bytes,
+                                      checksum, created_at)
+        SELECT 'file' || n, :form_id, 'q5', 'key' || n, 'a.pdf', 'application/pdf', 1, '', CAST(:at AS timestamptz)
+        FROM generate_series(2701, 3200) n
+        """,
+        form_id=form.id,
+        at=clock.now() - timedelta(days=3),
+    )
+    began = time.perf_counter()
+    found = await file_queries.loose(clock.now() - timedelta(days=2), 1000)
+    assert len(found) == 200
+    assert time.perf_counter() - began < 5  # it was over half a minute, which no statement may take
+
+
+async def test_of_many_files_that_nobody_sent_none_is_left_for_later(
+    app: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_AT_ONCE", 2)
+    await db.run(
+        """
+        INSERT INTO form_entry_files (public_id, field_id, storage_key, file_name, content_type, size_bytes, checksum, created_at)
+        SELECT 'file' || n, 'q5', 'form/aa/key' || n, 'a.pdf', 'application/pdf', 1, '', CAST(:at AS timestamptz)
+        FROM generate_series(1, 5) n
+        """,
+        at=clock.now() - timedelta(days=3),
+    )
+    assert await files.sweep() == 5
