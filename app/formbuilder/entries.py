@@ -51,7 +51,9 @@ MOVES: dict[str, Move] = {
     "refuse": Move(("waiting",), "refused", lazy("Refuse"), lazy("Refused")),
     "pay": Move(("unpaid",), "", lazy("Paid"), lazy("Paid")),
     # No spam after all, and still to be paid for.
-    "ask": Move(("spam",), "unpaid", lazy("Ask for the payment"), lazy("No spam after all; asked to pay")),
+    "ask": Move(
+        ("spam",), "unpaid", lazy("Ask for the payment"), lazy("No spam after all; its sender is asked to pay by mail")
+    ),
     "spam": Move(("received", "unconfirmed", "waiting"), "spam", lazy("Mark as spam"), lazy("Marked as spam")),
     "not_spam": Move(("spam",), "", lazy("Not spam"), lazy("No spam after all")),
     "bin": Move(_LIVE, "binned", lazy("Delete"), lazy("Deleted")),
@@ -119,7 +121,8 @@ async def move(entry: Entry, act: str, definition: Definition, *, by: int | None
         if state == "received":
             await _count(entry.id, definition)
         elif state == "unconfirmed" and before.state != "binned":
-            await _mail_link(entry, definition, by=by)
+            # Who has paid waits for it, however often the address was typed.
+            await _mail_link(entry, definition, counts=by is None and act != "pay")
         elif state == "refused" and before.state == "waiting" and definition.settings["refusal"] and entry.email:
             words = {"title": definition.title, "words": definition.settings["refusal"]}
             await mail.send(entry.email, "formbuilder/refusal", words, fact=f"form_entry:{entry.id}:refusal")
@@ -137,9 +140,9 @@ def _after(act: str, before: Any, entry: Entry, definition: Definition) -> str:
 # --- the click in the mail -------------------------------------------------------------------------------------------
 
 
-async def _mail_link(entry: Entry, definition: Definition, *, by: int | None = None) -> bool:
-    """False, and no mail, when this address was written to often enough; `by` somebody of the office it goes all the same."""
-    if by is None and not await may_ask(entry.email):
+async def _mail_link(entry: Entry, definition: Definition, *, counts: bool = True) -> bool:
+    """False, and no mail, when this address was written to often enough, if that `counts`."""
+    if counts and not await may_ask(entry.email):
         return False
     token, now = tokens.random_token(), clock.now()
     form = await form_queries.version_by_id(entry.version_id)
@@ -185,7 +188,7 @@ async def send_link_again(entry: Entry, definition: Definition, *, by: int | Non
         before = await queries.lock_state(entry.id)
         if before is None or before.state != "unconfirmed":
             raise Conflict(_("This entry waits for no click any more."))
-        if not await _mail_link(entry, definition, by=by):
+        if not await _mail_link(entry, definition, counts=by is None):
             raise Conflict(_("This address was written to often enough for now. Please try again tomorrow."))
         await queries.insert_act(entry.id, "resend", by, "confirm", None, None, clock.now())
 

@@ -31,6 +31,8 @@ MOST_TEXT, MOST_BODY = MEGABYTE, 64 * MEGABYTE
 _DRAWN = "data:image/png;base64,"
 _LINK, LINK_SECONDS = "form-file-link", 3600
 _LOOSE = timedelta(days=2)
+# Removed at once, and how often in an hour: more than one network may send meanwhile.
+_AT_ONCE, _ROUNDS = 1000, 20
 # Megabytes that one network may send in an hour, each file counted as one at least: anybody may send files, and they are kept
 # before it is known whether the rest of the form is sound.
 UPLOADS = Limit(2048, 3600)
@@ -123,12 +125,17 @@ def pieces(file: EntryFile) -> AsyncIterator[bytes]:
 
 async def sweep() -> int:
     """Remove the files that belong to no entry and to no draft; how many. Bytes first: a row finds them again."""
-    loose = await queries.loose(clock.now() - _LOOSE)
-    for file in loose:
-        await db.release()
-        await shelf.storage().delete(file.storage_key)
-        await queries.delete(file.id)
-    return len(loose)
+    gone = 0
+    for _round in range(_ROUNDS):
+        loose = await queries.loose(clock.now() - _LOOSE, _AT_ONCE)
+        for file in loose:
+            await db.release()
+            await shelf.storage().delete(file.storage_key)
+            await queries.delete(file.id)
+        gone += len(loose)
+        if len(loose) < _AT_ONCE:
+            break
+    return gone
 
 
 def _taking(definition: Definition) -> list[tuple[Field, Attached]]:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from app.commerce.models import Buyer
 from app.core import clock, db, tokens
-from app.core.errors import Invalid
+from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
@@ -185,7 +185,7 @@ async def _judge(sent: _Sent, locked: Form | None, now: Definition) -> str:
     """Why it belongs into quarantine; empty when it does not. Raises Refused for what is wrong, Conflict for a form that takes
     nothing from here. The form is locked, and `now` is what it asks by now."""
     form, definition, sender = sent.form, sent.definition, sent.sender
-    await _give_place(form, sender)
+    await _give_place(form, definition, sender)
     await limits.check(locked, definition, user_id=sender.user_id, email=sent.email, address=sender.address)
     mistakes = sent.found.mistakes | await _taken(form, now, sent.found.answers)
     mistakes |= {name: Mistake(sentence) for name, sentence in sent.bill.wrong.items()}
@@ -245,11 +245,17 @@ async def _keep(sent: _Sent, now: Definition, stamp: bytes | None, suspicion: st
     return entry
 
 
-async def _give_place(form: Form, sender: Sender) -> None:
-    """The unpaid entry that was sent before from this page, if the token is its, holds nothing any more."""
+async def _give_place(form: Form, definition: Definition, sender: Sender) -> None:
+    """The unpaid entry that was sent before from this page, if the token is its, holds nothing any more.
+
+    Raises Conflict where only that lets somebody in, by a link, and it gave its place already: of two at once, to the other.
+    """
     before = await payments.sent_before(form, sender.instead) if sender.instead else None
-    if before is not None:
-        await payments.replace(before)
+    if before is None:
+        return
+    if definition.settings["by_link"] and sender.link_id is None and not await payments.may_return(before):
+        raise Conflict(links.used_words())
+    await payments.replace(before)
 
 
 async def _now(locked: Form | None, form: Form, definition: Definition) -> Definition:
