@@ -1,5 +1,6 @@
 """Passwords: sign in with one, confirm it, change it, reset it by mail."""
 
+from dataclasses import replace
 from typing import Literal
 
 from app.accounts import (
@@ -199,10 +200,12 @@ async def ask_for_reset(email: str) -> None:
 
 
 async def find_link(token: str) -> Link | None:
-    """The link that sets or resets a password, open or not; None also when the account has another address by now."""
+    """The link that sets or resets a password, open or not; to an address that the account has no more, it is used up."""
     link = await links.find(token, *links.PASSWORD)
     person = await users.find(link.user_id) if link is not None else None
-    return link if link is not None and person is not None and person.email.lower() == link.email.lower() else None
+    if link is None or person is None or person.email.lower() == link.email.lower():
+        return link
+    return replace(link, used_at=link.used_at or clock.now())
 
 
 async def reset(token: str, new_password: str) -> str:

@@ -266,8 +266,8 @@ async def test_a_link_to_an_address_that_the_account_had_before_sets_no_password
     async with db.transaction():
         _id, token = await links.issue(ann.id, "was.ann@example.org", purpose)
         _id, good = await links.issue(ann.id, "ANN@example.org", purpose)
-    assert (await browser.get(f"/password/reset/{token}")).status_code == 404
-    assert (await browser.post(f"/password/reset/{token}", new_password=NEW)).status_code == 404
+    assert (await browser.get(f"/password/reset/{token}")).status_code == 410
+    assert (await browser.post(f"/password/reset/{token}", new_password=NEW)).status_code == 410
     assert not await browser.is_signed_in()
     assert (await browser.post(f"/password/reset/{good}", new_password=NEW)).status_code == 303
     assert await browser.is_signed_in()
