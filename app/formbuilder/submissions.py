@@ -321,5 +321,12 @@ async def _taken(form: Form, definition: Definition, answers: Mapping[str, Answe
     return {
         each.id: Mistake(_("Somebody has given this answer already; it may be there once only."))
         for each in wanted
-        if await queries.has_answer(form.id, {each.id: answers[each.id]})
+        if await _was_given(form, each, answers[each.id])
     }
+
+
+async def _was_given(form: Form, each: Field, answer: Answer) -> bool:
+    # Capital letters make no other mailbox.
+    if isinstance(answer, str) and kind_of(each).address(each, answer):
+        return await queries.has_address(form.id, each.id, answer)
+    return await queries.has_answer(form.id, {each.id: answer})

@@ -118,6 +118,13 @@ async def test_an_older_page_gives_no_answer_twice_that_may_be_there_once_by_now
     assert (await client.post(f"/forms/{form.slug}", form=body(q2="a@b.example"))).status_code == 422
 
 
+async def test_capital_letters_make_no_other_address(client: TestClientProtocol) -> None:
+    form = await published(NAME, {**EMAIL, "settings": {"unique": True}})
+    told = ("ann@x.example", "ANN@x.example", "bea@x.example", "Bea@X.example")
+    found = [(await client.post(f"/forms/{form.slug}", form=body(q2=email))).status_code for email in told]
+    assert found == [303, 422, 303, 422]
+
+
 async def test_an_older_page_asks_for_the_captcha_of_now(client: TestClientProtocol) -> None:
     form = await published(NAME)
     await changed(form, fields=[NAME, {"id": "q9", "kind": "captcha", "label": "Are you?"}])
@@ -385,6 +392,20 @@ async def test_texts_do_not_fill_the_room_of_files(app: Lectern, client: TestCli
     answer = await client.post(f"/forms/{form.slug}", data=sent, headers={"Content-Type": kind})
     assert answer.status_code == 413
     assert await db.value("SELECT count(*) FROM form_drafts") == 0
+
+
+async def test_what_was_begun_does_not_grow_without_end(
+    app: Lectern, client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "MOST_KEPT", 1000)
+    pages = [{"id": f"p{number}", "kind": "page_break", "label": "On"} for number in (1, 2)]
+    long = {"kind": "long_text", "label": "Words", "settings": {}}
+    form = await published(NAME, {**long, "id": "q7"}, pages[0], {**long, "id": "q8"}, pages[1], {**long, "id": "q9"})
+    first = await client.post(f"/forms/{form.slug}", form=body(screen="start", q7="x" * 600))
+    assert first.status_code == 303
+    second = await client.post(first.headers["Location"], form=body(screen="p1", q8="x" * 600))
+    assert second.status_code == 413
+    assert (await client.post(first.headers["Location"], form=body(screen="p1", q8="x"))).status_code == 303
 
 
 async def test_what_is_spent_is_spent_for_that_network_until_the_window_ends(app: Lectern, store: str) -> None:
