@@ -10,7 +10,7 @@ import zlib
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from quart.datastructures import FileStorage
@@ -430,6 +430,77 @@ async def test_a_form_that_keeps_nothing_keeps_no_files_either(app: Lectern, cli
     assert await db.value("SELECT count(*) FROM form_entry_files WHERE entry_id IS NOT NULL") == 0
     await db.run("UPDATE form_entry_files SET created_at = created_at - interval '3 days'")
     assert await files.sweep() == 1
+
+
+ODD = [
+    "\x00",
+    "q1.\x00",
+    "😀",
+    "%00",
+    "%ff",
+    "a" * 5000,
+    "../..",
+    "1e999",
+    "-1",
+    "٣",
+    "{q1}",
+    "[]",
+    "null",
+    "\u202e",
+    "' OR 1",
+]
+
+
+@pytest.mark.parametrize("presentation", ["classic", "one"])
+async def test_nothing_that_a_request_says_is_a_fault_of_ours(
+    client: TestClientProtocol, unlimited: None, presentation: str
+) -> None:
+    """Each parameter of each public address takes what no page of ours sends."""
+    file = {"id": "q5", "kind": "file", "label": "Paper", "settings": {}}
+    form = await published(
+        NAME, file, {"id": "p1", "kind": "page_break", "label": "On"}, {**NAME, "id": "q6"},
+        settings={"resume": True, "presentation": presentation},
+    )  # fmt: skip
+    path, met = f"/forms/{form.slug}", set[int]()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    async def post(address: str, told: dict[str, str]) -> str:
+        answer = await client.post(address, data=urlencode(told), headers=headers)
+        met.add(answer.status_code)
+        assert answer.status_code < 500, (address, told)
+        return str(answer.headers.get("Location", ""))
+
+    for odd in ODD:
+        for name in ("link", "pass", "payment", "embed", "q1", "q1.x", "q5.kept", "website", "screen"):
+            answer = await client.get(path, query_string={name: odd})
+            assert answer.status_code < 500, (name, odd)
+        for part in ("thanks", "drafts", "payments", "confirmations"):
+            assert (await client.get(f"{path}/{part}/{quote(odd, safe='')}")).status_code < 500, (part, odd)
+        for name in (
+            "version",
+            "stamp",
+            "link",
+            "pass",
+            "prices",
+            "instead",
+            "screen",
+            "go",
+            "embed",
+            "q1",
+            "q5.kept",
+            "q5.drawn",
+        ):
+            await post(path, body(**{name: odd}))
+        await post(path, {**body(screen="start"), f"q1.{odd}": odd, odd: odd})
+        await post(f"{path}/pin", {"version": odd, "pin": odd})
+        await post(f"{path}/left", {"stamp": odd, "field": odd})
+        draft = (await post(path, body(screen="start"))).partition("?")[0]
+        assert "/drafts/" in draft
+        for name in ("version", "screen", "go", "q6", f"q6.{odd}", f"q1.{odd}", odd, "prices", "instead"):
+            await post(draft, {"version": "1", "screen": "p1", "go": "back", name: odd})
+        await post(f"{draft}/mail", {"email": odd})
+        assert (await client.get(f"{draft}?later={quote(odd, safe='')}")).status_code < 500
+    assert {303, 404, 422} <= met
 
 
 # --- other people -----------------------------------------------------------------------------------------------------
