@@ -600,6 +600,7 @@ CASES: dict[str, Case] = {
     "/admin/forms/<public_id>/fields/<field_id>": Case({"label": "Name"}),
     "/admin/forms/<public_id>/fields/<field_id>/copies": Case(),
     "/admin/forms/<public_id>/fields/<field_id>/place": Case({"direction": "up"}, acts=False),
+    "/admin/forms/<public_id>/fields/<field_id>/pictures": Case(prepare=PICTURE, acts=False),
     "/admin/forms/<public_id>/fields/<field_id>/removal": Case(),
     "/admin/forms/<public_id>/links": Case({"count": "2", "values": ""}),
     "/admin/forms/<public_id>/links/<link_id>/removal": Case(),

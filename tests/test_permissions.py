@@ -388,6 +388,7 @@ POST /admin/forms/<public_id>/versions/<int:number>/restoration       -  -  -  -
 GET  /admin/forms/import                                              -  -  -  -  +  +  -
 POST /admin/forms/imports                                             -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/fields/<field_id>/copies                -  -  -  -  +  +  -
+POST /admin/forms/<public_id>/fields/<field_id>/pictures              -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/fields/<field_id>/removal               -  -  -  -  +  +  -
 GET  /admin/forms/<public_id>/after                                   -  -  -  +  +  +  -
 GET  /admin/forms/<public_id>/after/<row_id>                          -  -  -  +  +  +  -

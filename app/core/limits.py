@@ -34,6 +34,9 @@ class Left:
 
 _local: dict[str, tuple[float, int]] = {}
 _LOCAL_KEYS = 50_000
+# To look through all of them takes milliseconds, so whoever fills them must not bring that upon every request.
+_SWEEP_EVERY = 1.0
+_swept_at = 0.0
 
 # One round trip, atomic: count, and start the window at the first.
 _COUNT = """
@@ -118,14 +121,24 @@ async def forget(name: str, key: str, limit: Limit) -> None:
 
 def _count_here(key: str, limit: Limit, amount: int = 1) -> tuple[int, int]:
     now = time.monotonic()
-    if len(_local) > _LOCAL_KEYS:
-        for stale in [k for k, (until, _) in _local.items() if until <= now] or list(_local)[: _LOCAL_KEYS // 2]:
-            del _local[stale]
+    if len(_local) > _LOCAL_KEYS and now >= _swept_at + _SWEEP_EVERY:
+        _sweep(now)
     until, used = _local.get(key, (now + limit.seconds, 0))
     if until <= now:
         until, used = now + limit.seconds, 0
     _local[key] = (until, used + amount)
     return used + amount, int(until - now) + 1
+
+
+def _sweep(now: float) -> None:
+    """Forget what is over; and the oldest, when twice as many are left as there should be."""
+    global _swept_at
+    _swept_at = now
+    for stale in [key for key, (until, _used) in _local.items() if until <= now]:
+        del _local[stale]
+    if len(_local) > 2 * _LOCAL_KEYS:
+        for oldest in list(_local)[:-_LOCAL_KEYS]:
+            del _local[oldest]
 
 
 async def forget_all() -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.formbuilder import definitions
 from app.formbuilder.models import Definition, Field
-from app.formbuilder.settings import Unfit, read_all, write
+from app.formbuilder.settings import Option, Unfit, read_all, write
 
 FIRST = "-"
 
@@ -60,6 +60,16 @@ def changed(definition: Definition, field_id: str, sent: Mapping[str, Any]) -> t
     """With what was typed for a field, and a sentence for each setting that was refused."""
     field, refused = definitions.edited(found(definition, field_id), sent)
     return _with(definition, field), refused
+
+
+def with_picture(definition: Definition, field_id: str, value: str, address: str) -> Definition:
+    """With another picture for the option of this value. Raises Invalid when there is no such option."""
+    field = found(definition, field_id)
+    options: Sequence[Option] = field.settings.get("options", ())
+    if not any(option.value == value for option in options):
+        raise Invalid(_("This option is gone. Look at the field again."))
+    changed_ones = tuple(replace(each, picture=address) if each.value == value else each for each in options)
+    return _with(definition, replace(field, settings={**field.settings, "options": changed_ones}))
 
 
 def with_head(definition: Definition, *, title: str, intro: str, button: str) -> Definition:

@@ -51,7 +51,9 @@ MOVES: dict[str, Move] = {
     "refuse": Move(("waiting",), "refused", lazy("Refuse"), lazy("Refused")),
     "pay": Move(("unpaid",), "", lazy("Paid"), lazy("Paid")),
     # No spam after all, and still to be paid for.
-    "ask": Move(("spam",), "unpaid", lazy("Ask for the payment"), lazy("No spam after all; asked to pay")),
+    "ask": Move(
+        ("spam",), "unpaid", lazy("Ask for the payment"), lazy("No spam after all; its sender is asked to pay by mail")
+    ),
     "spam": Move(("received", "unconfirmed", "waiting"), "spam", lazy("Mark as spam"), lazy("Marked as spam")),
     "not_spam": Move(("spam",), "", lazy("Not spam"), lazy("No spam after all")),
     "bin": Move(_LIVE, "binned", lazy("Delete"), lazy("Deleted")),

@@ -237,11 +237,13 @@ async def _paid_by(order_id: int) -> tuple[Entry | None, Form | None]:
 
 
 async def replace(entry: Entry) -> None:
-    """Another entry takes this one's place: its stock and its files are free at once, its payment page is closed by a job."""
+    """Another entry takes this one's place: its stock and its files are free at once, its payment page is closed by a job,
+    and a link that was mailed leads to none."""
     if entry.state != "unpaid":
         return
     async with db.transaction():
         await queries.give_up(entry.id, clock.now())
+        await queries.set_pay_until(entry.id, None)
         await file_queries.unbind(entry.id)
         await queue.enqueue(close_replaced, entry_id=entry.id)
 

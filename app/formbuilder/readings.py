@@ -31,9 +31,7 @@ class Unreadable(Refused):
     status = 410
 
     def __init__(self, form: Form, why: str) -> None:
-        super().__init__(
-            _("This form cannot be shown just now. The school has to look after it; please come back later.")
-        )
+        super().__init__(_("The school has to look after this form. Please come back later."))
         self.form = form
         self.why = why
 

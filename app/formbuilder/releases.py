@@ -74,7 +74,7 @@ async def order_asked_for(form: Form, entry: Entry) -> None:
     Raises Conflict when it cannot be had any more: sold out, or not for sale.
     """
     version = await form_queries.version_by_id(entry.version_id)
-    if version is None or not await is_asked(entry):
+    if version is None or not await is_asked(entry):  # asked once more under the lock: most who come here were not
         return
     definition = readings.of(version)
     bill, buyer = await payments.bill_of(definition, entry.answers), await payments.buyer_of(entry)
@@ -82,7 +82,7 @@ async def order_asked_for(form: Form, entry: Entry) -> None:
         # One at a time, as when a form is sent: the stock is counted under this lock.
         await form_queries.lock_form(form.id)
         order = await payments.order_of(entry.id)
-        if buyer is None or (order is not None and (order.is_open or order.is_paid)):
+        if buyer is None or not await is_asked(entry) or (order is not None and (order.is_open or order.is_paid)):
             return
         if not payments.is_due(definition, entry.answers, bill):
             await entries.move(entry, "pay", definition)

@@ -221,6 +221,7 @@ async def test_after_an_hour_it_is_over_and_nobody_goes_on_as_themselves_unasked
     with clock.shifted(impersonations.LONGEST + timedelta(seconds=1)):
         page = await seen(rob, "/learn", 403)
         assert "Looking as Ann Archer is over" in page
+        assert "/account/corner" not in page  # a part that is refused as well would say the same a second time
         assert "Rob" not in page.partition("<main")[2].partition("</main>")[0]
         answer = await rob.browser.post("/account/profile", form={"name": "Typed on Ann's page"})
         assert answer.status_code == 403

@@ -1,6 +1,7 @@
 """The builder's pages: what is kept, what is refused beside its setting, what somebody else did meanwhile."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -390,3 +391,20 @@ async def test_the_gallery_shows_every_starter_and_a_name_of_ones_own_wins(cast:
     assert (await versions.find(answer.headers["Location"].rpartition("/")[2])).title == "Ours"
     assert (await olga.browser.post("/admin/forms", form={"title": "", "starter": ""})).status_code == 422
     assert (await olga.browser.post("/admin/forms", form={"title": "", "starter": "nonsense"})).status_code == 404
+
+
+@pytest.mark.parametrize(("before", "wanted"), [("open", "archived"), ("open", "closed"), ("closed", "archived")])
+async def test_what_was_closed_or_archived_is_open_again_by_undo(cast: Cast, before: str, wanted: str) -> None:
+    olga = await cast.olga()
+    answer = await olga.browser.post("/admin/forms", form={"title": "", "starter": "contact"})
+    form = await versions.find(answer.headers["Location"].rpartition("/")[2])
+    await versions.publish(form.id)
+    if before == "closed":
+        await versions.close(form.id)
+    answer = await olga.browser.post(f"/admin/forms/{form.public_id}/state", form={"state": wanted})
+    page = await seen(olga, answer.headers["Location"])
+    undo = re.search(r'action="([^"]*/state\?state=\w+)"', page)
+    assert undo is not None
+    assert ">Publish<" not in page or wanted != "archived"
+    assert (await olga.browser.post(undo[1])).status_code == 303
+    assert (await versions.find(form.public_id)).state == before

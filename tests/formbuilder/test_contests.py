@@ -21,7 +21,7 @@ from tests.office import seen
 BROWSER = {"Sec-Fetch-Dest": "document"}
 
 
-async def _two(**settings: object) -> Form:
+async def two_versions(**settings: object) -> Form:
     """An open form "Apply" with another version in the builder, called "Join us"."""
     form, _definition = await a_form()
     stored = definitions.write_definition(replace(definitions.read(form.definition), title="Join us"))
@@ -45,7 +45,7 @@ async def _page(client: TestClientProtocol, slug: str, agent: str, **headers: st
 
 
 async def test_half_see_each_and_a_visitor_always_the_same(client: TestClientProtocol) -> None:
-    form = await _two()
+    form = await two_versions()
     assert (await _page(client, form.slug, "x"))[0] == "a"
     trial = await contests.begin(form.id, 50)
     agents = [f"Browser {n}" for n in range(40)]
@@ -64,7 +64,7 @@ async def test_half_see_each_and_a_visitor_always_the_same(client: TestClientPro
 async def test_of_a_form_that_keeps_no_address_each_view_counts_and_nobody_is_known_again(
     client: TestClientProtocol,
 ) -> None:
-    form = await _two()
+    form = await two_versions()
     await db.run(
         """UPDATE form_versions SET definition = jsonb_set(definition, '{settings,no_address}', 'true')
            WHERE form_id = :form""",
@@ -77,7 +77,7 @@ async def test_of_a_form_that_keeps_no_address_each_view_counts_and_nobody_is_kn
 
 
 async def test_nothing_of_a_trial_is_kept_by_a_cache_and_no_cookie_is_set(client: TestClientProtocol) -> None:
-    form = await _two()
+    form = await two_versions()
     await _page(client, form.slug, "warm")
     await contests.begin(form.id, 50)
     seen_arms = set()
@@ -101,7 +101,7 @@ async def test_nothing_of_a_trial_is_kept_by_a_cache_and_no_cookie_is_set(client
 async def test_only_what_a_browser_opens_counts_as_shown(
     client: TestClientProtocol, headers: dict[str, str], counted: int
 ) -> None:
-    form = await _two()
+    form = await two_versions()
     trial = await contests.begin(form.id, 50)
     await client.get(f"/forms/{form.slug}", headers=headers)
     assert sum(each.seen for each in await contests.arms_of(trial)) == counted
@@ -110,7 +110,7 @@ async def test_only_what_a_browser_opens_counts_as_shown(
 async def test_an_entry_counts_for_the_version_that_its_page_showed_with_its_own_settings(
     client: TestClientProtocol,
 ) -> None:
-    form = await _two(thanks="Thanks from B")
+    form = await two_versions(thanks="Thanks from B")
     trial = await contests.begin(form.id, 50)
     for number, agent in [(1, "x"), (2, "y"), (2, "z")]:
         stamp = stamp_of(clock.now().timestamp() - 60)
@@ -133,7 +133,7 @@ async def test_a_trial_needs_two_versions_that_can_be_answered_and_is_the_only_o
     form, _definition = await a_form()
     with pytest.raises(Invalid):
         await contests.begin(form.id, 500)  # the builder shows what is live
-    other = await _two()
+    other = await two_versions()
     for planned in (0, 49, 10_000_000):
         with pytest.raises(Invalid):
             await contests.begin(other.id, planned)
@@ -148,7 +148,7 @@ async def test_a_trial_needs_two_versions_that_can_be_answered_and_is_the_only_o
 
 @pytest.mark.usefixtures("app")
 async def test_of_many_who_end_it_at_once_one_chooses() -> None:
-    form = await _two()
+    form = await two_versions()
     await contests.begin(form.id, 50)
     found = await asyncio.gather(*(contests.end(form.id, arm) for arm in "abab"), return_exceptions=True)
     assert sum(each is None for each in found) == 1
@@ -160,14 +160,14 @@ async def test_of_many_who_end_it_at_once_one_chooses() -> None:
 
 @pytest.mark.usefixtures("app")
 async def test_of_many_who_begin_one_at_once_one_does() -> None:
-    form = await _two()
+    form = await two_versions()
     found = await asyncio.gather(*(contests.begin(form.id, 50) for _time in range(4)), return_exceptions=True)
     assert sum(isinstance(each, Conflict) for each in found) == 3
 
 
 async def test_the_page_says_that_it_is_too_early_and_then_who_is_better(cast: Cast) -> None:
     olga = await cast.olga()
-    form = await _two()
+    form = await two_versions()
     path = f"/admin/forms/{form.public_id}/trial"
     assert "Begin the trial" in await seen(olga, path)
     assert (await olga.browser.post(path, form={"planned": "100"})).status_code == 303

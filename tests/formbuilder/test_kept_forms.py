@@ -9,11 +9,12 @@ from quart.typing import TestClientProtocol
 
 from app.catalogue import products
 from app.core import clock, db
-from app.formbuilder import versions
+from app.formbuilder import contests, versions
 from app.formbuilder.stamps import stamp_of
 from app.web.page_cache import PageCache
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form
+from tests.formbuilder.test_contests import two_versions
 from tests.school import a_course
 from tests.web.conftest import entries, kept  # noqa: F401 (fixtures)
 from tests.web.kept import Entries, how, text
@@ -117,3 +118,27 @@ async def test_a_pin_and_a_link_open_no_page_for_others(client: TestClientProtoc
     assert 'name="q1"' in await inside.get_data(as_text=True)
     assert inside.headers["Cache-Control"] == "no-store"
     assert 'name="q1"' not in await text(client, path)
+
+
+async def test_each_visitor_of_a_trial_is_drawn_a_page_of_their_own(
+    client: TestClientProtocol, kept: PageCache, entries: Entries  # noqa: F811
+) -> None:  # fmt: skip
+    form = await two_versions()
+    await client.get(f"/forms/{form.slug}")
+    trial = await contests.begin(form.id, 50)
+    assert await kept.listener.heard_all(2)
+    seen_arms = []
+    for number in range(20):
+        answer = await client.get(
+            f"/forms/{form.slug}", headers={"User-Agent": f"Browser {number}", "Sec-Fetch-Dest": "document"}
+        )
+        seen_arms.append("b" if "Join us" in await answer.get_data(as_text=True) else "a")
+    assert set(seen_arms) == {"a", "b"}
+    a, b = await contests.arms_of(trial)
+    assert (a.seen, b.seen) == (seen_arms.count("a"), seen_arms.count("b"))
+    # Once it is known that the page is each visitor's own, it is drawn once for each.
+    before = len(entries)
+    await client.get(f"/forms/{form.slug}")
+    assert len(entries) == before + 1
+    await contests.end(form.id, "")
+    await settled(client, f"/forms/{form.slug}")

@@ -1,8 +1,10 @@
 """The properties panel, for every kind of field and every setting: what it shows can be sent back, and rubbish is told beside it."""
 
+import io
 from typing import Any
 
 import pytest
+from werkzeug.datastructures import FileStorage
 
 from app.core import db
 from app.core.money import plain_amount
@@ -27,6 +29,7 @@ from app.formbuilder.settings import (
 from tests.cast import Cast, Person
 from tests.formbuilder.building import a_definition, as_body, field, now
 from tests.formbuilder.panels import Panel
+from tests.media import files as samples
 from tests.office import seen
 
 KINDS = sorted(all_kinds())
@@ -170,3 +173,24 @@ async def test_questions_and_products_are_picked_and_a_missing_one_is_told(cast:
     assert page.count("which is not there") >= 2
     page = await seen(olga, f"/admin/forms/{form.public_id}?field=q4")
     assert '<option value="q3">Goods</option>' in page and '<option value="q2"' not in page
+
+
+async def test_an_option_gets_a_picture_from_somebodys_disk(cast: Cast) -> None:
+    olga = await cast.olga()
+    form = await made(olga, "picture_choice", {"options": [{"value": "a", "label": "A"}, {"value": "b", "label": "B"}]})
+    path = f"/admin/forms/{form.public_id}/fields/q1/pictures"
+
+    async def bring(option: str, content: bytes, name: str) -> None:
+        file = FileStorage(io.BytesIO(content), filename=name)
+        answer = await olga.browser.post(path, form={"option": option}, files={"file": file})
+        assert answer.status_code == 303
+
+    for option, content, name in (("c", samples.picture(), "a.png"), ("b", b"no picture", "a.png"), ("b", b"", "")):
+        await bring(option, content, name)
+    assert [option.picture for option in (await now(form)).fields[0]["options"]] == ["", ""]
+    assert await db.value("SELECT count(*) FROM uploads") == 0
+    await bring("b", samples.picture(), "red.png")
+    a, b = (await now(form)).fields[0]["options"]
+    assert a.picture == "" and b.picture.startswith("/media/") and b.picture.endswith("/red.png")
+    assert (await olga.browser.get(b.picture)).status_code == 200
+    assert b.picture in await seen(olga, f"/admin/forms/{form.public_id}")

@@ -163,3 +163,17 @@ async def test_what_is_thrown_away_or_called_spam_takes_nothing_and_takes_it_aga
     assert await stock.gone(form.id, definition) == {("q3", "full")}
     await db.run("DELETE FROM form_entries")
     assert await stock.gone(form.id, definition) == frozenset()
+
+
+async def test_who_sends_it_again_instead_pays_for_that_one_only(shop: Shop, cast: Cast) -> None:  # noqa: F811
+    form = await a_form(settings=WORDS)
+    entry = await held_back(shop, form)
+    await let_out(form, entry, (await cast.olga()).id)
+    page = await shop.text(f"/forms/{form.slug}?payment={payments.token_of(entry)}")
+    assert 'value="casino"' in page  # everything stands there as it was written
+    again = await send(form, shop.client, instead=payments.token_of(entry))
+    assert again.headers["Location"].startswith("http")
+    late = await shop.client.post(path_of(form, entry))
+    assert late.headers["Location"] == path_of(form, entry)
+    assert "Go on to payment" not in await shop.text(path_of(form, entry))
+    assert await db.value("SELECT count(*) FROM orders") == 1

@@ -200,7 +200,7 @@ async def test_what_is_drawn_for_keeping_holds_nothing_of_the_visitor(
     [scope] = entries.scopes
     assert MARK not in repr(scope).encode()
     assert scope["client"] is None
-    assert [name for name, _said in scope["headers"]] == [b"host", b"accept-language"]
+    assert [name for name, _said in scope["headers"]] == [b"host", b"accept-language", b"sec-purpose"]
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ async def create_form() -> Response | BaseResponse:
 async def update_state(public_id: str) -> BaseResponse:
     """Open, close, put away or bring back."""
     form = await versions.find(public_id)
-    wanted = (await request.form).get("state", "")
+    wanted = (await request.form).get("state") or request.args.get("state", "")
     acts = {
         "open": versions.reopen,
         "closed": versions.close,
@@ -67,8 +67,19 @@ async def update_state(public_id: str) -> BaseResponse:
     }
     if wanted not in acts:
         raise Conflict(_("Nothing was chosen."))
+    if wanted == "open" and form.state == "archived":
+        await versions.unarchive(form.id)
     await acts[wanted](form.id)
-    flash(_("Done."))
+    said = {
+        "open": _("The form is open again."),
+        "closed": _("The form is closed. Nobody can send it."),
+        "archived": _("The form is archived. Nothing of it is lost."),
+        "draft": _("The form is back."),
+    }
+    before = "open" if form.state == "open" else "draft" if wanted == "archived" else form.state
+    flash(
+        said[wanted], undo_url=url_for(".update_state", public_id=public_id, state=before) if before != wanted else ""
+    )
     return redirect(url_for(".show_builder", public_id=public_id), 303)
 
 

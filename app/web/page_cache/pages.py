@@ -79,6 +79,14 @@ def may_be_kept(status: int, headers: Headers) -> bool:
     return True
 
 
+def is_own(status: int, headers: Headers) -> bool:
+    """Whether a page says that it is not the same for all: what was drawn for nobody is then shown to nobody."""
+    return status == 200 and any(
+        name == b"cache-control" and text != _DEFAULT and (b"no-store" in text or b"private" in text)
+        for name, text in headers
+    )
+
+
 def make(key: Key, tags: frozenset[str], headers: Headers, body: bytes) -> Page:
     """A page from what the framework answered, packed as one would for a single visitor."""
     digest = hashlib.sha256(body).hexdigest()[:24]

@@ -31,6 +31,7 @@ FRESH_SECONDS = 60.0
 # … and not shown any more, not even meanwhile, after this many. (Signed addresses of films are good for hours.)
 GONE_SECONDS = 300.0
 _RETRY_SECONDS = 5.0
+_MOST_OWN = 2_000
 # How long an editor waits, at most, until this process, and then every other, has heard of the edit.
 _ECHO_SECONDS = 0.2
 _LARGEST_BODY = 2 * 1024 * 1024
@@ -82,6 +83,8 @@ class PageCache:
         self._shelves = pages.Shelves(megabytes * 1024 * 1024)
         self._kept = self._shelves.by_key
         self._flights: dict[Key, asyncio.Task[Drawn]] = {}
+        # Pages that said they are each visitor's own, and until when nobody tries to draw them for all.
+        self._own: dict[Key, float] = {}
         self._side: set[asyncio.Task[Any]] = set()
         self._relations = NOTHING
         # Rises with each change that is heard; when a table last changed, and since when this hears, in its terms.
@@ -137,6 +140,10 @@ class PageCache:
                 await self._inner(scope, receive, send)
                 return
             key: Key = (scheme, language, wanted.path, wanted.query)
+            if self._own.get(key, 0.0) > self.clock():
+                self.passed += 1
+                await self._inner(scope, receive, send)
+                return
             page = self._kept.get(key)
             if page is None or self.clock() >= page.gone_at:
                 await self._draw_and_answer(key, wanted, scope, receive, send, encodings, asked)
@@ -172,7 +179,7 @@ class PageCache:
             await send(answer.start_as(how, unchanged=unchanged))
             await send(answer.body if scope["method"] == "GET" and not unchanged else NO_BODY)
             return
-        if drawn is not None and leads:
+        if drawn is not None and leads and not pages.is_own(drawn.status, drawn.headers):
             body, headers = pages.packed_once(drawn.headers, drawn.body, _encoding(encodings))
             await send({"type": "http.response.start", "status": drawn.status, "headers": headers})
             await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})
@@ -202,6 +209,10 @@ class PageCache:
         tags = self._tags(count, key) if pages.may_be_kept(drawn.status, drawn.headers) else None
         if tags is None or len(drawn.body) > _LARGEST_BODY:
             self._give_up(key, drawn.status)
+            if pages.is_own(drawn.status, drawn.headers):
+                if len(self._own) >= _MOST_OWN:
+                    self._own.clear()
+                self._own[key] = self.clock() + FRESH_SECONDS
             return drawn
         before = self._kept.get(key)
         is_current = self._hears_since is not None and self._hears_since <= began
@@ -231,7 +242,12 @@ class PageCache:
             "raw_path": quote(path, errors="surrogatepass").encode(),
             "query_string": query,
             "root_path": "",
-            "headers": [(b"host", self._host), (b"accept-language", language.encode())],
+            # Nobody looks at it yet: what counts visitors leaves this one out.
+            "headers": [
+                (b"host", self._host),
+                (b"accept-language", language.encode()),
+                (b"sec-purpose", b"prefetch"),
+            ],
             "client": None,
             "server": None,
             "extensions": {},
@@ -317,6 +333,7 @@ class PageCache:
         self._moment += 1
         self._changed_at[table] = self._moment
         self._shelves.take_tagged(table)
+        self._own.clear()
         # Who asks from now on must not get what was begun before.
         self._flights.clear()
 
@@ -326,6 +343,7 @@ class PageCache:
         if self._hears_since is not None:
             self._hears_since = self._moment
         self._shelves.clear()
+        self._own.clear()
         self._flights.clear()
 
     @property
