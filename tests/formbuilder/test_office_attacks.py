@@ -11,7 +11,17 @@ from werkzeug.datastructures import FileStorage
 from app import Lectern
 from app.core import db
 from app.core.errors import Invalid
-from app.formbuilder import connections, definitions, exchange, integrations, mapping, notifications, versions
+from app.formbuilder import (
+    connections,
+    definitions,
+    entry_import,
+    exchange,
+    inbox,
+    integrations,
+    mapping,
+    notifications,
+    versions,
+)
 from app.formbuilder.integrations import RefusedCredentials
 from app.formbuilder.models import Form
 from app.gateways.outgoing import Answer, Outgoing
@@ -177,6 +187,16 @@ async def test_an_id_is_never_used_again_whatever_is_taken_back(cast: Cast, back
     for act in ("undoing", "undoing", "redoing"):
         await olga.browser.post(f"{base}/{act}")
     assert await add("email") not in (first, second)
+
+
+@pytest.mark.parametrize(
+    "came", ["2020-01-01T00:00+23:59", "2020-01-01T00:00:00+01:00:30", "0001-01-01T00:00-14:00", "2020-W01-1"]
+)
+async def test_a_brought_entry_came_at_a_moment_that_there_is(app: Lectern, came: str) -> None:
+    form, _definition = await a_form()
+    told = json.dumps({"entries": [{"came": came, "answers": {"q1": "Ann"}}]}).encode()
+    brought = await entry_import.bring(await inbox.asked(form.public_id), io.BytesIO(told), is_trial=False)
+    assert brought.is_done is (came == "2020-W01-1")  # a day all the same
 
 
 # --- credentials ------------------------------------------------------------------------------------------------------
