@@ -21,7 +21,19 @@ from app.core import clock, db, limits, queue
 from app.core.errors import TooMany
 from app.core.limits import Limit
 from app.core.personal import Subject
-from app.formbuilder import definitions, entries, files, links, payments, personal, privacy, spam, stock, versions
+from app.formbuilder import (
+    definitions,
+    entries,
+    files,
+    links,
+    payments,
+    personal,
+    privacy,
+    spam,
+    stock,
+    submissions,
+    versions,
+)
 from app.formbuilder.fields.date import day_of
 from app.formbuilder.file_types import recognise
 from app.formbuilder.models import Form
@@ -372,6 +384,16 @@ async def test_nobody_sends_along_the_file_of_somebody_else(app: Lectern, client
     ]
     assert found == [303, 422]
     assert await db.value(bound) == 1
+
+
+async def test_nobody_fills_the_quarantine(client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch) -> None:
+    await limits.forget_all()
+    monkeypatch.setattr(submissions, "QUARANTINE", Limit(2, 3600))
+    form = await published(NAME)
+    found = [(await client.post(f"/forms/{form.slug}", form=body(website="x"))).status_code for _time in range(4)]
+    assert found == [303, 303, 429, 429]
+    assert (await client.post(f"/forms/{form.slug}", form=body())).status_code == 303
+    assert await states() == ["spam", "spam", "received"]
 
 
 @pytest.mark.parametrize("how", ["one name", "many names", "long texts"])
