@@ -31,7 +31,7 @@ from app.formbuilder.bills import SoFar
 from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.limits import Gate
 from app.formbuilder.logic import Outcome
-from app.formbuilder.models import Definition, Draft, Form, Link, Posted
+from app.formbuilder.models import Definition, Draft, Form, Link, Posted, field_of
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.screens import Screen
 from app.formbuilder.stamps import new_stamp, read_stamp
@@ -137,7 +137,7 @@ async def sent(slug: str, *, most: int | None = None) -> Visit:
         form,
         definition,
         Posted(
-            {name: values for name, values in raw.items() if name.partition(".")[0] in known},
+            {name: values for name, values in raw.items() if field_of(name) in known},
             {name: values for name, values in attached.lists() if isinstance(name, str)},
         ),
         raw,
