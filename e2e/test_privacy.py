@@ -61,7 +61,7 @@ def test_the_owner_looks_as_a_member_and_goes_back(
 
 
 def test_somebody_takes_their_data_along(visit: Callable[..., Visitor], people: People, mailbox: Mailbox) -> None:
-    lena = people.member("Lena Lorenz")
+    lena = people.confirmed(mailbox, "Lena Lorenz")
     visitor = visit()
     visitor.sign_in(lena)
     visitor.open("/account")
@@ -83,7 +83,7 @@ def test_somebody_takes_their_data_along(visit: Callable[..., Visitor], people: 
 def test_somebody_is_forgotten_after_the_time_to_think_it_over(
     visit: Callable[..., Visitor], people: People, mailbox: Mailbox, school: SmallSchool, scripts: bool
 ) -> None:
-    lena = people.member("Lena Lorenz")
+    lena = people.confirmed(mailbox, "Lena Lorenz")
     visitor = visit(scripts=scripts, width=375)
     visitor.sign_in(lena)
     _ask(visitor, lena)

@@ -9,7 +9,7 @@ from app.access import entitlements, queries
 from app.access.forms import ClosureForm, GrantForm
 from app.accounts import users
 from app.accounts.models import User
-from app.core.errors import NotFound
+from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id as new_public_id
 from app.core.settings import school
@@ -34,6 +34,8 @@ async def show_access(public_id: str) -> Response:
 async def create_access(public_id: str) -> Response | BaseResponse:
     """Let this person use something."""
     person = await _person(public_id)
+    if person.is_closed:
+        raise Conflict(_("This account is closed for good."))
     form = await submitted(GrantForm)
     form.product.choices = [(row.public_id, row.title) for row in await queries.products()]
     if not form.validate():
@@ -90,7 +92,7 @@ async def _panel(
         causes=causes,
         grant_form=grant_form,
         closure_forms={**forms, **(closure_forms or {})},
-        may_edit=signed_in_user().can("people.access"),
+        may_edit=signed_in_user().can("people.access") and not person.is_closed,
         trail=[(_("People"), "/admin/people"), (person.name or person.email, f"/admin/people/{person.public_id}")],
     )
 

@@ -75,16 +75,8 @@ async def create(person: SignedIn, ref: str, *, name: str, scopes: Sequence[str]
     Raises Invalid for what may not be, Conflict when the same form has made its token.
     """
     now = clock.now()
-    wanted = [scope for scope in SCOPES if scope in scopes]
-    if not wanted:
-        raise Invalid(_("Choose at least one thing that it may do."), field="scopes")
-    if not set(scopes) <= set(offered(person)):
-        raise Invalid(_("You cannot give more than you may do yourself."), field="scopes")
-    if not now < until <= now + LONGEST:
-        raise Invalid(_("Choose a day within a year from now."), field="until")
-    if person.email_verified_at is None:
-        raise Invalid(_("Confirm your email address first: whoever holds a token acts in its owner's name."))
-    token = new_token()
+    _check(person, scopes, until, now)
+    wanted, token = [scope for scope in SCOPES if scope in scopes], new_token()
     async with db.transaction():
         await sessions.hold(person)
         made = await queries.insert_token(
@@ -105,18 +97,29 @@ async def create(person: SignedIn, ref: str, *, name: str, scopes: Sequence[str]
             raise Invalid(_("You have %(most)s tokens. Remove one that you do not need.", most=MOST))
         after = {"name": name, "scopes": wanted, "expires_at": until.isoformat()}
         await audit.record("token.create", "person", person.public_id, after=after, summary=name)
-        await mail.send(
-            person.email,
-            "accounts/token_made",
-            {
-                "name": person.name,
-                "token": name,
-                "scopes": [str(SCOPES[scope]) for scope in wanted],
-                "until": until.isoformat(),
-            },
-            fact=f"token_made:{public_id()}",
-        )
+        await _tell(person, name, wanted, until)
     return token
+
+
+def _check(person: SignedIn, scopes: Sequence[str], until: datetime, now: datetime) -> None:
+    if not set(scopes) & SCOPES.keys():
+        raise Invalid(_("Choose at least one thing that it may do."), field="scopes")
+    if not set(scopes) <= set(offered(person)):
+        raise Invalid(_("You cannot give more than you may do yourself."), field="scopes")
+    if not now < until <= now + LONGEST:
+        raise Invalid(_("Choose a day within a year from now."), field="until")
+    if person.email_verified_at is None:
+        raise Invalid(_("Confirm your email address first: whoever holds a token acts in its owner's name."))
+
+
+async def _tell(person: SignedIn, name: str, scopes: Sequence[str], until: datetime) -> None:
+    context = {
+        "name": person.name,
+        "token": name,
+        "scopes": [str(SCOPES[scope]) for scope in scopes],
+        "until": until.isoformat(),
+    }
+    await mail.send(person.email, "accounts/token_made", context, fact=f"token_made:{public_id()}")
 
 
 async def of(user_id: int) -> list[AccessToken]:

@@ -10,7 +10,7 @@ from typing import Any
 from app.accounts import queries
 from app.accounts.models import Role, SignedIn, User
 from app.accounts.queries import roles as role_queries
-from app.accounts.roles import CAPABILITIES, LABELS, ROLES, Holder, may_give, with_needed
+from app.accounts.roles import CAPABILITIES, LABELS, ROLES, Held, Holder, may_give, outranks, with_needed
 from app.core import audit, clock, db
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.i18n import _
@@ -80,7 +80,7 @@ async def change(
     async with db.transaction():
         role = await _locked(key)
         actor = await locked_actor(by)
-        _check_may_change(actor, role)
+        await _check_may_change(actor, role)
         _check_may_give(actor, key, wanted)
         await _check_name(name, but=key)
         if (role.name, role.description, _ordered(role.capabilities)) == (name, description, wanted):
@@ -107,7 +107,7 @@ async def delete(key: str, *, move_to: str = "", by: SignedIn) -> int:
         if role is None:
             raise NotFound(_("There is no such role."))
         actor = await locked_actor(by)
-        _check_may_change(actor, role)
+        await _check_may_change(actor, role)
         moved: list[str] = []
         if await role_queries.held_by(key):
             choices = dict(to_give(actor, list(locked.values())))
@@ -157,15 +157,21 @@ async def _locked(key: str) -> Role:
     return found[0]
 
 
-def may_change(actor: Holder, role: Role) -> bool:
-    """Whether this person may change or remove the role: not their own, and none that holds more than they do."""
-    return actor.role != role.key and may_give(actor, role.key, role.capabilities)
+def may_change(actor: Holder, role: Role, *, is_held: bool) -> bool:
+    """Whether this person may change or remove the role: not their own, none that holds more than they do, and none of
+    fellows, who keep each other's rights (`roles.outranks`).
+    """
+    held = Held(role.key, frozenset(role.capabilities))
+    may = outranks(actor, held) if is_held else may_give(actor, role.key, role.capabilities)
+    return actor.role != role.key and may
 
 
-def _check_may_change(actor: User, role: Role) -> None:
+async def _check_may_change(actor: User, role: Role) -> None:
     if actor.role == role.key:
         raise Forbidden(_("You cannot change your own role. Ask somebody else of the team."))
     _check_may_give(actor, role.key, role.capabilities)
+    if not may_change(actor, role, is_held=bool(await role_queries.held_by(role.key))):
+        raise Forbidden(_("Somebody who may do as much as you holds this role. Ask an owner to change it."))
 
 
 def _check_may_give(actor: User, key: str, capabilities: Sequence[str]) -> None:

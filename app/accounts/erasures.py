@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from app.accounts import endings, queries
+from app.accounts import endings, queries, sessions
 from app.accounts.models import Erasure, SignedIn, User
 from app.accounts.people import locked
 from app.accounts.queries import erasures as rows
@@ -32,10 +32,14 @@ _LINK = "keep-account"
 
 
 async def ask(person: SignedIn) -> Erasure:
-    """The person wants to be forgotten. Raises Conflict for staff, and while something stands in the way."""
+    """The person wants to be forgotten. Raises Conflict for staff, while something stands in the way, and while the address
+    is not confirmed: what others sent and got under it would go too.
+    """
     async with db.transaction():
-        found = (await queries.lock_users([person.id]))[0]
-        return await _ask(found, asked_by=person.id)
+        here = await sessions.hold(person)
+        if here.email_verified_at is None:
+            raise Conflict(_("Confirm your email address first: what was sent and answered under it goes, too."))
+        return await _ask(here, asked_by=person.id)
 
 
 async def ask_for(person_id: str, *, by: SignedIn) -> Erasure:

@@ -14,7 +14,7 @@ from typing import IO, Any
 import orjson
 import structlog
 
-from app.accounts import queries, users
+from app.accounts import sessions, users
 from app.accounts.models import PersonalExport, SignedIn
 from app.accounts.queries import exports as rows
 from app.core import audit, clock, db, mail, personal, queue
@@ -42,11 +42,15 @@ def configure(storage: Storage) -> None:
 
 
 async def ask(person: SignedIn) -> None:
-    """Have everything gathered; a mail tells when it is there. Raises Conflict when that was asked for today."""
+    """Have everything gathered; a mail tells when it is there. Raises Conflict when that was asked for today, and while
+    the address is not confirmed: what others sent and got under it would be in the file.
+    """
     from app.accounts.jobs import build_export
 
     async with db.transaction():
-        await queries.lock_users([person.id])
+        here = await sessions.hold(person)
+        if here.email_verified_at is None:
+            raise Conflict(_("Confirm your email address first: the file holds what was sent and answered under it."))
         now = clock.now()
         made = await rows.insert_export(person.id, public_id(20), now, but_since=now - EVERY)
         if made is None:
@@ -78,6 +82,8 @@ async def build(export_id: int) -> None:
     export = await rows.export_by_id(export_id)
     person = await users.find(export.user_id) if export is not None else None
     if export is None or person is None or export.state != "asked" or person.state != "active":
+        return
+    if person.email_verified_at is None:  # the office has given the account another address since
         return
     subject = Subject(person.id, person.public_id, person.email, person.name)
     key = f"exports/{export.public_id[:2]}/{public_id(26)}.zip"

@@ -1,15 +1,17 @@
 """The browsers that a person has signed in with before: guesses from elsewhere cannot shut them out.
 
-A signed cookie names the account and the browser. It opens nothing: it only lets the browser's tries be counted by
-themselves (OWASP's device cookies), while everybody else's are counted together.
+A signed cookie names the account and the browser, and when it last signed in there. It opens nothing: it only lets the
+browser's tries be counted by themselves (OWASP's device cookies), while everybody else's are counted together, and spares the
+person a mail about a browser that is theirs. After "it was not me" that one no longer holds for whoever came before.
 """
 
 import hashlib
 import secrets
+from datetime import datetime
 
 from quart import Quart, Response
 
-from app.core import tokens
+from app.core import clock, tokens
 from app.web import cookies
 from app.web.current import g
 
@@ -36,21 +38,28 @@ def known(account: str) -> str:
     return name if account in accounts else ""
 
 
+def is_known_since(account: str, moment: datetime | None) -> bool:
+    """Whether somebody has signed in to `account` with this browser, after `moment` when there is one."""
+    _name, accounts = _sent()
+    return account in accounts and (moment is None or accounts[account] > moment.timestamp())
+
+
 def remember(account: str) -> None:
     """Let the answer tell this browser that it is known from now on, for the last accounts that it signed in to."""
     name, accounts = _sent()
-    others = [one for one in accounts if one != account][: _ACCOUNTS - 1]
-    g.familiar = [account, name or secrets.token_urlsafe(12), *others]
+    others = [f"{one}:{at}" for one, at in accounts.items() if one != account][: _ACCOUNTS - 1]
+    g.familiar = [f"{account}:{clock.now().timestamp():.3f}", name or secrets.token_urlsafe(12), *others]
 
 
-def _sent() -> tuple[str, list[str]]:
-    """What the cookie says: the name of this browser, and the accounts that know it, latest first."""
+def _sent() -> tuple[str, dict[str, float]]:
+    """What the cookie says: the name of this browser, and the accounts that know it, latest first, with when it was there."""
     sent = cookies.read(COOKIE)
     found = tokens.unsign(sent, _PURPOSE, LIFETIME) if sent and len(sent) < 500 else None
     if not isinstance(found, list) or len(found) < 2:
-        return "", []
+        return "", {}
     first, name, *others = (str(part) for part in found)
-    return name, [first, *others]
+    parts = (one.partition(":") for one in (first, *others))
+    return name, {account: float(at or 0) for account, _colon, at in parts}
 
 
 def install(app: Quart) -> None:

@@ -31,7 +31,8 @@ from app.accounts.queries import access_tokens as token_queries
 from app.accounts.queries import consents as consent_queries
 from app.accounts.queries import email_changes, passkeys, second_factors
 from app.accounts.queries import impersonations as impersonation_queries
-from app.core import clock, db, events, i18n, mail, queue
+from app.core import clock, db, events, i18n, limits, mail, queue
+from app.core.limits import Limit
 from app.core.settings import school
 
 
@@ -69,11 +70,16 @@ async def _mail_link(person: User, purpose: str, template: str, *, fact: str) ->
         await mail.send(person.email, template, {"name": person.name, "path": f"/password/reset/{token}"}, fact=fact)
 
 
+# So many mails in an hour say what there is to say. Whoever registered somebody else's address and signs in again and again
+# fills no mailbox.
+DEVICE_MAILS = Limit(10, 60 * 60)
+
+
 @events.on(NewDevice)
 async def mail_new_device(event: NewDevice) -> None:
     """Tell the person that a browser signed in which the account did not know, with a link for when it was not them."""
     person = await queries.user_by_id(event.user_id)
-    if person is None:
+    if person is None or await limits.count("new-device", f"user:{event.user_id}", DEVICE_MAILS) > DEVICE_MAILS.count:
         return
     async with db.transaction():
         _, token = await links.issue(person.id, person.email, "not_me")

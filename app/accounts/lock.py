@@ -36,7 +36,7 @@ async def lock(link: Link) -> str:
     person = await users.find(user_id)
     if person is None:
         return ""
-    await queries.forget_password(user_id)
+    await queries.forget_password(user_id, clock.now())
     await endings.end(user_id, "not_me")
     await passkeys.delete_added_since(user_id, link.expires_at - links.LIFETIMES[link.purpose] - BEFORE)
     await magic_links.use_up_sign_in_links(user_id, clock.now())

@@ -199,8 +199,9 @@ async def _tell(person: User, gone: User, kept: User, *, fact: str) -> None:
 
 @personal.knows("merged")
 async def former_accounts(subject: Subject) -> list[str]:
-    """What the accounts were called that were merged into this one."""
-    return [text for one in await merges.merged_in(subject.id) for text in (one.email, one.name)]
+    """What the accounts were called that were merged into this one. An address that nobody proved may be anybody's."""
+    merged = await merges.merged_in(subject.id)
+    return [one.name for one in merged] + [one.email for one in merged if one.email_verified_at is not None]
 
 
 @personal.exports("merged")

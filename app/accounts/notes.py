@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.accounts import people
 from app.accounts.models import Note, SignedIn, User
 from app.accounts.queries import people as queries
 from app.core import audit, clock, db
@@ -18,11 +19,12 @@ async def of(user_id: int) -> tuple[list[Note], list[Any]]:
 
 
 async def write(person: User, body: str, *, by: SignedIn) -> None:
-    """Add a note. Raises Invalid for an empty or very long one."""
+    """Add a note. Raises Invalid for an empty or very long one, Conflict for a closed account."""
     body = body.strip()
     if not body or len(body) > LONGEST:
         raise Invalid(_("Write something, at most %(most)s characters.", most=LONGEST), field="body")
     async with db.transaction():
+        await people.open_one(person)
         note_id = public_id()
         await queries.insert_note(note_id, person.id, by.id, body, clock.now())
         await audit.record("people.note", "person", person.public_id, after={"note": note_id})

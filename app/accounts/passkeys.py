@@ -22,6 +22,7 @@ from webauthn.helpers import (
 )
 from webauthn.helpers.cose import COSEAlgorithmIdentifier as Algorithm
 from webauthn.helpers.structs import (
+    AuthenticationCredential,
     AuthenticatorSelectionCriteria,
     AuthenticatorTransport,
     CredentialDeviceType,
@@ -164,6 +165,28 @@ async def add(person: SignedIn, credential: str, *, name: str, user_agent: str) 
     device is not good or the address is not confirmed, Conflict when it is known already or there are too many.
     """
     second_factors.check_address(person)
+    made, transports = await _made(person, credential)
+    name = name or authenticators.name_of(made.aaguid, user_agent)
+    codes = None if (await second_factors.of(person.id)).is_on else await second_factors.fresh_codes()
+    async with db.transaction():
+        await sessions.hold(person)
+        before = await second_factors.of(person.id)
+        if before.passkeys >= MOST:
+            raise Conflict(_("Your account has as many passkeys as it can hold. Remove one first."))
+        if not await _keep(person, made, name=name, transports=transports):
+            raise Conflict(_("The school knows this passkey already."))
+        await _note(person, "passkey.add", "added", name)
+        if before.is_on:
+            await endings.end(person.id, "second_step", but=person.session_id)
+            return []
+        if codes is None:
+            raise Conflict(_("Your account has just changed. Please try once more."))
+        await second_factors.begin(person, codes)
+    return codes.shown
+
+
+async def _made(person: SignedIn, credential: str) -> tuple[VerifiedRegistration, list[str]]:
+    """The passkey that a device made for this person just now, and the ways to reach it. Raises Invalid."""
     answer = _judged(lambda: parse_registration_credential_json(credential))
     challenge = _challenge_in(answer.response.client_data_json)
     await challenges.use(challenge, ADD, str(person.id))
@@ -180,37 +203,25 @@ async def add(person: SignedIn, credential: str, *, name: str, user_agent: str) 
     made = _judged(verify)
     if not made.user_verified:
         raise _unverified()
-    name = name or authenticators.name_of(made.aaguid, user_agent)
-    codes = None if (await second_factors.of(person.id)).is_on else await second_factors.fresh_codes()
-    async with db.transaction():
-        await sessions.hold(person)
-        before = await second_factors.of(person.id)
-        if before.passkeys >= MOST:
-            raise Conflict(_("Your account has as many passkeys as it can hold. Remove one first."))
-        kept = await queries.insert(
-            public_id=public_id(),
-            user_id=person.id,
-            name=name,
-            credential_id=made.credential_id,
-            public_key=made.credential_public_key,
-            sign_count=made.sign_count,
-            aaguid=made.aaguid,
-            user_handle=_handle(person),
-            transports=[way.value for way in answer.response.transports or []],
-            is_backup_eligible=made.credential_device_type is CredentialDeviceType.MULTI_DEVICE,
-            is_backed_up=made.credential_backed_up,
-            now=clock.now(),
-        )
-        if not kept:
-            raise Conflict(_("The school knows this passkey already."))
-        await _note(person, "passkey.add", "added", name)
-        if before.is_on:
-            await endings.end(person.id, "second_step", but=person.session_id)
-            return []
-        if codes is None:
-            raise Conflict(_("Your account has just changed. Please try once more."))
-        await second_factors.begin(person, codes)
-    return codes.shown
+    return made, [way.value for way in answer.response.transports or []]
+
+
+async def _keep(person: SignedIn, made: VerifiedRegistration, *, name: str, transports: list[str]) -> bool:
+    """False when the passkey is known already."""
+    return await queries.insert(
+        public_id=public_id(),
+        user_id=person.id,
+        name=name,
+        credential_id=made.credential_id,
+        public_key=made.credential_public_key,
+        sign_count=made.sign_count,
+        aaguid=made.aaguid,
+        user_handle=_handle(person),
+        transports=transports,
+        is_backup_eligible=made.credential_device_type is CredentialDeviceType.MULTI_DEVICE,
+        is_backed_up=made.credential_backed_up,
+        now=clock.now(),
+    )
 
 
 async def rename(person: SignedIn, passkey_id: str, name: str) -> None:
@@ -279,19 +290,7 @@ async def _signed(
     found = await queries.by_credential_id(answer.raw_id)
     if found is None:
         raise Invalid(_("The school does not know this passkey. It may have been removed here; remove it there too."))
-
-    def verify() -> VerifiedAuthentication:
-        return webauthn.verify_authentication_response(
-            credential=answer,
-            expected_challenge=challenge,
-            expected_rp_id=_rp_id(),
-            expected_origin=_origin(),
-            credential_public_key=found.public_key,
-            # The library would look at the counter before the signature: anybody could raise the alarm below.
-            credential_current_sign_count=0,
-        )
-
-    shown = _judged(verify)
+    shown = _verified(answer, challenge, found.public_key)
     handle = answer.response.user_handle
     is_theirs = owner_id in (None, found.user_id)
     says_so = handle == found.user_handle if handle or is_named else True
@@ -304,6 +303,21 @@ async def _signed(
         raise Invalid(_("This account is suspended. Write to us if you think that this is a mistake."))
     await _note_use(found, shown)
     return found
+
+
+def _verified(answer: AuthenticationCredential, challenge: bytes, public_key: bytes) -> VerifiedAuthentication:
+    def verify() -> VerifiedAuthentication:
+        return webauthn.verify_authentication_response(
+            credential=answer,
+            expected_challenge=challenge,
+            expected_rp_id=_rp_id(),
+            expected_origin=_origin(),
+            credential_public_key=public_key,
+            # The library would look at the counter before the signature: anybody could raise the alarm of `_note_use`.
+            credential_current_sign_count=0,
+        )
+
+    return _judged(verify)
 
 
 async def _note_use(found: KnownPasskey, shown: VerifiedAuthentication) -> None:

@@ -34,6 +34,8 @@ TRIES_ANYWHERE = Limit(100, 60 * 60)
 _FIRST_GAP, _LONGEST_GAP = 5, 60
 CONFIRMATIONS = Limit(30, 60 * 60)
 RESETS = Limit(5, 60 * 60)
+# Each is told by mail, to an address that may be anybody's.
+CHANGES = Limit(10, 60 * 60)
 
 
 async def sign_in(email: str, password: str, *, address: str, keep: bool, onward: str = "") -> tuple[Credentials, bool]:
@@ -133,6 +135,7 @@ async def change(person: SignedIn, current_password: str, new_password: str, *, 
     if current_password == new_password:
         raise Invalid(_("This is the password you have now."), field="new_password")
     await strength.check(new_password, email=person.email, name=person.name, field="new_password")
+    await limits.check("password-change", f"user:{person.id}", CHANGES)
     new_hash = await hashing.hashed(new_password)
     async with db.transaction():
         if not await queries.replace_password(person.id, shown.password_hash, new_hash):
@@ -196,8 +199,10 @@ async def ask_for_reset(email: str) -> None:
 
 
 async def find_link(token: str) -> Link | None:
-    """The link that sets or resets a password, open or not."""
-    return await links.find(token, *links.PASSWORD)
+    """The link that sets or resets a password, open or not; None also when the account has another address by now."""
+    link = await links.find(token, *links.PASSWORD)
+    person = await users.find(link.user_id) if link is not None else None
+    return link if link is not None and person is not None and person.email.lower() == link.email.lower() else None
 
 
 async def reset(token: str, new_password: str) -> str:

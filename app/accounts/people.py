@@ -22,6 +22,14 @@ async def find(person_id: str) -> User:
     return found
 
 
+async def open_one(person: User) -> User:
+    """This person as they stand now, locked for the rest of the transaction. Raises Conflict for a closed account."""
+    (here,) = await queries.lock_users([person.id])
+    if here.is_closed:
+        raise Conflict(_("This account is closed for good."))
+    return here
+
+
 async def with_facts(person_id: str) -> tuple[User, PersonFacts]:
     """The person, with what the office sees beside their account. Raises NotFound."""
     found = await people_queries.person_with_facts(person_id)

@@ -38,6 +38,9 @@ _WHOM: dict[str, Text] = {
 }
 
 
+_CLOSED = "(u.state NOT IN ('active', 'suspended') OR u.erased_at IS NOT NULL)"
+
+
 async def choices() -> Choices:
     """The choices of the list's filters that only the database knows."""
     own, every_tag = await lists.roles_and_tags()
@@ -58,7 +61,7 @@ def _judged(person: Holder, roles: Sequence[Role], own: str, rule: Rule) -> tupl
     every = [Held(key, ROLES[key]) for key in ROLES]
     every += [Held(role.key, capabilities_of(role.key, role.capabilities)) for role in roles]
     covered = [held.role for held in every if rule(person, held)]
-    sql = f"""CASE WHEN u.state NOT IN ('active', 'suspended') OR u.erased_at IS NOT NULL THEN 'closed' WHEN u.id = :me THEN 'self' WHEN NOT u.role = ANY(CAST(:covered AS text[])) THEN 'above'
+    sql = f"""CASE WHEN {_CLOSED} THEN 'closed' WHEN u.id = :me THEN 'self' WHEN NOT u.role = ANY(CAST(:covered AS text[])) THEN 'above'
               {own} ELSE '' END"""
     return sql, {"covered": covered}
 
@@ -81,7 +84,7 @@ async def _each(
         subject = locked.get(each)
         if subject is None:
             continue
-        if about and subject.is_closed:
+        if subject.is_closed:
             found[each] = Outcome("closed")
         elif about and subject.id == actor.id:
             found[each] = Outcome("self")
@@ -149,6 +152,7 @@ class _TagAct:
     @property
     def reasons(self) -> Mapping[str, Text]:
         return {
+            "closed": _WHOM["closed"],
             "already": lazy("has it already") if self.gives else lazy("does not have it"),
             "tag": lazy("the tag is gone"),
         }
@@ -162,7 +166,9 @@ class _TagAct:
         tag = await tags.named(form.tag.data)
         name = tag.name if tag is not None else form.tag.data
         has = "EXISTS (SELECT 1 FROM user_tags x WHERE x.user_id = u.id AND x.tag_id = :tag)"
-        reason = f"CASE WHEN {has if self.gives else 'NOT ' + has} THEN 'already' ELSE '' END"
+        reason = (
+            f"CASE WHEN {_CLOSED} THEN 'closed' WHEN {has if self.gives else 'NOT ' + has} THEN 'already' ELSE '' END"
+        )
         return Plan(self._sentence(name), reason, {"tag": tag.id if tag is not None else 0}, form, {"tag": name}, True)
 
     def _sentence(self, name: str) -> Callable[[int], str]:

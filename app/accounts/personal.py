@@ -90,6 +90,12 @@ async def former_addresses(subject: Subject) -> list[str]:
     return await rows.former_addresses(subject.id)
 
 
+@personal.shares("people")
+async def namesakes(subject: Subject, names: Sequence[str]) -> list[str]:
+    """Other people, roles and tags that are called so."""
+    return await rows.shared_names(subject.id, names)
+
+
 @personal.exports("consents")
 async def agreed(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
     """What you agreed to and took back, when, and from which address."""

@@ -8,7 +8,7 @@ from quart import Quart, Response
 
 from app.accounts import familiar, impersonations, places, queries
 from app.accounts.events import NewDevice
-from app.accounts.models import Session, SignedIn, User
+from app.accounts.models import Begun, Session, SignedIn, User
 from app.core import audit, clock, db, events, tokens
 from app.core.errors import Invalid, NotFound, SignInNeeded
 from app.core.i18n import _
@@ -104,16 +104,13 @@ async def start(
     just now; False: none is left to show. What is not given is as in the session before. Raises Invalid when the account
     was suspended or its password changed meanwhile. Whoever has a second factor comes here through `sign_ins.go_on`.
     """
-    now = clock.now()
+    now, token, session_id = clock.now(), tokens.random_token(), public_id()
     current: SignedIn | None = g.get("user")
     before = current if current is not None and current.id == user_id else None
     shown_before = before.second_factor_at if before is not None and second_factor is None else None
-    shown_at = now if second_factor else shown_before
-    if keep is None:
-        keep = current is None or current.expires_at - now > BRIEF
-    token, session_id, user_agent = tokens.random_token(), public_id(), request.headers.get("User-Agent", "")[:300]
+    keep = (current is None or current.expires_at - now > BRIEF) if keep is None else keep
     async with db.transaction():
-        # The person's row first, as everybody does who ends sessions: two that wait for each other would be one too many.
+        # The person's row first, as whoever ends sessions does: two that wait for each other would be one too many.
         begun = await queries.insert_session(
             public_id=session_id,
             token_hash=tokens.hashed(token),
@@ -121,29 +118,38 @@ async def start(
             now=now,
             expires_at=now + (LIFETIME if keep else BRIEF),
             address=client_address(),
-            user_agent=user_agent,
+            user_agent=_user_agent(),
             password_hash=password_hash,
             method=method or (before.method if before is not None else "password"),
-            second_factor_at=shown_at,
+            second_factor_at=now if second_factor else shown_before,
             country=places.country_of_request(),
         )
         if begun is None:
             raise Invalid(_("This account has just changed. Please try again."))
-        if current is not None:
-            await queries.delete_session(current.session_id)
-        await queries.delete_oldest_sessions(user_id, keep=MOST)
+        await _take_the_place_of(current, user_id)
         if before is None:
-            await _greet_browser(user_id, session_id, begun.email, user_agent, is_first=begun.is_first)
+            await _greet_browser(user_id, session_id, begun)
     g.session_token, g.session_keep = token, keep
 
 
-async def _greet_browser(user_id: int, session_id: str, email: str, user_agent: str, *, is_first: bool) -> None:
+def _user_agent() -> str:
+    return request.headers.get("User-Agent", "")[:300]
+
+
+async def _take_the_place_of(current: SignedIn | None, user_id: int) -> None:
+    """The session of this browser ends, whoever's it was, and the oldest of a person who has too many."""
+    if current is not None:
+        await queries.delete_session(current.session_id)
+    await queries.delete_oldest_sessions(user_id, keep=MOST)
+
+
+async def _greet_browser(user_id: int, session_id: str, begun: Begun) -> None:
     """Tell the person by mail when this browser is new to the account, and know it from now on."""
-    account = familiar.account_key(email)
-    if not is_first and not familiar.known(account):
+    account = familiar.account_key(begun.email)
+    if not begun.is_first and not familiar.is_known_since(account, begun.strangers_since):
         place = places.place_of(client_address(), places.country_of_request())
         await events.publish(
-            NewDevice(user_id, session_id, user_agent, client_address(), place, clock.now().isoformat())
+            NewDevice(user_id, session_id, _user_agent(), client_address(), place, clock.now().isoformat())
         )
     familiar.remember(account)
 

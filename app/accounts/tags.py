@@ -1,5 +1,6 @@
 """Tags: words that the office marks people with, made on the fly. Giving and taking one is in the audit log."""
 
+from app.accounts import people
 from app.accounts.models import Tag, User
 from app.accounts.queries import people as queries
 from app.core import audit, clock, db
@@ -56,9 +57,10 @@ async def create(name: str) -> Tag:
 
 
 async def add(person: User, name: str) -> bool:
-    """Mark a person; False when they are marked so."""
+    """Mark a person; False when they are marked so. Raises Conflict for a closed account."""
     async with db.transaction():
-        return await give(person, await ensure(name))
+        tag = await ensure(name)
+        return await give(await people.open_one(person), tag)
 
 
 async def give(person: User, tag: Tag) -> bool:

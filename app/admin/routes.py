@@ -4,6 +4,7 @@ from quart import Blueprint, Response, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts import custom_roles, sessions
+from app.accounts.roles import ROLES, may_give
 from app.admin import connections, dashboard, navigation, queries, search
 from app.admin.forms import LogoForm, SettingsForm
 from app.core import clock
@@ -79,8 +80,9 @@ async def update_settings() -> Response | BaseResponse:
     if not form.validate():
         return await _settings_page(form, status=422)
     changes = form.changes()
-    if set(changes.get("second_factor_roles", ())) != set((await school()).second_factor_roles):
-        _check_may_ask_for_second_step()
+    changed = set(changes.get("second_factor_roles", ())) ^ set((await school()).second_factor_roles)
+    if changed:
+        await _check_may_ask_for_second_step(changed)
     await save_school(**changes)
     flash(_("The settings are saved."))
     return redirect(url_for(".show_settings"), 303)
@@ -116,10 +118,14 @@ async def delete_logo() -> BaseResponse:
     return redirect(url_for(".show_settings"), 303)
 
 
-def _check_may_ask_for_second_step() -> None:
+async def _check_may_ask_for_second_step(roles: set[str]) -> None:
     """Whoever may not make roles, or holds a stolen session, does not take away what protects those above them."""
-    if not signed_in_user().can("roles.edit"):
+    person = sessions.me()
+    if not person.can("roles.edit"):
         raise Forbidden(_("Only those who make roles decide which of them need a second step."))
+    own = {role.key: frozenset(role.capabilities) for role in await custom_roles.every()}
+    if not all(may_give(person, key, ROLES.get(key) or own.get(key, frozenset())) for key in roles):
+        raise Forbidden(_("You cannot decide about a role that may do more than you."))
     if not sessions.is_fresh():
         raise SignInNeeded(_("Please confirm that it is you first."), field="fresh")
 

@@ -80,6 +80,21 @@ async def resume(order: Order, returns: Returns) -> Next:
         raise Conflict(_("The payment page of this order has closed.")) from None
 
 
+async def open_free(order: Order) -> None:
+    """Open what a free order holds that was placed elsewhere than in the cart: for a member at once, for a guest once the
+    link in a mail was used. Safe to repeat.
+
+    Raises Conflict when all of it was closed for that person, TooMany when the address got enough of these mails.
+    """
+    if not order.is_free:
+        raise ValueError(f"order {order.public_id} costs something")
+    if order.is_open:
+        try:
+            await _free(order)
+        except _Gone:
+            await orders.mark_expired(order.id, told_by="checkout")
+
+
 async def replace(order: Order) -> bool:
     """End an open order that another one took the place of, its payment page first; False when it was paid meanwhile."""
     await _replace(order)

@@ -9,13 +9,9 @@ by `release` before it renders or calls outside.
 """
 
 import asyncio
-import re
-import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import asyncpg
@@ -23,21 +19,15 @@ import databases
 import orjson
 
 from app.core import reach
+from app.core.counting import QueryCount, count_queries, note_statement, note_table
 from app.core.errors import Invalid, Unavailable
 from app.core.i18n import _
+from app.core.statements import Row, bind, build, is_read
 
 T = TypeVar("T")
+__all__ = ["QueryCount", "Row", "bind", "count_queries", "note_table"]  # of others, beside what is below
 
 _database: databases.Database | None = None
-
-
-class Row:
-    """A result row with its columns as attributes, when no dataclass is worth naming."""
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> Any:  # only for the type checker: real columns are slots
-        raise AttributeError(name)
 
 
 class Hold:
@@ -57,24 +47,6 @@ class Hold:
 
 
 _hold: ContextVar[Hold | None] = ContextVar("db_hold", default=None)
-
-
-@dataclass(slots=True)
-class QueryCount:
-    """How many statements were sent while `count_queries` was open, which, and with what."""
-
-    statements: list[str]
-    # What was shown without a statement: hot copies by the name of their table, "?" for what went past this module.
-    tables: set[str] = field(default_factory=set)
-    outer: "QueryCount | None" = None
-    arguments: list[list[Any]] = field(default_factory=list)
-
-    @property
-    def total(self) -> int:
-        return len(self.statements)
-
-
-_count: ContextVar[QueryCount | None] = ContextVar("db_count", default=None)
 
 
 async def connect(url: str, *, min_size: int = 1, max_size: int = 10) -> None:
@@ -306,12 +278,12 @@ async def _undisturbed(work: Coroutine[Any, Any, None]) -> None:
 async def one(into: type[T], sql: str, **binds: Any) -> T | None:
     """The first row as `into` (a dataclass whose fields are the columns, or `Row`), or None."""
     records = await _fetch(sql, binds)
-    return _build(into, records[:1])[0] if records else None
+    return build(into, records[:1])[0] if records else None
 
 
 async def many(into: type[T], sql: str, **binds: Any) -> list[T]:
     """All rows as `into`."""
-    return _build(into, await _fetch(sql, binds))
+    return build(into, await _fetch(sql, binds))
 
 
 async def value(sql: str, **binds: Any) -> Any:
@@ -372,7 +344,7 @@ async def stream(into: type[T], sql: str, *, batch: int = 500, **binds: Any) -> 
     async with _pool_of(_database).acquire() as connection, connection.transaction(readonly=True):
         cursor = await connection.cursor(statement, *arguments)
         while records := await cursor.fetch(batch):
-            for row in _build(into, records):
+            for row in build(into, records):
                 yield row
 
 
@@ -384,30 +356,11 @@ async def raw() -> AsyncIterator[asyncpg.Connection]:
         yield connection
 
 
-@contextmanager
-def count_queries() -> Iterator[QueryCount]:
-    """Count the statements sent inside the block, in this task and those it starts (tests, logs)."""
-    count = QueryCount([], outer=_count.get())
-    token = _count.set(count)
-    try:
-        yield count
-    finally:
-        _count.reset(token)
-
-
-_READ = re.compile(r"\s*(SELECT|WITH)\b(?!.*\b(INSERT|UPDATE|DELETE|FOR UPDATE)\b)", re.IGNORECASE | re.DOTALL)
-
-
 async def _fetch(sql: str, binds: dict[str, Any]) -> list[asyncpg.Record]:
     statement, arguments = bind(sql, binds)
     _note(statement, arguments)
-    records: list[asyncpg.Record] = await _ask("fetch", statement, arguments, is_read=_is_read(sql))
+    records: list[asyncpg.Record] = await _ask("fetch", statement, arguments, is_read=is_read(sql))
     return records
-
-
-@lru_cache(maxsize=2048)
-def _is_read(sql: str) -> bool:
-    return _READ.match(sql) is not None
 
 
 # After a restart of the server all connections of the pool may be broken.
@@ -454,67 +407,7 @@ def _unreadable() -> Invalid:
 
 
 def _note(statement: str, arguments: list[Any]) -> None:
-    kept, count = _hold.get(), _count.get()
+    kept = _hold.get()
     if kept is not None:
         kept.queries += 1
-    while count is not None:
-        count.statements.append(statement)
-        count.arguments.append(arguments)
-        count = count.outer
-
-
-def note_table(name: str) -> None:
-    """Say that something of this table is used without a statement: a hot copy of it."""
-    count = _count.get()
-    while count is not None:
-        count.tables.add(name)
-        count = count.outer
-
-
-# Quoted text, comments and casts are skipped; `:name` is a bind.
-_BIND = re.compile(r"'(?:[^']|'')*'|--[^\n]*|::\w+|:([a-zA-Z_]\w*)")
-
-
-@lru_cache(maxsize=2048)
-def _positional(sql: str) -> tuple[str, dict[str, int]]:
-    names: dict[str, int] = {}
-
-    def number(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name is None:
-            return match.group(0)
-        return f"${names.setdefault(sys.intern(name), len(names) + 1)}"
-
-    return _BIND.sub(number, sql), names
-
-
-def bind(sql: str, binds: dict[str, Any]) -> tuple[str, list[Any]]:
-    """The statement with `$n` and its arguments in order. Raises TypeError on a missing or unknown name."""
-    statement, names = _positional(sql)
-    if binds.keys() != names.keys():
-        raise TypeError(f"binds {sorted(binds)} do not match {sorted(names)} in: {sql.strip()[:120]}")
-    return statement, [binds[name] for name in names]
-
-
-def _build(into: type[T], records: Sequence[asyncpg.Record]) -> list[T]:
-    if not records:
-        return []
-    columns = tuple(records[0].keys())
-    if into is Row:
-        made: Any = _row_class(columns)
-        return [made(*record) for record in records]
-    if columns == _field_names(into):  # type: ignore[arg-type]
-        return [into(*record) for record in records]
-    return [into(**dict(record)) for record in records]
-
-
-@lru_cache(maxsize=512)
-def _field_names(into: type) -> tuple[str, ...]:
-    if not is_dataclass(into):
-        return getattr(into, "_fields", ())  # of a named tuple
-    return tuple(field.name for field in fields(into) if field.init)
-
-
-@lru_cache(maxsize=512)
-def _row_class(columns: tuple[str, ...]) -> type:
-    return make_dataclass("Row", columns, bases=(Row,), slots=True, frozen=False)
+    note_statement(statement, arguments)

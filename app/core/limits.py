@@ -34,6 +34,9 @@ class Left:
 
 _local: dict[str, tuple[float, int]] = {}
 _LOCAL_KEYS = 50_000
+# To look through all of them takes milliseconds, so whoever fills them must not bring that upon every request.
+_SWEEP_EVERY = 1.0
+_swept_at = 0.0
 
 # One round trip, atomic: count, and start the window at the first.
 _COUNT = """
@@ -44,6 +47,13 @@ for i, key in ipairs(KEYS) do
     found[2 * i] = redis.call('TTL', key)
 end
 return found
+"""
+
+
+_SPEND = """
+local used = redis.call('INCRBY', KEYS[1], ARGV[2])
+if used == tonumber(ARGV[2]) then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+return {used, redis.call('TTL', KEYS[1])}
 """
 
 
@@ -82,6 +92,16 @@ async def count(name: str, key: str, limit: Limit) -> int:
     return int(counted[0]) if counted else here
 
 
+async def spend(name: str, key: str, amount: int, limit: Limit) -> None:
+    """Use up so much at once of what `key` has of `name` in a window. Raises TooMany when that is more than is left."""
+    full = f"limit:{name}:{limit.seconds}:{key}"
+    here = _count_here(full, limit, amount)
+    counted = await cache.call(lambda client: client.eval(_SPEND, 1, full, limit.seconds, amount))
+    for used, wait in (here, *([tuple(counted)] if counted else [])):
+        if used > limit.count:
+            raise TooMany(retry_after=max(1, wait))
+
+
 async def take_turn(name: str, key: str, seconds: int) -> None:
     """One use of `name` by `key` in `seconds`, of however many that come at once. Raises TooMany for the others."""
     full = f"limit:{name}:turn:{key}"
@@ -99,16 +119,26 @@ async def forget(name: str, key: str, limit: Limit) -> None:
     await cache.call(lambda client: client.delete(full))
 
 
-def _count_here(key: str, limit: Limit) -> tuple[int, int]:
+def _count_here(key: str, limit: Limit, amount: int = 1) -> tuple[int, int]:
     now = time.monotonic()
-    if len(_local) > _LOCAL_KEYS:
-        for stale in [k for k, (until, _) in _local.items() if until <= now] or list(_local)[: _LOCAL_KEYS // 2]:
-            del _local[stale]
+    if len(_local) > _LOCAL_KEYS and now >= _swept_at + _SWEEP_EVERY:
+        _sweep(now)
     until, used = _local.get(key, (now + limit.seconds, 0))
     if until <= now:
         until, used = now + limit.seconds, 0
-    _local[key] = (until, used + 1)
-    return used + 1, int(until - now) + 1
+    _local[key] = (until, used + amount)
+    return used + amount, int(until - now) + 1
+
+
+def _sweep(now: float) -> None:
+    """Forget what is over; and the oldest, when twice as many are left as there should be."""
+    global _swept_at
+    _swept_at = now
+    for stale in [key for key, (until, _used) in _local.items() if until <= now]:
+        del _local[stale]
+    if len(_local) > 2 * _LOCAL_KEYS:
+        for oldest in list(_local)[:-_LOCAL_KEYS]:
+            del _local[oldest]
 
 
 async def forget_all() -> None:

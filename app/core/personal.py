@@ -1,5 +1,5 @@
 """What the school holds about a person, domain by domain: each says what it hands out, what it forgets, what stands
-in the way of forgetting, and by which texts it knows the person.
+in the way of forgetting, by which texts it knows the person, and what else may be called so.
 
     # app/learning/personal.py
     @personal.exports("learning")
@@ -42,12 +42,14 @@ Files = Callable[[Subject], AsyncIterator[File]]
 Step = Callable[[Subject], Awaitable[None]]
 Hindrance = Callable[[Subject], Awaitable[str]]
 Words = Callable[[Subject], Awaitable[list[str]]]
+Namesakes = Callable[[Subject, Sequence[str]], Awaitable[list[str]]]
 
 EXPORTS: dict[str, Rows] = {}
 FILES: dict[str, Files] = {}
 ERASURES: dict[str, Step] = {}
 HINDRANCES: dict[str, Hindrance] = {}
 WORDS: dict[str, Words] = {}
+NAMESAKES: dict[str, Namesakes] = {}
 
 
 def exports(name: str) -> Callable[[Rows], Rows]:
@@ -75,6 +77,11 @@ def knows(name: str) -> Callable[[Words], Words]:
     return _into(WORDS, name)
 
 
+def shares(name: str) -> Callable[[Namesakes], Namesakes]:
+    """Register where a name may stand for something else: which of these names do."""
+    return _into(NAMESAKES, name)
+
+
 def _into(registry: dict[str, Any], name: str) -> Callable[[Any], Any]:
     def register(function: Any) -> Any:
         if registry.get(name, function).__module__ != function.__module__:
@@ -99,9 +106,17 @@ def in_addresses(words: Sequence[str]) -> list[str]:
 
 
 async def words_of(subject: Subject) -> tuple[str, ...]:
-    """Every text that names the person, each once. A single word is no name: it would be found in other people's texts."""
+    """Every text that names the person, each once. A single word is no name: it would be found in other people's texts.
+
+    People call themselves as they like. So a name that somebody else has too, or that stands in the title of a course, say,
+    is not looked for: whoever takes it as theirs and asks to be forgotten would take the texts about the other one away.
+    """
     found = [subject.email, subject.name]
     for find in WORDS.values():
         found += await find(subject)
     kept = {word.strip().lower(): word.strip() for word in found if "@" in word or len(word.split()) > 1}
+    for shared in NAMESAKES.values():
+        names = [word for word in kept.values() if "@" not in word]
+        for name in await shared(subject, names) if names else []:
+            kept.pop(name.lower(), None)
     return tuple(kept.values())

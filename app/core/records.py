@@ -1,12 +1,14 @@
 """What the core's own tables hold about a person: mails, acts in the audit log, deliveries, traces of failed jobs."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from app.core import audit, db, personal
 from app.core.personal import Subject
 
 ERASED = "[erased]"
+# Nobody is named in more acts that are about other things.
+MANY_ACTS = 50
 
 
 @personal.exports("mails")
@@ -51,6 +53,29 @@ async def activity(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
             "address": row.address if by_you else None,
             "browser": row.user_agent if by_you else None,
         }
+
+
+@personal.shares("activity")
+async def in_many_acts(subject: Subject, names: Sequence[str]) -> list[str]:
+    """Names that stand in so many acts about others that they are words of the language: "of the"."""
+    rows = await db.many(
+        db.Row,
+        """
+        SELECT asked.word FROM unnest(CAST(:names AS text[])) asked (word)
+        WHERE (SELECT count(*) FROM (
+                   SELECT FROM audit_log l
+                   WHERE l.actor_id IS DISTINCT FROM :id
+                     AND NOT (l.subject_type IN ('person', 'user') AND l.subject_id = :public_id)
+                     AND strpos(lower(l.summary || ' ' || coalesce(CAST(l.before AS text), '') || ' '
+                                      || coalesce(CAST(l.after AS text), '')), lower(asked.word)) > 0
+                   LIMIT CAST(:most AS integer) + 1) acts) > CAST(:most AS integer)
+        """,
+        id=subject.id,
+        public_id=subject.public_id,
+        names=list(names),
+        most=MANY_ACTS,
+    )
+    return [row.word for row in rows]
 
 
 @personal.erases("mails")

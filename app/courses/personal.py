@@ -1,6 +1,6 @@
 """Who teaches stands on the page of a course."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from app.core import db, personal
@@ -15,6 +15,22 @@ async def teaching(subject: Subject) -> AsyncIterator[Mapping[str, Any]]:
         db.Row, "SELECT title, state, created_at FROM courses WHERE instructor_id = :id ORDER BY id", id=subject.id
     ):
         yield {"course": row.title, "state": row.state, "at": row.created_at}
+
+
+@personal.shares("courses")
+async def in_titles(_subject: Subject, names: Sequence[str]) -> list[str]:
+    """Names that stand in the title of a course, a section or a lesson."""
+    found = await db.many(
+        db.Row,
+        """
+        SELECT asked.word FROM unnest(CAST(:names AS text[])) asked (word)
+        WHERE EXISTS (SELECT FROM courses c WHERE strpos(lower(c.title), lower(asked.word)) > 0)
+           OR EXISTS (SELECT FROM sections s WHERE strpos(lower(s.title), lower(asked.word)) > 0)
+           OR EXISTS (SELECT FROM lessons l WHERE strpos(lower(l.title), lower(asked.word)) > 0)
+        """,
+        names=list(names),
+    )
+    return [row.word for row in found]
 
 
 @personal.hinders("teaching")

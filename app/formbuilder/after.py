@@ -10,7 +10,7 @@ from app.core import clock
 from app.core.ids import public_id
 from app.core.money import format_money
 from app.core.settings import School, school
-from app.formbuilder import contests, definitions, merge_tags, rehearsal, scoring, whens
+from app.formbuilder import contests, merge_tags, readings, rehearsal, scoring, whens
 from app.formbuilder.merge_tags import Facts
 from app.formbuilder.models import Answer, Definition, Entry, Form
 from app.formbuilder.queries import entries as entry_queries
@@ -79,14 +79,14 @@ async def of_entry(entry: Entry) -> Situation:
     """The situation of an entry."""
     form = await form_queries.version_by_id(entry.version_id)
     assert form is not None  # a version with entries stays
-    answered = definitions.read(form.definition)
+    answered = readings.of(form)
     live = answered
     if form.live_id not in (None, form.version_id) and not await contests.is_tried(form):
         newest = await form_queries.version_by_id(form.live_id or 0)
-        live = definitions.read(newest.definition) if newest is not None else answered
+        live = readings.of(newest) if newest is not None else answered
     order_id = await payment_queries.order_id_of(entry.id)
     order = await orders.find(order_id) if order_id is not None else None
-    amount = format_money(order.total_minor, order.currency) if order is not None else ""
+    amount = format_money(order.total_minor, order.currency) if order is not None and order.total_minor else ""
     return Situation(form, answered, live, entry, await school(), amount)
 
 

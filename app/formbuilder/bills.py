@@ -3,7 +3,7 @@
 Whoever takes a payment for a form asks `bill` in the transaction that keeps the entry; a price is never taken from a browser.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -73,6 +73,77 @@ def takes_payment(definition: Definition) -> bool:
     if told is None:
         return any(_is_sold(each) for each in definition.fields)
     return told is True
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """What was chosen so far, for a screen that shows the total: all of it, and what the browser adds to what is chosen there.
+
+    `kept` are the lines of other screens with the number that stands at the product itself, and `times` says by product how many a field of its own before this
+    screen and one behind it asks for; a field on the screen itself counts between the two.
+    """
+
+    bill: Bill
+    kept: tuple[Line, ...]
+    times: Mapping[str, tuple[int | None, int | None]]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """As the page hands it to static/js/field-total.js."""
+        kept = [[line.field_id, line.label, line.quantity, line.minor, line.currency] for line in self.kept]
+        return {"kept": kept, "times": {name: list(both) for name, both in self.times.items()}}
+
+
+def so_far(
+    definition: Definition,
+    answers: Mapping[str, Answer],
+    prices: Prices,
+    here: Collection[str],
+    *,
+    currency: str = "EUR",
+) -> SoFar:
+    """What these answers come to, seen from a screen with the fields `here`."""
+    places = {each.id: place for place, each in enumerate(definition.fields)}
+    first = min((places[name] for name in here), default=0)
+    times: dict[str, tuple[int | None, int | None]] = {}
+    for each in definition.fields:
+        if each.kind == "quantity" and each.id not in here and answers.get(each.id) is not None:
+            before, behind = times.get(each["of"], (None, None))
+            if places[each.id] < first:
+                before = int(answers[each.id]) if before is None else before
+            else:
+                behind = int(answers[each.id]) if behind is None else behind
+            times[each["of"]] = (before, behind)
+    quantities = {each.id for each in definition.fields if each.kind == "quantity"}
+    others = {name: answer for name, answer in answers.items() if name not in here and name not in quantities}
+    kept = bill(definition, others, prices, currency=currency).lines
+    return SoFar(bill(definition, answers, prices, currency=currency), kept, times)
+
+
+def may_sell_products(definition: Definition) -> bool:
+    """Whether something of it may be a product of the shop, as far as is known without asking the shop."""
+    return takes_payment(definition) and any(_is_priced(each) for each in definition.fields)
+
+
+def opens_free(definition: Definition, made: Bill) -> bool:
+    """Whether these answers chose products of the shop that cost nothing: they are ordered like any free thing there."""
+    return (
+        takes_payment(definition)
+        and not made.minor
+        and not made.is_mixed
+        and any(line.product_id is not None for line in made.lines)
+    )
+
+
+def priced(definition: Definition) -> frozenset[str]:
+    """The fields on whose answers it depends what sending this form costs; all of them where one has the whole amount."""
+    if definition.payment.get("amount"):
+        return frozenset(each.id for each in definition.fields)
+    return frozenset(
+        each.id
+        for each in definition.fields
+        if kind_of(each).group == "money" or any(option.price for option in kind_of(each).options(each))
+    )
 
 
 def adds_up_in_browser(definition: Definition) -> bool:
@@ -175,15 +246,16 @@ def _priced(
 
 
 def _whole(definition: Definition, amount: Any, name: str, currency: str) -> list[Line]:
-    """One line of the amount that a field has, rounded to the currency's smallest coin; none, or below 0, costs nothing."""
+    """One line of the amount that a field has, rounded to the currency's smallest coin. None, or 0, costs nothing; one below 0
+    stays one, to be refused: whoever answers could write it."""
     if isinstance(amount, Mapping) and "minor" in amount:
         minor, currency = int(amount["minor"]), str(amount["currency"])
-    elif isinstance(amount, int | float) and not isinstance(amount, bool) and 0 < amount < 1e12:
+    elif isinstance(amount, int | float) and not isinstance(amount, bool) and abs(amount) < 1e12:
         minor = int(Decimal(str(amount)).scaleb(get_currency_precision(currency)).to_integral_value(ROUND_HALF_UP))
     else:
         return []
     title = str(definition.payment.get("title") or "").strip() or definition.title
-    return [Line(name, "", title, 1, minor, currency)] if minor > 0 else []
+    return [Line(name, "", title, 1, minor, currency)] if minor else []
 
 
 def _wrong(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -98,6 +99,10 @@ async def change(connection: Connection, given: Mapping[str, str]) -> Connection
     kept = _plain(connection) or {}
     hidden = {each.name for each in integrations.providers()[connection.provider].settings if each.is_secret}
     merged = {**kept, **{name: value for name, value in given.items() if value.strip() or name not in hidden}}
+    left = [name for name in sorted(hidden) if not given.get(name, "").strip() and kept.get(name)]
+    if left and _places(connection.provider, kept) != _places(connection.provider, merged):
+        # Who may change an account may not read its secrets, nor have them sent to an address of their own.
+        raise Invalid(_("It is at another address now: give its secrets once more."), field=left[0])
     settings, account = await _checked(connection.provider, merged)
     if settings.get("secret") == kept.get("secret"):  # what a webhook was signed with before holds as long as it held
         settings |= {name: kept[name] for name in ("old_secret", "old_until") if name in kept}
@@ -268,6 +273,19 @@ async def keep_renewed(connection_id: int, renewed: Mapping[str, str]) -> None:
             await queries.set_sealed(
                 connection_id, _seal(connection.public_id, {**opened(connection), **renewed}), clock.now()
             )
+
+
+def _places(name: str, given: Mapping[str, str]) -> set[tuple[str, str]] | None:
+    """The sites that secrets go to with these settings; a webhook's signs, and goes nowhere. None where one is missing."""
+    if name == "webhook":
+        return set()
+    try:
+        provider: Any = integrations.make(name, given, _http)
+        addresses = [str(getattr(provider, part, "")) for part in ("base", "token_url")]
+        parts = [urlsplit(each) for each in addresses if each]
+    except (IntegrationError, LookupError, ValueError):
+        return None
+    return {(each.scheme.lower(), each.netloc.lower()) for each in parts}
 
 
 async def _checked(name: str, given: Mapping[str, str]) -> tuple[dict[str, str], str]:

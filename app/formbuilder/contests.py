@@ -15,7 +15,7 @@ from statistics import NormalDist
 from app.core import audit, clock, db, tokens
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.i18n import _
-from app.formbuilder import definitions
+from app.formbuilder import definitions, readings
 from app.formbuilder.models import Form
 from app.formbuilder.queries import contests as queries
 from app.formbuilder.queries import forms as form_queries
@@ -98,7 +98,7 @@ async def begin(form_id: int, planned: int) -> Trial:
             raise Invalid(_("Publish the form first: what is live is tried against what the builder shows."))
         if form.head_id == form.live_id:
             raise Invalid(_("The builder shows what is live. Change something there first."))
-        wrong = [each for each in definitions.problems(definitions.read(form.definition)) if each.level == "error"]
+        wrong = [each for each in definitions.problems(readings.of(form)) if each.level == "error"]
         if wrong:
             raise Invalid(wrong[0].sentence)
         if await queries.running(form_id) is not None:

@@ -1,6 +1,7 @@
 """A form's definition: reading it from JSON, writing it, and what is wrong with it. The one validator."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -72,7 +73,7 @@ def read(stored: Any) -> Definition:
         raise Malformed(_("This form was made by a newer version of Lectern."))
     fields = tuple(_field(row, number) for number, row in enumerate(_rows(stored, "fields", MOST_FIELDS), start=1))
     ids = [field.id for field in fields]
-    twice = next((each for each in ids if ids.count(each) > 1), None)
+    twice = next((each for each, count in Counter(ids).items() if count > 1), None)
     if twice is not None:
         raise Malformed(_("Two fields are called “%(id)s”.", id=twice))
     payment, last = stored.get("payment"), stored.get("last")
@@ -87,9 +88,16 @@ def read(stored: Any) -> Definition:
         notifications=_rows(stored, "notifications", 30),
         confirmations=_rows(stored, "confirmations", 30),
         integrations=_rows(stored, "integrations", 30),
-        payment=payment if isinstance(payment, Mapping) else {},
+        payment=_payment(payment),
         last=max([last if isinstance(last, int) and 0 <= last < 10**9 else 0, *numbers]),
     )
+
+
+def _payment(stored: Any) -> Mapping[str, Any]:
+    """What is told of the payment, each part of its kind; what nobody knows is dropped."""
+    told = stored if isinstance(stored, Mapping) else {}
+    kept = {name: told[name] for name in ("amount", "title") if isinstance(told.get(name), str)}
+    return {**({"on": told["on"]} if isinstance(told.get("on"), bool) else {}), **kept}
 
 
 def write_definition(definition: Definition) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from app.core import audit, clock, db, queue
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.formbuilder import connections, definitions, mapping
-from app.formbuilder.integrations import IntegrationError, Passing, RefusedCredentials, Sent
-from app.formbuilder.integrations.client import clean
+from app.formbuilder.integrations import IntegrationError, Passing, Permanent, RefusedCredentials, Sent
+from app.formbuilder.integrations.replies import clean
 from app.formbuilder.models import Connection, Definition, Delivery, Entry, Form
 from app.formbuilder.queries import connections as connection_queries
 from app.formbuilder.queries import deliveries as queries
@@ -110,7 +110,11 @@ async def _send(delivery: Delivery, exchanges: list[Any]) -> Sent:
     connection = await connection_queries.connection_by_id(delivery.connection_id) if delivery.connection_id else None
     if connection is None or entry is None:
         raise RefusedCredentials(_("The connection is gone; choose another."))
-    title, definition, live = await _asked(entry)
+    try:
+        title, definition, live = await _asked(entry)
+    except definitions.Malformed as error:
+        # A person has to look: tried again by itself it would be as unreadable each time.
+        raise Permanent(_("The form cannot be read: %(why)s", why=error)) from error
     integration = _integration(live, delivery.integration_id)
     if integration is None:
         raise RefusedCredentials(_("The form does not send there any more."))

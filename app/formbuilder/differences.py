@@ -61,6 +61,13 @@ def of_fields(before: Field, after: Field) -> Difference:
     return Difference("changed", _named(after), said)
 
 
+def of_words(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
+    """What differs between two states of a part that is told as {what: words}."""
+    names = dict.fromkeys((*before, *after))
+    pairs = ((name, before.get(name, ""), after.get(name, "")) for name in names)
+    return [Change(name, old, new) for name, old, new in pairs if old != new]
+
+
 def _fields(before: Definition, after: Definition) -> Iterator[Difference]:
     old = {field.id: field for field in before.fields}
     new = {field.id: field for field in after.fields}

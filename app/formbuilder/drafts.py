@@ -1,7 +1,7 @@
 """Forms that were begun: kept screen by screen, gone on with on another device, forgotten after a month."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from app.core import clock, db, mail, tokens
@@ -12,6 +12,7 @@ from app.formbuilder.queries import drafts as queries
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.settings import Setting, Switch
 from app.formbuilder.stamps import read_stamp
+from app.formbuilder.typed_addresses import may_ask
 
 KEPT = timedelta(days=30)
 # Reports look back for a year.
@@ -80,14 +81,17 @@ async def renew(draft: Draft, form: Form) -> None:
         await queries.set_version(draft.id, form.version_id)
 
 
-async def keep(draft: Draft, texts: Mapping[str, Sequence[str]], step: str) -> None:
-    """Keep what was typed so far, and where to go on. Raises Conflict for one that was sent meanwhile."""
+async def keep(
+    draft: Draft, change: Callable[[Mapping[str, Sequence[str]]], Mapping[str, Sequence[str]]], step: str
+) -> None:  # fmt: skip
+    """Keep what was typed, and where to go on. `change` gets what is kept by now: another screen may have been sent from
+    another device since this one was drawn. Raises Conflict for one that was sent meanwhile."""
     async with db.transaction():
         locked = await queries.lock(draft.id)
         if locked is None or locked.entry_id is not None:
             raise Conflict(_("This was sent already."))
         now = clock.now()
-        await queries.keep(draft.id, texts, step, now, now + KEPT)
+        await queries.keep(draft.id, change(locked.posted), step, now, now + KEPT)
 
 
 async def mail_link(draft: Draft, form: Form, email: str, token: str) -> bool:
@@ -95,7 +99,7 @@ async def mail_link(draft: Draft, form: Form, email: str, token: str) -> bool:
     again = tokens.keyed(f"{email.lower()} {clock.now():%Y-%m-%d %H}").hex()[:16]
     context = {"form": form.title, "path": f"/forms/{form.slug}/drafts/{token}"}
     async with db.transaction():
-        if not await queries.may_mail(draft.id, MOST_MAILS):
+        if not await queries.may_mail(draft.id, MOST_MAILS) or not await may_ask(email):
             return False
         # To the same address once an hour, however often the button is pressed.
         if await mail.send(email, "formbuilder/resume", context, fact=f"form-draft:{draft.id}:{again}"):

@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
-from app.core import audit, clock, db, events, mail, tokens
+from app.core import audit, clock, db, events, mail, queue, tokens
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _, lazy
-from app.formbuilder import scoring
+from app.formbuilder import bills, scoring
 from app.formbuilder.events import EntryReceived, EntryReturned
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Answer, Definition, Entry
@@ -23,6 +23,7 @@ from app.formbuilder.queries import inbox as queries
 from app.formbuilder.queries import payments as payment_queries
 from app.formbuilder.queries.entries import entry_by_id
 from app.formbuilder.settings import Words
+from app.formbuilder.typed_addresses import may_ask
 
 CONFIRM_WITHIN = timedelta(days=7)
 # An unconfirmed entry stays for a while after its link ended, so that another can be asked for; then it is swept.
@@ -49,6 +50,10 @@ MOVES: dict[str, Move] = {
     "approve": Move(("waiting", "refused"), "received", lazy("Approve"), lazy("Approved")),
     "refuse": Move(("waiting",), "refused", lazy("Refuse"), lazy("Refused")),
     "pay": Move(("unpaid",), "", lazy("Paid"), lazy("Paid")),
+    # No spam after all, and still to be paid for.
+    "ask": Move(
+        ("spam",), "unpaid", lazy("Ask for the payment"), lazy("No spam after all; its sender is asked to pay by mail")
+    ),
     "spam": Move(("received", "unconfirmed", "waiting"), "spam", lazy("Mark as spam"), lazy("Marked as spam")),
     "not_spam": Move(("spam",), "", lazy("Not spam"), lazy("No spam after all")),
     "bin": Move(_LIVE, "binned", lazy("Delete"), lazy("Deleted")),
@@ -89,6 +94,8 @@ async def _count(entry_id: int, definition: Definition) -> None:
     empty_after = now + EMPTY_AFTER if definition.settings["no_store"] else None
     if await queries.count_in(entry_id, now, empty_after):
         await events.publish(EntryReceived(entry_id))
+        if bills.may_sell_products(definition):
+            await queue.enqueue_named([("formbuilder.open_free", {"entry_id": entry_id})])
     else:
         await events.publish(EntryReturned(entry_id))
 
@@ -114,7 +121,8 @@ async def move(entry: Entry, act: str, definition: Definition, *, by: int | None
         if state == "received":
             await _count(entry.id, definition)
         elif state == "unconfirmed" and before.state != "binned":
-            await _mail_link(entry, definition)
+            # Who has paid waits for it, however often the address was typed.
+            await _mail_link(entry, definition, counts=by is None and act != "pay")
         elif state == "refused" and before.state == "waiting" and definition.settings["refusal"] and entry.email:
             words = {"title": definition.title, "words": definition.settings["refusal"]}
             await mail.send(entry.email, "formbuilder/refusal", words, fact=f"form_entry:{entry.id}:refusal")
@@ -132,7 +140,10 @@ def _after(act: str, before: Any, entry: Entry, definition: Definition) -> str:
 # --- the click in the mail -------------------------------------------------------------------------------------------
 
 
-async def _mail_link(entry: Entry, definition: Definition) -> None:
+async def _mail_link(entry: Entry, definition: Definition, *, counts: bool = True) -> bool:
+    """False, and no mail, when this address was written to often enough, if that `counts`."""
+    if counts and not await may_ask(entry.email):
+        return False
     token, now = tokens.random_token(), clock.now()
     form = await form_queries.version_by_id(entry.version_id)
     assert form is not None  # a version with entries stays
@@ -143,6 +154,7 @@ async def _mail_link(entry: Entry, definition: Definition) -> None:
         {"title": definition.title, "path": f"/forms/{form.slug}/confirmations/{token}"},
         fact=f"form_entry:{entry.id}:confirm:{tokens.hashed(token).hex()[:16]}",
     )
+    return True
 
 
 async def of_link(token: str) -> tuple[Entry, bool] | None:
@@ -170,12 +182,14 @@ async def confirm(token: str, definition: Definition) -> str:
 
 
 async def send_link_again(entry: Entry, definition: Definition, *, by: int | None = None) -> None:
-    """Mail another link; the one before ends. Raises Conflict for an entry that waits for no click."""
+    """Mail another link; the one before ends. Raises Conflict for an entry that waits for no click, and for an address that
+    visitors had written to often enough."""
     async with db.transaction():
         before = await queries.lock_state(entry.id)
         if before is None or before.state != "unconfirmed":
             raise Conflict(_("This entry waits for no click any more."))
-        await _mail_link(entry, definition)
+        if not await _mail_link(entry, definition, counts=by is None):
+            raise Conflict(_("This address was written to often enough for now. Please try again tomorrow."))
         await queries.insert_act(entry.id, "resend", by, "confirm", None, None, clock.now())
 
 

@@ -11,7 +11,7 @@ from app.accounts import users
 from app.core import audit, clock
 from app.core.errors import Conflict
 from app.core.i18n import lazy, ngettext
-from app.formbuilder import definitions, entries, entry_settings, inbox
+from app.formbuilder import entries, entry_settings, inbox, readings, releases
 from app.formbuilder.listing import ENTRIES
 from app.formbuilder.models import Definition
 from app.formbuilder.queries import forms as form_queries
@@ -125,7 +125,7 @@ class _StatusAct:
         for row in await queries.lock_many(ids):
             if row.form_id not in words:
                 form = await form_queries.asked_now(row.form_id)
-                words[row.form_id] = definitions.read(form.definition).settings["statuses"] if form else ()
+                words[row.form_id] = readings.of(form).settings["statuses"] if form else ()
             if options["status"] not in words[row.form_id]:
                 found[row.id] = Outcome("word")
             else:
@@ -174,7 +174,11 @@ class _MoveAct:
 
     @property
     def reasons(self) -> Mapping[str, Text]:
-        return {"elsewhere": lazy("stands elsewhere"), "changed": _CHANGED}
+        return {
+            "elsewhere": lazy("stands elsewhere"),
+            "nobody": lazy("costs something, and has no email address to ask for the payment"),
+            "changed": _CHANGED,
+        }
 
     async def plan(self, person: Any, sent: Any) -> Plan:
         reason = "CASE WHEN e.state = ANY(CAST(:before AS text[])) THEN '' ELSE 'elsewhere' END"
@@ -203,11 +207,13 @@ class _MoveAct:
             if row.version_id not in read:
                 form = await form_queries.version_by_id(row.version_id)
                 assert form is not None  # a version with entries stays
-                read[row.version_id] = definitions.read(form.definition)
+                read[row.version_id] = readings.of(form)
             entry = await entry_by_id(row.id)
             assert entry is not None  # it is locked
             try:
-                await entries.move(entry, act, read[row.version_id], by=actor_id)
+                await releases.act(entry, act, read[row.version_id], by=actor_id)
+            except releases.NobodyToAsk:
+                found[row.id] = Outcome("nobody")
             except Conflict:
                 found[row.id] = Outcome(otherwise)
             else:

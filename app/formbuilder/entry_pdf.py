@@ -6,6 +6,7 @@ of them goes into the file. A character that no font has stands there as its num
 
 import asyncio
 import logging
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +24,13 @@ _FONTS = Path("/usr/share/fonts")
 _MAIN, _BOLD = "truetype/dejavu/DejaVuSans.ttf", "truetype/dejavu/DejaVuSans-Bold.ttf"
 _OTHERS = ("opentype/unifont/unifont.otf", "opentype/unifont/unifont_upper.otf")
 _MARGIN_MM, _LINE_MM = 18, 5.6
-# Of an answer; what is longer is cut, and says so.
-_LONGEST = 50_000
+# Of all answers together; what is longer is cut, and says so. It takes some seconds, and who answers decides how long it is.
+_LONGEST = 60_000
+# Written from left to right, a letter at a time: such a text needs no shaping, which takes three times as long.
+_SIMPLE = re.compile(
+    r"[\n\u0020-\u02ff\u0370-\u052f\u1e00-\u1fff\u2010-\u2027\u2030-\u205e\u20a0-\u20cf\u2190-\u22ff\u3000-\u3029"
+    r"\u3030-\u3096\u30a0-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff00-\uff60]*"
+)
 # It is work for a processor: the pages need the others.
 _drawing = asyncio.Semaphore(2)
 # What it says about dates inside of fonts helps nobody.
@@ -61,9 +67,11 @@ def _drawn(paper: Paper, nothing: str, page: str) -> bytes:
     _write(pdf, _shown(paper.title, chars), "B", 16, 8)
     _write(pdf, _shown(paper.about, chars), "", 9, _LINE_MM)
     pdf.ln(4)
+    left = _LONGEST
     for question, answer in paper.pairs:
         _write(pdf, _shown(question, chars), "B", 9, _LINE_MM)
-        _write(pdf, _shown(_cut(answer) or nothing, chars), "", 11, _LINE_MM)
+        _write(pdf, _shown(_cut(answer, left) or nothing, chars), "", 11, _LINE_MM)
+        left = max(0, left - len(answer))
         pdf.ln(3)
     return bytes(pdf.output())
 
@@ -91,8 +99,8 @@ def _write(pdf: FPDF, text: str, style: str, size: int, height: float) -> None:
     )
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + " […]"
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest] + " […]"
 
 
 def _is_long(text: str) -> bool:
@@ -117,7 +125,7 @@ def _use_fonts(pdf: FPDF, text: str) -> frozenset[int] | None:
             others.append(f"other{number}")
             known |= _characters(path)
     pdf.set_fallback_fonts(others, exact_match=False)
-    pdf.set_text_shaping(True)
+    pdf.set_text_shaping(_SIMPLE.fullmatch(text) is None)
     pdf.set_font("body")
     return known
 

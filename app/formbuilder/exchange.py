@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,11 +37,21 @@ def read(text: str) -> Definition:
     if not _can_be_kept(stored):
         raise Malformed(_("This contains characters or numbers that cannot be stored."))
     definition = replace(definitions.read(stored), integrations=())
-    names = [str(rule.get("id", "")) for rule in definition.rules]
-    if len(set(names)) == len(names) and all(_NAME.fullmatch(name) for name in names):
-        return definition
-    rules = tuple({**rule, "id": f"r{number}"} for number, rule in enumerate(definition.rules, start=1))
-    return replace(definition, rules=rules)
+    mails, words = _named(definition.notifications, "n"), _named(definition.confirmations, "c")
+    if {row["id"] for row in mails} & {row["id"] for row in words}:  # one address is for both
+        mails, words = _numbered(mails, "n"), _numbered(words, "c")
+    return replace(definition, rules=_named(definition.rules, "r"), notifications=mails, confirmations=words)
+
+
+def _named(rows: Sequence[Mapping[str, Any]], letter: str) -> tuple[Mapping[str, Any], ...]:
+    """The rows as they are when each has a sound id of its own, else numbered."""
+    names = [str(row.get("id", "")) for row in rows]
+    is_sound = all(isinstance(row.get("id"), str) for row in rows) and all(_NAME.fullmatch(name) for name in names)
+    return tuple(rows) if is_sound and len(set(names)) == len(names) else _numbered(rows, letter)
+
+
+def _numbered(rows: Sequence[Mapping[str, Any]], letter: str) -> tuple[Mapping[str, Any], ...]:
+    return tuple({**row, "id": f"{letter}{number}"} for number, row in enumerate(rows, start=1))
 
 
 def _can_be_kept(stored: Any) -> bool:
@@ -53,7 +64,7 @@ def _can_be_kept(stored: Any) -> bool:
         if isinstance(part, str):
             if "\x00" in part or any("\ud800" <= character <= "\udfff" for character in part):
                 return False
-        elif isinstance(part, float) and not math.isfinite(part):
+        elif (isinstance(part, float) and not math.isfinite(part)) or (isinstance(part, int) and abs(part) >= 2**63):
             return False
         elif isinstance(part, dict):
             waiting.extend((each, depth + 1) for pair in part.items() for each in pair)

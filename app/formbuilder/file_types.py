@@ -1,5 +1,6 @@
 """What a file that came with a form really is, by its content; never by its name or by what the browser says."""
 
+import struct
 import zipfile
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -32,6 +33,11 @@ _NAMED = {
 }
 _PLAIN = {"csv": "sheet", "tsv": "sheet", "md": "document", "txt": "document"}
 _SNIFFED = 65_536
+# How an archive ends: 22 bytes, with a comment of up to 64 KB behind them (APPNOTE.TXT, 4.3.16).
+_END, _END_BYTES = b"PK\x05\x06", 22
+_END64, _LOCATOR_BYTES = b"PK\x06\x07", 20
+# Bytes of the list of files that is read: some ten thousand files. Each becomes an object of half a kilobyte.
+_LIST_BYTES = 1_000_000
 
 
 def recognise(source: BinaryIO, file_name: str) -> FileType | None:
@@ -55,14 +61,18 @@ def recognise(source: BinaryIO, file_name: str) -> FileType | None:
 
 def _archive(source: BinaryIO) -> FileType | None:
     """Told by the list of its files; nothing is unpacked but the few bytes that name an OpenDocument."""
+    if not _has_short_list(source):
+        return None
     source.seek(0)
     try:
         with zipfile.ZipFile(source) as archive:
-            infos = archive.infolist()[:10_000]
-            if infos and infos[0].filename == "mimetype" and infos[0].file_size < 100:
-                named = archive.read(infos[0]).decode("ascii", "ignore").strip()
+            infos = archive.infolist()
+            # It is never packed (OpenDocument 1.3, part 2, 3.3): a packed one could unfold to gigabytes, whatever it says.
+            if infos and infos[0].filename == "mimetype" and infos[0].compress_type == zipfile.ZIP_STORED:
+                with archive.open(infos[0]) as first:
+                    named = first.read(100).decode("ascii", "ignore").strip()
                 return _NAMED.get(named) or FileType("archive", "application/zip", "zip")
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError):
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, EOFError, struct.error):
         return None
     names = [info.filename for info in infos]
     # Macros run where they are opened.
@@ -72,6 +82,19 @@ def _archive(source: BinaryIO) -> FileType | None:
         if "[Content_Types].xml" in names and any(name.startswith(folder) for name in names):
             return found
     return FileType("archive", "application/zip", "zip")
+
+
+def _has_short_list(source: BinaryIO) -> bool:
+    """Whether the list of an archive's files can be read at all: each of them costs memory, and it says itself how many."""
+    size = source.seek(0, 2)
+    source.seek(max(0, size - _LOCATOR_BYTES - _END_BYTES - 65_535))
+    tail = source.read()
+    at = tail.rfind(_END)
+    # What has a second end for more than 4 GB (its locator stands before the first one) is larger than anything taken here.
+    if at < 0 or len(tail) < at + _END_BYTES or tail[max(0, at - _LOCATOR_BYTES) : at].startswith(_END64):
+        return False
+    (length,) = struct.unpack_from("<I", tail, at + 12)
+    return bool(length <= _LIST_BYTES)
 
 
 def _sound(head: bytes) -> FileType | None:

@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, BinaryIO, cast
 
-from app.core import clock, db, tokens
-from app.core.errors import Invalid
+from app.core import clock, db, limits, tokens
+from app.core.errors import Invalid, TooMany
 from app.core.i18n import _
 from app.core.ids import public_id
-from app.formbuilder import definitions
+from app.core.limits import Limit
+from app.formbuilder import readings
 from app.formbuilder.fields.attached import MEGABYTE, Attached, Rejected, token_of
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.file_types import FileType, recognise
@@ -30,6 +31,11 @@ MOST_TEXT, MOST_BODY = MEGABYTE, 64 * MEGABYTE
 _DRAWN = "data:image/png;base64,"
 _LINK, LINK_SECONDS = "form-file-link", 3600
 _LOOSE = timedelta(days=2)
+# Removed at once, and how often in an hour: more than one network may send meanwhile.
+_AT_ONCE, _ROUNDS = 1000, 20
+# Megabytes that one network may send in an hour, each file counted as one at least: anybody may send files, and they are kept
+# before it is known whether the rest of the form is sound.
+UPLOADS = Limit(2048, 3600)
 
 
 def most_bytes(definition: Definition) -> int:
@@ -41,11 +47,13 @@ def most_bytes(definition: Definition) -> int:
 async def most_bytes_at(slug: str) -> int:
     """The same of a form's address, before it is known which version is sent: a page may be older than the form."""
     stored = await form_queries.newest_definitions(slug)
-    return max((most_bytes(definitions.read(each)) for each in stored), default=MOST_TEXT)
+    sound = [each for each in map(readings.soundly, stored) if each is not None]
+    return max(map(most_bytes, sound), default=MOST_TEXT)
 
 
-async def keep(form: Form, definition: Definition, posted: Posted) -> Posted:
-    """The same with its files kept: each is a token among the texts now, and one that was not taken a reason.
+async def keep(form: Form, definition: Definition, posted: Posted, *, network: str) -> Posted:
+    """The same with its files kept: each is a token among the texts now, and one that was not taken a reason. `network` is
+    where they come from: it may send UPLOADS.
 
     Not to be called inside a transaction: it writes to the storage.
     """
@@ -62,9 +70,12 @@ async def keep(form: Form, definition: Definition, posted: Posted) -> Posted:
             continue
         for name, source in sources:
             try:
-                kept.append(token_of(field.id, await _keep(form.id, field, kind, name, source)))
+                kept.append(token_of(field.id, await _keep(form.id, field, kind, name, source, network)))
             except Invalid as error:
                 found.setdefault(field.id, []).append(Rejected(error.message))
+            except TooMany:
+                sentence = _("Very much was sent from your network. Please attach this again in an hour.")
+                found.setdefault(field.id, []).append(Rejected(sentence))
         texts[f"{field.id}.kept"] = kept
     return Posted(texts, found)
 
@@ -114,12 +125,17 @@ def pieces(file: EntryFile) -> AsyncIterator[bytes]:
 
 async def sweep() -> int:
     """Remove the files that belong to no entry and to no draft; how many. Bytes first: a row finds them again."""
-    loose = await queries.loose(clock.now() - _LOOSE)
-    for file in loose:
-        await db.release()
-        await shelf.storage().delete(file.storage_key)
-        await queries.delete(file.id)
-    return len(loose)
+    gone = 0
+    for _round in range(_ROUNDS):
+        loose = await queries.loose(clock.now() - _LOOSE, _AT_ONCE)
+        for file in loose:
+            await db.release()
+            await shelf.storage().delete(file.storage_key)
+            await queries.delete(file.id)
+        gone += len(loose)
+        if len(loose) < _AT_ONCE:
+            break
+    return gone
 
 
 def _taking(definition: Definition) -> list[tuple[Field, Attached]]:
@@ -127,8 +143,11 @@ def _taking(definition: Definition) -> list[tuple[Field, Attached]]:
     return [(field, kind) for field, kind in pairs if isinstance(kind, Attached)]
 
 
-async def _keep(form_id: int, field: Field, kind: Attached, name: str, source: BinaryIO) -> dict[str, Any]:
+async def _keep(
+    form_id: int, field: Field, kind: Attached, name: str, source: BinaryIO, network: str
+) -> dict[str, Any]:  # fmt: skip
     found, size, checksum = await asyncio.to_thread(_inspected, source, name, kind.types(field), kind.most_bytes(field))
+    await limits.spend("form-upload", network, -(-size // MEGABYTE), UPLOADS)
     file_id = public_id(26)
     key = f"form/{file_id[:2]}/{public_id(26)}.{found.extension}"
     clean = clean_name(name, found.extension)

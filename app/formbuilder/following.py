@@ -1,7 +1,5 @@
 """Edits of what follows from an entry: its mails, its confirmations, its payment. Pure; rows are named by id."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -49,11 +47,6 @@ def added(definition: Definition, kind: str) -> tuple[Definition, str]:
     return _with(definition, kind, [*rows_of(definition, kind), row]), row_id
 
 
-def fingerprint(row: Row) -> str:
-    """A short text that differs when anything of the row does."""
-    return hashlib.sha256(json.dumps(row, sort_keys=True, default=str).encode()).hexdigest()[:20]
-
-
 def removed(definition: Definition, row_id: str) -> Definition:
     """Without this row."""
     kind, _row = find(definition, row_id)
@@ -79,6 +72,34 @@ def changed(definition: Definition, row_id: str, posted: Posted) -> Definition:
     when = _condition(posted, "when", row.get("when"))
     made = {"id": row_id, "name": name, **told, **({"when": when} if when else {})}
     return _with(definition, kind, [made if each.get("id") == row_id else each for each in rows_of(definition, kind)])
+
+
+def told(definition: Definition, row: Row) -> dict[str, str]:
+    """What a mail or a confirmation says, as people read it: {what: words}."""
+    to = row.get("to")
+    to = (
+        "; ".join(f"{sentence(definition, each.get('when'))}: {each.get('to')}" for each in to)
+        if isinstance(to, list)
+        else to
+    )
+    words = {
+        _("Name in the office"): row.get("name"), _("To"): to, _("Subject"): row.get("subject"), _("Text"): row.get("body"),
+        _("Answers go to"): row.get("reply_to"), _("Attached"): row.get("attach"), _("What comes"): row.get("kind"),
+        _("Heading"): row.get("title"), _("Message"): row.get("text"), _("Page of the school"): row.get("path"),
+        _("Another address"): row.get("url"), _("Only when"): sentence(definition, row.get("when")),
+    }  # fmt: skip
+    return {what: str(said) for what, said in words.items() if said}
+
+
+def told_payment(definition: Definition) -> dict[str, str]:
+    """What is said of the payment of a form, as people read it."""
+    payment = definition.payment
+    amount = definition.find(str(payment.get("amount") or ""))
+    return {
+        _("Sending costs something"): {True: _("Yes"), False: _("No")}.get(payment.get("on"), ""),  # type: ignore[arg-type]  # unset is neither
+        _("Amount"): (amount.label or amount.id) if amount is not None else "",
+        _("What stands on the receipt"): str(payment.get("title") or ""),
+    }
 
 
 def with_payment(definition: Definition, posted: Posted) -> Definition:

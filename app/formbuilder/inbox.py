@@ -10,7 +10,7 @@ from typing import Any
 
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
-from app.formbuilder import definitions
+from app.formbuilder import definitions, readings
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.listing import ENTRIES
 from app.formbuilder.models import Definition, Field
@@ -38,11 +38,13 @@ class Asked:
 
 
 async def asked(form_id: str, *, by: int = 0) -> Asked:
-    """What the form asks, over all versions that may have been answered, with the columns of this person. Raises NotFound."""
+    """What the form asks, over all versions that may have been answered, with the columns of this person. A version that
+    cannot be read does not keep its entries from being seen: its questions are those of the others. Raises NotFound."""
     form = await queries.box(form_id, by)
     if form is None:
         raise NotFound
-    read = [definitions.read(stored) for stored in form.definitions]
+    read = [each for each in map(readings.soundly, form.definitions) if each is not None]
+    read = read or [definitions.read({"title": form.title})]
     fields: dict[str, Field] = {}
     for definition in read:
         for field in definition.fields:

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
-from app.formbuilder import mapping, rules
+from app.formbuilder import following, mapping, rules
 from app.formbuilder.fields.kinds import Kind, kind_of
 from app.formbuilder.models import Definition, Field, Posted
 
@@ -142,6 +142,29 @@ def read(definition: Definition, before: Mapping[str, Any], posted: Posted) -> d
     if made["connection"] != before.get("connection"):
         made["list"] = ""
     return made
+
+
+def told(definition: Definition, integration: Mapping[str, Any], accounts: Mapping[str, str]) -> dict[str, str]:
+    """What an integration says, as people read it: {what: words}. `accounts` are the names of connections."""
+    known = dict([*sources(definition), *known_of_entries()])
+    mapped, agreed = integration.get("map"), str(integration.get("consent") or "")
+    connection = str(integration.get("connection") or "")
+    tag_names = dict(tag_fields(definition))
+    words = {
+        _("Connection"): accounts.get(connection, connection),
+        _("List"): str(integration.get("list") or ""),
+        _("Tags"): ", ".join(map(str, integration.get("tags") or ())),
+        _("Chosen answers that become tags too"): ", ".join(
+            tag_names.get(str(name), str(name)) for name in integration.get("tag_fields") or ()
+        ),
+        _("Who agrees to get mail"): _("Whoever sends the form")
+        if agreed == mapping.SENDING
+        else dict(consents(definition)).get(agreed, agreed),
+        _("Only when"): following.sentence(definition, integration.get("when")),
+    }
+    for target, source in mapped.items() if isinstance(mapped, Mapping) else ():
+        words[_("What becomes “%(name)s”", name=target)] = known.get(str(source), str(source))
+    return words
 
 
 def changed(definition: Definition, integration_id: str, posted: Posted) -> Definition:

@@ -12,11 +12,10 @@ from typing import Any
 
 import structlog
 
-from app.core import audit, clock, db, limits, mail
+from app.core import audit, clock, db, mail
 from app.core.errors import Invalid
 from app.core.i18n import _, lazy
 from app.core.ids import public_id
-from app.core.limits import Limit
 from app.core.mail import Attachment
 from app.formbuilder import after, definitions, files, merge_tags, resending, whens
 from app.formbuilder.after import Situation
@@ -24,7 +23,9 @@ from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition
 from app.formbuilder.queries import files as file_queries
 from app.formbuilder.queries import notifications as queries
+from app.formbuilder.typed_addresses import may_write
 from app.web.forms import is_email
+from app.web.tables.export import cell
 
 log = structlog.get_logger()
 
@@ -32,10 +33,6 @@ TEMPLATE = "formbuilder/notification"
 MOST_RECIPIENTS = 20
 # Postmark takes 10 MB, encoded: https://postmarkapp.com/developer/user-guide/send-email-with-api
 MOST_ATTACHED = 7_000_000
-# Anybody can type anybody's address: so many mails one address gets, and so many a form sends to typed ones.
-TO_ADDRESS = Limit(5, 60 * 60)
-TO_ADDRESS_DAILY = Limit(15, 24 * 60 * 60)
-OF_FORM = Limit(500, 60 * 60)
 _owner = ""
 
 
@@ -136,25 +133,12 @@ async def _send(situation: Situation, notification: Mapping[str, Any], *, fact: 
     found, is_typed = recipients(situation, notification)
     if not found:
         return "nobody", 0
-    if is_typed and not await _may_write(situation.form.id, found[0]):
+    if is_typed and not await may_write(situation.form.id, found[0]):
         log.warning("a notification to a typed address was held back", form=situation.form.public_id)
         return "limited", 0
     for number, address in enumerate(found):
         await _queue(situation, notification, address, fact=fact if number == 0 else f"{fact}:{number}")
     return "sent", len(found)
-
-
-async def _may_write(form_id: int, address: str) -> bool:
-    """Whether another mail may go to an address that a visitor typed. Counts it."""
-    key = address.lower()
-    for name, one, limit in (
-        ("form-mail-form", str(form_id), OF_FORM),
-        ("form-mail-address", key, TO_ADDRESS),
-        ("form-mail-address", key, TO_ADDRESS_DAILY),
-    ):
-        if await limits.count(name, one, limit) > limit.count:
-            return False
-    return True
 
 
 async def _queue(
@@ -206,23 +190,17 @@ mail.attached_from("form-file", _read_file)
 
 def as_csv(situation: Situation) -> Attachment:
     """The entry as a file of two lines; nothing in it is read as a formula."""
-    heads, cells = list[str](), list[str]()
+    heads, cells = list[str](), list[Any]()
     for field in situation.definition.fields:
         kind = kind_of(field)
         if kind.has_answer:
             heads += kind.columns(field)
-            found = [_cell(each) for each in kind.cells(field, situation.entry.answers.get(field.id))]
-            cells += found + [""] * (len(kind.columns(field)) - len(found))
+            found = list(kind.cells(field, situation.entry.answers.get(field.id)))
+            cells += found + [None] * (len(kind.columns(field)) - len(found))
     out = io.StringIO()
-    csv.writer(out).writerows([[_cell(each) for each in heads], cells])
+    csv.writer(out).writerows([[cell(each, situation.school.zone) for each in line] for line in (heads, cells)])
     name = f"{situation.form.slug}-{situation.entry.public_id}.csv"
     return Attachment(name, "text/csv", b"\xef\xbb\xbf" + out.getvalue().encode())
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    is_number = isinstance(value, int | float)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not is_number else text
 
 
 def wrong(definition: Definition) -> list[str]:

@@ -5,14 +5,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import orjson
 from markupsafe import Markup
 
+from app.core.i18n import _
 from app.courses import prose
 from app.formbuilder import bills, screens
-from app.formbuilder.bills import Bill, Line
+from app.formbuilder.bills import Line, SoFar
 from app.formbuilder.fields.amounts import shown
 from app.formbuilder.fields.kinds import Kind, Wrong, kind_of
-from app.formbuilder.fields.pricing import Prices
+from app.formbuilder.fields.pricing import Item, Prices
 from app.formbuilder.logic import Outcome
 from app.formbuilder.models import Definition, Field, Posted
 from app.formbuilder.plans import GROUPS
@@ -40,11 +42,12 @@ class Question:
     wrong_part: str = ""
     # The shop's offers that the form speaks of, by slug.
     prices: Prices = dataclasses.field(default_factory=dict)
+    # Values of options of which nothing is left.
+    gone: Collection[str] = ()
     # Where questions are numbered; 0 for one that is not seen so far.
     number: int | None = None
-    # What was chosen so far on all screens, for a field that adds it up, and the fields of this one.
-    bill: Bill | None = None
-    here: Collection[str] = ()
+    # What was chosen so far on all screens, for a field that adds it up.
+    so_far: SoFar | None = None
     # Whether the browser can add up what is chosen while it is chosen.
     adds_up: bool = True
     # The fields that are folded behind it.
@@ -66,6 +69,14 @@ class Question:
     @property
     def options(self) -> Sequence[Option]:
         return self.kind.options(self.field)
+
+    def label_of(self, option: Option | Item) -> str:
+        """The words of an option, and that it is sold out."""
+        return _("%(option)s – sold out", option=option.label) if option.value in self.gone else option.label
+
+    def is_shut(self, option: Option | Item) -> bool:
+        """Whether it cannot be chosen any more. What is chosen already stays, and sending tells what to do about it."""
+        return option.value in self.gone and not self.has(option.value)
 
     @property
     def is_optional(self) -> bool:
@@ -119,19 +130,21 @@ class Question:
     @property
     def lines(self) -> Sequence[Line]:
         """What is paid for, so far."""
-        return self.bill.lines if self.bill is not None else ()
+        return self.so_far.bill.lines if self.so_far is not None else ()
 
     @property
-    def elsewhere(self) -> Sequence[Line]:
-        """What of it was chosen on other screens."""
-        return [line for line in self.lines if line.field_id not in self.here]
+    def told(self) -> str:
+        """What the browser goes on adding from; empty where it begins with nothing."""
+        found = self.so_far.told if self.so_far is not None else {}
+        return orjson.dumps(found).decode() if any(found.values()) else ""
 
     @property
     def sum(self) -> str:
         """What it comes to, as people read it; empty when nothing is chosen, or when it cannot be added."""
-        if self.bill is None or not self.bill.lines or self.bill.is_mixed:
+        bill = self.so_far.bill if self.so_far is not None else None
+        if bill is None or not bill.lines or bill.is_mixed:
             return ""
-        return shown(self.bill.minor, self.bill.currency)
+        return shown(bill.minor, bill.currency)
 
     @property
     def is_open(self) -> bool:
@@ -174,11 +187,12 @@ def steps_of(
 
 def questions_of(
     definition: Definition, screen: Screen, posted: Posted, outcome: Outcome, mistakes: Mapping[str, Mistake],
-    fixed: Collection[str] = (), prices: Prices | None = None, bill: Bill | None = None,
+    fixed: Collection[str] = (), prices: Prices | None = None, so_far: SoFar | None = None,
+    gone: Collection[tuple[str, str]] = (),
 ) -> tuple[Question, ...]:  # fmt: skip
     """What one screen shows. What only answers of other screens hide is left out; the rest may come to be seen.
 
-    `bill` is what was chosen so far, for a field that adds it up.
+    `so_far` is what was chosen, for a field that adds it up; `gone` are the fields and options that are sold out.
     """
     may_change = screens.may_change(definition, screen)
     numbers = screens.numbers_of(definition, outcome) if definition.settings["numbers"] else {}
@@ -198,9 +212,9 @@ def questions_of(
             kind.text(each, outcome.values.get(each.id)) if kind.value_class == "calculation" else "",
             mistake.part,
             prices or {},
+            {value for field_id, value in gone if field_id == each.id},
             numbers.get(each.id, 0) if has_number else None,
-            bill if kind.name == "total" else None,
-            screen.ids,
+            so_far if kind.name == "total" else None,
             adds_up,
         )
 

@@ -6,7 +6,7 @@ from quart import Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Conflict, Unavailable
-from app.formbuilder import definitions, payments
+from app.formbuilder import payments, readings, releases
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition, Entry, Form
 from app.web.render import page
@@ -23,6 +23,7 @@ def path_of(form: Form, entry: Entry) -> str:
 async def lead_on(form: Form, entry: Entry) -> Response | BaseResponse:
     """To the payment page of an entry, or to where it says how it stands."""
     try:
+        await releases.order_asked_for(form, entry)
         url = await payments.lead_on(form, entry)
     except (Conflict, Unavailable) as error:
         status = 503 if isinstance(error, Unavailable) else 409
@@ -42,10 +43,11 @@ async def waiting_page(
         "formbuilder/payment.html",
         status=status,
         form=form,
-        definition=definitions.read(form.definition),
+        definition=readings.of(form),
         path=path_of(form, entry),
         token=payments.token_of(entry),
         is_open=is_open,
+        is_asked=await releases.is_asked(entry),
         is_embedded=is_embedded,
         order=order,
         trouble=trouble,

@@ -3,6 +3,7 @@
 The sale is an ordinary order of the shop, with its receipt, refunds, tax and what it opens; nothing is added for us. What
 it costs is worked out here (app/formbuilder/bills.py), from the answers and the prices of now. An unpaid entry goes on to
 what it waits for next once its order is paid; what it holds of a stock is free again when the order ends without payment.
+Free products are ordered once the entry counts, and open as the shop opens what is free.
 """
 
 import dataclasses
@@ -10,19 +11,25 @@ import hmac
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+import structlog
+
+from app.accounts import users
 from app.commerce import checkouts, orders
 from app.commerce.models import Buyer, Order, Quote, QuoteLine
 from app.core import clock, db, queue, tokens
 from app.core.errors import Conflict, NotFound
 from app.core.money import included_tax
 from app.core.settings import school
-from app.formbuilder import bills, definitions, entries, stock
+from app.formbuilder import bills, definitions, entries, readings, stock
 from app.formbuilder.bills import Bill, Line
 from app.formbuilder.models import Answer, Definition, Entry, Form
 from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.queries import files as file_queries
 from app.formbuilder.queries import forms as form_queries
+from app.formbuilder.queries import inbox as inbox_queries
 from app.formbuilder.queries import payments as queries
+
+log = structlog.get_logger()
 
 _OF_ENTRY = "form-payment"
 # News of a payment can be lost; after that, unpaid entries are looked at.
@@ -51,8 +58,18 @@ def is_due(definition: Definition, answers: Mapping[str, Answer], bill: Bill) ->
 # --- orders -----------------------------------------------------------------------------------------------------------
 
 
+async def bill_of(definition: Definition, answers: Mapping[str, Answer]) -> Bill:
+    """What these answers come to at the prices of now."""
+    prices, currency = await bills.prices_of(definition), (await school()).currency
+    return bills.bill(definition, answers, prices, currency=currency)
+
+
 async def place(entry: Entry, bill: Bill, buyer: Buyer) -> None:
     """The order that this entry waits for, in the caller's transaction."""
+    await queries.set_order(entry.id, (await _order(entry, bill, buyer)).id)
+
+
+async def _order(entry: Entry, bill: Bill, buyer: Buyer) -> Order:
     settings = await school()
     lines = tuple(
         QuoteLine(line.product_id, line.title, line.minor, included_tax(line.minor, settings.tax_rate))
@@ -60,8 +77,44 @@ async def place(entry: Entry, bill: Bill, buyer: Buyer) -> None:
     )
     total, tax = bill.minor, sum(line.tax_minor for line in lines)
     quote = Quote(lines, bill.currency, settings.tax_rate, settings.tax_label, total - tax, tax, total)
-    order = await orders.place(quote, buyer, cart_id=None, reference=f"entry:{entry.public_id}")
-    await queries.set_order(entry.id, order.id)
+    return await orders.place(quote, buyer, cart_id=None, reference=f"entry:{entry.public_id}")
+
+
+async def buyer_of(entry: Entry) -> Buyer | None:
+    """Who pays for an entry: the account that sent it, else whoever has its address; None when nobody is known."""
+    person = await users.find(entry.user_id) if entry.user_id is not None else None
+    if person is not None:
+        return Buyer(person.email, person.name, person.id)
+    return Buyer(entry.email, "") if entry.email else None
+
+
+@queue.job(attempts=8, first_delay=timedelta(minutes=10))
+async def open_free(entry_id: int) -> None:
+    """Order the free products of an entry that counts, and open them as the shop does: for a member at once, for a guest
+    by the link in a mail. The waits are as long as those of the limit of such mails."""
+    entry = await entry_queries.entry_by_id(entry_id)
+    order = await _free_order(entry) if entry is not None and entry.state == "received" else None
+    if order is None or not order.is_free:
+        return
+    try:
+        await checkouts.open_free(order)
+    except Conflict as error:
+        log.warning("a form's free order opens nothing", order=order.public_id, why=error.message)
+
+
+async def _free_order(entry: Entry) -> Order | None:
+    form = await form_queries.version_by_id(entry.version_id)
+    assert form is not None  # a version with entries stays
+    definition = readings.of(form)
+    bill, buyer = await bill_of(definition, entry.answers), await buyer_of(entry)
+    async with db.transaction():
+        await inbox_queries.lock_state(entry.id)
+        before = await order_of(entry.id)
+        if before is not None or buyer is None or not bills.opens_free(definition, bill):
+            return before
+        order = await _order(entry, bill, buyer)
+        await queries.set_free_order(entry.id, order.id)
+        return order
 
 
 async def lead_on(form: Form, entry: Entry) -> str:
@@ -114,6 +167,16 @@ async def sent_before(form: Form, token: str) -> Entry | None:
         return None
 
 
+async def may_return(entry: Entry) -> bool:
+    """Whether what is sent next may take an entry's place: not once it was paid, or another one took it."""
+    if entry.state != "unpaid":
+        return False
+    if await queries.is_held(entry.id):
+        return True
+    order = await order_of(entry.id)
+    return order is not None and order.state in ("expired", "failed")
+
+
 async def holds(entry: Entry) -> bool:
     """Whether an unpaid entry still counts for limits."""
     return entry.state == "unpaid" and await queries.is_held(entry.id)
@@ -137,7 +200,7 @@ async def received(order_id: int) -> bool:
     entry, form = await _paid_by(order_id)
     if entry is None or form is None or entry.state != "unpaid":
         return False
-    definition = definitions.read(form.definition)
+    definition = readings.of(form)
     try:
         async with db.transaction():
             await entries.move(entry, "pay", definition)
@@ -174,11 +237,13 @@ async def _paid_by(order_id: int) -> tuple[Entry | None, Form | None]:
 
 
 async def replace(entry: Entry) -> None:
-    """Another entry takes this one's place: its stock and its files are free at once, its payment page is closed by a job."""
+    """Another entry takes this one's place: its stock and its files are free at once, its payment page is closed by a job,
+    and a link that was mailed leads to none."""
     if entry.state != "unpaid":
         return
     async with db.transaction():
         await queries.give_up(entry.id, clock.now())
+        await queries.set_pay_until(entry.id, None)
         await file_queries.unbind(entry.id)
         await queue.enqueue(close_replaced, entry_id=entry.id)
 
@@ -199,7 +264,10 @@ async def look_for_forgotten() -> int:
         if order is None:
             changed += await queries.give_up(row.id, clock.now())
         elif order.is_paid:
-            changed += await received(order.id)
+            try:
+                changed += await received(order.id)
+            except readings.Unreadable:
+                continue  # it is logged, and must not keep all others from their payments
         elif not order.is_open:
             changed += await given_up(order.id)
     return changed

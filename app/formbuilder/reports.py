@@ -4,8 +4,8 @@ Everything is worked out from the newest entries and drafts of the period, at mo
 many there are; the page says when there are more.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from statistics import mean, median
@@ -92,7 +92,7 @@ class _Tally:
         self.answered = 0
         self.values: Counter[str] = Counter()
         self.numbers: list[float] = []
-        self.texts: deque[str] = deque(maxlen=_TEXTS)
+        self.texts: list[str] = []
         self.has_options = bool(self.kind.options(asked))
 
     def add(self, answer: Answer) -> None:
@@ -117,7 +117,7 @@ class _Tally:
 
     def result(self) -> Result:
         """What it comes to."""
-        made = Result(self.field.id, self.field.label or self.field.id, self.answered, texts=list(self.texts))
+        made = Result(self.field.id, self.field.label or self.field.id, self.answered, texts=self.texts)
         if self.has_options:
             labels = {option.value: option.label for option in self.kind.options(self.field)}
             if self.field.settings.get("other"):
@@ -259,9 +259,8 @@ def _met(questions: Sequence[Field], number: int) -> str:
 
 def _falling(rows: Sequence[tuple[str, str]], left: Mapping[str, int], begun: int) -> list[Left]:
     found, reached = [], begun
-    get: Callable[[str], int] = lambda name: left.get(name, 0)  # noqa: E731
     for name, label in rows:
-        gone = get(name)
+        gone = left.get(name, 0)
         found.append(Left(label, reached, gone, 100 * gone / reached if reached else 0.0))
         reached -= gone
     return found

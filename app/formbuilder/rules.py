@@ -153,7 +153,7 @@ def read_condition(definition: Definition, posted: Posted) -> dict[str, Any]:
 
 def _read_group(definition: Definition, posted: Posted, path: str, depth: int) -> dict[str, Any]:
     join = "any" if posted.one(f"{path}.join") == "any" else "all"
-    numbers = sorted({int(part) for name in posted.texts if (part := _next(name, path)).isdecimal()})
+    numbers = sorted({int(part) for name in posted.texts if _is_place(part := _next(name, path))})
     parts: list[dict[str, Any]] = []
     for number in numbers[: conditions.MAX_PARTS]:
         inner = f"{path}.{number}"
@@ -168,6 +168,10 @@ def _read_group(definition: Definition, posted: Posted, path: str, depth: int) -
             value = conditions.several("\n".join(posted.all(f"{inner}.value")))
         parts.append(_fitted({"field": posted.one(f"{inner}.field"), "is": operator, "value": value}, definition))
     return {join: parts}
+
+
+def _is_place(part: str) -> bool:
+    return part.isdecimal() and len(part) < 6
 
 
 def _next(name: str, path: str) -> str:
@@ -187,7 +191,7 @@ def _fitted(made: dict[str, Any], definition: Definition) -> dict[str, Any]:
 
 def acted(condition: Mapping[str, Any], act: str, path: str) -> dict[str, Any]:
     """The condition after a button: `add` or `group` into the group at `path`, `remove` what is there."""
-    places = [int(each) for each in path.split(".")[1:] if each.isdecimal()]
+    places = [int(each) for each in path.split(".")[1:] if _is_place(each)]
     return _acted(condition, act, places)
 
 

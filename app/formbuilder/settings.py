@@ -4,6 +4,7 @@ what nobody knows is dropped.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -102,7 +103,7 @@ class Number(Setting):
             return self.default  # type: ignore[no-any-return]  # of the setting's own type
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise Unfit(_("Write a number.")) from None
         if not self.low <= number <= self.high or (self.is_whole and number != int(number)):
             raise Unfit(_("From %(low)s to %(high)s.", low=_plain(self.low), high=_plain(self.high)))
@@ -180,9 +181,8 @@ class Options(Setting):
             option = _option(row)
             if option.label:
                 options.append(option)
-        values = [option.value for option in options]
-        for value in values:
-            if values.count(value) > 1:
+        for value, count in Counter(option.value for option in options).items():
+            if count > 1:
                 raise Unfit(_("“%(value)s” is there twice.", value=value))
         return tuple(options)
 

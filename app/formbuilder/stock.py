@@ -41,7 +41,18 @@ async def sold_out(form: Form, definition: Definition, answers: Mapping[str, Ans
     return found
 
 
-async def left_of(form_id: int, definition: Definition) -> dict[tuple[str, str], int]:
+def is_counted(definition: Definition) -> bool:
+    """Whether something of the form is there so many times only."""
+    return any(option.stock is not None for each in definition.fields for option in kind_of(each).options(each))
+
+
+async def gone(form_id: int, definition: Definition, *, but: int | None = None) -> frozenset[tuple[str, str]]:
+    """Fields and options of which nothing is left, as a page tells them; `but` is an entry whose share is free for whoever
+    sends the next. Nothing is reserved: the sending counts once more."""
+    return frozenset(key for key, count in (await left_of(form_id, definition, but=but)).items() if not count)
+
+
+async def left_of(form_id: int, definition: Definition, *, but: int | None = None) -> dict[tuple[str, str], int]:
     """What is left of each option with a stock, by field and option; never below 0."""
     stock = {
         (each.id, option.value): option.stock
@@ -51,7 +62,7 @@ async def left_of(form_id: int, definition: Definition) -> dict[tuple[str, str],
     }
     if not stock:
         return {}
-    rows = await queries.held(form_id, list({field_id for field_id, _value in stock}))
+    rows = await queries.held(form_id, sorted({field_id for field_id, _value in stock}), but)
     held = {(row.field_id, row.option): row.quantity for row in rows}
     return {key: max(0, count - held.get(key, 0)) for key, count in stock.items()}
 

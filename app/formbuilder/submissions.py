@@ -9,20 +9,20 @@ from datetime import datetime
 
 from app.commerce.models import Buyer
 from app.core import clock, db, tokens
-from app.core.errors import Invalid
+from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.settings import school
 from app.formbuilder import (
     bills,
     contests,
-    definitions,
     entries,
     files,
     limits,
     links,
     payments,
     plans,
+    readings,
     scoring,
     spam,
     stock,
@@ -109,6 +109,19 @@ def read_answers(definition: Definition, posted: Posted, today: str, *, only: Co
     return found
 
 
+def has_secret(definition: Definition) -> bool:
+    """Whether something must be known to send the form."""
+    return any(kind_of(each).is_secret for each in definition.fields)
+
+
+def is_known(each: Field, posted: Posted) -> bool:
+    """Whether what was written for a secret is right."""
+    try:
+        return kind_of(each).read(each, posted) is not None
+    except Wrong:
+        return False
+
+
 def sealed(definition: Definition, posted: Posted) -> Posted:
     """The same, fit to lie in a draft and to stand on a page again: without what must be known and is not to be shown."""
     texts: Mapping[str, Sequence[str]] = posted.texts
@@ -137,71 +150,112 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
     prices, currency = await bills.prices_of(definition), (await school()).currency
     found.answers.update(bills.totals(definition, found.answers, prices, currency=currency))
     bill = bills.bill(definition, found.answers, prices, currency=currency)
+    words, email = said(definition, found.answers), email_of(definition, found.answers)
+    sent = _Sent(form, definition, posted, found, bill, prices, sender, words, email)
     stamp = tokens.hashed(sender.stamp) if sender.stamp else None
     async with db.transaction():
         # One at a time: totals, stock and unique answers are counted under this lock.
         locked = await form_queries.lock_form(form.id)
         if stamp is not None and (before := await queries.entry_of_stamp(form.id, stamp)) is not None:
             return before
-        words, email = said(definition, found.answers), email_of(definition, found.answers)
-        suspicion = sender.suspicion
+        now = definition if sender.suspicion else await _now(locked, form, definition)
+        suspicion = sender.suspicion or await _judge(sent, locked, now)
+        is_due = not suspicion and payments.is_due(definition, found.answers, sent.bill)
         if not suspicion:
-            await _give_place(form, sender)
-            await limits.check(locked, definition, user_id=sender.user_id, email=email, address=sender.address)
-            mistakes = found.mistakes | await _taken(form, definition, found.answers)
-            mistakes |= {name: Mistake(sentence) for name, sentence in bill.wrong.items()}
-            if mistakes:
-                raise Refused(mistakes)
-            suspicion = await spam.suspicion(
-                form, definition, said=words, address=sender.address, country=sender.country
-            )
-        is_due = not suspicion and payments.is_due(definition, found.answers, bill)
-        if not suspicion:
-            now = await _now(locked, form, definition)
-            if is_due:
-                await _check_prices(now, definition, found.answers, bill, prices, sender)
-            if out := await stock.sold_out(form, now, found.answers):
-                raise Refused({name: Mistake(sentence) for name, sentence in out.items()})
-        is_nameless = definition.settings["no_address"]
-        entry_id = await queries.insert_entry(
-            {
-                "public_id": public_id(),
-                "form_id": form.id,
-                "version_id": form.version_id,
-                "state": entries.first_state(definition, email, is_spam=bool(suspicion), is_unpaid=is_due),
-                "answers": found.answers,
-                "said": words,
-                "email": email,
-                "user_id": sender.user_id,
-                "stamp": stamp,
-                "address": "" if is_nameless else sender.address,
-                "user_agent": "" if is_nameless else sender.user_agent[:300],
-                "began_at": sender.began_at,
-                "created_at": clock.now(),
-            }
-        )
-        assert entry_id is not None  # the form is locked, and was looked at for the stamp
-        gone = await files.bind(form.id, entry_id, definition, found.answers)
-        if gone and not suspicion:
-            raise Refused({each: Mistake(_("Please attach this once more: it was not sent in time.")) for each in gone})
-        await _conclude(entry_id, sender, suspicion)
-        entry = await queries.entry_by_id(entry_id)
-        assert entry is not None
-        await stock.hold(form.id, entry_id, definition, found.answers)
-        result = scoring.result_of(definition, found.answers)
-        if result is not None:
-            await payment_queries.set_score(entry_id, result.score, result.outcome or result.grade)
-        if is_due:
-            await _charge(entry, bill, sender)
-        await entries.arrived(entry, definition)
+            await _check_sale(sent, now, is_due=is_due)
+        return await _keep(sent, now, stamp, suspicion, is_due=is_due)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A form that was sent, read: what it says, and what it costs."""
+
+    form: Form
+    definition: Definition
+    posted: Posted
+    found: Read
+    bill: Bill
+    prices: Prices
+    sender: Sender
+    said: str
+    email: str
+
+
+async def _judge(sent: _Sent, locked: Form | None, now: Definition) -> str:
+    """Why it belongs into quarantine; empty when it does not. Raises Refused for what is wrong, Conflict for a form that takes
+    nothing from here. The form is locked, and `now` is what it asks by now."""
+    form, definition, sender = sent.form, sent.definition, sent.sender
+    await _give_place(form, definition, sender)
+    await limits.check(locked, definition, user_id=sender.user_id, email=sent.email, address=sender.address)
+    mistakes = sent.found.mistakes | await _taken(form, now, sent.found.answers)
+    mistakes |= {name: Mistake(sentence) for name, sentence in sent.bill.wrong.items()}
+    if mistakes:
+        # What cannot be paid may be told by a sum that nobody sees.
+        raise Refused(mistakes, " ".join(dict.fromkeys(sent.bill.wrong.values())))
+    return await spam.suspicion(form, definition, said=sent.said, address=sender.address, country=sender.country)
+
+
+async def _check_sale(sent: _Sent, now: Definition, *, is_due: bool) -> None:
+    """Raise Refused for what cannot be sold like this: nobody to write to, a price that rose, an option that is sold out."""
+    if (is_due or bills.opens_free(sent.definition, sent.bill)) and not (sent.sender.email or sent.email):
+        raise Refused({}, _("Please give an email address: what you order is sent there."))
+    if now is not sent.definition:
+        await _check_version(now, sent, is_due=is_due)
+    if is_due and (dearer := bills.dearer(sent.definition, sent.prices, sent.sender.prices)):
+        raise Refused({}, dearer)
+    if out := await stock.sold_out(sent.form, now, sent.found.answers):
+        raise Refused({name: Mistake(sentence) for name, sentence in out.items()})
+
+
+async def _keep(sent: _Sent, now: Definition, stamp: bytes | None, suspicion: str, *, is_due: bool) -> Entry:
+    """The entry with everything that is kept in its transaction. Raises Refused for a file that is not there any more."""
+    form, definition, answers, sender = sent.form, sent.definition, sent.found.answers, sent.sender
+    is_nameless = definition.settings["no_address"]
+    entry_id = await queries.insert_entry(
+        {
+            "public_id": public_id(),
+            "form_id": form.id,
+            "version_id": form.version_id,
+            "state": entries.first_state(definition, sent.email, is_spam=bool(suspicion), is_unpaid=is_due),
+            "answers": answers,
+            "said": sent.said,
+            "email": sent.email,
+            "user_id": sender.user_id,
+            "stamp": stamp,
+            "address": "" if is_nameless else sender.address,
+            "user_agent": "" if is_nameless else sender.user_agent[:300],
+            "began_at": sender.began_at,
+            "created_at": clock.now(),
+        }
+    )
+    assert entry_id is not None  # the form is locked, and was looked at for the stamp
+    gone = await files.bind(form.id, entry_id, definition, answers)
+    if gone and not suspicion:
+        raise Refused({each: Mistake(_("Please attach this once more: it was not sent in time.")) for each in gone})
+    await _conclude(entry_id, sender, suspicion)
+    entry = await queries.entry_by_id(entry_id)
+    assert entry is not None
+    await stock.hold(form.id, entry_id, now, answers)
+    result = scoring.result_of(definition, answers)
+    if result is not None:
+        await payment_queries.set_score(entry_id, result.score, result.outcome or result.grade)
+    if is_due:
+        await payments.place(entry, sent.bill, Buyer(sender.email or sent.email, sender.name, sender.user_id))
+    await entries.arrived(entry, definition)
     return entry
 
 
-async def _give_place(form: Form, sender: Sender) -> None:
-    """The unpaid entry that was sent before from this page, if the token is its, holds nothing any more."""
+async def _give_place(form: Form, definition: Definition, sender: Sender) -> None:
+    """The unpaid entry that was sent before from this page, if the token is its, holds nothing any more.
+
+    Raises Conflict where only that lets somebody in, by a link, and it gave its place already: of two at once, to the other.
+    """
     before = await payments.sent_before(form, sender.instead) if sender.instead else None
-    if before is not None:
-        await payments.replace(before)
+    if before is None:
+        return
+    if definition.settings["by_link"] and sender.link_id is None and not await payments.may_return(before):
+        raise Conflict(links.used_words())
+    await payments.replace(before)
 
 
 async def _now(locked: Form | None, form: Form, definition: Definition) -> Definition:
@@ -209,29 +263,27 @@ async def _now(locked: Form | None, form: Form, definition: Definition) -> Defin
     if locked is None or locked.live_id in (None, form.version_id) or await contests.is_tried(form):
         return definition
     live = await form_queries.version_by_id(locked.live_id or 0)
-    return definitions.read(live.definition) if live is not None else definition
+    return readings.of(live) if live is not None else definition
 
 
-async def _check_prices(
-    now: Definition, definition: Definition, answers: Mapping[str, Answer], bill: Bill, shown: Prices, sender: Sender
-) -> None:
-    """Raise Refused where something costs more than the page said; its sender has to agree to that first."""
-    if dearer := bills.dearer(definition, shown, sender.prices):
-        raise Refused({}, dearer)
-    if now is definition:
+async def _check_version(now: Definition, sent: _Sent, *, is_due: bool) -> None:
+    """Raise Refused where an older page would get past what the form has come to ask since: a password, or money.
+
+    What the older page is charged at once counts, if it is. Otherwise it is answered as it was shown.
+    """
+    words = {each.id: each.settings for each in sent.definition.fields if kind_of(each).is_secret}
+    if any(words.get(each.id) != each.settings for each in now.fields if kind_of(each).is_secret):
+        sentence = _("This form has changed since this page was shown. Please look at it once more.")
+        raise Refused({}, sentence, outdated=True)
+    if not bills.takes_payment(now):
         return
-    known = {name: answer for name, answer in answers.items() if now.find(name) is not None}
-    currency = (await school()).currency
-    if bills.bill(now, known, await bills.prices_of(now), currency=currency).minor > bill.minor:
+    read = read_answers(now, sent.posted, await today())
+    asked = bills.bill(now, read.answers, await bills.prices_of(now), currency=(await school()).currency)
+    charged = sent.bill.minor if is_due else 0
+    is_dearer = payments.is_due(now, read.answers, asked) and asked.minor > charged
+    if is_dearer or bills.priced(now) & read.mistakes.keys():
         sentence = _("A price has changed since this page was shown. Send it again if you agree.")
         raise Refused({}, sentence, outdated=True)
-
-
-async def _charge(entry: Entry, bill: Bill, sender: Sender) -> None:
-    email = sender.email or entry.email
-    if not email:
-        raise Refused({}, _("Please give an email address: the receipt goes there."))
-    await payments.place(entry, bill, Buyer(email, sender.name, sender.user_id))
 
 
 async def _conclude(entry_id: int, sender: Sender, suspicion: str) -> None:

@@ -11,7 +11,7 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.courses.models import free_slug, is_slug, slug_of
-from app.formbuilder import definitions
+from app.formbuilder import definitions, readings
 from app.formbuilder.models import Definition, Form
 from app.formbuilder.queries import contests, history
 from app.formbuilder.queries import forms as queries
@@ -58,21 +58,23 @@ async def edit(
     now = clock.now()
     async with db.transaction():
         form = await _locked(form_id)
-        before = definitions.read(form.definition)
+        before = readings.of(form)
         after = change(before)
         if after == before:
             return form
         stored = definitions.write_definition(after)
-        amended = await queries.amend_version(
-            form.head_id, stored, subject=subject, by=by.id, since=now - TOGETHER, now=now
-        )
-        head = (
-            form.head_id
-            if amended
-            else await queries.insert_version(form_id, form.head_id, stored, words, subject, by.id, now)
-        )
-        await queries.set_head(form_id, head, after.title, now)
-        return await _locked(form_id)
+        if await queries.amend_version(form.head_id, stored, subject=subject, by=by.id, since=now - TOGETHER, now=now):
+            await queries.set_head(form_id, form.head_id, after.title, now)
+            return await _locked(form_id)
+        return await _next(form, after, words, subject, by)
+
+
+async def _next(form: Form, definition: Definition, words: str, subject: str, by: Visitor) -> Form:
+    """Put a new version behind what the builder shows, which is locked."""
+    now, stored = clock.now(), definitions.write_definition(definition)
+    head = await queries.insert_version(form.id, form.head_id, stored, words, subject, by.id, now)
+    await queries.set_head(form.id, head, definition.title, now)
+    return await _locked(form.id)
 
 
 async def undo(form_id: int) -> Form:
@@ -86,12 +88,17 @@ async def redo(form_id: int) -> Form:
 
 
 async def restore(form_id: int, number: int, *, by: Visitor) -> Form:
-    """Make an older version's definition the newest. Raises NotFound."""
+    """Make an older version's definition the newest, whether what is there now can be read or not. Raises NotFound, and
+    Unreadable when the older one cannot."""
     old = await queries.version(form_id, number) if number < 2**31 else None
     if old is None:
         raise NotFound
-    definition = definitions.read(old.definition)
-    return await edit(form_id, lambda _now: definition, words=_("Restored version %(n)s", n=number), by=by)
+    definition = readings.of(old)
+    async with db.transaction():
+        form = await _locked(form_id)
+        if form.definition == definitions.write_definition(definition):
+            return form
+        return await _next(form, definition, _("Restored version %(n)s", n=number), "", by)
 
 
 async def publish(form_id: int) -> Form:
@@ -100,7 +107,7 @@ async def publish(form_id: int) -> Form:
         form = await _locked(form_id)
         if form.state == "open" and form.live_id == form.head_id:
             return form
-        wrong = [each for each in definitions.problems(definitions.read(form.definition)) if each.level == "error"]
+        wrong = [each for each in definitions.problems(readings.of(form)) if each.level == "error"]
         if wrong:
             raise Invalid(wrong[0].sentence, field=wrong[0].field or None)
         if await contests.running(form_id) is not None:
@@ -165,7 +172,7 @@ async def _step(form_id: int, towards: str) -> Form:
             raise Conflict(_("There is nothing to undo.") if towards == "parent_id" else _("There is nothing to redo."))
         await queries.set_head(form_id, target, form.title, clock.now())
         moved = await _locked(form_id)
-        await queries.set_head(form_id, target, definitions.read(moved.definition).title, clock.now())
+        await queries.set_head(form_id, target, readings.of(moved).title, clock.now())
         return await _locked(form_id)
 
 

@@ -8,6 +8,7 @@ from werkzeug.datastructures import FileStorage
 
 from app.access import entitlements
 from app.accounts.sessions import me
+from app.accounts.users import name_from
 from app.core.errors import Invalid, NotFound, TooLarge
 from app.core.i18n import _
 from app.imports import imports, queries, results
@@ -153,8 +154,21 @@ async def _show(found: Import, *, form: PlanForm | None = None, status: int = 20
         may_plan=found.state in ("ready", "checked") and found.cleared_at is None,
         may_tag=me().can("people.notes"),
         reasons=REASONS,
+        lacks_name=_lacks_name(found),
+        left_out=[title for title, meaning in zip(found.header, found.mapping, strict=True) if not meaning],
         days=KEPT.days,
         trail=[(_("People"), "/admin/people"), (_("Imports"), url_for(".list_imports"))],
+    )
+
+
+def _lacks_name(found: Import) -> str:
+    """What will stand in the place of names that the file does not hold; nothing when a column is one."""
+    if {"name", "first_name", "last_name"} & set(found.mapping):
+        return ""
+    return _(
+        "No column is a name. New people are called after their address until they say otherwise: %(name)s for %(email)s.",
+        name=name_from("ines.kovac@example.org"),
+        email="ines.kovac@example.org",
     )
 
 

@@ -4,6 +4,7 @@ Deny first: only pages are shown, nothing is sent, and what is a person's own al
 paying) stays shut. `app.accounts.impersonations` finds who acts; every layout draws the banner.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +29,8 @@ _SHUT = (
 )
 _OPEN = ("/account/corner", "/account/orders")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# What the office makes a file of when it is asked for: the end of its address.
+_FILE = re.compile(r"^/admin/.*(/file|/pdf|\.[a-z]{3,4})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def refusal() -> str:
         return _("You look as %(name)s: you see what they see, and change nothing.", name=acting.name)
     if _is_below(request.path, _SHUT) and not _is_below(request.path, _OPEN):
         return _("This page belongs to %(name)s alone.", name=acting.name)
-    if request.args.get("format") == "csv":
+    if request.args.get("format") or _FILE.search(request.path):
         return _("Files are not made while you look as %(name)s.", name=acting.name)
     return ""
 

@@ -1,4 +1,4 @@
-"""Static files: fingerprinted, compressed once at boot, served before the framework is entered.
+"""Static files: fingerprinted, compressed once, served before the framework is entered.
 
 `asset("css/school.css")` is `/static/css/school.<hash>.css`. The sheets `css/school.css`, `css/office.css` and `css/form.css`
 only list others; they are joined here, so a world costs one request.
@@ -26,17 +26,30 @@ _TYPES = {
     ".vtt": "text/vtt",
 }
 
+_PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "br": lambda content: brotli.compress(content, quality=9),
+    "gzip": lambda content: gzip.compress(content, 9, mtime=0),
+}
+
 ASGIApp = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file as it is sent, in up to three encodings."""
+    """One file as it is sent; `bodies` holds the encodings that were asked for, `identity` always."""
 
     address: str
     content_type: str
     etag: str
+    is_packed: bool
     bodies: dict[str, bytes]
+
+    def body(self, encoding: str) -> bytes:
+        """The content as `identity`, `br` or `gzip`: packed when first asked for, since a start waits for all of them."""
+        found = self.bodies.get(encoding)
+        if found is None:
+            found = self.bodies[encoding] = _PACKED[encoding](self.bodies["identity"])
+        return found
 
 
 class Assets:
@@ -67,13 +80,10 @@ class Assets:
         address = f"/static/{stem}.{digest}.{suffix}" if dot else f"/static/{path}.{digest}"
         extension = f".{suffix}"
         content_type = _TYPES.get(extension) or mimetypes.guess_type(path)[0] or "application/octet-stream"
-        bodies = {"identity": content}
         if extension in _TEXT:
             content_type += "; charset=utf-8"
-            if len(content) > 512:
-                bodies["br"] = brotli.compress(content, quality=9)
-                bodies["gzip"] = gzip.compress(content, 9, mtime=0)
-        made = Asset(address, content_type, f'"{digest}"', bodies)
+        is_packed = extension in _TEXT and len(content) > 512
+        made = Asset(address, content_type, f'"{digest}"', is_packed, {"identity": content})
         self._by_path[path] = made
         self.by_address[address] = made
         # The unfingerprinted address works too (mail, hand-written links), without the long cache.
@@ -127,8 +137,7 @@ def _answer(
     asset: Asset, headers: dict[bytes, bytes], *, fingerprinted: bool
 ) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
     accepted = headers.get(b"accept-encoding", b"")
-    encoding = next((name for name in ("br", "gzip") if name.encode() in accepted and name in asset.bodies), "identity")
-    body = asset.bodies[encoding]
+    encoding = next((name for name in _PACKED if asset.is_packed and name.encode() in accepted), "identity")
     cache = b"public, max-age=31536000, immutable" if fingerprinted else b"public, max-age=300"
     out = [
         (b"content-type", asset.content_type.encode()),
@@ -140,5 +149,6 @@ def _answer(
         return 304, b"", out
     if encoding != "identity":
         out.append((b"content-encoding", encoding.encode()))
+    body = asset.body(encoding)
     out.append((b"content-length", str(len(body)).encode()))
     return 200, body, out

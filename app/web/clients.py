@@ -90,11 +90,18 @@ def _plain(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> Address | None:
     try:
-        found = ip_address(text.partition("%")[0])
+        found = ip_address(_without_port(text).partition("%")[0])
     except ValueError:
         return None
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return mapped or found
+
+
+def _without_port(text: str) -> str:
+    """Some proxies name the port too (`203.0.113.7:50432`, `[2001:db8::7]:443`): else each connection were somebody new."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text
 
 
 @lru_cache(maxsize=4096)

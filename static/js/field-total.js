@@ -1,45 +1,74 @@
-// <form-total>: adds up what is chosen, to be seen before sending, beginning with what was chosen on other pages. What counts
-// is what the server adds up.
-customElements.define("form-total", class extends HTMLElement {
+// <form-total>: adds up what is chosen, to be seen before sending, beginning with what the server tells of other pages
+// (app/formbuilder/bills.py, SoFar). What counts is what the server adds up.
+const whole = (text) => (/^\d{1,6}$/.test(text ?? "") ? Number(text) : null);
+
+// `chosen` and `written` stand on this page, `asked` says how many of a field; each line with what it comes to, in minor units.
+export function linesOf({ kept = [], times = {} }, chosen, asked, written) {
+  const count = (field) => {
+    const [before, behind] = times[field] ?? [];
+    return before ?? whole(asked[field]) ?? behind ?? 1;
+  };
+  const elsewhere = kept.map(([field, label, own, minor, currency]) => ({ field, label, own, minor, currency }));
+  const here = chosen.map((line) => ({ ...line, own: whole(line.own) ?? 1, minor: line.minor * (whole(line.own) ?? 1) }));
+  const counted = [...elsewhere, ...here].map(({ field, label, own, minor, currency }) => {
+    const quantity = own * count(field);
+    return { label: label + (quantity > 1 ? ` × ${quantity}` : ""), minor: minor * count(field), currency, quantity };
+  });
+  return [...counted.filter((line) => line.quantity), ...written];
+}
+
+// An amount as somebody writes it, in minor units with so many digits, as the server reads it; null for none.
+export function amountOf(text, digits) {
+  let plain = text.replace(/[\s\u00a0]/g, "");
+  if (plain.includes(",") && !plain.includes(".") && plain.split(",").pop().length < 3) plain = plain.replaceAll(",", ".");
+  const found = /^(\d+)(?:\.(\d*))?$/.exec(plain.replaceAll(",", ""));
+  const fraction = found?.[2]?.replace(/0+$/, "") ?? "";
+  return found && fraction.length <= digits ? Number(found[1] + fraction.padEnd(digits, "0")) : null;
+}
+
+globalThis.customElements?.define("form-total", class extends HTMLElement {
   connectedCallback() {
     this.form = this.closest("form");
     this.said = this.querySelector("output");
-    this.lines = this.querySelector("ul");
+    this.list = this.querySelector("ul");
     this.words = this.said.value;
+    this.told = JSON.parse(this.dataset.told || "{}");
     this.form?.addEventListener("input", () => this.add());
     if (this.form) this.add();
   }
 
   add() {
-    const found = [...this.chosen(), ...this.written()];
-    const currency = this.dataset.currency || found[0]?.currency;
-    this.lines?.replaceChildren(...this.lines.querySelectorAll("[data-kept]"), ...found.map((line) => this.row(line)));
-    const isMixed = found.some((line) => line.currency !== currency);
-    const minor = found.reduce((sum, line) => sum + line.minor, Number(this.dataset.minor));
-    const hasSome = found.length > 0 || Number(this.dataset.minor) > 0;
-    this.said.value = hasSome && !isMixed ? this.money(minor, currency) : this.words;
+    const lines = linesOf(this.told, this.chosen(), this.asked(), this.written());
+    this.list?.replaceChildren(...lines.map((line) => this.row(line)));
+    const isMixed = new Set(lines.map((line) => line.currency)).size > 1;
+    const minor = lines.reduce((sum, line) => sum + line.minor, 0);
+    this.said.value = lines.length && !isMixed ? this.money(minor, lines[0].currency) : this.words;
   }
 
-  seen(control) {
-    return control && (control.checkVisibility?.() ?? true);
+  shown(selector) {
+    return [...this.form.querySelectorAll(selector)].filter((control) => control.checkVisibility?.() ?? true);
   }
 
   chosen() {
-    return [...this.form.querySelectorAll("[data-minor]:checked")].filter(this.seen).map((chosen) => {
-      const own = this.form.elements[`${chosen.name}.quantity`];
-      const other = this.form.querySelector(`[data-of="${CSS.escape(chosen.name)}"]`);
-      const count = (own?.value || 1) * ((this.seen(other) && other.value) || 1);
-      const label = chosen.nextElementSibling.textContent + (count > 1 ? ` × ${count}` : "");
-      return { label, minor: chosen.dataset.minor * count, currency: chosen.dataset.currency };
-    });
+    return this.shown("[data-minor]:checked").map((control) => ({
+      field: control.name,
+      label: control.nextElementSibling.textContent,
+      own: this.form.elements[`${control.name}.quantity`]?.value,
+      minor: Number(control.dataset.minor),
+      currency: control.dataset.currency,
+    }));
+  }
+
+  asked() {
+    // The first that says something counts.
+    return Object.fromEntries(this.shown("[data-of]").filter(({ value }) => value).map(({ dataset, value }) => [dataset.of, value]).reverse());
   }
 
   written() {
-    return [...this.form.querySelectorAll("[data-amount]")].filter(this.seen).map((amount) => {
-      const currency = amount.nextElementSibling.textContent;
-      const minor = Math.round(Number(amount.value.replace(",", ".")) * this.unit(currency)) || 0;
-      return { label: amount.dataset.amount, minor, currency };
-    }).filter((line) => line.minor);
+    return this.shown("[data-amount]").map((control) => {
+      const currency = control.nextElementSibling.textContent;
+      return { label: control.dataset.amount, minor: amountOf(control.value, this.digits(currency)), currency };
+    }).filter((line) => line.minor !== null);
   }
 
   row({ label, minor, currency }) {
@@ -51,10 +80,10 @@ customElements.define("form-total", class extends HTMLElement {
   }
 
   money(minor, currency) {
-    return new Intl.NumberFormat(document.documentElement.lang, { style: "currency", currency, trailingZeroDisplay: "stripIfInteger" }).format(minor / this.unit(currency));
+    return new Intl.NumberFormat(document.documentElement.lang, { style: "currency", currency, trailingZeroDisplay: "stripIfInteger" }).format(minor / 10 ** this.digits(currency));
   }
 
-  unit(currency) {
-    return 10 ** new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
+  digits(currency) {
+    return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
   }
 });

@@ -10,10 +10,11 @@ import pytest
 from netaddr import IPSet  # type: ignore[import-untyped]
 
 from app import Lectern
-from app.accounts import familiar, hashing, lock, places, queries, sessions
+from app.accounts import familiar, hashing, jobs, lock, places, queries, sessions
 from app.accounts.events import NewDevice
 from app.accounts.jobs import mail_new_device
 from app.core import clock, db
+from app.core.limits import Limit
 from app.web.clients import Proxies
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.cast import PASSWORD, Cast, Person
@@ -167,7 +168,7 @@ async def test_without_the_mark_of_the_browser_each_sign_in_would_be_told_of(
     ann: Person, browser: Browser, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control."""
-    monkeypatch.setattr(familiar, "known", lambda account: "")
+    monkeypatch.setattr(familiar, "is_known_since", lambda account, moment: False)
     for _ in range(2):
         await browser.sign_in(ann.email)
         await browser.post("/logout")
@@ -196,6 +197,41 @@ async def test_four_people_at_one_machine_are_all_known(
     assert await mailbox.all() == []
     await browser.sign_in(people[0].email)
     assert len(await alerts(mailbox, "kim0@")) == 1
+
+
+@pytest.mark.parametrize("said", [True, False])
+async def test_after_it_was_not_me_a_browser_that_was_known_is_a_stranger(
+    ann: Person, browser: Browser, cast: Cast, mailbox: Mailbox, said: bool
+) -> None:
+    """Whoever was in keeps the mark of the browser; coming back with the new password, they are told of as at first."""
+    await browser.post("/login", headers={"User-Agent": FIREFOX}, email=ann.email, password=PASSWORD)
+    (first,) = await alerts(mailbox)
+    bob = await cast.bob()
+    await queries.set_password(bob.id, await hashing.hashed(PASSWORD))
+    if said:
+        link = re.search(r"/not-me/\S+", first)
+        assert link is not None
+        await Browser(ann.browser).post(link[0])
+    await queries.set_password(ann.id, await hashing.hashed(NEW))
+    await browser.post("/logout")
+    await browser.sign_in(bob.email)  # which makes the mark new for Bob alone
+    await browser.post("/logout")
+    for _time in range(2):
+        assert (await browser.sign_in(ann.email, NEW)).status_code == 303
+        await browser.post("/logout")
+    assert len(await alerts(mailbox)) == (2 if said else 1)
+
+
+@pytest.mark.parametrize("limited", [True, False])
+async def test_whoever_signs_in_again_and_again_fills_no_mailbox(
+    app: Lectern, ann: Person, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, limited: bool
+) -> None:
+    """Somebody registered an address that is not theirs, and comes with a browser that forgets."""
+    if not limited:
+        monkeypatch.setattr(jobs, "DEVICE_MAILS", Limit(1000, 60 * 60))
+    for _time in range(14):
+        await Browser(app.test_client()).sign_in(ann.email)
+    assert len(await alerts(mailbox)) == (10 if limited else 14)
 
 
 async def test_the_job_run_twice_mails_once(ann: Person, mailbox: Mailbox) -> None:

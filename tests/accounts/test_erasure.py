@@ -12,6 +12,7 @@ from app.core import audit, clock, db, mail, personal, queue
 from app.core.i18n import format_day
 from tests.accounts.conftest import Mailbox, text_of
 from tests.cast import Cast, Person
+from tests.everywhere import a_form
 from tests.office import an_order, seen
 from tests.school import a_course
 
@@ -84,7 +85,7 @@ async def annabel(cast: Cast) -> Person:
         """
         INSERT INTO email_changes (user_id, old_email, new_email, state, created_at, expires_at, old_confirmed_at,
                                    new_confirmed_at)
-        VALUES (:id, :old, :new, 'done', now(), now(), now(), now())
+        VALUES (:id, :old, :new, 'done', now() - interval '1 hour', now(), now(), now())
         """,
         id=person.id,
         old=FORMER,
@@ -547,6 +548,82 @@ async def test_a_name_of_one_word_is_not_looked_for_in_texts_of_others(cast: Cas
         await carry_out()
     kept = await db.value("SELECT after FROM audit_log WHERE action = 'course.edit'")
     assert kept == {"title": "The annual report"}
+
+
+async def _noted_elsewhere(text: str, times: int = 1) -> None:
+    async with db.transaction():
+        for _time in range(times):
+            await audit.record("course.edit", "course", "c1", after={"said": text})
+
+
+async def _erased(person: Person) -> list[str]:
+    """What the log says about a course after this person was erased."""
+    await ask(person)
+    with clock.shifted(DAYS):
+        await carry_out()
+    assert await db.value("SELECT erased_at IS NOT NULL FROM users WHERE id = :id", id=person.id)
+    rows = await db.many(
+        db.Row, "SELECT after->>'said' AS said FROM audit_log WHERE action = 'course.edit' ORDER BY id"
+    )
+    return [row.said for row in rows]
+
+
+async def test_a_name_that_is_theirs_alone_goes_from_texts_about_others(cast: Cast) -> None:
+    """The control of the next ones."""
+    await _noted_elsewhere("as Mallory Mandel asked")
+    assert await _erased(await cast.person("Mallory Mandel", "m@example.org")) == ["[erased]"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Olga Oster", "olga OSTER", "Reading Price", "Head office", "Lesson number", "Ask us"]
+)
+async def test_whoever_takes_a_name_that_something_else_has_does_not_take_its_traces_away(
+    cast: Cast, name: str
+) -> None:
+    """People call themselves as they like: as the owner, as a course."""
+    olga = await cast.olga()
+    await a_course()
+    await cast.role("head", ["admin.enter"], "Head Office")
+    await a_form(olga.id, "ask-us")
+    await db.run(
+        "INSERT INTO person_notes (public_id, user_id, body, created_at) VALUES ('n', :id, :body, now())",
+        id=olga.id,
+        body=f"About {name}",
+    )
+    await _noted_elsewhere(f"Something about {name}")
+    assert await _erased(await cast.person(name, "m@example.org")) == [f"Something about {name}"]
+    assert await db.value("SELECT body FROM person_notes") == f"About {name}"
+
+
+async def test_words_of_the_language_are_no_name(cast: Cast) -> None:
+    await _noted_elsewhere("The price of the course", times=51)
+    assert await _erased(await cast.person("of the", "m@example.org")) == ["The price of the course"] * 51
+
+
+async def test_an_address_that_nobody_confirmed_takes_nothing_with_it(cast: Cast) -> None:
+    """Mallory registers Vera's address, who answered a form: asked to be forgotten, or led to an address of his own."""
+    olga, mallory = await cast.olga(), await cast.person("Mallory", "vera@example.org", verified=False)
+    await a_form(olga.id, "ask-us")
+    await db.run("UPDATE form_entries SET user_id = NULL, email = 'vera@example.org'")
+    answer = await mallory.browser.post("/account/privacy/erasure", form={"confirmation": mallory.email})
+    assert answer.status_code == 303
+    assert "Confirm your email address first" in await seen(mallory, "/account/privacy")
+    assert await db.value("SELECT count(*) FROM erasures") == 0
+    await an_order(mallory.email, user_id=mallory.id, state="pending")
+    await mallory.browser.post("/account/email", form={"email": "m@example.org"})
+    await db.run(
+        "UPDATE email_changes SET state = 'done', new_confirmed_at = now(), ended_at = now() WHERE state = 'open'"
+    )
+    await db.run("UPDATE users SET email = 'm@example.org', email_verified_at = now() WHERE id = :id", id=mallory.id)
+    await db.run(
+        """
+        INSERT INTO users (public_id, email, name, state, merged_into_id, created_at)
+        VALUES ('gone', 'Vera@example.org', 'Mallory', 'merged', :id, now())
+        """,
+        id=mallory.id,
+    )
+    await _erased(Person(mallory.id, mallory.public_id, "m@example.org", mallory.name, mallory.browser))
+    assert await db.value("SELECT count(*) FROM form_entries WHERE email = 'vera@example.org'") == 1
 
 
 async def test_every_table_that_points_at_a_person_is_dealt_with(app: Lectern) -> None:

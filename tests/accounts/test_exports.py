@@ -122,6 +122,35 @@ async def test_it_holds_every_domain_and_nothing_of_anybody_else(app: Lectern, c
     assert "203.0.113.9" in everything
 
 
+async def test_whoever_registers_an_address_that_is_not_theirs_gets_nothing_that_was_answered_under_it(
+    app: Lectern, cast: Cast
+) -> None:
+    """Vera answered a form and has no account: Mallory makes one for her address, which nobody confirms."""
+    olga = await cast.olga()
+    await a_form(olga.id, "ask-us")
+    await db.run("UPDATE form_entries SET user_id = NULL, email = 'Vera@example.org'")
+    await mail.send("vera@example.org", "accounts/welcome", {"name": "Vera"}, fact="welcome:vera")
+    mallory = await cast.person("Mallory", "vera@example.org", verified=False)
+    assert "Confirm your email address first" in await seen(mallory, "/account/privacy")
+    answer = await mallory.browser.post("/account/privacy/exports")
+    assert answer.status_code == 303
+    await queue.drain()
+    assert await exports.last_of(mallory.id) is None
+    assert "Confirm your email address first" in await seen(mallory, "/account/privacy")
+    await db.run("UPDATE users SET email_verified_at = now() WHERE id = :id", id=mallory.id)
+    (entry,) = json.loads((await exported(mallory)).read("forms.json"))
+    assert entry["answers"] == [{"question": "Your name", "answer": "Pat"}]
+
+
+async def test_a_file_that_was_asked_for_is_not_made_for_an_address_that_came_since(cast: Cast) -> None:
+    """The office mistypes the new address: what somebody else answered under that one is not handed out."""
+    ann = await cast.ann()
+    assert (await ann.browser.post("/account/privacy/exports")).status_code == 303
+    await db.run("UPDATE users SET email = 'other@example.org', email_verified_at = NULL WHERE id = :id", id=ann.id)
+    await queue.drain()
+    assert await db.value("SELECT state FROM personal_exports") == "asked"
+
+
 async def test_what_the_team_wrote_about_a_person_is_theirs_to_read_but_not_who_wrote_it(cast: Cast) -> None:
     """Notes and tags are personal data of whom they are about (GDPR, article 15); who wrote them is somebody else's."""
     ann, bob, sam = await cast.ann(), await cast.bob(), await cast.sam()

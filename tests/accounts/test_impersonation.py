@@ -221,6 +221,7 @@ async def test_after_an_hour_it_is_over_and_nobody_goes_on_as_themselves_unasked
     with clock.shifted(impersonations.LONGEST + timedelta(seconds=1)):
         page = await seen(rob, "/learn", 403)
         assert "Looking as Ann Archer is over" in page
+        assert "/account/corner" not in page  # a part that is refused as well would say the same a second time
         assert "Rob" not in page.partition("<main")[2].partition("</main>")[0]
         answer = await rob.browser.post("/account/profile", form={"name": "Typed on Ann's page"})
         assert answer.status_code == 403
@@ -348,3 +349,37 @@ async def test_files_are_not_made_while_looking(cast: Cast) -> None:
     await look(rob, sam)
     await seen(rob, "/admin/orders")
     assert "Files are not made" in await seen(rob, "/admin/orders?format=csv", 403)
+
+
+async def test_the_office_makes_no_file_either_and_keeps_no_trace(app: Lectern, cast: Cast) -> None:
+    """Every page of the office, by an owner who looks as an administrator; each file that they may have as themselves."""
+    olga, rob = await cast.olga(), await cast.rob()
+    places = await everywhere.one_of_everything(app)
+    paths = [everywhere.address(rule.rule, places) for rule in everywhere.routes(app, "GET") if "/admin" in rule.rule]
+    files = {path for path in paths if await is_file(olga, path)}
+    assert {path.rpartition("/")[2] for path in files} >= {"file", "pdf", "definition.json"}
+    await look(olga, rob)
+    before = await dump()
+    for path in paths:
+        answer = await olga.browser.get(path)
+        assert answer.status_code < 500, path
+        assert not answer.headers.get("Content-Disposition", "").startswith("attachment"), path
+        assert (answer.status_code == 403) or path not in files, path
+    for kind in ("csv", "json", "xlsx", "CSV"):
+        await seen(olga, f"/admin/people?format={kind}", 403)
+    assert await dump() == before
+
+
+async def is_file(person: Person, path: str) -> bool:
+    answer = await person.browser.get(path)
+    return bool(answer.headers.get("Content-Disposition", "").startswith("attachment"))
+
+
+async def test_who_looks_as_another_has_the_form_open_themselves(app: Lectern, cast: Cast) -> None:
+    olga, rob, oda = await cast.olga(), await cast.rob(), await cast.person("Oda Orth", "oda@example.org", role="owner")
+    form = await everywhere.a_form(olga.id, "ask-us")
+    await look(olga, rob)
+    await seen(olga, f"/admin/forms/{form}/editors")
+    page = await seen(oda, f"/admin/forms/{form}/editors")
+    assert "Olga Oster" in page
+    assert "Rob Rask" not in page

@@ -41,6 +41,14 @@ async def a_google_account(ann: Person, config: Config) -> None:
     await come_back(config, Browser(ann.browser), answer.headers["Location"])
 
 
+async def a_file(ann: Person, _config: Config) -> None:
+    await ann.browser.post("/account/privacy/exports")
+
+
+async def an_erasure(ann: Person, _config: Config) -> None:
+    await ann.browser.post("/account/privacy/erasure", form={"confirmation": ann.email})
+
+
 @pytest.mark.parametrize("protected", [True, False])
 @pytest.mark.parametrize(
     ("way", "table"),
@@ -50,9 +58,11 @@ async def a_google_account(ann: Person, config: Config) -> None:
         (a_token, "access_tokens"),
         (another_address, "email_changes"),
         (a_google_account, "identities"),
+        (a_file, "personal_exports"),
+        (an_erasure, "erasures"),
     ],
 )
-async def test_a_session_that_ended_meanwhile_adds_no_way_in(
+async def test_a_session_that_ended_meanwhile_adds_no_way_in_and_asks_for_nothing(
     app: Lectern,
     ann: Person,
     config: Config,

@@ -11,6 +11,7 @@ from tests.accounts.conftest import Browser, Mailbox, count, text_of
 from tests.accounts.test_people import signed_in
 from tests.cast import PASSWORD, Cast, Person
 from tests.office import seen
+from tests.school import a_course
 
 DETAILS = {"name": "Ann Archer", "email": "ann@example.org", "headline": "", "country": "", "time_zone": ""}
 
@@ -355,6 +356,7 @@ async def test_a_closed_account_is_left_as_it_is(cast: Cast, closed: str) -> Non
     await db.run("UPDATE users SET email_verified_at = NULL WHERE id = :id", id=ann.id)
     before = await db.one(db.Row, "SELECT * FROM users WHERE id = :id", id=ann.id)
     page = f"/admin/people/{ann.public_id}"
+    product = await db.value("SELECT public_id FROM products WHERE id = :id", id=(await a_course()).product_id)
     for path, form in (
         ("details", {**DETAILS, "email": "new@example.org", "name": "New"}),
         ("role", {"role": "admin"}),
@@ -364,9 +366,15 @@ async def test_a_closed_account_is_left_as_it_is(cast: Cast, closed: str) -> Non
         ("verification", {}),
         ("second-factor/removal", {"second-reason": "why"}),
         ("erasure", {"confirmation": "ann@example.org"}),
+        ("notes", {"body": "Ann Archer called"}),
+        ("tags", {"tag": "Press"}),
+        ("access", {"product": product, "reason": "a gift", "ref": "0123456789ab"}),
     ):
         answer = await olga.browser.post(f"{page}/{path}", form=form)
         assert answer.status_code in (303, 403, 409, 422), path
+    for part in ("notes", "access"):
+        assert "<form" not in (await seen(olga, f"{page}/{part}")).partition('class="office-section"')[2], part
+    assert await count("person_notes") == await count("user_tags") == await count("entitlements") == 0
     assert await db.one(db.Row, "SELECT * FROM users WHERE id = :id", id=ann.id) == before
     assert await count("erasures") == await count("mails") == 0
     assert not await acts()

@@ -4,10 +4,12 @@ from datetime import timedelta
 import pytest
 
 from app import Lectern
-from app.accounts import passwords, users
+from app.accounts import links, passwords, users
 from app.accounts.events import PasswordResetAsked
 from app.accounts.jobs import mail_reset_link
 from app.core import clock, db, log
+from app.core.limits import Limit
+from app.web import guards
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.accounts.test_signing_in import set_password
 from tests.cast import PASSWORD, Cast, Person
@@ -214,6 +216,27 @@ async def test_changing_the_password_needs_the_old_one(ann: Person) -> None:
     assert "your name" in await body(weak)
 
 
+@pytest.mark.parametrize("limited", [True, False])
+async def test_a_password_that_changes_to_and_fro_fills_no_mailbox(
+    ann: Person, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, limited: bool
+) -> None:
+    """The mail goes to an address that may be anybody's."""
+
+    async def nothing(*_words: object) -> None:
+        return None
+
+    monkeypatch.setattr(guards, "_check_limit", nothing)
+    if not limited:
+        monkeypatch.setattr(passwords, "CHANGES", Limit(1000, 60 * 60))
+    said: list[int] = []
+    for _time in range(13):
+        here, there = (PASSWORD, NEW) if said.count(303) % 2 == 0 else (NEW, PASSWORD)
+        answer = await Browser(ann.browser).post("/account/password", current_password=here, new_password=there)
+        said.append(answer.status_code)
+    assert said == ([303] * 10 + [429] * 3 if limited else [303] * 13)
+    assert len(await mailbox.all("ann@example.org")) == (10 if limited else 13)
+
+
 async def test_two_changes_at_once_make_one(ann: Person, other_browser: Browser) -> None:
     await other_browser.sign_in("ann@example.org")
     answers = await asyncio.gather(
@@ -233,3 +256,18 @@ async def test_an_account_without_a_password_is_mailed_a_link(cast: Cast, mailbo
     found = await users.find(bob.id)
     assert found is not None
     assert found.has_password
+
+
+@pytest.mark.parametrize("purpose", ["reset_password", "set_password"])
+async def test_a_link_to_an_address_that_the_account_had_before_sets_no_password(
+    browser: Browser, ann: Person, purpose: str
+) -> None:
+    """The mail of a job that was late: it was begun before the address changed, and its link stands since."""
+    async with db.transaction():
+        _id, token = await links.issue(ann.id, "was.ann@example.org", purpose)
+        _id, good = await links.issue(ann.id, "ANN@example.org", purpose)
+    assert (await browser.get(f"/password/reset/{token}")).status_code == 404
+    assert (await browser.post(f"/password/reset/{token}", new_password=NEW)).status_code == 404
+    assert not await browser.is_signed_in()
+    assert (await browser.post(f"/password/reset/{good}", new_password=NEW)).status_code == 303
+    assert await browser.is_signed_in()

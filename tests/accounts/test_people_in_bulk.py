@@ -73,6 +73,27 @@ async def states() -> str:
 # What is looked at is what is done
 
 
+async def test_a_closed_account_gets_no_tag(cast: Cast) -> None:
+    ann, bob, rob = await cast.ann(), await cast.bob(), await cast.rob()
+    page = await choose(rob, "tag", [ann.public_id, bob.public_id])
+    await db.run("UPDATE users SET state = 'suspended', erased_at = now() WHERE id = :id", id=ann.id)
+    assert "is a closed account" in await seen(rob, f"{page}?tag=Press")
+    await carry_out(rob, page, tag="Press")
+    assert await db.value("SELECT array_agg(user_id) FROM user_tags") == [bob.id]
+
+
+@pytest.mark.parametrize(("path", "said"), [("/admin/people?q=x", "People"), ("/admin/orders", "Orders"), ("/", None)])
+async def test_the_menu_says_where_one_came_from(cast: Cast, path: str, said: str | None) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    answer = await olga.browser.post(
+        "/admin/bulk/lists/people", form={"act": "suspend", "path": path.partition("?")[0], "pick": ann.public_id}
+    )
+    page = await seen(olga, answer.headers["Location"])
+    nav = page.partition('class="office__nav"')[2].partition("</nav>")[0]
+    current = re.findall(r'aria-current="page">(?:<svg.*?</svg>)?\s*([^<]+?)\s*<', nav, re.DOTALL)
+    assert current == ([said] if said else [])
+
+
 async def test_the_dry_run_says_what_would_happen_to_how_many_and_changes_nothing(cast: Cast) -> None:
     await cast.ann()
     bob, rob = await cast.bob(), await cast.rob()

@@ -257,6 +257,24 @@ async def test_a_deputy_makes_and_changes_no_role_that_does_more_than_theirs(cas
     assert await count("roles") == 3
 
 
+async def test_a_deputy_does_not_take_the_rights_of_fellows_away_by_their_role(cast: Cast) -> None:
+    """One who may do as much holds it. A role that nobody holds is anybody's to change who may give it."""
+    for key in ("deputy", "twin"):
+        await cast.role(key, ["admin.enter", "people.view", "roles.edit"])
+    deputy = await cast.person("Dee Deputy", "dee@example.org", role="deputy")
+    await cast.person("Tim Twin", "tim@example.org", role="twin")
+    less = {"name": "Twin", "description": "", "capabilities": ["admin.enter"], "revision": "1"}
+    assert "Save" not in (await seen(deputy, "/admin/roles/twin")).partition("<main")[2]
+    for path, form in (("", less), ("/removal", {"confirmation": "Twin", "move_to": "member"})):
+        answer = await post(deputy, f"/admin/roles/twin{path}", form)
+        assert answer.status_code == 403
+        assert "Ask an owner" in await answer.get_data(as_text=True)
+    assert await db.value("SELECT cardinality(capabilities) FROM roles WHERE key = 'twin'") == 3
+    await db.run("UPDATE users SET role = 'member' WHERE role = 'twin'")
+    assert (await post(deputy, "/admin/roles/twin", less)).status_code == 303
+    assert await db.value("SELECT cardinality(capabilities) FROM roles WHERE key = 'twin'") == 1
+
+
 async def test_a_deputy_who_was_demoted_meanwhile_does_nothing_more(cast: Cast) -> None:
     await cast.role("deputy", DEPUTY)
     kim, ann = await cast.person("Kim Kern", "kim@example.org", role="deputy"), await cast.ann()

@@ -257,6 +257,7 @@ async def test_without_the_lock_codes_of_two_salts_would_be_kept(
     async def together(*found: Any) -> None:
         await both.wait()
         await true(*found)
+        await asyncio.sleep(0.5)  # neither is kept before the other has begun
 
     await enrol(ann)
     monkeypatch.setattr(sessions, "hold", nobody)

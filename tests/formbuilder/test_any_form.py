@@ -126,6 +126,14 @@ async def walk(client: TestClientProtocol, slug: str, steps: list[dict[str, list
     return met
 
 
+def without_nul(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {without_nul(name): without_nul(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [without_nul(each) for each in value]
+    return value.replace("\x00", "") if isinstance(value, str) else value
+
+
 async def test_any_form_is_drawn_and_answered_whatever_is_sent(client: TestClientProtocol, unlimited: None) -> None:
     """Through the real pages: what is published, drawn, sent, kept as a draft, and read by the office's own words."""
     form, _definition = await a_form()
@@ -135,7 +143,9 @@ async def test_any_form_is_drawn_and_answered_whatever_is_sent(client: TestClien
     async def meet(stored: dict[str, Any], steps: list[dict[str, list[str]]]) -> None:
         definition = definitions.write_definition(definitions.read(stored))
         await db.run("DELETE FROM form_drafts")
-        await db.run("UPDATE form_versions SET definition = CAST(:it AS jsonb)", it=json.loads(json.dumps(definition)))
+        # Neither a page nor a file brings a NUL this far (models.Posted, exchange), and JSON in PostgreSQL has none.
+        sound = without_nul(json.loads(json.dumps(definition)))
+        await db.run("UPDATE form_versions SET definition = CAST(:it AS jsonb)", it=sound)
         met.update(await walk(client, form.slug, steps))
 
     @settings(max_examples=60, deadline=None, suppress_health_check=SLOW, phases=PHASES)

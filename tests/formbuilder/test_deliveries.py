@@ -531,3 +531,19 @@ async def test_a_new_signing_secret_signs_beside_the_old_one_for_a_day(post: Pos
     assert fresh not in str(await db.many(db.Row, "SELECT CAST(l.* AS text) AS row FROM audit_log l"))
     with pytest.raises(Conflict):
         await connections.renew_secret(await connect(post, "kit"))
+
+
+async def test_a_form_that_cannot_be_read_any_more_is_held_and_not_tried_for_ever(post: Post) -> None:
+    form = await a_form(sending(post, await connect(post, "kit")))
+    entry = await answered(form)
+    await deliveries.plan(entry.id)
+    await db.run(
+        "UPDATE form_versions SET definition = :told WHERE form_id = :id",
+        told={"fields": [{"id": "q1", "kind": "hologram"}]},
+        id=form.id,
+    )
+    found = await only(entry)
+    await deliveries.deliver(found.id)
+    held = await only(entry)
+    assert (held.state, held.attempts) == ("held", 1)
+    assert "hologram" in held.error

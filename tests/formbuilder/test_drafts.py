@@ -10,7 +10,7 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.core import clock, db
-from app.formbuilder import definitions, drafts, screens, versions
+from app.formbuilder import definitions, drafts, readings, screens, versions
 from app.formbuilder.stamps import stamp_of
 from tests.cast import Cast
 
@@ -252,3 +252,20 @@ async def test_other_sites_may_load_the_small_script_that_embeds(client: TestCli
     answer = await client.get("/forms/embed.js")
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert len(await answer.get_data()) < 2048
+
+
+async def test_of_two_devices_on_different_screens_neither_undoes_the_others_answers(
+    client: TestClientProtocol,
+) -> None:
+    """Both read the draft before either writes: what each screen sent is kept."""
+    slug = await a_form(rules=[])
+    answer = await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann", q2="fun"))
+    token = answer.headers["Location"].rpartition("/")[2]
+    telephone, _form = await drafts.find(slug, token)
+    laptop, form = await drafts.find(slug, token)
+    found = {each.id: each for each in screens.screens_of(readings.of(form))}
+    await drafts.keep(telephone, lambda kept: screens.merged(kept, {"q1": ["Ben"]}, found["start"]), "p2")
+    stale = {**laptop.posted, "q3": ["Painter"]}
+    await drafts.keep(laptop, lambda kept: screens.merged(kept, stale, found["p2"]), "p3")
+    kept, _form = await drafts.find(slug, token)
+    assert (kept.posted["q1"], kept.posted["q3"]) == (["Ben"], ["Painter"])

@@ -50,6 +50,20 @@ def test_without_any_font_latin_letters_are_written_and_others_told(monkeypatch:
     assert entry_pdf._drawn(Paper("Zoë", "日", [("ü", "日本"), ("–", "“”")], NOW), "none", "{n}").startswith(b"%PDF-")
 
 
-def test_a_very_long_answer_is_cut_and_says_so() -> None:
-    assert entry_pdf._cut("a" * 60_000).endswith(" […]")
-    assert len(entry_pdf._cut("a" * 60_000)) < 50_010
+def test_long_answers_are_cut_together_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = list[str]()
+    monkeypatch.setattr(entry_pdf, "_write", lambda _pdf, text, *_more: written.append(text))
+    entry_pdf._drawn(Paper("T", "", [(f"Q{n}", "a" * 25_000) for n in range(5)], NOW), "none", "{n}")
+    answers = [text for text in written if text.startswith("a") or "[…]" in text]
+    assert [len(text) for text in answers] == [25_000, 25_000, 10_004, 4, 4]
+    assert all(text.endswith(" […]") for text in answers[2:])
+
+
+@pytest.mark.parametrize(
+    ("text", "is_shaped"), [("Zoë, 日本 – “x”\n", False), ("مرحبا", True), ("e\u0301", True), ("हिन्दी", True)]
+)
+def test_only_what_needs_it_is_shaped(monkeypatch: pytest.MonkeyPatch, text: str, is_shaped: bool) -> None:
+    asked = list[bool]()
+    monkeypatch.setattr(entry_pdf._Sheet, "set_text_shaping", lambda _pdf, use: asked.append(use))
+    entry_pdf._drawn(Paper("T", "", [("Q", text)], NOW), "none", "{n}")
+    assert asked == [is_shaped]

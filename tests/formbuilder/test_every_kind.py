@@ -239,6 +239,6 @@ async def test_a_total_on_the_last_step_counts_what_was_chosen_before(client: Te
     first = {"version": "1", "website": "", "stamp": stamp, "screen": "start", "q1": "s", "q1.quantity": "2"}
     answer = await client.post(f"/forms/{form.slug}", form=first)
     page = await whole(client, answer.headers["Location"])
-    assert "€30<" in page and 'data-minor="3000"' in page and "Seat × 2" in page
+    assert "€30<" in page and "Seat × 2" in page
     answer = await client.post(answer.headers["Location"], form={"version": "1", "screen": "p1", "q2": "4.50"})
     assert (await db.value("SELECT answers FROM form_entries"))["q3"] == {"minor": 3450, "currency": "EUR"}

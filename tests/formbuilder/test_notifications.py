@@ -12,7 +12,7 @@ from app.config import Config
 from app.core import db, events, limits, queue
 from app.core.errors import Invalid
 from app.core.limits import Limit
-from app.formbuilder import definitions, notifications, submissions, versions
+from app.formbuilder import definitions, notifications, submissions, typed_addresses, versions
 from app.formbuilder.events import EntryReceived
 from app.formbuilder.models import Entry, Form, Posted
 from app.formbuilder.submissions import Sender
@@ -121,13 +121,13 @@ async def test_never_more_than_twenty_are_written_to(app: Lectern) -> None:
 
 async def test_one_address_that_visitors_type_gets_a_few_mails_and_others_still_do(app: Lectern) -> None:
     form = await a_form(row(to="field:q2"))
-    for _entry in range(notifications.TO_ADDRESS.count + 2):
+    for _entry in range(typed_addresses.TO_ADDRESS.count + 2):
         await answered(form, q2="victim@x.example")
     await answered(form, q2="VICTIM@x.example")
     await answered(form, q2="other@x.example")
     await queue.drain()
     to = [mail.recipient for mail in await mails()]
-    assert to.count("victim@x.example") == notifications.TO_ADDRESS.count
+    assert to.count("victim@x.example") == typed_addresses.TO_ADDRESS.count
     assert to.count("other@x.example") == 1
     assert await db.value("SELECT count(*) FROM form_notifications WHERE state = 'limited'") == 3
 
@@ -135,7 +135,7 @@ async def test_one_address_that_visitors_type_gets_a_few_mails_and_others_still_
 async def test_a_form_writes_to_so_many_typed_addresses_and_the_owner_hears_all_the_same(
     app: Lectern, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notifications, "OF_FORM", Limit(2, 3600))
+    monkeypatch.setattr(typed_addresses, "OF_FORM", Limit(2, 3600))
     await limits.forget_all()
     form = await a_form(row(1, to="field:q2"), row(2))
     for number in range(4):

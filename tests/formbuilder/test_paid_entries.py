@@ -78,7 +78,7 @@ async def test_it_is_paid_then_confirmed_then_approved_and_leaves_once(shop: Sho
     assert await states() == ["unconfirmed"]
     [link] = await shop.mails("formbuilder/confirm")
     thanks = await shop.client.get((await shop.client.get(back)).headers["Location"])
-    assert "we mailed you a link" in await thanks.get_data(as_text=True)
+    assert "We mailed you a link" in await thanks.get_data(as_text=True)
     token = await db.value("SELECT confirm_hash FROM form_entries")
     assert token is not None
     assert link is not None

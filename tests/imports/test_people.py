@@ -566,3 +566,23 @@ async def test_the_list_shows_imports_newest_first(cast: Cast) -> None:
     await brought(olga, LIST, "C:/lists/second list.csv")
     page = await (await olga.browser.get(AT)).get_data(as_text=True)
     assert page.index(">second list.csv") < page.index("first.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "is_said"),
+    [
+        ("Email,Phone\nada@example.org,1\n", True),
+        ("Email,Name\nada@example.org,Ada\n", False),
+        ("Email,Nachname\nada@example.org,Lovelace\n", False),
+    ],
+)
+async def test_a_list_without_names_says_what_stands_in_their_place(cast: Cast, content: str, is_said: bool) -> None:
+    olga = await cast.olga()
+    where = await brought(olga, content)
+    page = await (await olga.browser.get(where)).get_data(as_text=True)
+    assert ("No column is a name" in page) is is_said
+    page = await tried(olga, where)
+    assert ("Ines Kovac for ines.kovac@example.org" in page) is is_said
+    assert ("Left out: Phone." in page) is ("Phone" in content)
+    await run(olga, where)
+    assert ((await names())["ada@example.org"] == "Ada") is ("Nachname" not in content)

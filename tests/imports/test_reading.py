@@ -1,7 +1,7 @@
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.core.errors import Invalid, TooLarge
@@ -143,6 +143,7 @@ def test_a_column_of_addresses_is_the_addresses_whatever_its_title() -> None:
     assert guess("Who,Contact", "Ann,ann@example.org", "Bob,bob@example.org") == ["", "email"]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.lists(

@@ -11,8 +11,9 @@ import app
 from app import Lectern
 from app.core import audit, db
 from app.core.audit import Actor, acting
+from app.formbuilder import entries
 from app.ops.models import changes
-from app.ops.words import ACTS
+from app.ops.words import ACTS, KINDS
 from tests import everywhere
 from tests.cast import Cast, Person
 from tests.office import seen
@@ -162,9 +163,7 @@ async def test_each_thing_shows_its_own_history_to_those_who_may_read_the_log(ca
     assert block.lstrip().startswith('<section class="office-section" id="history"')
 
 
-async def test_the_pages_of_orders_courses_lessons_products_roles_and_settings_ask_for_their_history(
-    app: Lectern, cast: Cast
-) -> None:
+async def test_the_page_of_each_thing_asks_for_its_history(app: Lectern, cast: Cast) -> None:
     olga = await cast.olga()
     places = await everywhere.one_of_everything(app)
     course = places["public_id"]
@@ -172,9 +171,12 @@ async def test_the_pages_of_orders_courses_lessons_products_roles_and_settings_a
         (f"/admin/orders/{places['/orders']}", f"order/{places['/orders']}"),
         (f"/admin/courses/{course}", f"course/{course}"),
         (f"/admin/courses/{course}/lessons/{places['lesson_id']}", f"lesson/{places['lesson_id']}"),
+        (f"/admin/courses/{course}/sections/{places['section_id']}", f"section/{places['section_id']}"),
         (f"/admin/courses/{course}/price", f"product/{places['slug']}"),
         (f"/admin/roles/{places['key']}", f"role/{places['key']}"),
         ("/admin/settings", "settings/school"),
+        (f"/admin/forms/{places['/forms']}/versions", f"form/{places['/forms']}"),
+        ("/admin/connections/a-connection", "form_connection/a-connection"),
     ):
         assert f'hx-get="/admin/audit/{history}"' in await seen(olga, path), path
         await seen(olga, f"/admin/audit/{history}")
@@ -318,7 +320,17 @@ def test_every_act_that_is_written_down_has_words() -> None:
     source = Path(app.__file__).parent
     acts = {act for path in source.rglob("*.py") for act in noted.findall(path.read_text("utf-8"))}
     assert len(acts) > 50
+    acts |= {f"form_entry.{act}" for act in entries.MOVES}
+    acts |= {f"form.{state}" for state in ("draft", "open", "closed", "archived")}
     assert acts <= ACTS.keys()
+
+
+def test_every_kind_of_thing_that_is_acted_on_has_words() -> None:
+    noted = re.compile(r"""audit\.record(?:_many)?\(\s*f?"[^"]+",\s*"([a-z_]+)\"""")
+    source = Path(app.__file__).parent
+    kinds = {kind for path in source.rglob("*.py") for kind in noted.findall(path.read_text("utf-8"))}
+    assert len(kinds) > 12
+    assert kinds <= KINDS.keys()
 
 
 def test_a_moment_is_written_as_its_reader_knows_it() -> None:

@@ -54,6 +54,9 @@ COUNTED = Proxies(hops=2, networks=parse_networks(FLY))
         (BOTH, "203.0.113.9", {"Fly-Client-IP": "198.51.100.20", "CF-Connecting-IP": "6.6.6.6"}, "203.0.113.9"),
         # Counting, for known proxies only
         (COUNTED, "172.16.3.2", {"X-Forwarded-For": "6.6.6.6, 203.0.113.7, 66.241.1.1"}, "203.0.113.7"),
+        (COUNTED, "172.16.3.2", {"X-Forwarded-For": "203.0.113.7:50432, 66.241.1.1:80"}, "203.0.113.7"),
+        (COUNTED, "172.16.3.2", {"X-Forwarded-For": "[2001:DB8::7]:443, 66.241.1.1"}, "2001:db8::7"),
+        (ON_FLY, "172.16.3.2", {"Fly-Client-IP": "203.0.113.7:1"}, "203.0.113.7"),
         (COUNTED, "203.0.113.9", {"X-Forwarded-For": "6.6.6.6, 7.7.7.7, 8.8.8.8"}, "203.0.113.9"),
     ],
 )

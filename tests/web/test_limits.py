@@ -191,3 +191,33 @@ async def test_a_refused_form_leads_back_and_does_not_speak_of_a_race(app: Lecte
     assert "<h1>That cannot be done now</h1>" in page
     assert "Somebody was faster" not in page
     assert '<a href="/account/security">Back to where you were</a>' in page
+
+
+class Counts(dict[str, tuple[float, int]]):
+    """What is counted in this process, and how often somebody looked through all of it."""
+
+    looks = 0
+
+    def items(self) -> Any:
+        self.looks += 1
+        return super().items()
+
+
+async def test_whoever_fills_the_counts_of_a_process_does_not_slow_every_request_down(
+    without_redis: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Full of counts that run, and one that is over at each request: nobody looks through all of them each time."""
+    counts = Counts({f"limit:old:60:{n}": (time.monotonic() + 60, 1) for n in range(1_001)})
+    monkeypatch.setattr(limits, "_local", counts)
+    monkeypatch.setattr(limits, "_LOCAL_KEYS", 1_000)
+    for number in range(50):
+        counts[f"limit:over:1:{number}"] = (time.monotonic() - 1, 1)
+        await limits.check("here", "somebody", Limit(1_000, 60))
+    assert 1 <= counts.looks <= 3
+    assert counts["limit:here:60:somebody"][1] == 50
+    assert "limit:old:60:0" in counts, "counts that run are not thrown away for it"
+    for number in range(3_000):
+        await limits.check("flood", str(number), Limit(1, 60))
+    monkeypatch.setattr(limits, "_swept_at", 0.0)
+    await limits.check("here", "somebody", Limit(1_000, 60))
+    assert len(counts) <= 1_001

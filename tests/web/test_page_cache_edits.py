@@ -211,6 +211,13 @@ async def _at_form(office: Office, what: str, **fields: str) -> None:
 async def an_office(cast: Cast) -> Office:
     olga, ines = await cast.olga(), await cast.ines()
     await a_form(ines.id, "ask-us")
+    # What is sold out stands on the page as well.
+    options = [{"value": "first", "label": "First", "stock": 5}]
+    evening = {"id": "q3", "kind": "radio", "label": "Which evening?", "settings": {"options": options}}
+    await db.run(
+        "UPDATE form_versions SET definition = jsonb_set(definition, '{fields}', (definition -> 'fields') || CAST(:field AS jsonb))",
+        field=evening,
+    )
     return Office(olga, ines, await a_filled_course(ines.id))
 
 
@@ -326,6 +333,7 @@ async def test_every_table_behind_a_kept_page_announces_each_kind_of_change(
         "forms",
         "form_versions",
         "form_trials",
+        "form_stock",
         "settings",
         "uploads",
         "topics",

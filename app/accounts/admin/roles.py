@@ -167,6 +167,6 @@ async def _role_page(
         held=held,
         groups=GROUPS,
         ticked=frozenset(form.capabilities.data or ()),
-        may_change=role is None or custom_roles.may_change(viewer, role),
+        may_change=role is None or custom_roles.may_change(viewer, role, is_held=held > 0),
         trail=[(_("People"), url_for(".list_people")), (_("Roles"), url_for(".list_roles"))],
     )

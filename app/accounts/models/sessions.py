@@ -26,10 +26,13 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What is known of the person whose session was just made. `is_first`: they were never signed in before."""
+    """What is known of the person whose session was just made. `is_first`: they were never signed in before;
+    `strangers_since`: when they last said "it was not me".
+    """
 
     email: str
     is_first: bool
+    strangers_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

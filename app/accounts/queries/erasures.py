@@ -1,5 +1,6 @@
 """SQL of erasures, and of what they take away."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from app.accounts.models import Erasure
@@ -166,10 +167,33 @@ async def anonymise(user_id: int, *, email: str, name: str, now: datetime) -> No
 
 
 async def former_addresses(user_id: int) -> list[str]:
+    """Those that were the person's: an address that nobody had proved was not asked, and may be anybody's."""
     rows = await db.many(
-        db.Row, "SELECT DISTINCT old_email FROM email_changes WHERE user_id = :id AND state = 'done'", id=user_id
+        db.Row,
+        """
+        SELECT DISTINCT old_email FROM email_changes
+        WHERE user_id = :id AND state = 'done' AND old_confirmed_at > created_at
+        """,
+        id=user_id,
     )
     return [row.old_email for row in rows]
+
+
+async def shared_names(user_id: int, names: Sequence[str]) -> list[str]:
+    """Which of these names other accounts have too, or stand in the name of one, of a role or of a tag."""
+    rows = await db.many(
+        db.Row,
+        """
+        SELECT asked.word FROM unnest(CAST(:names AS text[])) asked (word)
+        WHERE EXISTS (SELECT FROM users u WHERE u.id <> :id AND u.merged_into_id IS DISTINCT FROM :id
+                                            AND strpos(lower(u.name), lower(asked.word)) > 0)
+           OR EXISTS (SELECT FROM roles r WHERE strpos(lower(r.name), lower(asked.word)) > 0)
+           OR EXISTS (SELECT FROM tags t WHERE strpos(lower(t.name), lower(asked.word)) > 0)
+        """,
+        id=user_id,
+        names=list(names),
+    )
+    return [row.word for row in rows]
 
 
 async def delete_proofs(user_id: int) -> None:

@@ -93,7 +93,7 @@ async def forget_unproven(user_ids: list[int], now: datetime) -> list[int]:
                    WHERE user_id IN (SELECT id FROM unproven) AND state = 'open'),
              j AS (UPDATE one_time_tokens SET used_at = :now
                    WHERE user_id IN (SELECT id FROM unproven) AND used_at IS NULL AND purpose IN ('keep_email', 'new_email')),
-             h AS (UPDATE users SET password_hash = NULL
+             h AS (UPDATE users SET password_hash = NULL, strangers_since = :now
                    WHERE id IN (SELECT id FROM unproven WHERE password_hash IS NOT NULL) RETURNING id)
         SELECT user_id AS id FROM a UNION SELECT user_id FROM b UNION SELECT user_id FROM c UNION SELECT user_id FROM d
         UNION SELECT user_id FROM e UNION SELECT id FROM h ORDER BY 1

@@ -71,7 +71,7 @@ async def insert_session(
             UPDATE users SET last_seen_at = :now
             WHERE id = :user_id AND state = 'active'
               AND (CAST(:password_hash AS text) IS NULL OR password_hash = :password_hash)
-            RETURNING id, email),
+            RETURNING id, email, strangers_since),
         made AS (
             INSERT INTO sessions (public_id, token_hash, user_id, created_at, fresh_at, last_seen_at, expires_at,
                                   address, user_agent, method, second_factor_at, country)
@@ -79,7 +79,7 @@ async def insert_session(
                    :address, :user_agent, :method, CAST(:second_factor_at AS timestamptz), :country
             FROM seen
             RETURNING id)
-        SELECT seen.email, before.last_seen_at IS NULL AS is_first FROM seen, before, made
+        SELECT seen.email, before.last_seen_at IS NULL AS is_first, seen.strangers_since FROM seen, before, made
         """,
         public_id=public_id,
         token_hash=token_hash,

@@ -140,8 +140,9 @@ async def forget_password_change(user_id: int) -> bool:
     )
 
 
-async def forget_password(user_id: int) -> None:
-    await db.run("UPDATE users SET password_hash = NULL WHERE id = :id", id=user_id)
+async def forget_password(user_id: int, now: datetime) -> None:
+    """It opens nothing any more, and browsers that came until now are strangers."""
+    await db.run("UPDATE users SET password_hash = NULL, strangers_since = :now WHERE id = :id", id=user_id, now=now)
 
 
 async def mark_verified(user_id: int, email: str, now: datetime) -> bool:

@@ -92,6 +92,7 @@ async def list_sessions() -> ResponseReturnValue:
         Place(one, device_of(one.user_agent), place_of(one.address, one.country), sessions.idle_until(one))
         for one in await sessions.of(person.id)
     ]
+    devices.sort(key=lambda place: place.session.id != person.session_id)
     looks = await impersonations.seen_by(person.id)
     return await page("accounts/sessions.html", devices=devices, current=person.session_public_id, looks=looks)
 

@@ -71,11 +71,7 @@ async def create_own_erasure() -> ResponseReturnValue:
         form.confirmation.errors = [_("Type your email address as it stands here: %(email)s", email=person.email)]
         return await _erasure_page(form, status=422)
     try:
-        await erasures.ask(person)
-        flash(
-            _("Your account will be erased. Until then you can take it back, here or with the link in the mail."),
-            "care",
-        )
+        await erasures.ask(person)  # every page says so from now on
     except Conflict as refused:
         flash(refused.message, "care")
     return _to_privacy()

@@ -8,7 +8,10 @@ NOBODY = "erased@erased.invalid"
 
 
 async def names_of(user_id: int) -> list[str]:
-    rows = await db.many(db.Row, "SELECT DISTINCT email, name FROM orders WHERE user_id = :id", id=user_id)
+    """Of orders that were paid: what stands on others may be anybody's address."""
+    rows = await db.many(
+        db.Row, "SELECT DISTINCT email, name FROM orders WHERE user_id = :id AND paid_at IS NOT NULL", id=user_id
+    )
     return [text for row in rows for text in (row.email, row.name) if text]
 
 

@@ -15,15 +15,16 @@ from app.formbuilder import (
     after,
     bills,
     confirmations,
-    definitions,
+    differences,
     following,
     merge_tags,
     notifications,
+    readings,
     scoring,
     versions,
     whens,
 )
-from app.formbuilder.admin import admin
+from app.formbuilder.admin import admin, canvas, together
 from app.formbuilder.admin.frame import framed
 from app.formbuilder.models import Definition, Form, Posted
 from app.formbuilder.rules import OPERATORS
@@ -77,25 +78,19 @@ async def show_following(public_id: str, row_id: str) -> Response:
 @admin.post("/<public_id>/after/<row_id>")
 @requires("forms.edit")
 async def update_following(public_id: str, row_id: str) -> Response | BaseResponse:
-    """Keep what was typed, or tell what cannot be."""
-    posted, stale = await _posted(), list[str]()
-
-    def change(now: Definition) -> Definition:
-        shown = posted.one("shown")
-        if shown and shown != following.fingerprint(following.find(now, row_id)[1]):
-            stale.append(shown)
-            return now
-        return following.changed(now, row_id=row_id, posted=posted)
-
+    """Keep what was typed, or tell what cannot be. Where somebody else changed it since it was shown, nothing is kept: 409
+    with both texts."""
+    form, posted = await versions.find(public_id), await _posted()
     try:
-        form = await _edit(public_id, change, _("Changed what follows"), subject=row_id)
+        theirs = await together.keep(
+            form, row_id, lambda now: following.find(now, row_id)[1],
+            lambda now: following.changed(now, row_id=row_id, posted=posted),
+            shown=posted.one("shown"), words=_("Changed what follows"), by=signed_in_user(),
+        )  # fmt: skip
     except Invalid as error:
         return await _row_page(await versions.find(public_id), row_id, error=error, posted=posted, status=422)
-    if stale:
-        words = _(
-            "Somebody changed this since you opened it. What you typed is below: keep it again to put it in place."
-        )
-        return await _row_page(form, row_id, error=Invalid(words), posted=posted, status=409)
+    if theirs:
+        return await _row_page(await versions.find(public_id), row_id, posted=posted, clash_with=theirs, status=409)
     flash(_("Kept. Visitors get it once you publish the form."))
     return redirect(url_for(".show_following", public_id=public_id, row_id=row_id), 303)
 
@@ -125,7 +120,7 @@ async def update_following_place(public_id: str, row_id: str) -> BaseResponse:
 async def create_following_test(public_id: str, row_id: str) -> BaseResponse:
     """Send a mail to whoever asks, with a sample of answers."""
     form = await versions.find(public_id)
-    definition = definitions.read(form.definition)
+    definition = readings.of(form)
     kind, row = following.find(definition, row_id)
     if kind != "notification":
         raise Conflict(_("Only a mail can be sent."))
@@ -138,10 +133,16 @@ async def create_following_test(public_id: str, row_id: str) -> BaseResponse:
 
 @admin.post("/<public_id>/payment")
 @requires("forms.edit")
-async def update_payment(public_id: str) -> BaseResponse:
-    """Whether the form takes payment, and for what."""
-    posted = await _posted()
-    await _edit(public_id, partial(following.with_payment, posted=posted), _("Changed the payment"), subject="payment")
+async def update_payment(public_id: str) -> Response | BaseResponse:
+    """Whether the form takes payment, and for what. Where somebody else changed that since it was shown, nothing is kept: 409
+    with both texts."""
+    form, posted = await versions.find(public_id), await _posted()
+    theirs = await together.keep(
+        form, "payment", lambda now: now.payment, partial(following.with_payment, posted=posted),
+        shown=posted.one("shown"), words=_("Changed the payment"), by=signed_in_user(),
+    )  # fmt: skip
+    if theirs:
+        return await _list_page(await versions.find(public_id), clash_with=theirs, posted=posted)
     flash(_("Kept. Visitors get it once you publish the form."))
     return redirect(url_for(".show_after", public_id=public_id), 303)
 
@@ -155,12 +156,18 @@ async def _posted() -> Posted:
     return Posted({name: values for name, values in (await request.form).lists() if isinstance(name, str)})
 
 
-async def _list_page(form: Form) -> Response:
+async def _list_page(form: Form, *, clash_with: str = "", posted: Posted | None = None) -> Response:
+    """The page; where somebody else (`clash_with`) changed the payment since what was `posted` was shown, with both."""
     frame = await framed(form, "after")
     definition: Definition = frame["definition"]
+    mine = following.with_payment(definition, posted) if posted is not None else definition
+    both = (following.told_payment(definition), following.told_payment(mine))
     return await page(
         "formbuilder/admin/after.html",
+        status=409 if clash_with else 200,
         **frame,
+        clash=canvas.Clash(clash_with, differences.of_words(*both)) if clash_with else None,
+        shown_payment=together.mark(definition.payment),
         mails=[_told(definition, row) | {"to": _reach(definition, row.get("to"))} for row in definition.notifications],
         words=[
             _told(definition, row) | {"kind": str(row.get("kind") or "message")} for row in definition.confirmations
@@ -171,9 +178,9 @@ async def _list_page(form: Form) -> Response:
         takes_payment=bills.takes_payment(definition),
         amounts=_amounts(definition),
         payment={
-            "on": {True: "yes", False: "no"}.get(definition.payment.get("on"), ""),  # type: ignore[arg-type]  # unset is neither
-            "amount": definition.payment.get("amount", ""),
-            "title": definition.payment.get("title", ""),
+            "on": {True: "yes", False: "no"}.get(mine.payment.get("on"), ""),  # type: ignore[arg-type]  # unset is neither
+            "amount": mine.payment.get("amount", ""),
+            "title": mine.payment.get("title", ""),
         },
         currency=(await school()).currency,
     )
@@ -205,8 +212,9 @@ def _reach(definition: Definition, to: Any) -> str:
 
 
 async def _row_page(
-    form: Form, row_id: str, *, error: Invalid | None = None, posted: Posted | None = None, status: int = 200
-) -> Response:
+    form: Form, row_id: str, *, error: Invalid | None = None, posted: Posted | None = None, clash_with: str = "",
+    status: int = 200,
+) -> Response:  # fmt: skip
     frame = await framed(form, "after")
     definition: Definition = frame["definition"]
     kind, row = following.find(definition, row_id)
@@ -215,13 +223,19 @@ async def _row_page(
     word, lines = following.drawn(when if following.is_simple(when) else None)
     if posted is not None:
         word, lines = _as_typed(posted, word, lines)
+    clash = None
+    if clash_with and posted is not None:
+        mine = following.find(following.changed(definition, row_id, posted), row_id)[1]
+        both = (following.told(definition, row), following.told(definition, mine))
+        clash = canvas.Clash(clash_with, differences.of_words(*both))
     typed = {name: values[0] for name, values in posted.texts.items() if values} if posted is not None else {}
     return await page(
         "formbuilder/admin/following.html",
         status=status,
         **frame,
         kind=kind,
-        shown_row=following.fingerprint(row),
+        shown_row=together.mark(row),
+        clash=clash,
         attach=(posted.all("attach") if posted is not None else str(row.get("attach") or "").split()),
         row={**_UNSAID, **row, **({name: typed.get(name, "") for name in typed if "." not in name and name != "when"})},
         to=typed.get("to") or _to_of(row),

@@ -12,12 +12,13 @@ from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.core.money import parse_money
 from app.core.settings import school
-from app.formbuilder import definitions, differences, editing, editors, trials, versions
+from app.formbuilder import differences, editing, editors, readings, trials, versions
 from app.formbuilder.admin import admin, canvas, together
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition, Field, Form, Posted
 from app.formbuilder.queries import history as queries
 from app.formbuilder.settings import Option, Options, Several, SomeFields
+from app.web import acting
 from app.web.flash import flash
 from app.web.guards import requires
 from app.web.render import page
@@ -57,7 +58,9 @@ async def show_builder(public_id: str) -> Response:
 async def show_editors(public_id: str) -> Response:
     """Who else has this form open, and whether it was changed since the page was drawn; asked for by a page that is open."""
     form, person = await versions.find(public_id), signed_in_user()
-    seen, now = request.args.get("seen", ""), canvas.state_of(form)
+    seen, now, looks = request.args.get("seen", ""), canvas.state_of(form), acting.current()
+    if looks is not None:  # who looks as another person is here themselves
+        person = looks.real
     return await page(
         "formbuilder/admin/editors.html",
         headers={"Cache-Control": "no-store"},
@@ -75,7 +78,7 @@ async def create_field(public_id: str) -> Response | BaseResponse:
     form = await _edit(
         public_id, partial(editing.added, kind=sent.get("kind", ""), after=sent.get("after", "")), _("Added a field")
     )
-    return _to(public_id, f"q{definitions.read(form.definition).last}")
+    return _to(public_id, f"q{readings.of(form).last}")
 
 
 @admin.post("/<public_id>/head")
@@ -118,7 +121,7 @@ async def update_field(public_id: str, field_id: str) -> Response | BaseResponse
 
 async def _update_field(public_id: str, field_id: str, posted: Posted) -> Response | BaseResponse:
     form, person = await versions.find(public_id), signed_in_user()
-    field = editing.found(definitions.read(form.definition), field_id)
+    field = editing.found(readings.of(form), field_id)
     looked_at = editing.fingerprint(field)
     sent = _sent(posted, field, (await school()).currency)
     last = await queries.last_change(form.id, field_id)
@@ -141,7 +144,7 @@ async def _update_field(public_id: str, field_id: str, posted: Posted) -> Respon
         form.id, change, words=_("Changed “%(label)s”", label=sent["label"] or field_id), subject=field_id, by=person,
     )  # fmt: skip
     if stale:
-        mine = editing.found(editing.changed(definitions.read(form.definition), field_id, sent)[0], field_id)
+        mine = editing.found(editing.changed(readings.of(form), field_id, sent)[0], field_id)
         clash = canvas.Clash(last.name if last else "", differences.of_fields(stale[0], mine).changes)
         return await canvas.show(form, field_id, sent=sent, clash=clash, status=409)
     if refused:
@@ -175,7 +178,7 @@ async def update_field_order(public_id: str) -> BaseResponse:
 async def create_copy(public_id: str, field_id: str) -> BaseResponse:
     """The same field once more, behind it."""
     form = await _edit(public_id, partial(editing.duplicated, field_id=field_id), _("Duplicated a field"))
-    return _to(public_id, f"q{definitions.read(form.definition).last}")
+    return _to(public_id, f"q{readings.of(form).last}")
 
 
 @admin.post("/<public_id>/fields/<field_id>/removal")
@@ -183,7 +186,7 @@ async def create_copy(public_id: str, field_id: str) -> BaseResponse:
 async def delete_field(public_id: str, field_id: str) -> BaseResponse:
     """Take the field out; undo brings it back."""
     form = await versions.find(public_id)
-    field = definitions.read(form.definition).find(field_id)
+    field = readings.of(form).find(field_id)
     await _edit(public_id, partial(editing.removed, field_id=field_id), _("Removed a field"))
     name = field.label if field is not None else field_id
     flash(_("“%(label)s” is removed.", label=name), undo_url=url_for(".create_undoing", public_id=public_id))

@@ -1,7 +1,5 @@
 """The page of the builder: what the canvas draws, and what the properties panel shows of the chosen field."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from types import SimpleNamespace
@@ -161,13 +159,9 @@ def _blocks(definition: Definition, problems: Sequence[Problem], picked: str, sh
         question = pages.Question(field, kind, Posted({}), is_required=field.required)
         rules, mistakes = said.get(field.id, ()), wrong.get(field.id, ())
         told = [fingerprint(field), rules, [(each.level, each.sentence) for each in mistakes], number]
-        mark = _mark([*told, field.id == picked, place == 1, place == last, may])
+        mark = together.mark([*told, field.id == picked, place == 1, place == last, may])[:8]
         blocks.append(Block(question, rules, mistakes, number, unseen, mark, shown.get(field.id) == mark))
     return blocks
-
-
-def _mark(told: Any) -> str:
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]
 
 
 def options_of(definition: Definition) -> dict[str, dict[str, str]]:

@@ -1,5 +1,7 @@
 """The inbox of a form: the list with its columns, and one entry with what can be done about it."""
 
+import asyncio
+import importlib
 from functools import partial
 
 from quart import Response, redirect, request, url_for
@@ -10,10 +12,9 @@ from app.core import clock, db
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, format_moment
 from app.core.settings import school
-from app.formbuilder import definitions, entries, entry_pdf, files, inbox, resending, spam, versions
+from app.formbuilder import entries, files, inbox, readings, releases, resending, spam, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.entries_in_bulk import ENTRIES_IN_BULK
-from app.formbuilder.entry_pdf import Paper
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.listing import ENTRY_STATES
 from app.formbuilder.models import Definition, Entry, Form
@@ -65,7 +66,7 @@ async def show_entry(public_id: str, entry_id: str) -> Response:
     sheet = await queries.sheet(form.id, entry_id, clock.now())
     if sheet is None:
         raise NotFound
-    definition = definitions.read(form.definition)
+    definition = readings.of(form)
     links = files.links(form.public_id, definition, sheet.answers, signed_in_user().id)
     answers = [
         (field.label or field.id, kind_of(field).text(field, sheet.answers.get(field.id)), links.get(field.id, ()))
@@ -84,6 +85,7 @@ async def show_entry(public_id: str, entry_id: str) -> Response:
         done=entries.MOVES,
         order=await orders.find(sheet.order_id) if sheet.order_id is not None else None,
         states=ENTRY_STATES,
+        is_asked=sheet.state == "unpaid" and sheet.pay_until is not None,
         suspicion=spam.REASONS.get(sheet.spam_reason, "") if sheet.state == "spam" else "",
         ways=list(resending.WAYS.values()) if sheet.state == "received" and not sheet.emptied_at else [],
         seconds=round((sheet.created_at - sheet.began_at).total_seconds()) if sheet.began_at else None,
@@ -102,7 +104,9 @@ async def show_entry_pdf(public_id: str, entry_id: str) -> Response:
     ]
     about = f"{format_moment(entry.created_at.astimezone((await school()).zone))} · {ENTRY_STATES[entry.state]}"
     await db.release()
-    content = await entry_pdf.drawn(Paper(definition.title, about, pairs, entry.created_at))
+    # What draws PDFs takes a quarter of a second and 20 MB to load: the first who wants one waits, not every start.
+    entry_pdf = await asyncio.to_thread(importlib.import_module, "app.formbuilder.entry_pdf")
+    content = await entry_pdf.drawn(entry_pdf.Paper(definition.title, about, pairs, entry.created_at))
     response = Response(content, content_type="application/pdf")
     response.headers["Content-Disposition"] = f'attachment; filename="entry-{entry.public_id}.pdf"'
     response.headers["Cache-Control"] = "private, no-store"
@@ -117,9 +121,9 @@ async def update_entry_state(public_id: str, entry_id: str) -> BaseResponse:
     act = (await request.form).get("act", "")
     if act not in entries.BY_OFFICE:
         raise Invalid(_("Choose what to do."))
-    await entries.move(entry, act, definition, by=signed_in_user().id)
+    state = await releases.act(entry, act, definition, by=signed_in_user().id)
     if act != "bin":
-        flash(str(entries.MOVES[act].done))
+        flash(str(entries.MOVES["ask" if state == "unpaid" and act == "not_spam" else act].done))
         return _to(public_id, entry_id)
     undo_url = url_for(".create_entry_restoration", public_id=public_id, entry_id=entry_id)
     flash(_("Deleted. It lies in the bin for 30 days."), undo_url=undo_url)
@@ -172,7 +176,8 @@ async def create_sending(public_id: str, entry_id: str) -> BaseResponse:
     me = signed_in_user().id
     try:
         if sent.get("link"):
-            await entries.send_link_again(entry, definition, by=me)
+            again = releases.ask_again if entry.state == "unpaid" else entries.send_link_again
+            await again(entry, definition, by=me)
         else:
             await resending.send(entry, sent.getlist("way"), by=me)
     except Invalid as error:
@@ -188,7 +193,7 @@ async def found(public_id: str, entry_id: str) -> tuple[Form, Definition, Entry]
     entry = await entry_queries.entry(form.id, entry_id)
     if entry is None:
         raise NotFound
-    return form, definitions.read(form.definition), entry
+    return form, readings.of(form), entry
 
 
 def _to(public_id: str, entry_id: str) -> BaseResponse:

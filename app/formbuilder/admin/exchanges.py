@@ -6,7 +6,7 @@ from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.i18n import _, ngettext
-from app.formbuilder import definitions, exchange, versions
+from app.formbuilder import definitions, exchange, readings, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.definitions import Malformed
 from app.formbuilder.models import Form
@@ -24,7 +24,7 @@ FILE_BYTES = 2_000_000
 async def show_definition(public_id: str) -> Response:
     """What the builder shows, as a file."""
     form = await versions.find(public_id)
-    response = Response(exchange.written(definitions.read(form.definition)), content_type="application/json")
+    response = Response(exchange.written(readings.of(form)), content_type="application/json")
     response.headers["Content-Disposition"] = f'attachment; filename="{form.slug}.json"'
     return response
 
@@ -68,7 +68,7 @@ async def create_import() -> Response | BaseResponse:
 async def create_duplicate(public_id: str) -> BaseResponse:
     """The same form once more, as a draft without entries."""
     form = await versions.find(public_id)
-    definition = definitions.read(form.definition)
+    definition = readings.of(form)
     title = _("Copy of %(title)s", title=definition.title)[:120]
     made = await versions.create(replace(definition, title=title), by=signed_in_user())
     flash(_("This is the copy. Nobody sees it until you publish it."))

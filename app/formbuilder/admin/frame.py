@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.errors import NotFound
-from app.formbuilder import definitions
+from app.formbuilder import definitions, readings
 from app.formbuilder.models import Definition, Form
 from app.formbuilder.queries import forms as queries
 
 
 async def framed(form: Form, tab: str) -> Mapping[str, Any]:
     """The context of templates/formbuilder/admin/head.html."""
-    definition = definitions.read(form.definition)
+    definition = readings.of(form)
     around = await queries.around(form.head_id)
     if around is None:
         raise NotFound

@@ -5,16 +5,32 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import NotFound
 from app.core.i18n import _
-from app.formbuilder import definitions, differences, versions
+from app.formbuilder import differences, readings, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.admin.frame import framed
 from app.formbuilder.queries import forms as queries
+from app.formbuilder.queries import history as history
 from app.web.flash import flash
 from app.web.guards import requires
 from app.web.render import page
 from app.web.request import signed_in_user
 
 PAGE = 50
+# Of a form that cannot be read: so many versions are looked through for those that can.
+LOOKED_AT = 60
+
+
+@admin.errorhandler(readings.Unreadable)
+async def show_unreadable(error: readings.Unreadable) -> Response:
+    """In place of any page of a form that cannot be read: why, and the versions that can be put in its place."""
+    rows = await history.stored_versions(error.form.id, LOOKED_AT)
+    return await page(
+        "formbuilder/admin/unreadable.html",
+        status=409,
+        form=error.form,
+        why=error.why,
+        rows=[row for row in rows if row.number != error.form.number and readings.soundly(row.definition) is not None],
+    )
 
 
 @admin.get("/<public_id>/versions")
@@ -30,7 +46,7 @@ async def show_versions(public_id: str) -> Response:
         before, after = await queries.version(form.id, older), await queries.version(form.id, newer)
         if before is None or after is None:
             raise NotFound
-        compared = differences.between(definitions.read(before.definition), definitions.read(after.definition))
+        compared = differences.between(readings.of(before), readings.of(after))
     return await page(
         "formbuilder/admin/versions.html",
         **await framed(form, "versions"),

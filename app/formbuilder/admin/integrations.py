@@ -10,16 +10,17 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core.i18n import _
 from app.formbuilder import (
     connections,
-    definitions,
     deliveries,
+    differences,
     integrating,
     integrations,
     mapping,
+    readings,
     rehearsal,
     rules,
     versions,
 )
-from app.formbuilder.admin import admin
+from app.formbuilder.admin import admin, canvas, together
 from app.formbuilder.admin.frame import framed
 from app.formbuilder.delivery_lists import OUTCOMES
 from app.formbuilder.integrations import IntegrationError
@@ -36,21 +37,32 @@ from app.web.request import signed_in_user
 @requires("forms.view")
 async def show_integrations(public_id: str) -> Response:
     """Every service that entries go to; `?integration=` is the one being edited, `?preview=` shows what it would get."""
-    form = await versions.find(public_id)
+    return await _page(await versions.find(public_id), request.args.get("integration", ""))
+
+
+async def _page(form: Form, wanted: str, *, clash_with: str = "", posted: Posted | None = None) -> Response:
+    """The page with this integration open. Where somebody else (`clash_with`) changed it since what was `posted` was shown,
+    it is drawn as it was posted, beside both texts."""
     frame = await framed(form, "integrations")
     definition: Definition = frame["definition"]
     known = await connections.all_connections()
     accounts = {each.public_id: each for each in known}
-    wanted = request.args.get("integration")
     picked = next((each for each in definition.integrations if each.get("id") == wanted), None)
     context: dict[str, Any] = {}
     if picked is not None and signed_in_user().can("forms.edit"):
+        context["shown"] = together.mark(picked)
+        if posted is not None:
+            theirs, picked = picked, integrating.read(definition, picked, posted)
+            names = {each.public_id: each.name for each in known}
+            both = (integrating.told(definition, each, names) for each in (theirs, picked))
+            context["clash"] = canvas.Clash(clash_with, differences.of_words(*both))
         account = accounts.get(str(picked.get("connection") or ""))
-        context = await _editor(definition, picked, account)
+        context |= await _editor(definition, picked, account)
         if account is not None and request.args.get("preview") in ("sample", "latest"):
             context |= await _preview(form, definition, picked, account, request.args["preview"])
     return await page(
         "formbuilder/admin/integrations.html",
+        status=409 if clash_with else 200,
         **frame,
         accounts=accounts,
         account_options=[(each.public_id, each.name) for each in known],
@@ -70,19 +82,23 @@ async def create_integration(public_id: str) -> BaseResponse:
     change = partial(integrating.added, connection=account.public_id)
     words = _("Added the integration “%(name)s”", name=account.name)
     form = await versions.edit(form.id, change, words=words, by=signed_in_user())
-    return _to(public_id, str(definitions.read(form.definition).integrations[-1]["id"]))
+    return _to(public_id, str(readings.of(form).integrations[-1]["id"]))
 
 
 @admin.post("/<public_id>/integrations/<integration_id>")
 @requires("forms.edit")
-async def update_integration(public_id: str, integration_id: str) -> BaseResponse:
-    """Keep what was picked, and what a button asked for: one more condition, one less."""
+async def update_integration(public_id: str, integration_id: str) -> Response | BaseResponse:
+    """Keep what was picked, and what a button asked for: one more condition, one less. Where somebody else changed it since
+    it was shown, nothing is kept: 409 with both texts."""
     form = await versions.find(public_id)
     posted = Posted({name: values for name, values in (await request.form).lists() if isinstance(name, str)})
-    await versions.edit(
-        form.id, lambda now: integrating.changed(now, integration_id, posted), words=_("Changed an integration"),
-        subject=f"integration:{integration_id}", by=signed_in_user(),
+    theirs = await together.keep(
+        form, f"integration:{integration_id}", lambda now: integrating.found(now, integration_id),
+        lambda now: integrating.changed(now, integration_id, posted),
+        shown=posted.one("shown"), words=_("Changed an integration"), by=signed_in_user(),
     )  # fmt: skip
+    if theirs:
+        return await _page(await versions.find(public_id), integration_id, clash_with=theirs, posted=posted)
     return _to(public_id, integration_id)
 
 
@@ -102,7 +118,7 @@ async def delete_integration(public_id: str, integration_id: str) -> BaseRespons
 async def create_test(public_id: str, integration_id: str) -> BaseResponse:
     """Send an entry that nobody wrote, with one's own address, to the service really."""
     form = await versions.find(public_id)
-    definition = definitions.read(form.definition)
+    definition = readings.of(form)
     integration = integrating.found(definition, integration_id)
     account = await connections.find(str(integration.get("connection") or ""))
     email = signed_in_user().email

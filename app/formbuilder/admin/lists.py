@@ -91,7 +91,7 @@ async def create_publication(public_id: str) -> BaseResponse:
     try:
         await versions.publish(form.id)
     except Invalid as error:
-        flash(error.message)
+        flash(error.message, "bad")
     else:
         flash(_("The form is open. What visitors see is what you see here."))
     return redirect(url_for(".show_builder", public_id=public_id), 303)

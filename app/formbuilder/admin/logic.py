@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Invalid
 from app.core.i18n import _
-from app.formbuilder import definitions, rules, sentences, versions
+from app.formbuilder import readings, rules, sentences, versions
 from app.formbuilder.admin import admin, canvas, together
 from app.formbuilder.admin.frame import framed, labels_of
 from app.formbuilder.logic import targets
@@ -61,7 +61,7 @@ async def create_rule(public_id: str) -> BaseResponse:
     """One more rule, to be told what it does."""
     form, about = await versions.find(public_id), (await request.form).get("about", "")
     form = await versions.edit(form.id, partial(rules.added, about=about), words=_("Added a rule"), by=signed_in_user())
-    return _to(public_id, str(definitions.read(form.definition).rules[-1]["id"]))
+    return _to(public_id, str(readings.of(form).rules[-1]["id"]))
 
 
 @admin.post("/<public_id>/rules/<rule_id>")

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from quart import Response, request
 
 from app.core.i18n import _
-from app.formbuilder import after, confirmations, definitions, plans, screens, submissions, versions
+from app.formbuilder import after, confirmations, plans, readings, screens, submissions, versions
 from app.formbuilder.admin import admin, canvas
 from app.formbuilder.admin.frame import framed
 from app.formbuilder.models import Posted
@@ -97,7 +97,7 @@ async def create_preview_answer(public_id: str) -> Response:
 
 async def _trial(public_id: str) -> Trial:
     form = await versions.find(public_id)
-    definition = definitions.read(form.definition)
+    definition = readings.of(form)
     known = {field.id for field in definition.fields}
     carried = {name: values for name, values in request.args.lists() if name.partition(".")[0] in known}
     return Trial(form, definition, Posted(carried), stamp="preview", token="preview")  # noqa: S106 (no secret)

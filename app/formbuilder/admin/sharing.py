@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
-from app.formbuilder import definitions, embedding, links, versions
+from app.formbuilder import embedding, links, readings, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition, Form
@@ -58,7 +58,7 @@ async def delete_link(public_id: str, link_id: str) -> BaseResponse:
 
 async def _live(form: Form) -> Definition:
     live = await queries.live_form(form.slug)
-    return definitions.read((live or form).definition)
+    return readings.of(live or form)
 
 
 async def _share_page(

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.core.errors import Conflict
 from app.core.i18n import _
-from app.formbuilder import definitions, versions
+from app.formbuilder import readings, versions
 from app.formbuilder.models import Definition, Form
 from app.formbuilder.queries import history
 from app.web.request import Visitor
@@ -33,7 +33,7 @@ async def keep(
     for _try in range(_MOST_TRIES):
         last = await history.last_change(form.id, subject)
         theirs = last.name or "…" if last is not None and last.user_id != by.id else ""
-        looked_at, stale = mark(part(definitions.read(form.definition))), list[str]()
+        looked_at, stale = mark(part(readings.of(form))), list[str]()
 
         def edit(
             now: Definition, looked_at: str = looked_at, theirs: str = theirs, stale: list[str] = stale

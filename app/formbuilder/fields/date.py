@@ -1,11 +1,14 @@
 """A day."""
 
+import re
 from datetime import date
 
 from app.core.i18n import _, format_day, lazy
 from app.formbuilder.fields.kinds import Kind, Wrong
 from app.formbuilder.models import Answer, Field, Posted
 from app.formbuilder.settings import Text, Unfit
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Day(Text):
@@ -21,9 +24,9 @@ class Day(Text):
 
 
 def day_of(text: str) -> date | None:
-    """YYYY-MM-DD as a day; None for anything else."""
+    """YYYY-MM-DD as a day; None for anything else (Python reads weeks such as 2026-W01-1 too)."""
     try:
-        return date.fromisoformat(text) if len(text) == 10 else None
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
         return None
 

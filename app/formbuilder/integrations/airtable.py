@@ -1,4 +1,7 @@
-"""Airtable: https://airtable.com/developers/web/api/update-multiple-records (upsert by the e-mail column)."""
+"""Airtable: https://airtable.com/developers/web/api/update-multiple-records (upsert by the e-mail column).
+
+Five requests a second for a base; after a 429 it wants 30 seconds (https://airtable.com/developers/web/api/rate-limits).
+"""
 
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +16,7 @@ class Airtable(Caller):
     name = "airtable"
     label = "Airtable"
     takes_lists = True
+    pause = 30
     base = "https://api.airtable.com/v0"
     place_label = _l("Table")
     settings = (

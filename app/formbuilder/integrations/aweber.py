@@ -1,13 +1,19 @@
 """AWeber, API 1.0: https://api.aweber.com/#tag/Subscribers. OAuth 2.0: a refresh token gets access tokens for two hours.
 
-A subscriber is looked up first: no status is sent for whom it knows, and nothing at all for who left.
+A subscriber is looked up first: no status is sent for whom it knows, and nothing at all for who left. 120 requests a minute for
+each account; the next one is answered with 403 and "Rate Limit Error" (https://api.aweber.com/#tag/FAQ).
 """
 
 from urllib.parse import quote
 
 from app.core.i18n import lazy as _l
-from app.formbuilder.integrations import Choice, Contact, Sent, Setting
+from app.formbuilder.integrations import Choice, Contact, Passing, Sent, Setting
 from app.formbuilder.integrations.client import OAuthCaller, choices, filled, text
+from app.formbuilder.integrations.paging import at_link
+from app.formbuilder.integrations.replies import Reply
+from app.formbuilder.integrations.waits import wait_of
+
+_NEXT = at_link("next_collection_link")
 
 
 class AWeber(OAuthCaller):
@@ -23,18 +29,22 @@ class AWeber(OAuthCaller):
         Setting("refresh_token", _l("Refresh token"), is_secret=True),
     )
 
+    def refuse(self, reply: Reply) -> None:
+        if reply.status == 403 and "rate limit" in reply.text.lower():
+            raise Passing(self.masked(f"{self.label}: {self.reason(reply)}"), wait_of(reply) or 60)
+        super().refuse(reply)
+
     async def verify(self) -> str:
         account = await self._account()
         return f"{self.label} {account}"
 
     async def lists(self) -> list[Choice]:
         account = await self._account()
-        rows = (await self.ask("GET", f"/accounts/{account}/lists", query={"ws.size": 100})).rows("entries")
+        rows = await self.every(f"/accounts/{account}/lists", "entries", _NEXT, {"ws.size": 100})
         return [Choice(f"{account}/{each.id}", each.label) for each in choices(rows)]
 
     async def fields(self) -> list[Choice]:
-        rows = (await self.ask("GET", f"{self._list}/custom_fields", query={"ws.size": 100})).rows("entries")
-        return choices(rows, "name")
+        return choices(await self.every(f"{self._list}/custom_fields", "entries", _NEXT, {"ws.size": 100}), "name")
 
     async def add(self, contact: Contact, key: str) -> Sent:
         people = f"{self._list}/subscribers"

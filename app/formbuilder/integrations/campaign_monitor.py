@@ -1,21 +1,26 @@
 """Campaign Monitor, API v3.3: https://www.campaignmonitor.com/api/v3-3/subscribers/#adding-a-subscriber.
 
-`Resubscribe` is false: who left, or is on the suppression list, is refused, and that is no failure.
+`Resubscribe` is false: who left, or is on the suppression list, is refused, and that is no failure. 401 is the answer to a list that
+is not the account's, too; the code tells it from a bad key (https://www.campaignmonitor.com/api/v3-3/getting-started/).
 """
 
 from urllib.parse import quote
 
 from app.core.i18n import lazy as _l
-from app.formbuilder.integrations import Choice, Contact, Sent, Setting
-from app.formbuilder.integrations.client import Caller, basic, choices, text
+from app.formbuilder.integrations import Choice, Contact, Permanent, Sent, Setting
+from app.formbuilder.integrations.client import Caller, basic, choices, filled, text
+from app.formbuilder.integrations.replies import Reply
 
 # On the suppression list, deleted, unsubscribed, bounced; 208 is known and asked to confirm.
 _LEFT, _UNCONFIRMED = {204, 205, 206, 207}, 208
+# 401 for the number of a list or client that the key does not open.
+_NOT_OURS = {101, 102}
 
 
 class CampaignMonitor(Caller):
     name = "campaign_monitor"
     label = "Campaign Monitor"
+    takes_tags = False
     takes_lists = True
     base = "https://api.createsend.com/api/v3.3"
     place_label = _l("List")
@@ -24,6 +29,11 @@ class CampaignMonitor(Caller):
 
     def headers(self) -> dict[str, str]:
         return {"Authorization": basic(self.given["api_key"], "x")}
+
+    def refuse(self, reply: Reply) -> None:
+        if reply.status == 401 and reply.at("Code") in _NOT_OURS:
+            raise Permanent(self.masked(f"{self.label}: {self.reason(reply)}"))
+        super().refuse(reply)
 
     async def verify(self) -> str:
         rows = (await self.ask("GET", "/clients.json")).rows()
@@ -49,7 +59,8 @@ class CampaignMonitor(Caller):
         ]
         body = {
             "EmailAddress": contact.email,
-            "Name": contact.name,
+            # What is passed in replaces what was there, an empty name too.
+            **filled(Name=contact.name),
             "CustomFields": custom,
             "Resubscribe": False,
             "RestartSubscriptionBasedAutoresponders": False,

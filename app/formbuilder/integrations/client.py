@@ -5,13 +5,10 @@ import hashlib
 import json
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import quote, quote_plus, urlencode
+from urllib.parse import quote, quote_plus, urlencode, urljoin, urlsplit
 
-from app.core import clock
 from app.core.i18n import _
 from app.formbuilder.integrations import (
     Choice,
@@ -25,38 +22,14 @@ from app.formbuilder.integrations import (
     Unsure,
     Words,
 )
-from app.gateways.outgoing import Answer, Blocked, Outgoing, Unreachable
+from app.formbuilder.integrations.paging import MOST_PAGES, Follow
+from app.formbuilder.integrations.replies import Reply, clean, read, shortened
+from app.formbuilder.integrations.waits import wait_of
+from app.gateways.outgoing import Blocked, Outgoing, Unreachable
 
-# Characters of a request or answer that are kept.
-LONGEST_KEPT = 4000
-# Seconds. Whoever says more is asked again after a day all the same.
-LONGEST_WAIT = 24 * 3600
 MASK = "•••"
 # Statuses after which the same request may be accepted later; 5xx are too.
 _PASSING = frozenset({408, 425, 429})
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer, read. `data` is its JSON, or None."""
-
-    status: int
-    headers: Mapping[str, str]
-    data: Any
-    text: str
-
-    def __getitem__(self, name: str) -> Any:
-        """A member of the JSON object that was promised. Raises Passing when the answer is something else."""
-        if not isinstance(self.data, dict) or name not in self.data:
-            raise Passing(_("The answer lacks what was asked for (%(name)s).") % {"name": name})
-        return self.data[name]
-
-    def rows(self, name: str = "") -> list[dict[str, Any]]:
-        """The objects of a list, or of the list at a dotted path; none when there is no such list."""
-        found = self.data
-        for part in filter(None, name.split(".")):
-            found = found.get(part) if isinstance(found, dict) else None
-        return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 class Caller:
@@ -75,9 +48,12 @@ class Caller:
     unasked: ClassVar[Words] = ""
     # Fields here may hold a list; elsewhere it is a text with commas.
     takes_lists: ClassVar[bool] = False
+    takes_tags: ClassVar[bool] = True
     needs_email: ClassVar[bool] = True
     needs_place: ClassVar[bool] = True
     passing: ClassVar[frozenset[int]] = _PASSING
+    # Seconds to wait after a 429 that says nothing of it.
+    pause: ClassVar[int] = 0
 
     def __init__(self, given: Mapping[str, str], http: Outgoing, place: str = "") -> None:
         self.http, self.place = http, place.strip()
@@ -121,10 +97,34 @@ class Caller:
             content, kind = urlencode(form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
         return await self.send(method, url, content, {**kind, **self.headers(), **(headers or {})}, accept)
 
+    async def every(
+        self, path: str, rows: str, follow: Follow, query: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """The rows of all pages of a list (`MOST_PAGES` at most)."""
+        found: list[dict[str, Any]] = []
+        asked = dict(query or {})
+        for _number in range(MOST_PAGES):
+            reply = await self.ask("GET", path, query=asked)
+            page = reply.rows(rows)
+            found += page
+            then = follow(reply, len(page), len(found)) if page else None
+            if isinstance(then, str):
+                # An answer does not lead the credentials to another host.
+                path, asked = urljoin(self.base, then), {}
+                if urlsplit(path)[:2] != urlsplit(self.base)[:2]:
+                    break
+            elif then is None:
+                break
+            else:
+                asked |= then
+        return found
+
     async def send(
         self, method: str, url: str, content: bytes, headers: Mapping[str, str], accept: Collection[int] = ()
     ) -> Reply:
         """Send these bytes and keep the exchange."""
+        if not all(text.isascii() and text.isprintable() for text in headers.values()):
+            raise RefusedCredentials(_("The credentials hold characters that none have. Copy them once more."))
         # A service may repeat what it was asked, and Basic credentials can be read back.
         self.hide(headers.get("Authorization", "").rpartition(" ")[2])
         try:
@@ -139,7 +139,7 @@ class Caller:
                     _("%(why)s It may have arrived; send it again if not.") % {"why": self.masked(str(error))}
                 ) from error
             raise Passing(self.masked(str(error))) from error
-        reply = _read(answer)
+        reply = read(answer)
         self._keep(method, url, content, reply.status, reply.text)
         if not (200 <= reply.status < 300 or reply.status in accept):
             self.refuse(reply)
@@ -149,7 +149,7 @@ class Caller:
         """Raise what this answer means. A provider that says it in its own way overrides this."""
         why = self.masked(f"{self.label}: {reply.status} {self.reason(reply)}".strip())
         if reply.status in self.passing or reply.status >= 500:
-            raise Passing(why, wait_of(reply))
+            raise Passing(why, wait_of(reply) or (self.pause if reply.status == 429 else 0))
         if reply.status in (401, 403):
             raise RefusedCredentials(why)
         raise Permanent(why)
@@ -163,8 +163,11 @@ class Caller:
             for name in (
                 "detail",
                 "message",
+                "error_message",
                 "error_description",
                 "Message",
+                "ErrorMessage",
+                "Error",
                 "error",
                 "title",
                 "description",
@@ -191,7 +194,9 @@ class Caller:
 
     def _keep(self, method: str, url: str, content: bytes, status: int, answer: str) -> None:
         sent = self.masked(content.decode("utf-8", "replace"))
-        self.exchanges.append(Exchange(method, self.masked(url), _short(sent), status, _short(self.masked(answer))))
+        self.exchanges.append(
+            Exchange(method, self.masked(url), shortened(sent), status, shortened(self.masked(answer)))
+        )
 
     # Most have no such thing.
 
@@ -288,7 +293,7 @@ class OAuthCaller(Caller):
         except Unreachable as error:
             self._keep("POST", self.token_url, b"", 0, str(error))
             raise Passing(self.masked(str(error))) from error
-        reply = _read(answer)
+        reply = read(answer)
         # Neither side of this exchange is worth keeping: all of it is secret.
         self._keep("POST", self.token_url, b"grant_type=" + form["grant_type"].encode(), reply.status, "")
         if reply.status in (400, 401, 403):
@@ -312,26 +317,6 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def wait_of(reply: Reply) -> int:
-    """Seconds that an answer asks us to wait (RFC 9110 §10.2.3: seconds or a date), 0 when it does not say."""
-    text = reply.headers.get("retry-after", "").strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(text)
-        except (ValueError, TypeError):
-            return 0
-        when = when if when.tzinfo else when.replace(tzinfo=UTC)
-        seconds = (when - clock.now()).total_seconds()
-    return min(max(int(-(-seconds // 1)), 0), LONGEST_WAIT) if seconds == seconds else 0
-
-
-def clean(text: str) -> str:
-    """Text as the database takes it: what others answer may hold anything."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
-
-
 def choices(rows: list[dict[str, Any]], id: str = "id", label: str = "name") -> list[Choice]:
     """Rows of an answer as choices; those without an id are left out."""
     return [Choice(str(row[id]), str(row.get(label) or row[id])) for row in rows if row.get(id) not in (None, "")]
@@ -353,16 +338,3 @@ def message(contact: Contact) -> str:
 def filled(**members: Any) -> dict[str, Any]:
     """The members that say something: an empty answer overwrites nothing."""
     return {name: value for name, value in members.items() if value not in (None, "", [], {}, ())}
-
-
-def _read(answer: Answer) -> Reply:
-    body = answer.body.decode("utf-8", "replace")
-    try:
-        data = json.loads(body) if body.strip() else None
-    except (ValueError, RecursionError):
-        data = None
-    return Reply(answer.status, answer.headers, data, body)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_KEPT else text[: LONGEST_KEPT - 1] + "…"

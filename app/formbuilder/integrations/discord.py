@@ -1,14 +1,16 @@
 """Discord, as a bot: https://discord.com/developers/docs/resources/message#create-message.
 
-An enforced nonce gives the message that is there already instead of a second one, for some minutes. Nobody is mentioned.
+An enforced nonce gives the message that is there already instead of a second one, for some minutes. Nobody is mentioned. 429 says
+`Retry-After`, and `retry_after` in its JSON (https://discord.com/developers/docs/topics/rate-limits).
 """
 
 import hashlib
 from urllib.parse import quote
 
 from app.core.i18n import lazy as _l
-from app.formbuilder.integrations import Choice, Contact, Sent, Setting
+from app.formbuilder.integrations import Choice, Contact, Permanent, Sent, Setting
 from app.formbuilder.integrations.client import Caller, choices, message
+from app.formbuilder.integrations.replies import Reply
 
 # Channels for text, and for announcements.
 _FOR_TEXT = (0, 5)
@@ -17,6 +19,7 @@ _FOR_TEXT = (0, 5)
 class Discord(Caller):
     name = "discord"
     label = "Discord"
+    takes_tags = False
     base = "https://discord.com/api/v10"
     place_label = _l("Channel")
     needs_email = False
@@ -27,6 +30,11 @@ class Discord(Caller):
 
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bot {self.given['token']}"}
+
+    def refuse(self, reply: Reply) -> None:
+        if reply.status == 403:  # this channel is closed to the bot; its token is good
+            raise Permanent(self.masked(f"{self.label}: {self.reason(reply)}"))
+        super().refuse(reply)
 
     async def verify(self) -> str:
         return str((await self.ask("GET", "/users/@me"))["username"])

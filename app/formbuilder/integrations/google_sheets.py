@@ -2,6 +2,7 @@
 
 A service account signs for its own access tokens (https://developers.google.com/identity/protocols/oauth2/service-account).
 The first row names the columns; the column "Entry" tells a row that is there already. Values are written raw: no formula.
+60 writes and 60 reads a minute; 429 says nothing of the time (https://developers.google.com/workspace/sheets/api/limits).
 """
 
 import json
@@ -28,6 +29,7 @@ class GoogleSheets(OAuthCaller):
     token_url = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
     place_label = _l("Sheet")
     needs_email = False
+    pause = 60
     settings = (
         Setting(
             "account",

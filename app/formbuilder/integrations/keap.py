@@ -1,11 +1,13 @@
-"""Keap, REST v1: https://developer.keap.com/docs/rest/. A service account key or personal access token is the bearer.
+"""Keap, REST v1: https://developer.keap.com/docs/rest/ (createOrUpdateContact).
 
-`opt_in_reason` makes somebody marketable again, so it goes with new contacts only.
+Service account keys and personal access tokens have a header of their own (https://developer.infusionsoft.com/pat-and-sak/).
+`opt_in_reason` makes somebody marketable again, so it goes with new contacts only. Tags are put on by their numbers.
 """
 
 from app.core.i18n import lazy as _l
 from app.formbuilder.integrations import Choice, Contact, Sent, Setting
 from app.formbuilder.integrations.client import Caller, choices, filled, text
+from app.formbuilder.integrations.paging import at_offset
 
 
 class Keap(Caller):
@@ -25,13 +27,14 @@ class Keap(Caller):
     )
 
     def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.given['api_key']}"}
+        key = self.given["api_key"]
+        return {"X-Keap-API-Key": key} if key.startswith("KeapAK-") else {"Authorization": f"Bearer {key}"}
 
     async def verify(self) -> str:
         return str((await self.ask("GET", "/account/profile")).data.get("name", self.label))
 
     async def lists(self) -> list[Choice]:
-        return choices((await self.ask("GET", "/tags", query={"limit": 1000})).rows("tags"))
+        return choices(await self.every("/tags", "tags", at_offset("offset", 1000), {"limit": 1000}))
 
     async def fields(self) -> list[Choice]:
         return choices((await self.ask("GET", "/contacts/model")).rows("custom_fields"), label="label")
@@ -49,10 +52,17 @@ class Keap(Caller):
         body["duplicate_option"] = "Email"
         body["email_addresses"] = [{"email": contact.email, "field": "EMAIL1"}]
         who = (await self.ask("PUT", "/contacts", body=body))["id"]
-        if self.place.isdigit():
-            await self.ask("POST", f"/contacts/{int(who)}/tags", body={"tagIds": [int(self.place)]})
+        tags = [int(self.place)] if self.place.isdigit() else []
+        tags += [await self._tag(name) for name in contact.tags]
+        if tags:
+            await self.ask("POST", f"/contacts/{int(who)}/tags", body={"tagIds": tags})
         left = known is not None and known.get("email_opted_in") is False
         return Sent(str(who), "left" if left else "updated" if known else "created")
+
+    async def _tag(self, name: str) -> int:
+        rows = (await self.ask("GET", "/tags", query={"name": name, "limit": 1000})).rows("tags")
+        found = next((row["id"] for row in rows if str(row.get("name", "")).lower() == name.lower()), None)
+        return int(found if found is not None else (await self.ask("POST", "/tags", body={"name": name}))["id"])
 
 
 PROVIDER = Keap

@@ -1,6 +1,8 @@
 """Klaviyo: https://developers.klaviyo.com/en/reference/create_or_update_profile (JSON:API, dated revisions).
 
-The profile call leaves consent alone; the subscription job would revive who left, so her consent is read first.
+The profile call leaves consent alone; the subscription job would revive who left, so her consent is read first: whether she left
+altogether, is suppressed, or left this list alone (`list_suppressions`). A page of lists holds ten. 429 says `Retry-After`
+(https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling); a revision lives two years.
 """
 
 import json
@@ -9,6 +11,7 @@ from typing import Any
 from app.core.i18n import lazy as _l
 from app.formbuilder.integrations import Choice, Contact, Sent, Setting
 from app.formbuilder.integrations.client import Caller, filled
+from app.formbuilder.integrations.paging import at_link
 
 _TYPE = {"Content-Type": "application/vnd.api+json"}
 
@@ -35,7 +38,7 @@ class Klaviyo(Caller):
         return str(about.get("organization_name") or account.get("id", self.label))
 
     async def lists(self) -> list[Choice]:
-        rows = (await self.ask("GET", "/lists")).rows("data")
+        rows = await self.every("/lists", "data", at_link("links.next"))
         return [Choice(str(row["id"]), str(row.get("attributes", {}).get("name", row["id"]))) for row in rows]
 
     async def add(self, contact: Contact, key: str) -> Sent:
@@ -64,7 +67,8 @@ class Klaviyo(Caller):
         if not rows:
             return "", False
         marketing = rows[0].get("attributes", {}).get("subscriptions", {}).get("email", {}).get("marketing", {})
-        left = marketing.get("consent") == "UNSUBSCRIBED" or bool(marketing.get("suppression"))
+        here = any(each.get("list_id") == self.place for each in marketing.get("list_suppressions") or [])
+        left = marketing.get("consent") == "UNSUBSCRIBED" or bool(marketing.get("suppression")) or here
         return "left" if left else "", True
 
     def _job(self, email: str) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """listmonk, of one's own: https://listmonk.app/docs/apis/subscribers/.
 
-Somebody who is on the block list, or left this list, is not added to it; others' confirmations stay to be asked for.
+Somebody who is on the block list, or left this list, is not added to it; others' confirmations stay to be asked for: listmonk does so
+by itself for who is new, and by a call of its own for who is added later. Finding somebody by her address takes the permission
+`subscribers:sql_query` (https://listmonk.app/docs/roles-and-permissions/).
 """
 
 from app.core.i18n import lazy as _l
@@ -11,12 +13,19 @@ from app.formbuilder.integrations.client import Caller, choices
 class Listmonk(Caller):
     name = "listmonk"
     label = "listmonk"
+    takes_tags = False
     takes_lists = True
     place_label = _l("List")
     needs_consent = True
     settings = (
         Setting("url", _l("Address"), help=_l("As https://lists.school.example.")),
-        Setting("user", _l("API user"), help=_l("Admin → Users.")),
+        Setting(
+            "user",
+            _l("API user"),
+            help=_l(
+                "Admin → Users, with lists:get_all, subscribers:get, subscribers:manage and subscribers:sql_query."
+            ),
+        ),
         Setting("token", _l("Token"), is_secret=True),
     )
 
@@ -57,6 +66,7 @@ class Listmonk(Caller):
         if here not in on:
             row = {"ids": [known["id"]], "action": "add", "target_list_ids": [here], "status": "unconfirmed"}
             await self.ask("PUT", "/subscribers/lists", body=row)
+            await self.ask("POST", f"/subscribers/{int(known['id'])}/optin", body={})
         return Sent(str(known["id"]), "updated")
 
 

@@ -1,6 +1,7 @@
 """MailerLite: https://developers.mailerlite.com/docs/subscribers.html.
 
-No `status` is ever sent; who left is brought up to date by her id, without a group.
+No `status` is ever sent; who left is brought up to date by her id, without a group. Fields and groups
+that are not named stay. 120 requests a minute, then 429 with `Retry-After` (https://developers.mailerlite.com/docs/#rate-limits).
 """
 
 from urllib.parse import quote
@@ -8,6 +9,7 @@ from urllib.parse import quote
 from app.core.i18n import lazy as _l
 from app.formbuilder.integrations import Choice, Contact, Sent, Setting
 from app.formbuilder.integrations.client import Caller, choices, filled, text
+from app.formbuilder.integrations.paging import at_page
 
 _OWN = {"email", "name", "last_name", "phone"}
 _LEFT = {"unsubscribed", "bounced", "junk"}
@@ -16,6 +18,7 @@ _LEFT = {"unsubscribed", "bounced", "junk"}
 class MailerLite(Caller):
     name = "mailerlite"
     label = "MailerLite"
+    takes_tags = False
     base = "https://connect.mailerlite.com/api"
     place_label = _l("Group")
     needs_consent = True
@@ -29,11 +32,11 @@ class MailerLite(Caller):
         return self.label
 
     async def lists(self) -> list[Choice]:
-        return choices((await self.ask("GET", "/groups", query={"limit": 100})).rows("data"))
+        return choices(await self.every("/groups", "data", at_page("page", 100), {"limit": 100}))
 
     async def fields(self) -> list[Choice]:
-        found = choices((await self.ask("GET", "/fields", query={"limit": 100})).rows("data"), "key")
-        return [each for each in found if each.id not in _OWN]
+        found = await self.every("/fields", "data", at_page("page", 100), {"limit": 100})
+        return [each for each in choices(found, "key") if each.id not in _OWN]
 
     async def add(self, contact: Contact, key: str) -> Sent:
         known = await self.ask("GET", f"/subscribers/{quote(contact.email, safe='')}", accept=(404,))

@@ -1,13 +1,20 @@
-"""Mailjet, API v3: https://dev.mailjet.com/email/reference/contacts/subscriptions/. `addnoforce` leaves who left where she is."""
+"""Mailjet, API v3: https://dev.mailjet.com/email/reference/contacts/subscriptions/. `addnoforce` leaves who left where she is.
+
+A page holds 1,000 rows at most (`Limit`, `Offset`).
+"""
 
 from app.core.i18n import lazy as _l
 from app.formbuilder.integrations import Choice, Contact, Sent, Setting
 from app.formbuilder.integrations.client import Caller, basic, choices, filled, text
+from app.formbuilder.integrations.paging import at_offset
+
+_NEXT = at_offset("Offset", 1000)
 
 
 class Mailjet(Caller):
     name = "mailjet"
     label = "Mailjet"
+    takes_tags = False
     base = "https://api.mailjet.com/v3/REST"
     place_label = _l("List")
     needs_consent = True
@@ -24,11 +31,10 @@ class Mailjet(Caller):
         return str(rows[0].get("Username") or rows[0].get("Email")) if rows else self.label
 
     async def lists(self) -> list[Choice]:
-        return choices((await self.ask("GET", "/contactslist", query={"Limit": 1000})).rows("Data"), "ID", "Name")
+        return choices(await self.every("/contactslist", "Data", _NEXT, {"Limit": 1000}), "ID", "Name")
 
     async def fields(self) -> list[Choice]:
-        rows = (await self.ask("GET", "/contactmetadata", query={"Limit": 1000})).rows("Data")
-        return choices(rows, "Name", "Name")
+        return choices(await self.every("/contactmetadata", "Data", _NEXT, {"Limit": 1000}), "Name", "Name")
 
     async def add(self, contact: Contact, key: str) -> Sent:
         about = filled(Name=contact.name)

@@ -1,11 +1,15 @@
-"""Ontraport, API 1: https://api.ontraport.com/doc/#create-or-update-a-contact. `bulk_mail`, who gets mail, is sent only
-for who is new and did not agree: 0, transactional mail alone."""
+"""Ontraport, API 1: https://api.ontraport.com/doc/#create-or-update-a-contact.
+
+`bulk_mail`, who gets mail (0 transactional mail alone, 1 and 2 agreed, below 0 not to be reached), is sent only for who is new and did
+not agree: 0. A page holds 50 rows. 429 says in `X-Rate-Limit-Reset` when to come back (https://api.ontraport.com/doc/#rate-limiting).
+"""
 
 from typing import Any
 
 from app.core.i18n import lazy as _l
 from app.formbuilder.integrations import Choice, Contact, Sent, Setting
 from app.formbuilder.integrations.client import Caller, choices, filled, text
+from app.formbuilder.integrations.paging import at_offset
 
 _CUSTOM = "f"
 
@@ -30,7 +34,8 @@ class Ontraport(Caller):
         return self.label
 
     async def lists(self) -> list[Choice]:
-        return choices((await self.ask("GET", "/Tags", query={"range": 50})).rows("data"), "tag_id", "tag_name")
+        found = await self.every("/Tags", "data", at_offset("start", 50), {"range": 50})
+        return choices(found, "tag_id", "tag_name")
 
     async def fields(self) -> list[Choice]:
         meta = (await self.ask("GET", "/Contacts/meta"))["data"]
@@ -54,6 +59,9 @@ class Ontraport(Caller):
         who = str(data.get("id") or data.get("attrs", {}).get("id", ""))
         if self.place:
             await self.ask("PUT", "/objects/tag", form={"objectID": "0", "ids": who, "add_list": self.place})
+        if contact.tags and who.isdigit():
+            body = {"objectID": 0, "ids": [int(who)], "add_names": list(contact.tags)}
+            await self.ask("PUT", "/objects/tagByName", body=body)
         return Sent(who, "updated" if "attrs" in data else "created")
 
     async def _is_known(self, email: str) -> bool:

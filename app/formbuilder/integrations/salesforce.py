@@ -1,6 +1,7 @@
 """Salesforce, REST API: https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/dome_upsert.htm.
 
-By an external id field when the owner has one, else by the e-mail address. `HasOptedOutOfEmail` is never sent.
+By an external id field when the owner has one, else by the e-mail address. `HasOptedOutOfEmail` is never sent. A full day is 403 with
+REQUEST_LIMIT_EXCEEDED (https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/errorcodes.htm).
 """
 
 import re
@@ -10,7 +11,9 @@ from urllib.parse import quote
 from app.core.i18n import _
 from app.core.i18n import lazy as _l
 from app.formbuilder.integrations import Choice, Contact, Passing, Permanent, Sent, Setting
-from app.formbuilder.integrations.client import OAuthCaller, Reply, choices, filled, text, wait_of
+from app.formbuilder.integrations.client import OAuthCaller, choices, filled, text
+from app.formbuilder.integrations.replies import Reply
+from app.formbuilder.integrations.waits import wait_of
 
 _OWN = {"Email", "FirstName", "LastName", "Phone", "HasOptedOutOfEmail"}
 
@@ -18,6 +21,7 @@ _OWN = {"Email", "FirstName", "LastName", "Phone", "HasOptedOutOfEmail"}
 class Salesforce(OAuthCaller):
     name = "salesforce"
     label = "Salesforce"
+    takes_tags = False
     takes_lists = True
     is_basic = False
     place_label = _l("Object")
@@ -71,7 +75,13 @@ class Salesforce(OAuthCaller):
             if not re.fullmatch(r"\w{1,80}", field):
                 raise Permanent(_("The external id field is not a name of a field."))
             value = text(row.pop(field, "")) or contact.email
-            made = await self.ask("PATCH", f"{path}/{field}/{quote(value, safe='')}", body=self._whole(row, contact))
+            path = f"{path}/{field}/{quote(value, safe='')}"
+            # What only a new row has to have is not written over what is there.
+            made = await self.ask("PATCH", path, body=row, accept=(400,))
+            if made.status == 400 and "REQUIRED_FIELD_MISSING" in made.text:
+                made = await self.ask("PATCH", path, body=self._whole(row, contact))
+            elif made.status == 400:
+                self.refuse(made)
             who = str(made.data.get("id", "")) if isinstance(made.data, dict) else ""
             return Sent(who, "created" if made.status == 201 else "updated")
         literal = contact.email.replace("\\", "\\\\").replace("'", "\\'")

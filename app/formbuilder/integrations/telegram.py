@@ -4,13 +4,15 @@ It knows no way to send something only once: when an answer is lost, a person de
 """
 
 from app.core.i18n import lazy as _l
-from app.formbuilder.integrations import Contact, Passing, RefusedCredentials, Sent, Setting
-from app.formbuilder.integrations.client import Caller, Reply, message
+from app.formbuilder.integrations import Contact, Passing, Permanent, RefusedCredentials, Sent, Setting
+from app.formbuilder.integrations.client import Caller, message
+from app.formbuilder.integrations.replies import Reply
 
 
 class Telegram(Caller):
     name = "telegram"
     label = "Telegram"
+    takes_tags = False
     place_label = _l("Chat")
     needs_email = False
     is_repeatable = False
@@ -26,6 +28,8 @@ class Telegram(Caller):
         why = self.masked(f"{self.label}: {reply.status} {self.reason(reply)}")
         if reply.status == 429 and isinstance(wait, int):
             raise Passing(why, wait)
+        if reply.status == 403:  # the bot was put out of this chat; its token is good
+            raise Permanent(why)
         if reply.status == 404:  # the token is part of the address
             raise RefusedCredentials(why)
         super().refuse(reply)

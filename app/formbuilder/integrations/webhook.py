@@ -16,7 +16,8 @@ from typing import Any
 from app.core import clock
 from app.core.i18n import lazy as _l
 from app.formbuilder.integrations import Contact, Permanent, Sent, Setting
-from app.formbuilder.integrations.client import Caller, Reply
+from app.formbuilder.integrations.client import Caller
+from app.formbuilder.integrations.replies import Reply
 from app.gateways.outgoing import Outgoing
 
 TOLERANCE = 300

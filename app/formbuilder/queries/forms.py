@@ -84,12 +84,17 @@ async def insert_version(
     by: int | None,
     now: datetime,
 ) -> int:
-    """The next version; the form is locked, so nobody else takes its number."""
+    """The next version; the form is locked, so nobody else takes its number. What it holds as `last` is never below that of
+    the version before: what is restored may be from before a field was made, and its id is not to be used again."""
     version_id: int = await db.value(
         """
         INSERT INTO form_versions (form_id, number, parent_id, definition, words, subject, made_by, made_at)
-        SELECT :form_id, 1 + coalesce(max(number), 0), CAST(:parent_id AS bigint), CAST(:definition AS jsonb), CAST(:words AS text),
-               CAST(:subject AS text), CAST(:by AS bigint), CAST(:now AS timestamptz)
+        SELECT :form_id, 1 + coalesce(max(number), 0), CAST(:parent_id AS bigint), (
+                   SELECT jsonb_set(given.it, '{last}', to_jsonb(greatest(
+                       coalesce(CAST(given.it ->> 'last' AS bigint), 0),
+                       (SELECT CAST(p.definition ->> 'last' AS bigint) FROM form_versions p WHERE p.id = CAST(:parent_id AS bigint)))))
+                   FROM (SELECT CAST(:definition AS jsonb) AS it) given),
+               CAST(:words AS text), CAST(:subject AS text), CAST(:by AS bigint), CAST(:now AS timestamptz)
         FROM form_versions WHERE form_id = :form_id RETURNING id
         """,
         form_id=form_id,
@@ -126,8 +131,16 @@ async def amend_version(
 
 
 async def set_head(form_id: int, version_id: int, title: str, now: datetime) -> None:
+    """Let the builder show this version. What is undone takes `last` along, so that no id is used again: answers are kept by it."""
     await db.run(
-        "UPDATE forms SET head_id = :version_id, title = :title, updated_at = :now WHERE id = :id",
+        """
+        WITH carried AS (
+            UPDATE form_versions v SET definition = jsonb_set(v.definition, '{last}', h.definition -> 'last')
+            FROM forms f JOIN form_versions h ON h.id = f.head_id
+            WHERE f.id = :id AND v.id = :version_id
+              AND CAST(h.definition ->> 'last' AS bigint) > CAST(v.definition ->> 'last' AS bigint))
+        UPDATE forms SET head_id = :version_id, title = :title, updated_at = :now WHERE id = :id
+        """,
         id=form_id,
         version_id=version_id,
         title=title,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from app.core import db
 
@@ -25,6 +26,32 @@ async def last_change(form_id: int, field_id: str) -> LastChange | None:
         """,
         form_id=form_id,
         subject=field_id,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A version with its definition as it is stored."""
+
+    number: int
+    words: str
+    made_at: datetime
+    made_by: str | None
+    definition: Any
+
+
+async def stored_versions(form_id: int, limit: int) -> list[Stored]:
+    """The newest versions of a form, those first that were published once: for who looks for one that can be read."""
+    return await db.many(
+        Stored,
+        """
+        SELECT v.number, v.words, v.made_at, u.name AS made_by, v.definition
+        FROM form_versions v LEFT JOIN users u ON u.id = v.made_by
+        WHERE v.form_id = :form_id
+        ORDER BY v.published_at IS NOT NULL DESC, v.number DESC LIMIT :limit
+        """,
+        form_id=form_id,
+        limit=limit,
     )
 
 

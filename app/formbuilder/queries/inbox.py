@@ -40,6 +40,7 @@ class Sheet:
     emptied_at: datetime | None
     confirm_expires_at: datetime | None
     order_id: int | None
+    pay_until: datetime | None
     # A key of spam.REASONS, also once it is no spam any more.
     spam_reason: str
     user_name: str | None
@@ -70,7 +71,7 @@ async def sheet(form_id: int, public_id: str, seen_at: datetime | None = None) -
                         AND CAST(:seen_at AS timestamptz) IS NOT NULL)
         SELECT e.id, e.public_id, e.state, e.status, e.answers, e.email, e.is_starred, e.read_at IS NOT NULL AS is_read,
                e.address, e.user_agent, e.began_at, e.created_at, e.counted_at, e.emptied_at, e.confirm_expires_at,
-               e.order_id, e.spam_reason, u.name AS user_name, u.public_id AS user_public_id,
+               e.order_id, e.pay_until, e.spam_reason, u.name AS user_name, u.public_id AS user_public_id,
                (SELECT n.public_id FROM form_entries n
                 WHERE n.form_id = e.form_id AND n.state NOT IN ('spam', 'binned')
                   AND (n.created_at, n.id) > (e.created_at, e.id) ORDER BY n.created_at, n.id LIMIT 1) AS newer,
@@ -119,15 +120,17 @@ async def insert_act(
     )
 
 
+_STANDING = "SELECT state, status, answers, binned_from, counted_at, emptied_at FROM form_entries WHERE id = :id"
+
+
+async def standing(entry_id: int) -> Standing | None:
+    """Where it stands just now."""
+    return await db.one(Standing, _STANDING, id=entry_id)
+
+
 async def lock_state(entry_id: int) -> Standing | None:
     """Where it stands, kept from others until the transaction ends."""
-    return await db.one(
-        Standing,
-        """
-        SELECT state, status, answers, binned_from, counted_at, emptied_at FROM form_entries WHERE id = :id FOR UPDATE
-        """,
-        id=entry_id,
-    )
+    return await db.one(Standing, f"{_STANDING} FOR UPDATE", id=entry_id)
 
 
 async def lock_many(ids: Sequence[int]) -> list[db.Row]:
@@ -359,6 +362,7 @@ async def empty_sent(now: datetime) -> int:
                               AND q.payload = convert_to('{"entry_id":' || e.id || '}', 'UTF8'))
             ORDER BY e.empty_after LIMIT :batch FOR UPDATE SKIP LOCKED),
         asked AS (UPDATE form_deliveries d SET exchanges = '[]' FROM due WHERE d.entry_id = due.id),
+        sent AS (UPDATE form_entry_files f SET entry_id = NULL FROM due WHERE f.entry_id = due.id),
         written AS (DELETE FROM form_entry_acts a USING due WHERE a.entry_id = due.id AND a.kind IN ('edit', 'note'))
         UPDATE form_entries e SET answers = '{}', said = '', email = '', user_id = NULL, address = '', user_agent = '',
                empty_after = NULL, emptied_at = :now, confirm_hash = NULL

@@ -18,6 +18,7 @@ async def entry_of_order(order_id: int) -> int | None:
 
 
 async def set_order(entry_id: int, order_id: int) -> bool:
+    """What pays an entry that waits for it."""
     return bool(
         await db.run(
             "UPDATE form_entries SET order_id = :order_id WHERE id = :id AND state = 'unpaid'",
@@ -25,6 +26,45 @@ async def set_order(entry_id: int, order_id: int) -> bool:
             order_id=order_id,
         )
     )
+
+
+async def set_free_order(entry_id: int, order_id: int) -> bool:
+    """What opens the free products of an entry that counts; False when something does already."""
+    return bool(
+        await db.run(
+            "UPDATE form_entries SET order_id = :order_id WHERE id = :id AND order_id IS NULL AND state = 'received'",
+            id=entry_id,
+            order_id=order_id,
+        )
+    )
+
+
+async def ask_to_pay(entry_id: int, until: datetime, now: datetime) -> bool:
+    """Let a mailed link lead to the payment of an unpaid entry; until somebody follows it, the entry takes nothing."""
+    done = await db.run(
+        "UPDATE form_entries SET pay_until = :until, given_up_at = coalesce(given_up_at, :now) WHERE id = :id AND state = 'unpaid'",
+        id=entry_id,
+        until=until,
+        now=now,
+    )
+    if done:
+        await give_back(entry_id)
+    return bool(done)
+
+
+async def set_pay_until(entry_id: int, until: datetime | None) -> None:
+    """Let the mailed link of an unpaid entry lead to its payment for longer, or not any more."""
+    await db.run(
+        "UPDATE form_entries SET pay_until = :until WHERE id = :id AND state = 'unpaid'", id=entry_id, until=until
+    )
+
+
+async def pay_until(entry_id: int) -> datetime | None:
+    """Until when the mailed link of an unpaid entry leads to its payment; None when none was mailed."""
+    found: datetime | None = await db.value(
+        "SELECT pay_until FROM form_entries WHERE id = :id AND state = 'unpaid'", id=entry_id
+    )
+    return found
 
 
 async def set_score(entry_id: int, score: float | None, outcome: str) -> None:
@@ -50,26 +90,32 @@ async def waiting(before: datetime, since: datetime, limit: int) -> list[db.Row]
     )
 
 
-async def held(form_id: int, field_ids: Sequence[str]) -> list[db.Row]:
-    """`field_id, option, quantity`: what entries that count, or may yet, hold. The form is locked."""
+async def held(form_id: int, field_ids: Sequence[str], but: int | None = None) -> list[db.Row]:
+    """`field_id, option, quantity`: what entries that count, or may yet, hold; all but one entry.
+
+    Public pages are drawn from this, and kept: no other table may be named here that does not announce its changes.
+    """
     return await db.many(
         db.Row,
         """
-        SELECT s.field_id, s.option, sum(s.quantity)::bigint AS quantity
-        FROM form_stock s JOIN form_entries e ON e.id = s.entry_id
-        WHERE s.form_id = :form_id AND s.field_id = ANY(CAST(:fields AS text[])) AND e.state NOT IN ('spam', 'refused', 'binned')
-        GROUP BY s.field_id, s.option
+        SELECT field_id, option, sum(quantity)::bigint AS quantity FROM form_stock
+        WHERE form_id = :form_id AND field_id = ANY(CAST(:fields AS text[])) AND is_held
+          AND entry_id IS DISTINCT FROM CAST(:but AS bigint)
+        GROUP BY field_id, option
         """,
         form_id=form_id,
         fields=list(field_ids),
+        but=but,
     )
 
 
 async def hold(form_id: int, entry_id: int, field_id: str, option: str, quantity: int) -> None:
     await db.run(
         """
-        INSERT INTO form_stock (form_id, field_id, option, entry_id, quantity)
-        VALUES (:form_id, :field_id, :option, :entry_id, :quantity)
+        INSERT INTO form_stock (form_id, field_id, option, entry_id, quantity, is_held)
+        SELECT CAST(:form_id AS bigint), CAST(:field_id AS text), CAST(:option AS text), e.id, CAST(:quantity AS integer),
+               e.state NOT IN ('spam', 'refused', 'binned')
+        FROM form_entries e WHERE e.id = :entry_id
         ON CONFLICT (form_id, field_id, option, entry_id) DO NOTHING
         """,
         form_id=form_id,

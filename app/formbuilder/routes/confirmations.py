@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.limits import Limit
-from app.formbuilder import definitions, entries
+from app.formbuilder import entries, readings
 from app.formbuilder.models import Definition, Entry, Form
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.routes import routes, visits
@@ -53,4 +53,4 @@ async def _linked(slug: str, token: str) -> tuple[Form, Entry, Definition, bool]
     form = await queries.version_by_id(found[0].version_id) if found is not None else None
     if found is None or form is None or form.slug != slug:
         raise NotFound
-    return form, found[0], definitions.read(form.definition), found[1]
+    return form, found[0], readings.of(form), found[1]

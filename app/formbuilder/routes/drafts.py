@@ -47,7 +47,7 @@ async def update_draft(slug: str, token: str) -> Response | BaseResponse:
     visit.prices = sent.prices or visit.prices
     own = next((each for each in screens.screens_of(visit.definition) if each.id == visit.screen_id), None)
     if own is not None:
-        sent.posted = await files.keep(visit.form, visit.definition, sent.posted)
+        sent.posted = await files.keep(visit.form, visit.definition, sent.posted, network=client_network())
         texts = screens.merged(visit.posted.texts, sent.posted.texts, own)
         given = visit.found_link.posted if visit.found_link is not None else {}
         visit.posted = prefill.with_given(Posted(texts, sent.posted.files), given)

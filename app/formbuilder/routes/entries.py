@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core import tokens
 from app.core.errors import Conflict, NotFound
 from app.core.limits import Limit
-from app.formbuilder import after, confirmations, drafts, files, limits, prefill, submissions
+from app.formbuilder import after, bills, confirmations, drafts, files, limits, paying, prefill, submissions
 from app.formbuilder.models import Posted
 from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.routes import routes, visits
@@ -21,7 +21,7 @@ from app.web.bodies import brings
 from app.web.guards import public
 from app.web.page_cache import cached
 from app.web.render import page
-from app.web.request import user
+from app.web.request import client_network, user
 
 THANKS_SECONDS = 24 * 3600
 
@@ -91,19 +91,21 @@ async def create_entry(slug: str) -> Response | BaseResponse:
     """Keep what was answered, or show what is wrong beside it. Of a form with several screens it is the first."""
     visit = await visits.sent(slug, most=await files.most_bytes_at(slug))
     form, definition = visit.form, visit.definition
-    if "website" not in visit.raw or visit.raw["website"] != [""]:
-        # A program, most likely: it is told what it wants to hear, and the office decides.
-        entry = await submissions.submit(form, definition, visit.posted, sender_of(visit, suspicion="trap"))
-        return await thanks(visit, entry)
     try:
         given = await visits.take_link(visit) if visit.link else {}
     except (NotFound, Conflict) as error:
         return await visits.closed_page(visit, error.message, status=error.status)
     visit.posted = prefill.with_given(visit.posted, given)
+    # Whoever would not be let in learns nothing by falling for the trap either.
     stopped = await visits.gate(visit)
     if stopped is not None:
         return await visits.gate_page(visit, stopped, status=409 if stopped.kind == "closed" else 403)
-    visit.posted = await files.keep(form, definition, visit.posted)
+    if "website" not in visit.raw or visit.raw["website"] != [""]:
+        # A program, most likely: it is told what it wants to hear, and the office decides.
+        visit.found_link = None
+        entry = await submissions.submit(form, definition, visit.posted, sender_of(visit, suspicion="trap"))
+        return await thanks(visit, entry)
+    visit.posted = await files.keep(form, definition, visit.posted, network=client_network())
     sentence = await visits.doubt(visit)
     if sentence:
         visit.sentence = sentence
@@ -141,10 +143,12 @@ async def show_thanks(slug: str, token: str) -> Response | BaseResponse:
     entry = await entry_queries.entry(form.id, str(told[1]))
     if entry is None:
         raise NotFound
+    if entry.state == "unpaid":
+        return go_to(visit, paying.path_of(form, entry))
     state = told[2] if len(told) > 2 else ""
     # Who has to confirm first is led nowhere else, and thanked afterwards.
     is_due = state == entry.state == "unconfirmed"
-    shown = confirmations.Shown() if is_due else confirmations.of(await after.of_entry(entry))
+    shown = confirmations.Shown() if is_due else _shown(await after.of_entry(entry))
     if shown.to and not shown.is_elsewhere:
         return redirect(shown.to, 303)
     onward = {"Refresh": f"1;url={iri_to_uri(shown.to)}"} if shown.to else {}
@@ -153,3 +157,12 @@ async def show_thanks(slug: str, token: str) -> Response | BaseResponse:
         state=state if is_due or state != "unconfirmed" else "",
         headers={"Cache-Control": "no-store", **onward, **visits.frame_headers(visit)},
     )  # fmt: skip
+
+
+def _shown(situation: after.Situation) -> confirmations.Shown:
+    """What its sender is shown. Of what is paid for, or behind a password, a held back entry shows nothing: neither was given."""
+    has_price = any(
+        bills.takes_payment(each) or submissions.has_secret(each) for each in (situation.definition, situation.live)
+    )
+    is_plain = situation.entry.state == "spam" and has_price
+    return confirmations.Shown() if is_plain else confirmations.of(situation)

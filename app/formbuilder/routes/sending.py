@@ -1,29 +1,39 @@
 """What follows from a sent screen: the next one, the one before, a link to go on later, or an entry."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from quart import Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.core import tokens
+from app.core import limits, tokens
+from app.core.errors import TooLarge, TooMany
+from app.core.i18n import _
+from app.core.limits import Limit
 from app.formbuilder import drafts, paying, plans, prefill, screens, submissions
+from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Entry, Form, Posted
 from app.formbuilder.routes import visits
 from app.formbuilder.routes.visits import Visit
 from app.formbuilder.screens import Screen
 from app.formbuilder.stamps import read_stamp
 from app.formbuilder.submissions import Refused, Sender
-from app.web.request import client_address, user
+from app.web.request import client_address, client_network, user
 
 # In a draft, beside what was typed: no field can be called so.
 LINK, PASS, PRICES, INSTEAD = ".link", ".pass", ".prices", ".instead"
+# Characters of a form that was begun, all screens together.
+MOST_KEPT = 4_000_000
+# Wrong passwords of a form, from one network.
+GUESSES = Limit(10, 300)
 _BESIDE = (LINK, PASS, PRICES, INSTEAD)
 
 
 async def advance(visit: Visit) -> BaseResponse | Response:
     """Act on a screen that was sent. Raises Refused for wrong answers and leaves the visit at the first of them."""
     definition, go = visit.definition, (visit.raw.get("go") or ["next"])[0]
+    await _check_guesses(visit)
     visit.posted = Posted({**prefill.unasked(definition), **visit.posted.texts}, visit.posted.files)
     day = await submissions.today()
     outcome = plans.evaluate(definition, visit.posted.texts, day)
@@ -48,6 +58,18 @@ async def advance(visit: Visit) -> BaseResponse | Response:
     return await thanks(visit, entry)
 
 
+async def _check_guesses(visit: Visit) -> None:
+    """Raise TooMany for who tries one password after the other. What is right counts for nothing, but does not go through then."""
+    secret = [each for each in visit.definition.fields if kind_of(each).is_secret and visit.posted.one(each.id)]
+    if not secret:
+        return
+    who = f"{visit.form.id} {client_network()}"
+    if await limits.used("form-word", who, GUESSES) >= GUESSES.count:
+        raise TooMany(retry_after=GUESSES.seconds)
+    if any(not submissions.is_known(each, visit.posted) for each in secret):
+        await limits.count("form-word", who, GUESSES)
+
+
 async def _keep(visit: Visit, screen: Screen, following: Screen, **query: str) -> BaseResponse:
     texts = dict(submissions.sealed(visit.definition, visit.posted).texts)
     brought = zip(_BESIDE, (visit.link, visit.entry_pass, visit.prices, visit.instead), strict=True)
@@ -59,12 +81,17 @@ async def _keep(visit: Visit, screen: Screen, following: Screen, **query: str) -
         )
         # The same page may have begun it before, and got further.
         visit.draft, _form = await drafts.find(visit.form.slug, visit.token)
-        texts = screens.merged(visit.draft.posted, texts, screen) | {
-            name: values for name, values in texts.items() if name in _BESIDE
-        }
         if visit.draft.entry_public_id is not None:
             return _thanks(visit, visit.draft.entry_public_id, "")
-    await drafts.keep(visit.draft, texts, following.id)
+    beside = {name: values for name, values in texts.items() if name in _BESIDE}
+
+    def with_this(kept: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        whole = screens.merged(kept, texts, screen) | beside
+        if sum(len(text) for sent in whole.values() for text in sent) > MOST_KEPT:
+            raise TooLarge(_("This is more text than a form takes."))
+        return whole
+
+    await drafts.keep(visit.draft, with_this, following.id)
     return go_to(visit, f"/forms/{visit.form.slug}/drafts/{visit.token}", **query)
 
 

@@ -1,30 +1,32 @@
 """One visitor's look at a form: what they brought along, and the pages that are drawn of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from quart import Response, request
 
 from app.accounts import places
-from app.core.errors import Conflict, NotFound
+from app.core.errors import Conflict, NotFound, TooLarge
 from app.core.i18n import _
 from app.core.settings import school
 from app.formbuilder import (
     bills,
     contests,
-    definitions,
     drafts,
     embedding,
+    files,
     limits,
     links,
     pages,
     payments,
     plans,
+    readings,
     screens,
     spam,
+    stock,
     submissions,
 )
-from app.formbuilder.bills import Bill
+from app.formbuilder.bills import SoFar
 from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.limits import Gate
 from app.formbuilder.models import Definition, Draft, Form, Link, Posted
@@ -36,6 +38,9 @@ from app.web import traps
 from app.web.bodies import narrow
 from app.web.render import page
 from app.web.request import client_address, user
+
+# Texts of one form that is sent; a browser sends each part of it as one of the thousand that a request may have (MAX_FORM_PARTS).
+MOST_TEXTS = 5_000
 
 
 @dataclass(slots=True)
@@ -73,7 +78,7 @@ async def live(slug: str) -> tuple[Form, Definition]:
     form = await queries.live_form(slug)
     if form is None:
         raise NotFound
-    return form, definitions.read(form.definition)
+    return form, readings.of(form)
 
 
 async def shown(slug: str) -> tuple[Form, Definition, bool]:
@@ -82,7 +87,7 @@ async def shown(slug: str) -> tuple[Form, Definition, bool]:
     person = user()
     who = f"user {person.id}" if person is not None else f"{client_address()} {request.headers.get('User-Agent', '')}"
     tried = await contests.seen_by(form, who, counts=_is_looked_at(), knows_again=not definition.settings["no_address"])
-    return (tried, definitions.read(tried.definition), True) if tried is not None else (form, definition, False)
+    return (tried, readings.of(tried), True) if tried is not None else (form, definition, False)
 
 
 def _is_looked_at() -> bool:
@@ -105,11 +110,15 @@ async def answered(slug: str, number: str) -> tuple[Form, Definition]:
 
 async def with_newest_settings(form: Form) -> Definition:
     """The definition of a version, with the limits and rules of the one that is live."""
-    definition = definitions.read(form.definition)
+    definition = readings.of(form)
     if form.version_id == form.live_id or await contests.is_tried(form):
         return definition
     newest = await queries.live_form(form.slug)
-    return definition if newest is None else replace(definition, settings=definitions.read(newest.definition).settings)
+    if newest is None:
+        return definition
+    live = readings.of(newest)
+    # A field for it may be newer than the page: then it is asked for at the end.
+    return replace(definition, settings={**live.settings, "captcha": spam.wants_captcha(live)})
 
 
 async def sent(slug: str, *, most: int | None = None) -> Visit:
@@ -118,6 +127,7 @@ async def sent(slug: str, *, most: int | None = None) -> Visit:
         narrow(most)
     form_data, attached = await request.form, await request.files
     raw = {name: values for name, values in form_data.lists() if isinstance(name, str)}
+    _check_size(raw)
     whole = Posted(raw)
     form, definition = await answered(slug, whole.one("version"))
     known = {each.id for each in definition.fields}
@@ -139,6 +149,14 @@ async def sent(slug: str, *, most: int | None = None) -> Visit:
     )
 
 
+def _check_size(raw: Mapping[str, Sequence[str]]) -> None:
+    """Raise TooLarge for more than a browser sends of a form: files make room in a request that texts are not to fill, and
+    each text is looked at many times, and kept with what was begun."""
+    count = sum(map(len, raw.values()))
+    if count > MOST_TEXTS or sum(len(text) for texts in raw.values() for text in texts) > files.MOST_TEXT:
+        raise TooLarge(_("This is more text than a form takes."))
+
+
 async def take_link(visit: Visit) -> Mapping[str, Sequence[str]]:
     """The values of the link that the visitor came by. Raises NotFound or Conflict for one that is not good any more."""
     visit.found_link = await links.find(visit.form, visit.link)
@@ -150,6 +168,8 @@ async def take_link(visit: Visit) -> Mapping[str, Sequence[str]]:
 async def gate(visit: Visit) -> Gate | None:
     """What keeps the visitor from the form now. Who comes back from the payment page was let in before."""
     before = await payments.sent_before(visit.form, visit.instead) if visit.instead else None
+    if before is not None and not await payments.may_return(before):
+        before = None
     entry_pass = limits.new_pass(visit.form, visit.definition) if before is not None else visit.entry_pass
     has_link = before is not None or bool(visit.link)
     holds = int(before is not None and await payments.holds(before))
@@ -202,9 +222,10 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
     has_captcha = spam.wants_captcha(definition) and not visit.token and traps.captcha() is not None
     # Nothing is kept yet: what was filled in before anybody typed travels with the first screen.
     others = screens.of_others(visit.posted.texts, screen) if not visit.token else {}
-    so_far = await _bill(visit, screen, offers, today)
+    so_far = await _so_far(visit, screen, offers, today)
+    gone = await _gone(visit)
     questions = pages.questions_of(
-        definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers, so_far
+        definition, screen, visit.posted, outcome, visit.mistakes, _fixed(visit), offers, so_far, gone
     )
     return await page(
         "formbuilder/form.html",
@@ -274,12 +295,21 @@ def _headers(visit: Visit, *, has_captcha: bool = False) -> dict[str, str]:
     return found
 
 
-async def _bill(visit: Visit, screen: Screen, offers: Prices, today: str) -> Bill | None:
-    """What was chosen so far, for a screen that adds it up."""
+async def _so_far(visit: Visit, screen: Screen, offers: Prices, today: str) -> SoFar | None:
+    """What was chosen so far, for a screen that adds it up. What a link filled in stands there without a control to look at."""
     if not any(each.kind == "total" for each in screen.fields):
         return None
     answers = submissions.read_answers(visit.definition, visit.posted, today).answers
-    return bills.bill(visit.definition, answers, offers, currency=(await school()).currency)
+    here = screen.ids - _fixed(visit)
+    return bills.so_far(visit.definition, answers, offers, here, currency=(await school()).currency)
+
+
+async def _gone(visit: Visit) -> Collection[tuple[str, str]]:
+    """What is sold out, of fields and options. What the visitor's own unpaid entry holds is free for what takes its place."""
+    if not stock.is_counted(visit.definition):
+        return ()
+    before = await payments.sent_before(visit.form, visit.instead) if visit.instead else None
+    return await stock.gone(visit.form.id, visit.definition, but=before.id if before is not None else None)
 
 
 def _fixed(visit: Visit) -> frozenset[str]:

@@ -14,11 +14,12 @@ from urllib.parse import parse_qsl
 from quart import Blueprint, Response, redirect, render_template, request
 from quart.typing import ResponseReturnValue
 
-from app.sandbox.providers import audiences, campaigns, channels, lists, mailing, sales, tables
+from app.sandbox.providers import audiences, campaigns, channels, lists, mailing, newsletters, sales, tables
 from app.sandbox.providers.core import Call, Stand
 
 KINDS: tuple[type[Stand], ...] = (
     *mailing.STANDS,
+    *newsletters.STANDS,
     *lists.STANDS,
     *campaigns.STANDS,
     *audiences.STANDS,

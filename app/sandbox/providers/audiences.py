@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from app.sandbox.providers.core import Call, Person, Problem, Stand, route
@@ -16,13 +17,19 @@ class Klaviyo(Stand):
     place, custom, unprocessable = "Y6nRLr", "city", 400
     _kind = "application/vnd.api+json"
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Of everybody: a list that was left alone, the account not.
+        self.left_lists: set[str] = set()
+
     def error(self, status: int, why: str) -> Any:
         return {"errors": [{"id": "1", "status": status, "title": "Problem", "detail": why}]}
 
     def authorize(self, call: Call) -> None:
         super().authorize(call)
-        if not call.headers.get("revision"):
-            raise Problem(400, "A revision is required")
+        revision = call.headers.get("revision", "")
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(\.\w+)?", revision) or revision < "2024-11-21":
+            raise Problem(400, "A revision that is alive is required")
 
     @route("GET", "/api/accounts")
     def account(self, call: Call) -> Any:
@@ -30,7 +37,10 @@ class Klaviyo(Stand):
 
     @route("GET", "/api/lists")
     def lists(self, call: Call) -> Any:
-        return {"data": [{"type": "list", "id": self.place, "attributes": {"name": "News"}}]}
+        rows = self.listed(lambda id: {"type": "list", "id": id, "attributes": {"name": "News"}})
+        start = int(call.query.get("page[cursor]", "0"))
+        following = f"https://{self.host}/api/lists?page%5Bcursor%5D={start + 10}" if start + 10 < len(rows) else None
+        return {"data": self.window(rows, start, 10, 10), "links": {"next": following}}
 
     @route("GET", "/api/profiles")
     def seek(self, call: Call) -> Any:
@@ -40,11 +50,13 @@ class Klaviyo(Stand):
         person = self.find(json.loads(wanted.removeprefix("equals(email,").removesuffix(")")))
         if person is None:
             return {"data": []}
-        consent = {"active": "SUBSCRIBED", "left": "UNSUBSCRIBED"}.get(person.state, "NEVER_SUBSCRIBED")
-        about = {
-            "email": person.email,
-            "subscriptions": {"email": {"marketing": {"consent": consent, "suppression": []}}},
-        }
+        if call.query.get("additional-fields[profile]") != "subscriptions":
+            about: dict[str, Any] = {"email": person.email}
+        else:
+            consent = {"active": "SUBSCRIBED", "left": "UNSUBSCRIBED"}.get(person.state, "NEVER_SUBSCRIBED")
+            here = [{"list_id": place, "reason": "UNSUBSCRIBE"} for place in sorted(self.left_lists)]
+            marketing = {"consent": consent, "suppression": [], "list_suppressions": here}
+            about = {"email": person.email, "subscriptions": {"email": {"marketing": marketing}}}
         return {"data": [{"type": "profile", "id": str(person.id), "attributes": about}]}
 
     @route("POST", "/api/profile-import")
@@ -81,54 +93,73 @@ class Omnisend(Stand):
     name = "omnisend"
     host = "api.omnisend.com"
     given = {"api_key": "omni-0123456789"}
-    auth = ("X-API-KEY", "{api_key}")
+    auth = ("Authorization", "Omnisend-API-Key {api_key}")
     custom, unprocessable = "city", 400
     _words = {"active": "subscribed", "left": "unsubscribed", "none": "nonSubscribed"}
 
     def error(self, status: int, why: str) -> Any:
-        return {"error": why, "statusCode": status}
+        wait = {"retryAfter": 7} if status == 429 else {}
+        return {
+            "type": "https://problems.omnisend.com/problem",
+            "title": "Problem",
+            "status": status,
+            "detail": why,
+        } | wait
 
-    @route("GET", "/v5/contacts")
+    def authorize(self, call: Call) -> None:
+        super().authorize(call)
+        if call.headers.get("omnisend-version") != "2026-03-15":
+            raise Problem(400, "Omnisend-Version is required")
+
+    @route("GET", "/api/contacts")
     def seek(self, call: Call) -> Any:
         person = self.find(call.query.get("email", ""))
         if person is None:
             return {"contacts": []}
         email = {"type": "email", "id": person.email, "channels": {"email": {"status": self._words[person.state]}}}
-        return {"contacts": [{"contactID": str(person.id), "identifiers": [email]}]}
+        tags = sorted(person.tags)
+        return {"contacts": [{"id": str(person.id), "identifiers": [email], "status": "", "tags": tags}], "paging": {}}
 
     _about = {"firstName": str, "lastName": str, "tags": [str], "customProperties": dict}
 
-    _identifiers = [{"type!": str, "id!": str, "channels!": {"email!": {"status!": str, "statusDate!": str}}}]
+    _channel = {"status!": str, "statusChangedAt": str}
+    _identifiers = [{"type!": str, "id!": str, "channels": {"email": _channel, "sms": _channel}}]
 
-    @route("POST", "/v5/contacts")
-    def add(self, call: Call) -> Any:
-        body = call.json({"identifiers!": self._identifiers, **self._about})
-        [identifier] = body["identifiers"]
+    def _take(self, person: Person, body: Any) -> None:
         states = {said: state for state, said in self._words.items()}
-        status = identifier["channels"]["email"]["status"]
-        if status not in states:
-            raise Problem(400, "status is not one")
-        if self.find(identifier["id"]):
-            raise Problem(400, "The identifier is of another contact")
-        person = self.keep(identifier["id"], **body.get("customProperties", {}))
-        person.state = states[status]
-        person.tags |= set(body.get("tags", []))
-        return {"contactID": str(person.id), "email": person.email}
-
-    @route("PATCH", "/v5/contacts/{id}")
-    def change(self, call: Call) -> Any:
-        body = call.json({"identifiers": self._identifiers, **self._about})
-        person = self.need(call.part["id"])
         for each in body.get("identifiers", []):
-            person.state = {w: state for state, w in self._words.items()}[each["channels"]["email"]["status"]]
+            for channel, about in each.get("channels", {}).items():
+                if about["status"] not in states:
+                    raise Problem(400, "status is not one")
+                if channel == "email":
+                    person.state = states[about["status"]]
+                else:
+                    person.fields["sms"] = (each["id"], about["status"])
         person.fields |= body.get("customProperties", {})
-        person.tags |= set(body.get("tags", []))
-        return {"contactID": str(person.id)}
+        if "tags" in body:  # what is given replaces what was there
+            person.tags = set(body["tags"])
+
+    @route("POST", "/api/contacts")
+    def add(self, call: Call) -> Any:
+        """An upsert by the address; it says of her channels what it is told, whatever they were."""
+        body = call.json({"identifiers!": self._identifiers, **self._about})
+        address = next((each["id"] for each in body["identifiers"] if each["type"] == "email"), "")
+        known = self.find(address)
+        person = self.keep(address)
+        self._take(person, body)
+        return (200 if known else 201), {"id": str(person.id), "email": person.email}
+
+    @route("PATCH", "/api/contacts/{id}")
+    def change(self, call: Call) -> Any:
+        person = self.need(call.part["id"])
+        self._take(person, call.json({"identifiers": self._identifiers, **self._about}))
+        return {"id": str(person.id)}
 
 
 class SendGrid(Stand):
     name = "sendgrid"
     host = "api.sendgrid.com"
+    hosts = ("api.eu.sendgrid.com",)
     given = {"api_key": "SG.0123456789"}
     place, custom, unprocessable = "ca1f3a9c-list", "w1", 400
 
@@ -137,7 +168,11 @@ class SendGrid(Stand):
 
     @route("GET", "/v3/marketing/lists")
     def lists(self, call: Call) -> Any:
-        return {"result": [{"id": self.place, "name": "News"}]}
+        rows = self.listed(lambda id: {"id": id, "name": "News"})
+        start, size = int(call.query.get("page_token", "0")), int(call.query.get("page_size", "100"))
+        following = f"https://{call.host}/v3/marketing/lists?page_size={size}&page_token={start + size}"
+        more = {"next": following} if start + size < len(rows) else {}
+        return {"result": self.window(rows, start, size, 1000), "_metadata": {"self": "", "count": len(rows), **more}}
 
     @route("GET", "/v3/marketing/field_definitions")
     def fields(self, call: Call) -> Any:

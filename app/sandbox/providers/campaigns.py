@@ -33,7 +33,18 @@ class AWeber(Stand):
 
     @route("GET", "/1.0/accounts/77/lists")
     def lists(self, call: Call) -> Any:
-        return {"entries": [{"id": 5, "name": "News"}]}
+        size = int(call.query.get("ws.size", "100"))
+        start = int(call.query.get("ws.start", "0"))
+        rows = [{"id": int(row["id"].rpartition("/")[2]), "name": "News"} for row in self.listed(lambda id: {"id": id})]
+        found: dict[str, Any] = {
+            "entries": self.window(rows, start, size, 100),
+            "start": start,
+            "total_size": len(rows),
+        }
+        if start + size < len(rows):
+            address = f"https://{self.host}{call.path}?ws.start={start + size}&ws.size={size}"
+            found["next_collection_link"] = address
+        return found
 
     @route("GET", "/1.0/accounts/77/lists/{list}/custom_fields")
     def fields(self, call: Call) -> Any:
@@ -83,7 +94,8 @@ class ConstantContact(Stand):
     route("POST", "/oauth2/default/v1/token")(Stand.give_token)
 
     def error(self, status: int, why: str) -> Any:
-        return [{"error_key": "contacts.api.problem", "error_message": why}]
+        key = why if status == 429 and why == "quota_exceeded" else "contacts.api.problem"
+        return [{"error_key": key, "error_message": why}]
 
     @route("GET", "/v3/account/summary")
     def account(self, call: Call) -> Any:
@@ -91,7 +103,12 @@ class ConstantContact(Stand):
 
     @route("GET", "/v3/contact_lists")
     def lists(self, call: Call) -> Any:
-        return {"lists": [{"list_id": self.place, "name": "News"}]}
+        rows = self.listed(lambda id: {"list_id": id, "name": "News"})
+        start, size = int(call.query.get("cursor", "0")), int(call.query.get("limit", "50"))
+        page = self.window(rows, start, size, 1000)
+        if start + size >= len(rows):
+            return {"lists": page}
+        return {"lists": page, "_links": {"next": {"href": f"/v3/contact_lists?limit={size}&cursor={start + size}"}}}
 
     @route("GET", "/v3/contact_custom_fields")
     def fields(self, call: Call) -> Any:
@@ -140,7 +157,10 @@ class Drip(Stand):
 
     @route("GET", "/v2/9999999/campaigns")
     def lists(self, call: Call) -> Any:
-        return {"campaigns": [{"id": "81", "name": "Welcome"}]}
+        rows = self.listed(lambda id: {"id": id, "name": "Welcome"})
+        # More than 100 are not given, whatever is asked for.
+        size = min(int(call.query.get("per_page", "100")), 100)
+        return {"campaigns": self.window(rows, (int(call.query.get("page", "1")) - 1) * size, size, 100)}
 
     @route("GET", "/v2/9999999/custom_field_identifiers")
     def fields(self, call: Call) -> Any:
@@ -194,19 +214,27 @@ class Beehiiv(Stand):
     host = "api.beehiiv.com"
     given = {"api_key": "bee-0123456789"}
     place, custom, unprocessable = "pub_1", "City", 400
-    _words = {"left": "inactive", "pending": "validating"}
+    _words = {"left": "inactive", "pending": "pending", "paused": "paused"}
 
     def error(self, status: int, why: str) -> Any:
         return {"status": status, "statusText": "problem", "errors": [{"message": why, "code": "PROBLEM"}]}
 
     @route("GET", "/v2/publications")
     def lists(self, call: Call) -> Any:
-        return {"data": [{"id": "pub_1", "name": "Meridian"}]}
+        rows = self.listed(lambda id: {"id": id, "name": "Meridian"})
+        start, size = int(call.query.get("cursor", "0")), int(call.query.get("limit", "10"))
+        following = str(start + size) if start + size < len(rows) else None
+        cursors = {"has_more": following is not None, "next_cursor": following, "limit": size}
+        return {"data": self.window(rows, start, size, 100), "pagination": cursors}
 
     @route("GET", "/v2/publications/{pub}/custom_fields")
     def fields(self, call: Call) -> Any:
         self.need_place(call.part["pub"])
-        return {"data": [{"id": "cf_1", "kind": "string", "display": "City"}]}
+        rows = [
+            {"id": "cf_1", "kind": "string", "display": "City"},
+            {"id": "cf_2", "kind": "list", "display": "Topics"},
+        ]
+        return {"data": rows}
 
     def _shown(self, person: Person) -> Any:
         return {"data": {"id": str(person.id), "status": self._words.get(person.state, "active")}}
@@ -219,7 +247,7 @@ class Beehiiv(Stand):
             raise Problem(404, "Not found")
         return self._shown(person)
 
-    _values = [{"name!": str, "value!": str}]
+    _values = [{"name!": str, "value!": (str, int, float, bool, list)}]
 
     @route("POST", "/v2/publications/{pub}/subscriptions")
     def add(self, call: Call) -> Any:
@@ -233,13 +261,14 @@ class Beehiiv(Stand):
                 "custom_fields": self._values,
             }
         )
-        self.known_fields([each["name"] for each in body.get("custom_fields", [])])
+        # Those that the publication does not have are discarded.
+        given = {each["name"]: each["value"] for each in body.get("custom_fields", [])}
         known = self.find(body["email"])
-        person = self.keep(body["email"], **{each["name"]: each["value"] for each in body.get("custom_fields", [])})
+        person = self.keep(body["email"], **{name: given[name] for name in given if name in ("City", "Topics")})
         person.places.add(place)
         if known is None or body.get("reactivate_existing"):
             person.state = "pending" if body.get("double_opt_override") == "on" else "active"
-        return 201, self._shown(person)
+        return self._shown(person)
 
     @route("PUT", "/v2/publications/{pub}/subscriptions/{id}")
     def change(self, call: Call) -> Any:
@@ -251,13 +280,14 @@ class Beehiiv(Stand):
     @route("POST", "/v2/publications/{pub}/subscriptions/{id}/tags")
     def tag(self, call: Call) -> Any:
         self.need(call.part["id"]).tags |= set(call.json({"tags!": [str]})["tags"])
-        return 201, self._shown(self.need(call.part["id"]))
+        return self._shown(self.need(call.part["id"]))
 
 
 class Keap(Stand):
     name = "keap"
     host = "api.infusionsoft.com"
     given = {"api_key": "KeapAK-0123456789"}
+    auth = ("X-Keap-API-Key", "{api_key}")
     place, custom, unprocessable = "91", "6", 400
 
     @route("GET", "/crm/rest/v1/account/profile")
@@ -266,7 +296,23 @@ class Keap(Stand):
 
     @route("GET", "/crm/rest/v1/tags")
     def lists(self, call: Call) -> Any:
-        return {"tags": [{"id": 91, "name": "Course"}]}
+        wanted = call.query.get("name")
+        rows = self.listed(lambda id: {"id": int(id), "name": "Course"})
+        rows += [{"id": id, "name": name} for id, name in self._tags.items()]
+        rows = [row for row in rows if wanted is None or row["name"] == wanted]
+        start, size = int(call.query.get("offset", "0")), int(call.query.get("limit", "1000"))
+        return {"tags": self.window(rows, start, size, 1000), "count": len(rows)}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tags: dict[int, str] = {}
+
+    @route("POST", "/crm/rest/v1/tags")
+    def make_tag(self, call: Call) -> Any:
+        body = call.json({"name!": str, "description": str})
+        id = 900 + len(self._tags)
+        self._tags[id] = body["name"]
+        return 201, {"id": id, "name": body["name"]}
 
     @route("GET", "/crm/rest/v1/contacts/model")
     def fields(self, call: Call) -> Any:
@@ -303,7 +349,9 @@ class Keap(Stand):
     @route("POST", "/crm/rest/v1/contacts/{id}/tags")
     def tag(self, call: Call) -> Any:
         person = self.need(call.part["id"])
-        person.places |= {self.need_place(each) for each in call.json({"tagIds!": [int]})["tagIds"]}
+        given = call.json({"tagIds!": [int]})["tagIds"]
+        person.places |= {self.need_place(each) for each in given if each not in self._tags}
+        person.tags |= {self._tags[each] for each in given if each in self._tags}
         return [{"id": 91, "status": "SUCCESS"}]
 
 
@@ -321,7 +369,9 @@ class Ontraport(Stand):
 
     @route("GET", "/1/Tags")
     def lists(self, call: Call) -> Any:
-        return {"code": 0, "data": [{"tag_id": "4", "tag_name": "Course"}]}
+        rows = self.listed(lambda id: {"tag_id": id, "tag_name": "Course"})
+        start, size = int(call.query.get("start", "0")), int(call.query.get("range", "50"))
+        return {"code": 0, "data": self.window(rows, start, size, 50)}
 
     @route("GET", "/1/Contacts/meta")
     def fields(self, call: Call) -> Any:
@@ -347,6 +397,13 @@ class Ontraport(Stand):
     def tag(self, call: Call) -> Any:
         form = call.form()
         self.need(form["ids"]).places.add(self.need_place(form["add_list"]))
+        return {"code": 0, "data": "The tag is now being processed."}
+
+    @route("PUT", "/1/objects/tagByName")
+    def tag_by_name(self, call: Call) -> Any:
+        body = call.json({"objectID!": int, "ids!": [int], "add_names!": [str]})
+        for each in body["ids"]:
+            self.need(each).tags |= set(body["add_names"])
         return {"code": 0, "data": "The tag is now being processed."}
 
 

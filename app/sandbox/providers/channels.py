@@ -32,7 +32,11 @@ class Slack(Stand):
 
     @route("GET", "/api/conversations.list")
     def lists(self, call: Call) -> Any:
-        return {"ok": True, "channels": [{"id": self.place, "name": "news"}]}
+        rows = self.listed(lambda id: {"id": id, "name": "news"})
+        start, size = int(call.query.get("cursor") or "0"), int(call.query.get("limit", "100"))
+        following = str(start + size) if start + size < len(rows) else ""
+        found = self.window(rows, start, size, 999)
+        return {"ok": True, "channels": found, "response_metadata": {"next_cursor": following}}
 
     @route("GET", "/api/conversations.history")
     def history(self, call: Call) -> Any:

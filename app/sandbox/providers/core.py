@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote
 
 Shape = Mapping[str, Any]
+# A status, headers, and what the error says.
+Fault = tuple[int, dict[str, str]] | tuple[int, dict[str, str], str]
 
 
 class Problem(Exception):
@@ -120,7 +122,9 @@ class Stand:
     def __init__(self) -> None:
         self.people: dict[str, Person] = {}
         self.messages: list[dict[str, Any]] = []
-        self.faults: list[tuple[int, dict[str, str]]] = []
+        self.faults: list[Fault] = []
+        # How many other places are listed before the one.
+        self.others = 0
         self.is_down = False
         # Seconds that it says to wait while it is down, if it says so.
         self.wait = 0
@@ -164,6 +168,16 @@ class Stand:
             raise Problem(404, "There is no such list")
         return str(place)
 
+    def listed(self, row: Callable[[str], dict[str, Any]]) -> list[dict[str, Any]]:
+        """A row for each place; the one that is `place` is the last."""
+        return [*(row(str(100_000 + number)) for number in range(self.others)), row(self.place)]
+
+    def window(self, rows: list[dict[str, Any]], start: int, size: int, most: int) -> list[dict[str, Any]]:
+        """A page of the rows. A size that the service does not take is refused."""
+        if not 1 <= size <= most or start < 0:
+            raise Problem(self.unprocessable, f"A page holds at most {most} rows")
+        return rows[start : start + size]
+
     def known_fields(self, names: Any) -> None:
         for name in names:
             if name != self.custom:
@@ -195,8 +209,9 @@ class Stand:
                 told = {"retry-after": str(self.wait)} if self.wait else {}
                 return 503, told, self.error(503, "Service unavailable")
             if self.faults:
-                status, headers = self.faults.pop(0)
-                return status, headers, self.error(status, "told to fail")
+                fault = self.faults.pop(0)
+                why = fault[2] if len(fault) == 3 else "told to fail"
+                return fault[0], fault[1], self.error(fault[0], why)
             found = self._routed(call)
         except Problem as problem:
             status = self.unprocessable if problem.status == 422 else problem.status

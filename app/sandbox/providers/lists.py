@@ -15,7 +15,13 @@ class CampaignMonitor(Stand):
     place, custom, unprocessable = "0a1b2c3d", "City", 400
 
     def error(self, status: int, why: str) -> Any:
-        return {"Code": 50 if status == 401 else 1, "Message": why}
+        codes = {"There is no such list": 101, "The credentials are not valid": 100}
+        return {"Code": codes.get(why, 1), "Message": why}
+
+    def need_place(self, place: str | int) -> str:
+        if str(place) != self.place:
+            raise Problem(401, "There is no such list")
+        return self.place
 
     @route("GET", "/api/v3.3/clients.json")
     def clients(self, call: Call) -> Any:
@@ -50,6 +56,7 @@ class CampaignMonitor(Stand):
         if known and known.state == "left" and not body.get("Resubscribe"):
             return 400, {"Code": 206, "Message": "Subscriber has unsubscribed"}
         person = self.keep(body["EmailAddress"], **{e["Key"]: e["Value"] for e in body.get("CustomFields", [])})
+        person.fields |= {"Name": body["Name"]} if "Name" in body else {}
         person.places.add(place)
         person.state = "active"
         return 201, person.email
@@ -77,8 +84,14 @@ class Moosend(Stand):
         return {"Code": 0, "Error": None, "Context": context}
 
     @route("GET", "/v3/lists.json")
-    def lists(self, call: Call) -> Any:
+    def some_lists(self, call: Call) -> Any:
         return self._ok({"MailingLists": [{"ID": self.place, "Name": "News"}]})
+
+    @route("GET", "/v3/lists/{page}/{size}.json")
+    def lists(self, call: Call) -> Any:
+        rows = self.listed(lambda id: {"ID": id, "Name": "News"})
+        size = int(call.part["size"])
+        return self._ok({"MailingLists": self.window(rows, (int(call.part["page"]) - 1) * size, size, 1000)})
 
     @route("GET", "/v3/lists/{list}/details.json")
     def fields(self, call: Call) -> Any:
@@ -131,7 +144,9 @@ class Mailjet(Stand):
 
     @route("GET", "/v3/REST/contactslist")
     def lists(self, call: Call) -> Any:
-        return {"Data": [{"ID": 11, "Name": "News"}]}
+        rows = self.listed(lambda id: {"ID": int(id), "Name": "News"})
+        start, size = int(call.query.get("Offset", "0")), int(call.query.get("Limit", "10"))
+        return {"Data": self.window(rows, start, size, 1000), "Total": len(rows)}
 
     @route("GET", "/v3/REST/contactmetadata")
     def fields(self, call: Call) -> Any:
@@ -158,6 +173,11 @@ class Listmonk(Stand):
     auth = ("Authorization", "token {user}:{token}")
     key_name = "token"
     place, custom, unprocessable = "2", "city", 400
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Who was sent a mail to confirm, by the call for it.
+        self.asked: list[str] = []
 
     def authorize(self, call: Call) -> None:
         try:
@@ -206,6 +226,11 @@ class Listmonk(Stand):
             person = self.need(each)
             person.places |= {self.need_place(place) for place in body["target_list_ids"]}
             person.state = "active"
+        return {"data": True}
+
+    @route("POST", "/api/subscribers/{id}/optin")
+    def ask_again(self, call: Call) -> Any:
+        self.asked.append(self.need(call.part["id"]).email)
         return {"data": True}
 
 

@@ -14,9 +14,17 @@ class Mailchimp(Stand):
     given = {"api_key": "0123456789abcdef0123456789abcdef-us6"}
     auth = ("Authorization", "basic:key:{api_key}")
     place, custom, unprocessable = "a1b2c3", "CITY", 400
-    _words = {"active": "subscribed", "pending": "pending", "left": "unsubscribed", "none": "transactional"}
+    _words = {
+        "active": "subscribed",
+        "pending": "pending",
+        "left": "unsubscribed",
+        "none": "transactional",
+        "archived": "archived",
+    }
 
     def error(self, status: int, why: str) -> Any:
+        if status == 403:  # the gate before the service speaks no JSON
+            return None
         return {"type": "https://mailchimp.com/developer/", "title": "Problem", "status": status, "detail": why}
 
     @route("GET", "/3.0/")
@@ -25,7 +33,9 @@ class Mailchimp(Stand):
 
     @route("GET", "/3.0/lists")
     def lists(self, call: Call) -> Any:
-        return {"lists": [{"id": self.place, "name": "News"}]}
+        rows = self.listed(lambda id: {"id": id, "name": "News"})
+        start, size = int(call.query.get("offset", "0")), int(call.query.get("count", "10"))
+        return {"lists": self.window(rows, start, size, 1000), "total_items": len(rows)}
 
     @route("GET", "/3.0/lists/{list}/merge-fields")
     def fields(self, call: Call) -> Any:
@@ -55,6 +65,8 @@ class Mailchimp(Stand):
         person = self.keep(body["email_address"], **body.get("merge_fields", {}))
         if word:
             person.state = states[word]
+        elif person.state == "archived":  # as unkind as it can be read
+            person.state = "active"
         return {"id": call.part["hash"], "status": self._words[person.state], "merge_fields": person.fields}
 
     @route("POST", "/3.0/lists/{list}/members/{hash}/tags")
@@ -89,11 +101,15 @@ class Kit(Stand):
 
     @route("GET", "/v4/forms")
     def forms(self, call: Call) -> Any:
-        return {"forms": [{"id": 7, "name": "News"}], "pagination": {}}
+        rows = self.listed(lambda id: {"id": int(id), "name": "News"})
+        start, size = int(call.query.get("after", "0")), int(call.query.get("per_page", "500"))
+        end = start + size
+        cursors = {"has_next_page": end < len(rows), "end_cursor": str(end), "per_page": size}
+        return {"forms": self.window(rows, start, size, 1000), "pagination": cursors}
 
     @route("GET", "/v4/custom_fields")
     def fields(self, call: Call) -> Any:
-        return {"custom_fields": [{"id": 1, "key": "city", "label": "City"}]}
+        return {"custom_fields": [{"id": 1, "key": "city", "label": "City"}], "pagination": {"has_next_page": False}}
 
     @route("GET", "/v4/subscribers")
     def seek(self, call: Call) -> Any:
@@ -104,12 +120,15 @@ class Kit(Stand):
     @route("POST", "/v4/subscribers")
     def add(self, call: Call) -> Any:
         body = call.json({"email_address!": str, "first_name": str, "state": str, "fields": dict})
-        self.known_fields(body.get("fields", {}))
+        # Those that the account does not have are ignored, and named.
+        given = {name: value for name, value in body.get("fields", {}).items() if name == self.custom}
+        unknown = [f"{name} is not a custom field" for name in body.get("fields", {}) if name not in given]
         known = self.find(body["email_address"])
-        person = self.keep(body["email_address"], **body.get("fields", {}))
-        if body.get("state"):
+        person = self.keep(body["email_address"], **given)
+        if known is None and body.get("state"):
             person.state = "active" if body["state"] == "active" else "left"
-        return 200 if known else 201, {"subscriber": self._shown(person)}
+        warnings = {"warnings": unknown} if unknown else {}
+        return 200 if known else 201, {"subscriber": self._shown(person), **warnings}
 
     @route("PUT", "/v4/subscribers/{id}")
     def change(self, call: Call) -> Any:
@@ -165,7 +184,9 @@ class ActiveCampaign(Stand):
 
     @route("GET", "/api/3/lists")
     def lists(self, call: Call) -> Any:
-        return {"lists": [{"id": "1", "name": "News"}]}
+        rows = self.listed(lambda id: {"id": id, "name": "News"})
+        start, size = int(call.query.get("offset", "0")), int(call.query.get("limit", "20"))
+        return {"lists": self.window(rows, start, size, 100), "meta": {"total": str(len(rows))}}
 
     @route("GET", "/api/3/fields")
     def fields(self, call: Call) -> Any:
@@ -234,7 +255,9 @@ class MailerLite(Stand):
 
     @route("GET", "/api/groups")
     def groups(self, call: Call) -> Any:
-        return {"data": [{"id": self.place, "name": "News"}]}
+        rows = self.listed(lambda id: {"id": id, "name": "News"})
+        size = int(call.query.get("limit", "25"))
+        return {"data": self.window(rows, (int(call.query.get("page", "1")) - 1) * size, size, 100)}
 
     @route("GET", "/api/fields")
     def fields(self, call: Call) -> Any:
@@ -266,146 +289,4 @@ class MailerLite(Stand):
         return 200 if known else 201, self._shown(person)
 
 
-class Brevo(Stand):
-    name = "brevo"
-    host = "api.brevo.com"
-    given = {"api_key": "xkeysib-0123456789"}
-    auth = ("api-key", "{api_key}")
-    place, custom, unprocessable = "3", "CITY", 400
-
-    def error(self, status: int, why: str) -> Any:
-        return {"code": "invalid_parameter" if status == 400 else "problem", "message": why}
-
-    @route("GET", "/v3/account")
-    def account(self, call: Call) -> Any:
-        return {"email": "owner@school.example", "companyName": "Meridian"}
-
-    @route("GET", "/v3/contacts/lists")
-    def lists(self, call: Call) -> Any:
-        if int(call.query.get("limit", "10")) > 50:
-            raise Problem(400, "Limit exceeds max value")
-        return {"lists": [{"id": 3, "name": "News"}], "count": 1}
-
-    @route("GET", "/v3/contacts/attributes")
-    def fields(self, call: Call) -> Any:
-        return {
-            "attributes": [{"name": "CITY", "category": "normal"}, {"name": "DOUBLE_OPT-IN", "category": "category"}]
-        }
-
-    @route("GET", "/v3/contacts/{who}")
-    def seek(self, call: Call) -> Any:
-        person = self.find(call.part["who"])
-        if person is None:
-            raise Problem(404, "Contact does not exist")
-        left = person.state == "left"
-        unsubscribed = [int(place) for place in person.places] if left else []
-        return {"id": person.id, "email": person.email, "emailBlacklisted": left, "listUnsubscribed": unsubscribed}
-
-    @route("POST", "/v3/contacts")
-    def add(self, call: Call) -> Any:
-        shape = {
-            "email!": str,
-            "attributes": dict,
-            "listIds": [int],
-            "updateEnabled": bool,
-            "emailBlacklisted": bool,
-        }
-        body = call.json(shape)
-        self.known_fields(set(body.get("attributes", {})) - {"FIRSTNAME", "LASTNAME", "SMS"})
-        places = [self.need_place(each) for each in body.get("listIds", [])]
-        known = self.find(body["email"])
-        if known and not body.get("updateEnabled"):
-            raise Problem(400, "Contact already exist")
-        person = self.keep(body["email"], **body.get("attributes", {}))
-        person.places |= set(places)
-        if places and known and known.state == "left":
-            person.state = "active"
-        if body.get("emailBlacklisted") is False:
-            person.state = "active"
-        return (204, None) if known else (201, {"id": person.id})
-
-
-class GetResponse(Stand):
-    name = "getresponse"
-    host = "api.getresponse.com"
-    given = {"api_key": "gr0123456789"}
-    auth = ("X-Auth-Token", "api-key {api_key}")
-    place, custom, unprocessable = "tamqY", "kL6Nh", 400
-
-    def error(self, status: int, why: str) -> Any:
-        return {"httpStatus": status, "code": 1000, "codeDescription": why, "message": why, "context": []}
-
-    @route("GET", "/v3/accounts")
-    def account(self, call: Call) -> Any:
-        return {"accountId": "VfEj6", "email": "owner@school.example"}
-
-    @route("GET", "/v3/campaigns")
-    def lists(self, call: Call) -> Any:
-        return [{"campaignId": "tamqY", "name": "news"}]
-
-    @route("GET", "/v3/custom-fields")
-    def fields(self, call: Call) -> Any:
-        return [{"customFieldId": "kL6Nh", "name": "city"}]
-
-    @route("GET", "/v3/tags")
-    def tags(self, call: Call) -> Any:
-        return []
-
-    @route("POST", "/v3/tags")
-    def tag(self, call: Call) -> Any:
-        return 201, {"tagId": "vBd5", "name": call.json({"name!": str})["name"]}
-
-    @route("GET", "/v3/contacts")
-    def seek(self, call: Call) -> Any:
-        part = call.query.get("query[email]", "").lower()
-        return [
-            {"contactId": str(each.id), "email": each.email}
-            for each in self.people.values()
-            if part in each.email.lower() and each.state != "left"
-        ]
-
-    _about = {"name": str, "customFieldValues": [{"customFieldId!": str, "value!": [str]}], "tags": [{"tagId!": str}]}
-
-    @route("POST", "/v3/contacts")
-    def add(self, call: Call) -> Any:
-        body = call.json({"email!": str, "campaign!": {"campaignId!": str}, **self._about})
-        place = self.need_place(body["campaign"]["campaignId"])
-        self.known_fields([each["customFieldId"] for each in body.get("customFieldValues", [])])
-        known = self.find(body["email"])
-        if known and known.state != "left":
-            raise Problem(409, "Contact already added")
-        person = self.keep(
-            body["email"], **{e["customFieldId"]: e["value"][0] for e in body.get("customFieldValues", [])}
-        )
-        person.places.add(place)
-        person.state = "active"
-        person.tags |= {"course"} if body.get("tags") else set()
-        return 202, None
-
-    @route("POST", "/v3/contacts/{id}")
-    def change(self, call: Call) -> Any:
-        body = call.json(self._about)
-        person = self.need(call.part["id"])
-        person.fields |= {e["customFieldId"]: e["value"][0] for e in body.get("customFieldValues", [])}
-        return {"contactId": str(person.id)}
-
-    @route("POST", "/v3/search-contacts/contacts")
-    def search(self, call: Call) -> Any:
-        condition = {"conditionType!": str, "operatorType!": str, "operator!": str, "value!": str}
-        section = {
-            "campaignIdsList!": [str],
-            "logicOperator!": str,
-            "subscriberCycle!": [str],
-            "subscriptionDate!": str,
-            "conditions": [condition],
-        }
-        body = call.json({"subscribersType!": [str], "sectionLogicOperator!": str, "section!": [section]})
-        if body["subscribersType"] not in (["subscribed"], ["undelivered"], ["removed"], ["unconfirmed"]):
-            raise Problem(400, "Only one subscription status")
-        wanted = body["section"][0]["conditions"][0]["value"]
-        person = self.find(wanted)
-        is_removed = person is not None and person.state == "left" and body["subscribersType"] == ["removed"]
-        return [{"contactId": str(person.id), "email": person.email}] if person and is_removed else []
-
-
-STANDS = (Mailchimp, Kit, ActiveCampaign, MailerLite, Brevo, GetResponse)
+STANDS = (Mailchimp, Kit, ActiveCampaign, MailerLite)

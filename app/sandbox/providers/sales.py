@@ -25,8 +25,11 @@ class HubSpot(Stand):
 
     @route("POST", "/crm/v3/lists/search")
     def lists(self, call: Call) -> Any:
-        call.json({"processingTypes": [str], "count": int})
-        return {"lists": [{"listId": "22", "name": "News"}]}
+        shape = {"processingTypes": [str], "objectTypeId": str, "count": int, "offset": int, "query": str}
+        body = call.json(shape)
+        rows = self.listed(lambda id: {"listId": id, "name": "News"})
+        start, size = body.get("offset", 0), body.get("count", 20)
+        return {"lists": self.window(rows, start, size, 500), "hasMore": start + size < len(rows), "total": len(rows)}
 
     @route("GET", "/crm/v3/properties/contacts")
     def fields(self, call: Call) -> Any:
@@ -38,7 +41,7 @@ class HubSpot(Stand):
             ]
         }
 
-    @route("POST", "/crm/v3/objects/contacts/batch/upsert")
+    @route("POST", "/crm/objects/2026-03/contacts/batch/upsert")
     def add(self, call: Call) -> Any:
         [row] = call.json({"inputs!": [{"id!": str, "idProperty!": str, "properties!": dict}]})["inputs"]
         properties = row["properties"]
@@ -70,16 +73,28 @@ class Pipedrive(Stand):
     def me(self, call: Call) -> Any:
         return {"success": True, "data": {"company_name": "Meridian"}}
 
-    @route("GET", "/v1/personFields")
+    @route("GET", "/api/v2/personFields")
     def fields(self, call: Call) -> Any:
-        return {"success": True, "data": [{"key": "name", "name": "Name"}, {"key": "a" * 40, "name": "City"}]}
+        """Two pages of it."""
+        options = [{"id": 31, "label": "Tax"}, {"id": 32, "label": "Law"}]
+        rows: list[dict[str, Any]] = [
+            {"field_code": "name", "field_name": "Name", "field_type": "varchar"},
+            {"field_code": "b" * 40, "field_name": "Topics", "field_type": "set", "options": options},
+            {"field_code": "c" * 40, "field_name": "Age", "field_type": "double"},
+            {"field_code": "a" * 40, "field_name": "City", "field_type": "varchar"},
+        ]
+        is_second = call.query.get("cursor") == "second"
+        cursor = None if is_second else "second"
+        page = rows[2:] if is_second else rows[:2]
+        return {"success": True, "data": page, "additional_data": {"next_cursor": cursor}}
 
     @route("GET", "/api/v2/persons/search")
     def seek(self, call: Call) -> Any:
         if len(call.query.get("term", "")) < 2:
             raise Problem(400, "term is too short")
         person = self.find(call.query["term"])
-        items = [{"item": {"id": person.id, "emails": [person.email]}}] if person else []
+        phones = person.fields.get("phones", []) if person else []
+        items = [{"item": {"id": person.id, "emails": [person.email], "phones": phones}}] if person else []
         return {"success": True, "data": {"items": items}}
 
     _about = {
@@ -89,27 +104,43 @@ class Pipedrive(Stand):
         "custom_fields": dict,
     }
 
+    def _custom(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Nothing is read as something else: a number is a number, options are ids."""
+        given: dict[str, Any] = body.get("custom_fields", {})
+        kinds: dict[str, Any] = {"a" * 40: str, "b" * 40: list, "c" * 40: (int, float)}
+        for name, value in given.items():
+            if name not in kinds:
+                raise Problem(400, f"The field {name} is not known")
+            if value is not None and not isinstance(value, kinds[name]):
+                raise Problem(400, f"{name} has the wrong type")
+            if isinstance(value, list) and not set(value) <= {31, 32}:
+                raise Problem(400, f"{name} has no such option")
+        return given
+
     @route("POST", "/api/v2/persons")
     def add(self, call: Call) -> Any:
         body = call.json({**self._about, "name!": str})
-        self.known_fields(body.get("custom_fields", {}))
+        self._custom(body)
         if self.find(body["emails"][0]["value"]):
             self.messages.append(body)  # Pipedrive keeps doubles
         person = self.keep(body["emails"][0]["value"], **body.get("custom_fields", {}))
+        person.fields |= {"phones": [each["value"] for each in body.get("phones", [])]}
         return 201, {"success": True, "data": {"id": person.id}}
 
     @route("PATCH", "/api/v2/persons/{id}")
     def change(self, call: Call) -> Any:
         body = call.json(self._about)
-        self.known_fields(body.get("custom_fields", {}))
-        self.need(call.part["id"]).fields |= body.get("custom_fields", {})
+        person = self.need(call.part["id"])
+        person.fields |= self._custom(body)
+        if "phones" in body:  # all of them are replaced
+            person.fields["phones"] = [each["value"] for each in body["phones"]]
         return {"success": True, "data": {"id": int(call.part["id"])}}
 
 
 class Zoho(Stand):
     name = "zoho"
     host = "www.zohoapis.eu"
-    hosts = ("accounts.zoho.eu",)
+    hosts = ("accounts.zoho.eu", "www.zohoapis.ca", "accounts.zohocloud.ca")
     given = {"region": "eu", **_CLIENT}
     auth = ("Authorization", "Zoho-oauthtoken {token}")
     key_name = "refresh_token"
@@ -132,7 +163,27 @@ class Zoho(Stand):
     @route("GET", "/crm/v8/settings/fields")
     def fields(self, call: Call) -> Any:
         self.need_place(call.query.get("module", ""))
-        return {"fields": [{"api_name": "City", "field_label": "City"}, {"api_name": "Email", "field_label": "Email"}]}
+        return {
+            "fields": [
+                {"api_name": "City", "field_label": "City", "data_type": "text"},
+                {"api_name": "Topics", "field_label": "Topics", "data_type": "multiselectpicklist"},
+                {"api_name": "Email", "field_label": "Email", "data_type": "email"},
+            ]
+        }
+
+    @route("GET", "/crm/v8/{module}/search")
+    def seek(self, call: Call) -> Any:
+        self.need_place(call.part["module"])
+        person = self.find(call.query.get("email", ""))
+        return {"data": [{"id": str(person.id), "Email": person.email}]} if person else (204, None)
+
+    @route("PUT", "/crm/v8/{module}/{id}")
+    def change(self, call: Call) -> Any:
+        self.need_place(call.part["module"])
+        person = self.need(call.part["id"])
+        [row] = call.json({"data!": [dict]})["data"]
+        person.fields |= {name: row[name] for name in row if name not in ("First_Name", "Email", "Phone", "Tag")}
+        return {"data": [{"code": "SUCCESS", "status": "success", "details": {"id": str(person.id)}}]}
 
     @route("POST", "/crm/v8/{module}/upsert")
     def add(self, call: Call) -> Any:
@@ -144,9 +195,13 @@ class Zoho(Stand):
                 "data": [{"code": "MANDATORY_NOT_FOUND", "message": "required field not found", "status": "error"}]
             }
         own = {"Last_Name", "First_Name", "Email", "Phone", "Tag"}
-        self.known_fields(set(row) - own)
+        self.known_fields(set(row) - own - {"Topics"})
+        for name in set(row) - own:
+            if isinstance(row[name], list) != (name == "Topics"):
+                return {"data": [{"code": "INVALID_DATA", "message": "invalid data", "status": "error"}]}
         known = self.find(row["Email"])
         person = self.keep(row["Email"], **{name: row[name] for name in set(row) - own})
+        person.fields["Last_Name"] = row["Last_Name"]
         action = "update" if known else "insert"
         return {"data": [{"code": "SUCCESS", "action": action, "status": "success", "details": {"id": str(person.id)}}]}
 
@@ -201,6 +256,16 @@ class Salesforce(Stand):
             self.messages.append(body)  # it keeps doubles
         person = self.keep(body["Email"], **{name: body[name] for name in body if name.endswith("__c")})
         return 201, {"id": str(person.id), "success": True, "errors": []}
+
+    @route("PATCH", "/services/data/v62.0/sobjects/Contact/Code__c/{value}")
+    def upsert(self, call: Call) -> Any:
+        body = self._values(call)
+        known = self.find(body["Email"])
+        if known is None and not body.get("LastName"):
+            return 400, [{"errorCode": "REQUIRED_FIELD_MISSING", "message": "Required fields are missing: [LastName]"}]
+        person = self.keep(body["Email"], **{name: body[name] for name in body if name.endswith("__c")})
+        person.fields |= {"LastName": body["LastName"]} if "LastName" in body else {}
+        return (200 if known else 201), {"id": str(person.id), "success": True}
 
     @route("PATCH", "/services/data/v62.0/sobjects/Contact/{id}")
     def change(self, call: Call) -> Any:

@@ -115,7 +115,7 @@ class Notion(Stand):
 
     def authorize(self, call: Call) -> None:
         super().authorize(call)
-        if call.headers.get("notion-version") != "2022-06-28":
+        if call.headers.get("notion-version") != "2025-09-03":
             raise Problem(400, "missing_version")
 
     def error(self, status: int, why: str) -> Any:
@@ -127,15 +127,34 @@ class Notion(Stand):
 
     @route("POST", "/v1/search")
     def lists(self, call: Call) -> Any:
-        call.json({"filter": {"property!": str, "value!": str}, "page_size": int})
-        return {"results": [{"id": self.place, "title": [{"plain_text": "Entries"}]}]}
+        shape = {"filter": {"property!": str, "value!": str}, "page_size": int, "start_cursor": str}
+        body = call.json(shape)
+        if body.get("filter", {}).get("value") not in ("page", "data_source"):
+            raise Problem(400, "body.filter.value should be page or data_source")
+        rows = self.listed(lambda id: {"object": "data_source", "id": id, "title": [{"plain_text": "Entries"}]})
+        start, size = int(body.get("start_cursor", "0")), body.get("page_size", 100)
+        end = start + size
+        more = {"has_more": end < len(rows), "next_cursor": str(end) if end < len(rows) else None}
+        return {"results": self.window(rows, start, size, 100), **more}
 
     @route("GET", "/v1/databases/{id}")
+    def database(self, call: Call) -> Any:
+        """It holds data sources; its columns are theirs."""
+        if call.part["id"] not in self.databases:
+            raise Problem(404, "Could not find database")
+        rows = [{"id": each, "name": "Entries"} for each in self.databases[call.part["id"]]]
+        return {"object": "database", "id": call.part["id"], "data_sources": rows}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.databases = {"842a0286-cef0": [self.place], "9f11aa02-two0": [self.place, "other-source"]}
+
+    @route("GET", "/v1/data_sources/{id}")
     def about(self, call: Call) -> Any:
         self.need_place(call.part["id"])
-        return {"properties": {name: {"type": kind} for name, kind in self._kinds.items()}}
+        return {"object": "data_source", "properties": {name: {"type": kind} for name, kind in self._kinds.items()}}
 
-    @route("POST", "/v1/databases/{id}/query")
+    @route("POST", "/v1/data_sources/{id}/query")
     def seek(self, call: Call) -> Any:
         self.need_place(call.part["id"])
         shape = {"filter!": {"property!": str, "email!": {"equals!": str}}, "page_size": int}
@@ -146,12 +165,16 @@ class Notion(Stand):
         for name, value in properties.items():
             if self._kinds.get(name) not in value:
                 raise Problem(400, f"{name} is not a property that exists")
-        return {"City": properties["City"]["rich_text"][0]["text"]["content"]} if "City" in properties else {}
+        title = properties.get("Name", {}).get("title", [])
+        return {
+            **({"Name": title[0]["text"]["content"]} if title else {}),
+            **({"City": properties["City"]["rich_text"][0]["text"]["content"]} if "City" in properties else {}),
+        }
 
     @route("POST", "/v1/pages")
     def add(self, call: Call) -> Any:
-        body = call.json({"parent!": {"database_id!": str}, "properties!": dict})
-        self.need_place(body["parent"]["database_id"])
+        body = call.json({"parent!": {"type!": str, "data_source_id!": str}, "properties!": dict})
+        self.need_place(body["parent"]["data_source_id"])
         values = self._values(body["properties"])
         email = body["properties"]["Mail"]["email"]
         if self.find(email):

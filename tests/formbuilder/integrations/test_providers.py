@@ -11,7 +11,8 @@ import pytest
 
 from app.core import clock
 from app.formbuilder import integrations
-from app.formbuilder.integrations import Passing, Permanent, RefusedCredentials, Unsure, client
+from app.formbuilder.integrations import Passing, Permanent, RefusedCredentials, Unsure, client, waits
+from app.formbuilder.integrations.replies import Reply
 from app.formbuilder.integrations.webhook import signature
 from app.gateways.outgoing import Outgoing
 from app.sandbox.providers import KINDS
@@ -260,18 +261,18 @@ async def test_a_secret_is_masked_however_it_comes_back(town: Town) -> None:
         ("soon", 0),
         ("-5", 0),
         ("nan", 0),
-        ("999999999", client.LONGEST_WAIT),
+        ("999999999", waits.LONGEST_WAIT),
         ("in a\n", 0),
     ],
 )
 def test_a_wait_is_read_in_seconds(value: str, seconds: int) -> None:
-    assert client.wait_of(client.Reply(429, {"retry-after": value}, None, "")) == seconds
+    assert waits.wait_of(Reply(429, {"retry-after": value}, None, "")) == seconds
 
 
 def test_a_wait_is_read_as_a_date_too() -> None:
     when = format_datetime(clock.now() + timedelta(seconds=90), usegmt=True)
-    assert 85 <= client.wait_of(client.Reply(503, {"retry-after": when}, None, "")) <= 91
-    assert client.wait_of(client.Reply(503, {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None, "")) == 0
+    assert 85 <= waits.wait_of(Reply(503, {"retry-after": when}, None, "")) <= 91
+    assert waits.wait_of(Reply(503, {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None, "")) == 0
 
 
 class Broken(httpx.AsyncBaseTransport):

@@ -1,0 +1,179 @@
+"""What costs something and was held back as spam by mistake: let out, it waits for its payment, and its sender can pay."""
+
+import asyncio
+
+import pytest
+
+from app import Lectern
+from app.commerce import orders
+from app.core import db, queue
+from app.formbuilder import entries, payments, readings, releases, stock
+from app.formbuilder.models import Entry, Form
+from app.formbuilder.queries import entries as entry_queries
+from tests.cast import Cast
+from tests.commerce.conftest import local_stripe, shop  # noqa: F401
+from tests.commerce.shop import Shop
+from tests.formbuilder.test_paid_entries import FIELDS, a_form, left, send, states, told
+
+WORDS = {"spam_words": ["casino"]}
+
+
+async def held_back(shop: Shop, form: Form, **texts: str) -> Entry:  # noqa: F811
+    """An entry in quarantine."""
+    answer = await send(form, shop.client, q1="casino", **texts)
+    assert answer.status_code == 303
+    found = await entry_queries.entry_by_id(await db.value("SELECT max(id) FROM form_entries"))
+    assert found is not None and found.state == "spam"
+    return found
+
+
+async def let_out(form: Form, entry: Entry, by: int) -> str:
+    return await releases.act(entry, "not_spam", readings.of(form), by=by)
+
+
+def path_of(form: Form, entry: Entry) -> str:
+    return f"/forms/{form.slug}/payments/{payments.token_of(entry)}"
+
+
+async def test_it_waits_for_its_payment_and_the_mailed_link_leads_to_it(shop: Shop, cast: Cast) -> None:  # noqa: F811
+    form, olga = await a_form(settings=WORDS), await cast.olga()
+    entry = await held_back(shop, form)
+    answer = await olga.browser.post(
+        f"/admin/forms/{form.public_id}/entries/{entry.public_id}/state", form={"act": "not_spam"}
+    )
+    assert answer.status_code == 303
+    assert await states() == ["unpaid"]
+    [mailed] = await shop.mails("formbuilder/payment")
+    assert mailed.recipient == "ann@x.example"
+    # Nothing is taken, ordered or told before somebody follows the link.
+    assert (await left(form), await db.value("SELECT count(*) FROM orders")) == (3, 0)
+    await queue.drain()
+    await payments.look_for_forgotten()
+    assert await told() == []
+    shown = await shop.client.get(path_of(form, entry))
+    assert "Go on to payment" in await shown.get_data(as_text=True)
+    assert "Refresh" not in shown.headers
+    paying = await shop.client.post(path_of(form, entry))
+    assert paying.headers["Location"].startswith("http")
+    assert await left(form) == 2
+    await shop.pay(paying.headers["Location"])
+    await shop.tell()
+    assert await states() == ["received"]
+    assert await told() == ["casino paid €50"]
+    assert "/thanks/" in (await shop.client.get(path_of(form, entry))).headers["Location"]
+
+
+async def test_two_clicks_on_the_link_are_one_order(shop: Shop, app: Lectern, cast: Cast) -> None:  # noqa: F811
+    form = await a_form(settings=WORDS)
+    entry = await held_back(shop, form)
+    await let_out(form, entry, (await cast.olga()).id)
+    both = await asyncio.gather(*(app.test_client().post(path_of(form, entry)) for _click in range(2)))
+    assert len({answer.headers["Location"] for answer in both}) == 1
+    assert await db.value("SELECT count(*) FROM orders") == 1
+
+
+async def test_a_payment_page_that_closed_can_be_opened_again_for_a_fortnight(shop: Shop, cast: Cast) -> None:  # noqa: F811
+    form = await a_form(settings=WORDS)
+    entry = await held_back(shop, form)
+    await let_out(form, entry, (await cast.olga()).id)
+    await shop.client.post(path_of(form, entry))
+    first = await shop.order()
+    assert first.stripe_session_id is not None
+    await shop.stripe.post(f"/v1/checkout/sessions/{first.stripe_session_id}/expire")
+    await shop.tell()
+    assert (await states(), await left(form)) == (["unpaid"], 3)
+    again = await shop.client.post(path_of(form, entry))
+    assert again.headers["Location"].startswith("http")
+    assert ((await shop.order()).id > first.id, await left(form)) == (True, 2)
+    await db.run("UPDATE form_entries SET pay_until = pay_until - interval '15 days'")
+    await orders.mark_expired((await shop.order()).id)
+    await queue.drain()
+    late = await shop.client.post(path_of(form, entry))
+    assert late.status_code == 409
+    assert "Go on to payment" not in await late.get_data(as_text=True)
+
+
+async def test_what_is_sold_out_meanwhile_is_said_and_nothing_is_charged(shop: Shop, cast: Cast) -> None:  # noqa: F811
+    form = await a_form(settings=WORDS)
+    entry = await held_back(shop, form)
+    await let_out(form, entry, (await cast.olga()).id)
+    assert (await send(form, shop.client, **{"q3.quantity": "3"})).status_code == 303
+    answer = await shop.client.post(path_of(form, entry))
+    assert answer.status_code == 409
+    assert "“Full” is sold out." in await answer.get_data(as_text=True)
+    assert await states() == ["unpaid", "unpaid"]
+    assert await db.value("SELECT count(*) FROM orders") == 1
+
+
+async def test_without_an_address_the_office_is_told_and_it_stays_where_it_is(shop: Shop, cast: Cast) -> None:  # noqa: F811
+    form, olga = await a_form(settings=WORDS), await cast.olga()
+    await send(form, shop.client, q2="no address", website="x")
+    entry = await entry_queries.entry_by_id(await db.value("SELECT max(id) FROM form_entries"))
+    assert entry is not None
+    with pytest.raises(releases.NobodyToAsk):
+        await let_out(form, entry, olga.id)
+    assert await states() == ["spam"]
+    assert await shop.mails("formbuilder/payment") == []
+
+
+@pytest.mark.parametrize("case", ["counted before", "costs nothing", "paid otherwise"])
+async def test_what_is_not_to_be_paid_goes_its_way(shop: Shop, cast: Cast, case: str) -> None:  # noqa: F811
+    olga = await cast.olga()
+    if case == "counted before":
+        form = await a_form()
+        await shop.pay((await send(form, shop.client)).headers["Location"])
+        await shop.tell()
+        entry = await entry_queries.entry_by_id(await db.value("SELECT max(id) FROM form_entries"))
+        assert entry is not None
+        await entries.move(entry, "spam", readings.of(form), by=olga.id)
+    elif case == "costs nothing":
+        form = await a_form(settings=WORDS)
+        entry = await held_back(shop, form, q3="")
+    else:
+        ways = {"id": "q4", "kind": "payment_method", "label": "How", "settings": {"methods": ["card", "invoice"]}}
+        form = await a_form([*FIELDS, ways], settings=WORDS)
+        entry = await held_back(shop, form, q4="invoice")
+    again = await entry_queries.entry_by_id(entry.id)
+    assert again is not None
+    assert await let_out(form, again, olga.id) == "received"
+    assert await shop.mails("formbuilder/payment") == []
+
+
+async def test_the_office_mails_the_way_to_the_payment_again(shop: Shop, cast: Cast) -> None:  # noqa: F811
+    form, olga = await a_form(settings=WORDS), await cast.olga()
+    entry = await held_back(shop, form)
+    await let_out(form, entry, olga.id)
+    base = f"/admin/forms/{form.public_id}/entries/{entry.public_id}"
+    assert "Send the link again" in await (await olga.browser.get(base)).get_data(as_text=True)
+    assert (await olga.browser.post(f"{base}/sending", form={"link": "1"})).status_code == 303
+    assert len(await shop.mails("formbuilder/payment")) == 2
+
+
+async def test_what_is_thrown_away_or_called_spam_takes_nothing_and_takes_it_again(shop: Shop, cast: Cast) -> None:  # noqa: F811
+    """The table that public pages are drawn from follows the entry, whoever moves it."""
+    form, olga = await a_form(), await cast.olga()
+    await shop.pay((await send(form, shop.client, **{"q3.quantity": "3"})).headers["Location"])
+    await shop.tell()
+    definition = readings.of(form)
+    for act, count in (("spam", 3), ("not_spam", 0), ("bin", 3), ("restore", 0)):
+        entry = await entry_queries.entry_by_id(await db.value("SELECT max(id) FROM form_entries"))
+        assert entry is not None
+        await entries.move(entry, act, definition, by=olga.id)
+        assert await left(form) == count, act
+    assert await stock.gone(form.id, definition) == {("q3", "full")}
+    await db.run("DELETE FROM form_entries")
+    assert await stock.gone(form.id, definition) == frozenset()
+
+
+async def test_who_sends_it_again_instead_pays_for_that_one_only(shop: Shop, cast: Cast) -> None:  # noqa: F811
+    form = await a_form(settings=WORDS)
+    entry = await held_back(shop, form)
+    await let_out(form, entry, (await cast.olga()).id)
+    page = await shop.text(f"/forms/{form.slug}?payment={payments.token_of(entry)}")
+    assert 'value="casino"' in page  # everything stands there as it was written
+    again = await send(form, shop.client, instead=payments.token_of(entry))
+    assert again.headers["Location"].startswith("http")
+    late = await shop.client.post(path_of(form, entry))
+    assert late.headers["Location"] == path_of(form, entry)
+    assert "Go on to payment" not in await shop.text(path_of(form, entry))
+    assert await db.value("SELECT count(*) FROM orders") == 1

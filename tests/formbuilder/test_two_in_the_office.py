@@ -1,0 +1,96 @@
+"""Two people at the pages after the builder: who keeps last is shown both texts, and nothing of the other is lost."""
+
+from typing import Any
+
+import pytest
+
+from app.formbuilder import definitions, versions
+from app.formbuilder.models import Form
+from tests.cast import Cast, Person
+from tests.formbuilder.building import as_body
+from tests.formbuilder.panels import Panel
+
+FIELDS: list[dict[str, Any]] = [
+    {"id": "q1", "kind": "short_text", "label": "Name"},
+    {"id": "q2", "kind": "email", "label": "Email"},
+    {"id": "q3", "kind": "number", "label": "Seats"},
+]
+WHOLE = {
+    "title": "Feedback",
+    "fields": FIELDS,
+    "integrations": [{"id": "i1", "connection": "gone", "list": "", "map": {"email": "q2"}, "tags": ["one"]}],
+    "notifications": [{"id": "n1", "name": "To me", "to": "owner", "subject": "New", "body": "{all}"}],
+}
+
+
+async def a_form() -> Form:
+    return await versions.create(definitions.read(WHOLE), by=None)
+
+
+async def page_of(person: Person, path: str) -> str:
+    return str(await (await person.browser.get(path)).get_data(as_text=True))
+
+
+async def kept(form: Form) -> definitions.Definition:
+    return definitions.read((await versions.find(form.public_id)).definition)
+
+
+def typed(page: str, form: str, **more: Any) -> dict[str, Any]:
+    """What a browser sends of this form, with some of it typed anew."""
+    return {**Panel(page, form).texts, **more}
+
+
+async def test_an_integration_that_somebody_else_changed_is_shown_with_both_texts(cast: Cast) -> None:
+    form = await a_form()
+    olga, pat = await cast.olga(), await cast.person("Pat", "pat@meridian.example", role="owner")
+    path = f"/admin/forms/{form.public_id}/integrations"
+    page = await page_of(pat, f"{path}?integration=i1")
+    hers = typed(page, "part-form", tags="two")
+    assert (await olga.browser.post(f"{path}/i1", **as_body(hers))).status_code == 303
+    # What is kept by itself: the second of one's own edits clashes with nothing.
+    assert (await olga.browser.post(f"{path}/i1", **as_body({**hers, "tags": "two, three"}))).status_code == 303
+    late = await pat.browser.post(f"{path}/i1", **as_body(typed(page, "part-form", tags="four")))
+    shown = await late.get_data(as_text=True)
+    assert late.status_code == 409
+    assert "Olga Oster changed this since you opened it" in shown
+    assert "<td>two, three</td><td>four</td>" in shown and 'name="tags" value="four"' in shown
+    assert (await kept(form)).integrations[0]["tags"] == ["two", "three"]
+    # A page with both is not sent by itself; kept again, it takes the place of theirs.
+    assert 'hx-trigger="submit"' in shown
+    assert (await pat.browser.post(f"{path}/i1", **as_body(typed(shown, "part-form")))).status_code == 303
+    assert (await kept(form)).integrations[0]["tags"] == ["four"]
+
+
+async def test_a_payment_that_somebody_else_changed_is_shown_with_both_texts(cast: Cast) -> None:
+    form = await a_form()
+    olga, pat = await cast.olga(), await cast.person("Pat", "pat@meridian.example", role="owner")
+    base = f"/admin/forms/{form.public_id}"
+    page = await page_of(pat, f"{base}/after")
+    sent = typed(page, "payment-form", on="yes", amount="q3", title="Seats")
+    assert (await olga.browser.post(f"{base}/payment", **as_body(sent))).status_code == 303
+    late = await pat.browser.post(f"{base}/payment", **as_body(typed(page, "payment-form", on="no")))
+    shown = await late.get_data(as_text=True)
+    assert late.status_code == 409
+    assert "<td>Yes</td><td>No</td>" in shown and "<td>Seats</td><td>–</td>" in shown
+    assert (await kept(form)).payment == {"on": True, "amount": "q3", "title": "Seats"}
+    assert (await pat.browser.post(f"{base}/payment", **as_body(typed(shown, "payment-form")))).status_code == 303
+    assert (await kept(form)).payment == {"on": False}
+
+
+@pytest.mark.parametrize("who", ["the same person", "another"])
+async def test_a_mail_that_was_changed_since_it_was_opened(cast: Cast, who: str) -> None:
+    form = await a_form()
+    olga, pat = await cast.olga(), await cast.person("Pat", "pat@meridian.example", role="owner")
+    path = f"/admin/forms/{form.public_id}/after/n1"
+    second = olga if who == "the same person" else pat
+    page = await page_of(second, path)
+    sent = typed(page, "row-form", subject="One")
+    assert (await olga.browser.post(path, **as_body(sent))).status_code == 303
+    late = await second.browser.post(path, **as_body({**sent, "subject": "Two"}))
+    if who == "the same person":
+        assert late.status_code == 303
+        return
+    shown = await late.get_data(as_text=True)
+    assert late.status_code == 409
+    assert "<td>One</td><td>Two</td>" in shown and 'value="Two"' in shown
+    assert (await kept(form)).notifications[0]["subject"] == "One"
