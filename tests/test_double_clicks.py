@@ -82,7 +82,7 @@ async def a_stamp(world: World) -> Form:
 
 
 async def an_unpaid_entry(world: World) -> None:
-    from app.formbuilder.payments import _mac
+    from app.formbuilder.payment.payments import _mac
 
     await db.run("UPDATE form_entries SET state = 'unpaid'")
     world.places["token"] = f"an-entry-{_mac('an-entry')}"
@@ -94,7 +94,8 @@ WITH_A_PIN = """
 
 
 async def a_draft(world: World) -> None:
-    from app.formbuilder import drafts, versions
+    from app.formbuilder.answering import drafts
+    from app.formbuilder.definition import versions
 
     await db.run(WITH_A_PIN.replace('"pin": "1234", ', ""))
     form = await versions.find(world.places["/forms"])
@@ -426,7 +427,7 @@ UPLOADS = "two uploads are two files; the button rests while one is under way"
 
 async def a_service(world: World) -> Form:
     """A webhook that takes everything."""
-    from app.formbuilder import connections
+    from app.formbuilder.delivery import connections
     from app.gateways.outgoing import Outgoing
 
     takes = httpx.MockTransport(lambda request: httpx.Response(200, stream=httpx.ByteStream(b"{}")))

@@ -5,7 +5,9 @@ from quart import Quart
 
 def install(app: Quart) -> None:
     """Choose what calls the services that entries go to; say where the school and its owner are."""
-    from app.formbuilder import after, connections, notifications, payments
+    from app.formbuilder.after_sending import after, notifications
+    from app.formbuilder.delivery import connections
+    from app.formbuilder.payment import payments
     from app.gateways import outgoing
 
     config = app.config["LECTERN"]

@@ -14,10 +14,11 @@ import orjson
 from app.core import audit, clock, db, events, mail, queue, tokens
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _, lazy
-from app.formbuilder import bills, scoring
 from app.formbuilder.events import EntryReceived, EntryReturned
 from app.formbuilder.fields.kinds import kind_of
+from app.formbuilder.logic import scoring
 from app.formbuilder.models import Answer, Definition, Entry
+from app.formbuilder.payment import bills
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries import inbox as queries
 from app.formbuilder.queries import payments as payment_queries

@@ -3,10 +3,16 @@
 from app.commerce.events import OrderFailed, OrderPaid, OrderRefunded
 from app.core.events import on
 from app.core.queue import every, job
-from app.formbuilder import deliveries, drafts, entries, files, notifications, payments, privacy, spam, versions
-from app.formbuilder.deliveries import deliver
+from app.formbuilder import entries
+from app.formbuilder.after_sending import notifications
+from app.formbuilder.answering import drafts, files, spam
+from app.formbuilder.definition import versions
+from app.formbuilder.delivery import deliveries
+from app.formbuilder.delivery.deliveries import deliver
 from app.formbuilder.events import EntryReceived, EntryReturned
-from app.formbuilder.payments import close_replaced
+from app.formbuilder.inbox import privacy
+from app.formbuilder.payment import payments
+from app.formbuilder.payment.payments import close_replaced
 
 __all__ = [
     "clear_entries",

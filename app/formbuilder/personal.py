@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core import personal
 from app.core.personal import Subject
-from app.formbuilder import readings
+from app.formbuilder.definition import readings
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.queries import personal as queries
 

@@ -1,5 +1,5 @@
 // <form-total>: adds up what is chosen, to be seen before sending, beginning with what the server tells of other pages
-// (app/formbuilder/bills.py, SoFar). What counts is what the server adds up.
+// (app/formbuilder/payment/bills.py, SoFar). What counts is what the server adds up.
 const whole = (text) => (/^\d{1,6}$/.test(text ?? "") ? Number(text) : null);
 
 // `chosen` and `written` stand on this page, `asked` says how many of a field; each line with what it comes to, in minor units.

@@ -1,5 +1,5 @@
 // What a form's answers mean: which fields are seen and required, what is calculated, which steps are walked. The same as
-// app/formbuilder/logic.py and trees.py, which decide; docs/forms.md tells every rule.
+// app/formbuilder/logic/evaluation.py and trees.py, which decide; docs/forms.md tells every rule.
 const list = Array.isArray;
 const own = (object, key) => (Object.hasOwn(object, key) ? object[key] : undefined);
 const plain = (v) => (v == null ? "" : list(v) ? v.join("\n") : `${v}`);

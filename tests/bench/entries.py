@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 from app import create_app, start, stop
 from app.config import Config
 from app.core import clock, db, limits, migrations, settings
-from app.formbuilder import inbox
+from app.formbuilder.inbox import table
 from app.formbuilder.models import Form
 from app.web.tables.query import read, statement
 from tests import servers
@@ -129,7 +129,7 @@ async def _measured(olga: Person, count: int, file_count: int) -> dict[str, Any]
     large, small = await _form(), await _form()
     found["seed_seconds"] = await _seed(large, count, "l") + await _seed(small, file_count, "s")
     found["megabytes"] = int(await db.value("SELECT pg_database_size(current_database())")) >> 20
-    asked = await inbox.asked(large.public_id)
+    asked = await table.asked(large.public_id)
     base = f"/admin/forms/{large.public_id}"
     second = await _second_page(olga, f"{base}/entries")
     for name, query in PAGES.items():
@@ -193,18 +193,18 @@ async def _ms(olga: Person, path: str) -> float:
     return round(statistics.median(taken), 1)
 
 
-async def _touched(asked: inbox.Asked, path: str) -> int:
+async def _touched(asked: table.Asked, path: str) -> int:
     args = dict(part.split("=", 1) for part in path.partition("?")[2].split("&") if "=" in part)
-    listing, choices = inbox.listing_of(asked, [], args)
+    listing, choices = table.listing_of(asked, [], args)
     sql, binds = statement(listing, read(listing, args, choices), ZoneInfo("UTC"), choices, limit=41)
     return await touched(sql, binds, "force_custom_plan")
 
 
 async def _file(olga: Person, form: Form, kind: str) -> dict[str, float]:
-    from app.formbuilder import exports
+    from app.formbuilder.inbox import exports
 
     app = olga.browser.app  # type: ignore[attr-defined]
-    asked = await inbox.asked(form.public_id)
+    asked = await table.asked(form.public_id)
     Path("/proc/self/clear_refs").write_text("5")
     before, began, size = _high(), time.perf_counter(), 0
     async with app.app_context():

@@ -15,7 +15,7 @@ import asyncpg
 
 from app.core import tokens
 from app.demo.seed import PASSWORD
-from app.formbuilder.stamps import stamp_of
+from app.formbuilder.answering.stamps import stamp_of
 from tests.bench.load import Request
 from tests.bench.stack import HOST, Stack
 

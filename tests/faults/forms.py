@@ -20,7 +20,8 @@ from typing import Any
 import httpx
 
 from app.core import db, tokens
-from app.formbuilder import connections, definitions, versions
+from app.formbuilder.definition import definitions, versions
+from app.formbuilder.delivery import connections
 from app.gateways.outgoing import Outgoing
 from app.sandbox.providers.channels import Webhook
 from tests.faults.proofs import Figures

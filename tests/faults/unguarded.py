@@ -112,7 +112,7 @@ def stamps(patch: Patch) -> None:
     """A page that is sent twice makes two entries."""
     from dataclasses import replace
 
-    from app.formbuilder import submissions
+    from app.formbuilder.answering import submissions
 
     kept = submissions.submit
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from app.formbuilder import definitions, versions
+from app.formbuilder.definition import definitions, versions
 from app.formbuilder.models import Definition, Form
 
 

@@ -3,9 +3,10 @@
 from typing import Any
 
 from app.core import db
-from app.formbuilder import definitions, submissions, versions
+from app.formbuilder.answering import submissions
+from app.formbuilder.answering.submissions import Sender
+from app.formbuilder.definition import definitions, versions
 from app.formbuilder.models import Definition, Entry, Form, Posted
-from app.formbuilder.submissions import Sender
 
 FIELDS = [
     {"id": "q1", "kind": "short_text", "label": "Your name", "required": True},

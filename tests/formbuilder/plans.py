@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.formbuilder.logic import ACTIONS, END, FIRST_STEP, OPERATORS, Node
+from app.formbuilder.logic.evaluation import ACTIONS, END, FIRST_STEP, OPERATORS, Node
 
 WORTH = {
     "points": {"yes": 3, "Ann": 0.1, "constructor": 7, "10": -2},

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from quart.typing import TestClientProtocol
 
 from app.core import clock, db
-from app.formbuilder import definitions, versions
+from app.formbuilder.answering.stamps import stamp_of
+from app.formbuilder.definition import definitions, versions
 from app.formbuilder.fields.kinds import all_kinds
-from app.formbuilder.stamps import stamp_of
 from tests.formbuilder import plans
 from tests.formbuilder.entering import a_form
 from tests.formbuilder.test_kinds import CASES, definitions_of_all_kinds, extremes, file_token, texts

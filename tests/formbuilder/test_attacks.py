@@ -21,25 +21,17 @@ from app.core import clock, db, limits, queue
 from app.core.errors import TooMany
 from app.core.limits import Limit
 from app.core.personal import Subject
-from app.formbuilder import (
-    definitions,
-    entries,
-    files,
-    links,
-    payments,
-    personal,
-    privacy,
-    spam,
-    stock,
-    submissions,
-    versions,
-)
+from app.formbuilder import entries, personal
+from app.formbuilder.answering import files, links, spam, submissions
+from app.formbuilder.answering.file_types import recognise
+from app.formbuilder.answering.stamps import stamp_of
+from app.formbuilder.definition import definitions, versions
 from app.formbuilder.fields.date import day_of
-from app.formbuilder.file_types import recognise
+from app.formbuilder.inbox import privacy
 from app.formbuilder.models import Form
+from app.formbuilder.payment import payments, stock
 from app.formbuilder.queries import files as file_queries
 from app.formbuilder.routes import sending, visits
-from app.formbuilder.stamps import stamp_of
 from tests.cast import Cast
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401
 from tests.commerce.shop import Shop

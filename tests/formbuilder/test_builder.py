@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from app.core import db
-from app.formbuilder import definitions, exchange, starters, versions
-from app.formbuilder.definitions import Malformed
+from app.formbuilder.definition import definitions, exchange, starters, versions
+from app.formbuilder.definition.definitions import Malformed
 from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.models import Form
 from app.web.render import TEMPLATES

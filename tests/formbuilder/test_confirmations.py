@@ -7,7 +7,8 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.core import clock, db
-from app.formbuilder import confirmations, definitions, versions
+from app.formbuilder.after_sending import confirmations
+from app.formbuilder.definition import definitions, versions
 from app.formbuilder.models import Form
 from app.formbuilder.routes import stamp_of
 

@@ -9,11 +9,12 @@ from quart.typing import TestClientProtocol
 
 from app.core import clock, db
 from app.core.errors import Conflict, Invalid
-from app.formbuilder import contests, definitions, versions
-from app.formbuilder.contests import Arm
+from app.formbuilder.answering import contests
+from app.formbuilder.answering.contests import Arm
+from app.formbuilder.answering.stamps import stamp_of
+from app.formbuilder.definition import definitions, versions
 from app.formbuilder.models import Form
 from app.formbuilder.queries import contests as queries
-from app.formbuilder.stamps import stamp_of
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form
 from tests.office import seen

@@ -12,11 +12,13 @@ import pytest
 from app import Lectern
 from app.core import clock, db, events, queue
 from app.core.errors import Conflict, Invalid
-from app.formbuilder import connections, definitions, deliveries, mapping, submissions, versions
+from app.formbuilder.answering import submissions
+from app.formbuilder.answering.submissions import Sender
+from app.formbuilder.definition import definitions, mapping, versions
+from app.formbuilder.delivery import connections, deliveries
 from app.formbuilder.events import EntryReceived
 from app.formbuilder.integrations import client
 from app.formbuilder.models import Connection, Delivery, Entry, Form, Posted
-from app.formbuilder.submissions import Sender
 from app.gateways.outgoing import Outgoing
 from app.sandbox.providers import KINDS, Outside
 from app.sandbox.providers.core import Stand

@@ -10,8 +10,9 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.core import clock, db
-from app.formbuilder import definitions, drafts, readings, screens, versions
-from app.formbuilder.stamps import stamp_of
+from app.formbuilder.answering import drafts, screens
+from app.formbuilder.answering.stamps import stamp_of
+from app.formbuilder.definition import definitions, readings, versions
 from tests.cast import Cast
 
 FIELDS = [
@@ -236,7 +237,7 @@ async def test_only_the_sites_of_a_form_may_frame_it(client: TestClientProtocol)
     ["https://a.example/page", "javascript:alert(1)", "a b", "https://a.example; script-src *", "ftp://a.example"],
 )
 async def test_what_is_no_site_is_refused(line: str) -> None:
-    from app.formbuilder import embedding
+    from app.formbuilder.answering import embedding
 
     with pytest.raises(ValueError, match="beginning of the site"):
         embedding.Sites(name="sites", label="").read([line])

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from app import Lectern
 from app.core import db
 from app.core.errors import Conflict, Invalid
-from app.formbuilder import definitions, differences, editing, exchange, rules, versions
 from app.formbuilder.admin.frame import labels_of
+from app.formbuilder.definition import definitions, differences, editing, exchange, rules, versions
 from app.formbuilder.fields.kinds import all_kinds
+from app.formbuilder.logic.sentences import sentence
 from app.formbuilder.models import Definition, Form, Posted
 from app.formbuilder.queries import history
-from app.formbuilder.sentences import sentence
 from tests.cast import Cast, Person
 from tests.formbuilder.building import a_definition, now
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.errors import Conflict, Invalid
-from app.formbuilder import definitions, differences, editing, rules
+from app.formbuilder.definition import definitions, differences, editing, rules
 from app.formbuilder.models import Definition, Posted
 from tests.formbuilder.building import a_definition, field
 

@@ -9,12 +9,15 @@ import pytest
 from app import Lectern
 from app.core import clock, db
 from app.core.errors import Conflict, Invalid
-from app.formbuilder import definitions, entries, exports, privacy, submissions, versions
-from app.formbuilder import inbox as inbox_of_form
+from app.formbuilder import entries
+from app.formbuilder.answering import submissions
+from app.formbuilder.answering.submissions import Sender
+from app.formbuilder.definition import definitions, versions
+from app.formbuilder.inbox import exports, privacy
+from app.formbuilder.inbox import table as inbox_of_form
 from app.formbuilder.models import Entry
 from app.formbuilder.queries import inbox
 from app.formbuilder.routes.sending import thanks_url
-from app.formbuilder.submissions import Sender
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent, state_of, told
 from tests.office import seen

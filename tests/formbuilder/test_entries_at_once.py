@@ -8,7 +8,9 @@ import pytest
 
 from app.core import db
 from app.core.errors import Conflict
-from app.formbuilder import entries, exports, inbox, privacy, submissions
+from app.formbuilder import entries
+from app.formbuilder.answering import submissions
+from app.formbuilder.inbox import exports, privacy, table
 from app.formbuilder.models import Definition, Entry
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent, state_of, told
@@ -114,7 +116,7 @@ async def test_an_address_is_erased_while_a_file_is_read() -> None:
     form, definition = await a_form()
     await many(form)
     await sent(form, definition, q2="gone@example.org")
-    found = await inbox.asked(form.public_id)
+    found = await table.asked(form.public_id)
     _name, parts = await exports.begin(found, "json")
     pieces = [await anext(parts)]  # type: ignore[call-overload]
 
@@ -213,7 +215,7 @@ async def _held(kind: str, count: int, *, all_at_once: bool = False) -> int:
         for number in range(count):
             yield _Row(number, now)
 
-    _name, parts = await exports.begin(await inbox.asked(form.public_id), kind, rows())
+    _name, parts = await exports.begin(await table.asked(form.public_id), kind, rows())
     lines = 0
     async for part in parts:
         lines += part.count(b"Person ")

@@ -8,9 +8,9 @@ import pytest
 
 from app.core import db
 from app.core.errors import Invalid
-from app.formbuilder import entry_import, exports, inbox
 from app.formbuilder.fields.kinds import all_kinds
-from app.formbuilder.inbox import Asked
+from app.formbuilder.inbox import entry_import, exports, table
+from app.formbuilder.inbox.table import Asked
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent
 
@@ -33,7 +33,7 @@ GIVEN: dict[str, Any] = {
 
 
 async def _asked(form_id: str) -> Asked:
-    return await inbox.asked(form_id)
+    return await table.asked(form_id)
 
 
 async def _file(found: Asked, kind: str) -> bytes:
@@ -134,7 +134,7 @@ async def test_no_json_makes_an_entry_that_could_not_have_been_sent() -> None:
 
 async def a_form_unchecked(fields: list[dict[str, Any]]) -> tuple[str, Any]:
     """A draft of these fields, however little sense they make together."""
-    from app.formbuilder import definitions, versions
+    from app.formbuilder.definition import definitions, versions
 
     definition = definitions.read({"title": "All", "fields": fields, "last": 99})
     form = await versions.create(definition, by=None)

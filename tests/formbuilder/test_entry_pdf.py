@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.formbuilder import entry_pdf
-from app.formbuilder.entry_pdf import Paper
+from app.formbuilder.inbox import entry_pdf
+from app.formbuilder.inbox.entry_pdf import Paper
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent
 

@@ -13,10 +13,10 @@ from werkzeug.test import encode_multipart
 
 from app import Lectern
 from app.core import clock, db
-from app.formbuilder import definitions, versions
+from app.formbuilder.answering.stamps import stamp_of
+from app.formbuilder.definition import definitions, versions
 from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.models import Form
-from app.formbuilder.stamps import stamp_of
 from tests.cast import Cast
 from tests.formbuilder.every_kind import FILLED, IN_FOLD, SILENT, STEPS, TEXT_FILE, Controls, definition, label, name_of
 from tests.markup import alive

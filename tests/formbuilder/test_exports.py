@@ -12,7 +12,9 @@ import pytest
 
 from app import Lectern
 from app.core import db
-from app.formbuilder import definitions, editing, entries, exports, inbox, versions
+from app.formbuilder import entries
+from app.formbuilder.definition import definitions, editing, versions
+from app.formbuilder.inbox import exports, table
 from app.formbuilder.models import Form
 from tests.cast import Cast, Person
 from tests.formbuilder.entering import a_form, sent
@@ -109,7 +111,7 @@ async def test_files_of_an_unknown_kind_are_not_found(cast: Cast) -> None:
 async def test_thirty_thousand_entries_take_no_more_memory_than_a_few(app: Lectern, kind: str) -> None:
     form, _definition = await a_form()
     await many(form)
-    found = await inbox.asked(form.public_id)
+    found = await table.asked(form.public_id)
 
     async def size() -> int:
         async with app.app_context():

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.formbuilder import definitions, trials
+from app.formbuilder.definition import definitions
+from app.formbuilder.logic import trials
 from tests.formbuilder.building import a_definition, field
 
 TWO = [{"value": "a", "label": "A", "points": 2}, {"value": "b", "label": "B", "points": 5}]

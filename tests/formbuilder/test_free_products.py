@@ -9,10 +9,12 @@ import pytest
 from app.access import entitlements
 from app.commerce import orders
 from app.core import clock, db, queue
-from app.formbuilder import definitions, entries, payments, readings, versions
+from app.formbuilder import entries
+from app.formbuilder.answering.stamps import stamp_of
+from app.formbuilder.definition import definitions, readings, versions
 from app.formbuilder.models import Entry, Form
+from app.formbuilder.payment import payments
 from app.formbuilder.queries import entries as entry_queries
-from app.formbuilder.stamps import stamp_of
 from tests.cast import Cast
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401
 from tests.commerce.shop import Shop

@@ -9,7 +9,10 @@ import pytest
 from app import Lectern
 from app.core import db
 from app.core.errors import Conflict, Invalid
-from app.formbuilder import entries, entries_in_bulk, inbox, resending, versions
+from app.formbuilder import entries
+from app.formbuilder.after_sending import resending
+from app.formbuilder.definition import versions
+from app.formbuilder.inbox import entries_in_bulk, table
 from app.formbuilder.models import Form
 from app.formbuilder.queries import inbox as queries
 from app.web.tables import bulk
@@ -24,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("app")
 
 async def rows(form: Form, **args: str) -> list[str]:
     """Addresses of the entries that the list finds."""
-    listing, choices = inbox.listing_of(await inbox.asked(form.public_id), None, args)
+    listing, choices = table.listing_of(await table.asked(form.public_id), None, args)
     sql, binds = statement(listing, read(listing, args, choices), ZoneInfo("UTC"), choices, limit=41)
     return [row.email.partition("@")[0] for row in await db.many(db.Row, sql, **binds)]
 
@@ -95,13 +98,13 @@ async def test_columns_are_kept_for_each_person_and_form(cast: Cast) -> None:
     shown = await seen(olga, base)
     assert '<th scope="col">Age' in shown
     assert "A friend</td>" in shown.replace("\n", "")
-    assert (await inbox.asked(form.public_id, by=olga.id)).form.columns == ["q4", "q3"]
+    assert (await table.asked(form.public_id, by=olga.id)).form.columns == ["q4", "q3"]
     csv = await seen(olga, f"{base}?format=csv")
     assert csv.splitlines()[0].removeprefix("\ufeff").startswith("Came,Age,How did you find us?")
     with pytest.raises(Invalid):
         many = [{"id": f"q{n}", "kind": "short_text", "label": f"Q{n}"} for n in range(1, 12)]
         wide, _definition = await a_form(many)
-        await inbox.choose_columns(wide.public_id, [f"q{n}" for n in range(1, 12)], by=olga.id)
+        await table.choose_columns(wide.public_id, [f"q{n}" for n in range(1, 12)], by=olga.id)
 
 
 async def test_the_page_of_an_entry_tells_everything_and_reads_it(cast: Cast) -> None:
@@ -294,10 +297,10 @@ async def test_no_page_of_the_inbox_touches_more_rows_than_its_bound() -> None:
     await sent(other, other_definition)
     assert definition.fields
     await many(form)
-    asked = await inbox.asked(form.public_id)
+    asked = await table.asked(form.public_id)
 
     async def read_rows(**args: str) -> int:
-        listing, choices = inbox.listing_of(asked, ["q1", "q4"], args)
+        listing, choices = table.listing_of(asked, ["q1", "q4"], args)
         sql, binds = statement(listing, read(listing, args, choices), ZoneInfo("UTC"), choices, limit=41)
         return await touched(sql, binds, "force_custom_plan")
 

@@ -9,8 +9,9 @@ from quart.typing import TestClientProtocol
 
 from app.catalogue import products
 from app.core import clock, db
-from app.formbuilder import contests, versions
-from app.formbuilder.stamps import stamp_of
+from app.formbuilder.answering import contests
+from app.formbuilder.answering.stamps import stamp_of
+from app.formbuilder.definition import versions
 from app.web.page_cache import PageCache
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form

@@ -9,12 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.core import tokens
-from app.formbuilder import bills, definitions, pages, submissions
+from app.formbuilder.answering import pages, submissions
+from app.formbuilder.answering.submissions import Mistake
+from app.formbuilder.definition import definitions
 from app.formbuilder.fields.attached import token_of
 from app.formbuilder.fields.kinds import GROUPS, Kind, Wrong, all_kinds
 from app.formbuilder.models import Answer, Definition, Field, Posted
+from app.formbuilder.payment import bills
 from app.formbuilder.settings import Choice, Lines, Number, Options, Setting, Several, Switch, Text, read_all, write
-from app.formbuilder.submissions import Mistake
 from app.web import render
 from app.web.assets import Assets
 from tests.markup import alive

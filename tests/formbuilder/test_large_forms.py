@@ -5,7 +5,7 @@ import re
 import time
 
 from app.core import db
-from app.formbuilder import versions
+from app.formbuilder.definition import versions
 from tests.cast import Cast, Person
 from tests.formbuilder.building import a_definition, as_body, field
 from tests.formbuilder.panels import Panel

@@ -11,11 +11,15 @@ import pytest
 from app import Lectern
 from app.core import clock, db, queue
 from app.core.errors import Conflict
-from app.formbuilder import connections, definitions, deliveries, entries, privacy, submissions, versions
+from app.formbuilder import entries
+from app.formbuilder.answering import submissions
+from app.formbuilder.answering.submissions import Sender
+from app.formbuilder.definition import definitions, versions
+from app.formbuilder.delivery import connections, deliveries
+from app.formbuilder.inbox import privacy
 from app.formbuilder.models import Connection, Definition, Entry, Form, Posted
 from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.queries import inbox
-from app.formbuilder.submissions import Sender
 from tests.formbuilder.test_deliveries import FIELDS, Post, _later, connect, only, post
 
 __all__ = ["post"]

@@ -10,11 +10,12 @@ from quart.typing import TestClientProtocol
 from app import Lectern
 from app.core import clock, db
 from app.core.errors import Conflict
-from app.formbuilder import definitions, limits, links
+from app.formbuilder.answering import limits, links
+from app.formbuilder.answering.stamps import stamp_of
+from app.formbuilder.answering.submissions import Sender
+from app.formbuilder.definition import definitions
 from app.formbuilder.models import Definition, Form, Link
 from app.formbuilder.queries import forms as form_queries
-from app.formbuilder.stamps import stamp_of
-from app.formbuilder.submissions import Sender
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent
 from tests.school import a_course
@@ -240,7 +241,7 @@ async def test_a_pin_lets_in_who_knows_it_until_it_is_another_one(client: TestCl
 async def test_an_older_page_is_bound_by_the_limits_of_now(client: TestClientProtocol, cast: Cast) -> None:
     from dataclasses import replace
 
-    from app.formbuilder import versions
+    from app.formbuilder.definition import versions
 
     olga = await cast.olga()
     form, _definition = await a_form()

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from app.formbuilder import conditions, logic
-from app.formbuilder.conflicts import problems
-from app.formbuilder.logic import Node
-from app.formbuilder.patterns import PatternError, rewrite
-from app.formbuilder.sentences import sentence
+from app.formbuilder.logic import conditions, evaluation
+from app.formbuilder.logic.conflicts import problems
+from app.formbuilder.logic.evaluation import Node
+from app.formbuilder.logic.patterns import PatternError, rewrite
+from app.formbuilder.logic.sentences import sentence
 from tests.formbuilder import plans
 
 TODAY = "2026-11-21"
@@ -40,10 +40,10 @@ def when(field: str, operator: str, value: Any = "") -> dict[str, Any]:
     return {"all": [{"field": field, "is": operator, "value": value}]}
 
 
-def outcome(rules: list[dict[str, Any]], fields: list[Node] = FIELDS, **posted: Any) -> logic.Outcome:
+def outcome(rules: list[dict[str, Any]], fields: list[Node] = FIELDS, **posted: Any) -> evaluation.Outcome:
     sent = {name: [each] if isinstance(each, str) else each for name, each in posted.items()}
-    plan = json.loads(json.dumps(logic.compile(fields, rules)))
-    return logic.evaluate(plan, sent, TODAY)
+    plan = json.loads(json.dumps(evaluation.compile(fields, rules)))
+    return evaluation.evaluate(plan, sent, TODAY)
 
 
 @pytest.mark.parametrize(
@@ -195,9 +195,9 @@ def test_calculations_may_use_one_another_in_any_order() -> None:
 
 def test_points_are_in_the_plan_only_where_a_calculation_asks_for_them() -> None:
     fields = [Node("q1", "choice", worth={"points": {"right": 1}, "price": {"right": 5}})]
-    assert logic.compile(fields, [])["worth"] == {"points": {}, "price": {}}
+    assert evaluation.compile(fields, [])["worth"] == {"points": {}, "price": {}}
     asking = [*fields, Node("score", "number", expression="points(q1)")]
-    assert logic.compile(asking, [])["worth"] == {"points": {"q1": {"right": 1}}, "price": {}}
+    assert evaluation.compile(asking, [])["worth"] == {"points": {"q1": {"right": 1}}, "price": {}}
 
 
 # --- what is wrong ----------------------------------------------------------------------------------------------------
@@ -360,7 +360,7 @@ def test_the_worst_text_for_a_pattern_takes_no_time(pattern: str) -> None:
     plan = {"steps": [{"id": "start", "nodes": [{"id": "q1", "names": {"q1": "text"}}], "if": 1}], "worth": {}}
     plan["steps"].append({"id": "p1", "nodes": [], "if": ["re", ["v", "q1"], source, longest]})
     begun = time.process_time()
-    assert logic.evaluate(plan, {"q1": ["a" * longest]}, TODAY).steps == ("start",)
+    assert evaluation.evaluate(plan, {"q1": ["a" * longest]}, TODAY).steps == ("start",)
     assert time.process_time() - begun < 2
 
 
@@ -428,7 +428,7 @@ def test_no_rule_however_odd_breaks_anything(rules: list[dict[str, Any]], made: 
 @settings(max_examples=200, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(form=plans.forms(), data=st.data())
 def test_what_is_hidden_has_no_value_and_is_not_required(form: plans.Form, data: st.DataObject) -> None:
-    found = logic.evaluate(logic.compile(form.fields, form.rules), data.draw(plans.posted(form)), TODAY)
+    found = evaluation.evaluate(evaluation.compile(form.fields, form.rules), data.draw(plans.posted(form)), TODAY)
     assert found.required <= found.visible
     assert {name.partition(".")[0] for name in found.values} <= found.visible
     assert {node.step for node in form.fields if node.id in found.visible} <= set(found.steps)

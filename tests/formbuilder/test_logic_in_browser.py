@@ -16,18 +16,19 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from app.formbuilder import definitions, logic
-from app.formbuilder import plans as form_plans
-from app.formbuilder.conditions import MAX_DEPTH
+from app.formbuilder.definition import definitions
 from app.formbuilder.fields.kinds import kind_of
-from app.formbuilder.logic import CLASSES, OPERATORS, Node
+from app.formbuilder.logic import evaluation
+from app.formbuilder.logic import plans as form_plans
+from app.formbuilder.logic.conditions import MAX_DEPTH
+from app.formbuilder.logic.evaluation import CLASSES, OPERATORS, Node
 from app.formbuilder.models import Definition, Field
 from tests.formbuilder import plans
 from tests.formbuilder.every_kind import FILLED, IN_FOLD, name_of
 from tests.formbuilder.every_kind import definition as every_kind_definition
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULE = ROOT / "static" / "js" / "form-logic.js"
+MODULE = ROOT / "static" / "js" / "form-evaluation.js"
 NODE = shutil.which("node")
 TODAY = "2026-11-21"
 # Reads a line of JSON, answers a line of JSON. The module comes by its text, so that a control can break it.
@@ -63,7 +64,7 @@ class Browser:
             encoding="utf-8",
         )
 
-    def evaluate(self, plan: logic.Plan, posted: dict[str, list[str]], today: str = TODAY) -> dict[str, Any]:
+    def evaluate(self, plan: evaluation.Plan, posted: dict[str, list[str]], today: str = TODAY) -> dict[str, Any]:
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps({"plan": plan, "posted": posted, "today": today}) + "\n")
         self.process.stdin.flush()
@@ -82,9 +83,9 @@ def browser() -> Iterator[Browser]:
     made.close()
 
 
-def on_server(plan: logic.Plan, posted: dict[str, list[str]], today: str = TODAY) -> dict[str, Any]:
+def on_server(plan: evaluation.Plan, posted: dict[str, list[str]], today: str = TODAY) -> dict[str, Any]:
     """What the server finds, with the order of sets taken out, through JSON as the browser's is."""
-    found = logic.evaluate(json.loads(json.dumps(plan)), posted, today)
+    found = evaluation.evaluate(json.loads(json.dumps(plan)), posted, today)
     said = {
         "visible": sorted(found.visible),
         "required": sorted(found.required),
@@ -94,7 +95,9 @@ def on_server(plan: logic.Plan, posted: dict[str, list[str]], today: str = TODAY
     return json.loads(json.dumps(said))
 
 
-def in_browser(browser: Browser, plan: logic.Plan, posted: dict[str, list[str]], today: str = TODAY) -> dict[str, Any]:
+def in_browser(
+    browser: Browser, plan: evaluation.Plan, posted: dict[str, list[str]], today: str = TODAY
+) -> dict[str, Any]:
     said = browser.evaluate(plan, posted, today)
     assert "error" not in said, said
     return {**said, "visible": sorted(said["visible"]), "required": sorted(said["required"])}
@@ -115,7 +118,7 @@ SLOW = [
 def test_whatever_the_form_and_the_answers_both_find_the_same(
     browser: Browser, form: plans.Form, data: st.DataObject
 ) -> None:
-    plan = logic.compile(form.fields, form.rules)
+    plan = evaluation.compile(form.fields, form.rules)
     posted = data.draw(plans.posted(form))
     assert in_browser(browser, plan, posted) == on_server(plan, posted)
 
@@ -125,9 +128,9 @@ def test_whatever_the_form_and_the_answers_both_find_the_same(
 def test_whatever_the_calculation_both_find_the_same(browser: Browser, text: str, data: st.DataObject) -> None:
     fields = [
         *plans.FIELDS,
-        logic.Node("total", "number", expression=text, decimals=data.draw(st.none() | st.integers(0, 6))),
+        evaluation.Node("total", "number", expression=text, decimals=data.draw(st.none() | st.integers(0, 6))),
     ]
-    plan = logic.compile(fields, [])
+    plan = evaluation.compile(fields, [])
     posted = data.draw(plans.answers(plans.FIELDS))
     assert in_browser(browser, plan, posted) == on_server(plan, posted)
 
@@ -148,7 +151,7 @@ def test_every_operator_reads_every_odd_text_alike(browser: Browser) -> None:
             name = f"{kind}_{at}"
             fields.append(Node(name, "none"))
             rules.append({"do": "show", "targets": [name], "when": {"field": kind, "is": operator, "value": text}})
-    plan = logic.compile(fields, rules)
+    plan = evaluation.compile(fields, rules)
     for text in ODD_TEXTS:
         posted = {kind: [text, "a"] if kind == "choices" else [text] for kind in CLASSES}
         assert in_browser(browser, plan, posted) == on_server(plan, posted), text[:50]
@@ -164,7 +167,7 @@ def test_hostile_names_are_names_like_any_other(browser: Browser) -> None:
         Node("shown", "text", group="constructor"),
     ]
     rules = [{"do": "show", "targets": ["tostring"], "when": {"field": "hasownproperty", "is": "not_empty"}}]
-    plan = logic.compile(fields, rules)
+    plan = evaluation.compile(fields, rules)
     for text in ("__proto__", "constructor", "toString", "yes"):
         posted = {
             "constructor": [text],
@@ -188,7 +191,7 @@ def test_nesting_and_length_at_their_ends_are_read_alike(browser: Browser, today
     fields.append(Node("deep", "number", expression="(" * 28 + "{q2} + 1" + ")" * 28))
     fields.append(Node("wide", "number", expression="+".join(["{q2}"] * 390)))
     fields.append(Node("day", "text", expression='concat(today(), days_between(today(), "2000-01-01"))'))
-    plan = logic.compile(fields, [{"do": "show", "targets": ["seen"], "when": deep}])
+    plan = evaluation.compile(fields, [{"do": "show", "targets": ["seen"], "when": deep}])
     for q1, q2 in product(["a", "b", ""], ["1", "0.1", ""]):
         posted = {"q1": [q1], "q2": [q2]}
         found = on_server(plan, posted, today)
@@ -247,7 +250,7 @@ def test_the_module_agrees_on_a_form_of_everything(browser: Browser) -> None:
     rules.append(
         {"do": "jump", "from": "start", "targets": ["p2"], "when": {"field": "n", "is": "greater", "value": "4"}}
     )
-    plan = logic.compile(fields, rules)
+    plan = evaluation.compile(fields, rules)
     for t, n, d in product(
         ["", "Ann", "a😀b"], ["", "5", "1e1", "-5", "0.6", "8.2", "-0.6", "1.24"], ["2026-02-28", "2026-02-30", ""]
     ):

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from app.core import tokens
-from app.formbuilder import definitions, integrating, mapping
+from app.formbuilder.definition import definitions, mapping
+from app.formbuilder.delivery import integrating
 from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.models import Answer, Definition, Field, Posted
 from tests.formbuilder.test_kinds import CASES, COMPUTED, FILE, PICTURE, case_posted, made

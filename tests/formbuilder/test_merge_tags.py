@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.formbuilder import definitions, merge_tags
-from app.formbuilder.merge_tags import Facts
+from app.formbuilder.after_sending import merge_tags
+from app.formbuilder.after_sending.merge_tags import Facts
+from app.formbuilder.definition import definitions
 
 FORM = definitions.read(
     {

@@ -12,10 +12,13 @@ from app.config import Config
 from app.core import db, events, limits, queue
 from app.core.errors import Invalid
 from app.core.limits import Limit
-from app.formbuilder import definitions, notifications, submissions, typed_addresses, versions
+from app.formbuilder import typed_addresses
+from app.formbuilder.after_sending import notifications
+from app.formbuilder.answering import submissions
+from app.formbuilder.answering.submissions import Sender
+from app.formbuilder.definition import definitions, versions
 from app.formbuilder.events import EntryReceived
 from app.formbuilder.models import Entry, Form, Posted
-from app.formbuilder.submissions import Sender
 from tests.cast import Cast
 
 FIELDS = [

@@ -11,17 +11,11 @@ from werkzeug.datastructures import FileStorage
 from app import Lectern
 from app.core import db
 from app.core.errors import Invalid
-from app.formbuilder import (
-    connections,
-    definitions,
-    entry_import,
-    exchange,
-    inbox,
-    integrations,
-    mapping,
-    notifications,
-    versions,
-)
+from app.formbuilder import integrations
+from app.formbuilder.after_sending import notifications
+from app.formbuilder.definition import definitions, exchange, mapping, versions
+from app.formbuilder.delivery import connections
+from app.formbuilder.inbox import entry_import, table
 from app.formbuilder.integrations import RefusedCredentials
 from app.formbuilder.models import Form
 from app.gateways.outgoing import Answer, Outgoing
@@ -195,7 +189,7 @@ async def test_an_id_is_never_used_again_whatever_is_taken_back(cast: Cast, back
 async def test_a_brought_entry_came_at_a_moment_that_there_is(app: Lectern, came: str) -> None:
     form, _definition = await a_form()
     told = json.dumps({"entries": [{"came": came, "answers": {"q1": "Ann"}}]}).encode()
-    brought = await entry_import.bring(await inbox.asked(form.public_id), io.BytesIO(told), is_trial=False)
+    brought = await entry_import.bring(await table.asked(form.public_id), io.BytesIO(told), is_trial=False)
     assert brought.is_done is (came == "2020-W01-1")  # a day all the same
 
 
@@ -270,7 +264,7 @@ def test_a_definition_that_leaves_has_no_connections() -> None:
 
 @pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t=", "\r=", "\n="])
 async def test_no_answer_is_a_formula_in_the_file_of_a_mail(app: Lectern, begins: str) -> None:
-    from app.formbuilder import after
+    from app.formbuilder.after_sending import after
 
     form, definition = await a_form([{"id": "q8", "kind": "input_table", "label": "=Head", "settings": {}}])
     situation = await after.trial(form, definition, {"q8": {"monday": {"name": f"{begins}cmd()"}}})

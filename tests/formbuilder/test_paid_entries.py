@@ -17,10 +17,12 @@ from app import Lectern
 from app.commerce import orders
 from app.config import Config
 from app.core import clock, db, queue
-from app.formbuilder import bills, definitions, payments, scoring, stock, versions
+from app.formbuilder.answering.submissions import read_answers
+from app.formbuilder.definition import definitions, versions
+from app.formbuilder.logic import scoring
 from app.formbuilder.models import Form, Posted
+from app.formbuilder.payment import bills, payments, stock
 from app.formbuilder.routes import stamp_of
-from app.formbuilder.submissions import read_answers
 from tests.cast import Cast
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401
 from tests.commerce.shop import Shop

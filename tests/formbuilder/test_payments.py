@@ -13,8 +13,9 @@ from app import Lectern
 from app.catalogue import products
 from app.commerce import checkouts, orders
 from app.core import clock, db, queue
-from app.formbuilder import bills, definitions, payments, stock, versions
+from app.formbuilder.definition import definitions, versions
 from app.formbuilder.models import Form
+from app.formbuilder.payment import bills, payments, stock
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.routes import stamp_of
 from tests import stripe

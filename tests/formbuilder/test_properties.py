@@ -8,7 +8,7 @@ from werkzeug.datastructures import FileStorage
 
 from app.core import db
 from app.core.money import plain_amount
-from app.formbuilder import definitions, versions
+from app.formbuilder.definition import definitions, versions
 from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.models import Form
 from app.formbuilder.settings import (

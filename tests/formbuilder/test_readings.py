@@ -9,7 +9,10 @@ from structlog.testing import capture_logs
 
 from app.core import db
 from app.core.personal import Subject
-from app.formbuilder import definitions, inbox, personal, plans, readings, versions
+from app.formbuilder import personal
+from app.formbuilder.definition import definitions, readings, versions
+from app.formbuilder.inbox import table
+from app.formbuilder.logic import plans
 from app.formbuilder.models import Form
 from tests.cast import Cast
 from tests.formbuilder.building import a_definition, field
@@ -66,7 +69,7 @@ async def test_entries_of_it_can_be_read_and_handed_out_all_the_same(cast: Cast)
     form, definition = await a_form()
     await sent(form, definition, q2="ann@example.org")
     await broken(form, 1)
-    assert (await inbox.asked(form.public_id)).questions == []
+    assert (await table.asked(form.public_id)).questions == []
     answer = await olga.browser.get(f"/admin/forms/{form.public_id}/entries")
     assert answer.status_code == 200
     assert "ann@example.org" in await answer.get_data(as_text=True)

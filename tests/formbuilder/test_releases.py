@@ -7,8 +7,10 @@ import pytest
 from app import Lectern
 from app.commerce import orders
 from app.core import db, queue
-from app.formbuilder import entries, payments, readings, releases, stock
+from app.formbuilder import entries
+from app.formbuilder.definition import readings
 from app.formbuilder.models import Entry, Form
+from app.formbuilder.payment import payments, releases, stock
 from app.formbuilder.queries import entries as entry_queries
 from tests.cast import Cast
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401

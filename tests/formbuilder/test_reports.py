@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.core import clock, db
-from app.formbuilder import inbox, reports
-from app.formbuilder.submissions import Sender
+from app.formbuilder.answering.submissions import Sender
+from app.formbuilder.inbox import reports, table
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent
 from tests.office import seen
@@ -22,7 +22,7 @@ async def test_choices_numbers_and_texts_are_told_each_in_its_way(cast: Cast) ->
         began = clock.now() - timedelta(seconds=10 * (number + 1))
         sender = Sender(stamp=f"s{number}", began_at=began)
         await sent(form, definition, sender, q1=f"Person {number}", q3=choice, q3_other="A poster", q4=age)
-    report = await reports.of_form(await inbox.asked(form.public_id), 30)
+    report = await reports.of_form(await table.asked(form.public_id), 30)
     by_id = {result.id: result for result in report.results}
     assert [(bar.label, bar.count, bar.share) for bar in by_id["q3"].bars] == [
         ("A friend", 2, 50.0), ("The search", 1, 25.0), ("Something else", 1, 25.0),
@@ -45,7 +45,7 @@ async def test_only_entries_that_count_and_of_the_period_are_in_it() -> None:
         "UPDATE form_entries SET created_at = :at WHERE id = :id", at=clock.now() - timedelta(days=40), id=old.id
     )
     await db.run("UPDATE form_entries SET state = 'spam' WHERE id = :id", id=spam.id)
-    found = await inbox.asked(form.public_id)
+    found = await table.asked(form.public_id)
     assert (await reports.of_form(found, 30)).entries == 1
     assert (await reports.of_form(found, 90)).entries == 2
 
@@ -69,7 +69,7 @@ async def test_where_people_leave_is_told_by_page_and_by_question() -> None:
             """,
             form=form.id, version=form.version_id, hash=bytes([number]), posted=posted, step=step,
         )  # fmt: skip
-    report = await reports.of_form(await inbox.asked(form.public_id), 30)
+    report = await reports.of_form(await table.asked(form.public_id), 30)
     assert (report.begun, report.unfinished) == (4, 4)
     assert [(row.label, row.reached, row.left) for row in report.steps] == [("First page", 4, 3), ("More", 1, 1)]
     assert [(row.label, row.reached, row.left) for row in report.questions] == [
@@ -83,7 +83,7 @@ async def test_a_report_reads_a_bounded_number_of_entries(monkeypatch: pytest.Mo
     form, definition = await a_form()
     for _each in range(5):
         await sent(form, definition)
-    report = await reports.of_form(await inbox.asked(form.public_id), 30)
+    report = await reports.of_form(await table.asked(form.public_id), 30)
     assert (report.entries, report.is_more) == (3, True)
     assert max(result.answered for result in report.results) == 3
 

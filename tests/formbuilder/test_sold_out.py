@@ -9,7 +9,7 @@ from quart.typing import TestClientProtocol
 
 from app.core import db
 from app.formbuilder import entries as entry_moves
-from app.formbuilder import readings
+from app.formbuilder.definition import readings
 from app.formbuilder.queries import entries as entry_queries
 from app.web.page_cache import PageCache
 from tests.formbuilder.entering import a_form, sent

@@ -9,9 +9,11 @@ from app import Lectern
 from app.accounts import places
 from app.application import _policy
 from app.core import clock, db
-from app.formbuilder import definitions, entries, spam, versions
-from app.formbuilder.stamps import stamp_of
-from app.formbuilder.submissions import Sender
+from app.formbuilder import entries
+from app.formbuilder.answering import spam
+from app.formbuilder.answering.stamps import stamp_of
+from app.formbuilder.answering.submissions import Sender
+from app.formbuilder.definition import definitions, versions
 from app.sandbox.turnstile import LocalTurnstile
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent, told

@@ -12,10 +12,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from app.formbuilder import bills, definitions, plans, screens
+from app.formbuilder.answering import screens
+from app.formbuilder.answering.screens import Screen
+from app.formbuilder.answering.submissions import read_answers
+from app.formbuilder.definition import definitions
+from app.formbuilder.logic import plans
 from app.formbuilder.models import Definition, Posted
-from app.formbuilder.screens import Screen
-from app.formbuilder.submissions import read_answers
+from app.formbuilder.payment import bills
 
 MODULE = Path(__file__).resolve().parents[2] / "static" / "js" / "field-total.js"
 NODE = shutil.which("node")

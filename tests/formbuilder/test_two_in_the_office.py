@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.formbuilder import definitions, versions
+from app.formbuilder.definition import definitions, versions
 from app.formbuilder.models import Form
 from tests.cast import Cast, Person
 from tests.formbuilder.building import as_body

@@ -7,8 +7,9 @@ import pytest
 from quart.typing import TestClientProtocol
 
 from app.core import clock, db
-from app.formbuilder import drafts, inbox, reports
-from app.formbuilder.stamps import stamp_of
+from app.formbuilder.answering import drafts
+from app.formbuilder.answering.stamps import stamp_of
+from app.formbuilder.inbox import reports, table
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form
 from tests.office import seen
@@ -36,7 +37,7 @@ async def test_a_page_that_is_left_counts_once_at_its_last_question_and_not_when
     first, second = _stamp(), _stamp()
     for stamp, field in [(first, "q1"), (first, "q3"), (second, "q2")]:
         assert await _left(client, form.slug, stamp, field) == 204
-    report = await reports.of_form(await inbox.asked(form.public_id), 30)
+    report = await reports.of_form(await table.asked(form.public_id), 30)
     assert (report.begun, report.unfinished) == (2, 2)
     assert {row.label: row.left for row in report.questions if row.left} == {"Email": 1, "How did you find us?": 1}
     answer = await client.post(
@@ -44,7 +45,7 @@ async def test_a_page_that_is_left_counts_once_at_its_last_question_and_not_when
         form={"version": "1", "stamp": second, "website": "", "q1": "Ann", "q2": "ann@example.org"},
     )
     assert answer.status_code == 303, await answer.get_data(as_text=True)
-    report = await reports.of_form(await inbox.asked(form.public_id), 30)
+    report = await reports.of_form(await table.asked(form.public_id), 30)
     assert (report.begun, report.unfinished) == (2, 1)
     assert {row.label: (row.reached, row.left) for row in report.questions if row.left} == {
         "How did you find us?": (2, 1)
@@ -105,7 +106,7 @@ async def test_what_was_answered_so_far_stands_in_a_list_and_in_a_file(client: T
     assert [each["answers"] for each in told["entries"]] == [{"q1": "Half Way", "q2": {"value": "a"}}]
     table = await seen(olga, f"/admin/forms/{form.public_id}/unfinished?format=csv")
     assert "Half Way · Apples" in table
-    report = await reports.of_form(await inbox.asked(form.public_id), 30)
+    report = await reports.of_form(await table.asked(form.public_id), 30)
     assert (report.begun, report.unfinished) == (3, 2)
 
 
@@ -126,5 +127,5 @@ async def test_a_draft_takes_the_place_of_the_page_that_was_left(client: TestCli
         form={"version": "1", "stamp": stamp, "website": "", "screen": "start", "q1": "A", "go": "next"},
     )
     assert await db.value("SELECT count(*) FROM form_left") == 0
-    report = await reports.of_form(await inbox.asked(form.public_id), 30)
+    report = await reports.of_form(await table.asked(form.public_id), 30)
     assert (report.begun, report.unfinished) == (1, 1)

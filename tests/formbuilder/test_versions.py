@@ -8,7 +8,8 @@ import pytest
 
 from app.core import clock, db
 from app.core.errors import Conflict, Invalid
-from app.formbuilder import editing, jobs, versions
+from app.formbuilder import jobs
+from app.formbuilder.definition import editing, versions
 from app.formbuilder.models import Form
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.queries import history

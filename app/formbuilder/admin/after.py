@@ -11,23 +11,14 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.i18n import _
 from app.core.limits import Limit, check
 from app.core.settings import school
-from app.formbuilder import (
-    after,
-    bills,
-    confirmations,
-    differences,
-    following,
-    merge_tags,
-    notifications,
-    readings,
-    scoring,
-    versions,
-    whens,
-)
 from app.formbuilder.admin import admin, canvas, together
 from app.formbuilder.admin.frame import framed
+from app.formbuilder.after_sending import after, confirmations, following, merge_tags, notifications
+from app.formbuilder.definition import differences, readings, versions
+from app.formbuilder.definition.rules import OPERATORS
+from app.formbuilder.logic import scoring, whens
 from app.formbuilder.models import Definition, Form, Posted
-from app.formbuilder.rules import OPERATORS
+from app.formbuilder.payment import bills
 from app.web.flash import flash
 from app.web.guards import requires
 from app.web.render import page

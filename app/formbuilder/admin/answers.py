@@ -7,13 +7,15 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Conflict
 from app.core.i18n import _
-from app.formbuilder import entries, pages, submissions
+from app.formbuilder import entries
 from app.formbuilder.admin import admin
 from app.formbuilder.admin.entries import found
+from app.formbuilder.answering import pages, submissions
+from app.formbuilder.answering.submissions import Mistake
 from app.formbuilder.entries import Change, ChangedMeanwhile
 from app.formbuilder.fields.kinds import kind_of
+from app.formbuilder.logic import days
 from app.formbuilder.models import Definition, Entry, Form, Posted
-from app.formbuilder.submissions import Mistake
 from app.web.flash import flash
 from app.web.guards import requires
 from app.web.render import page
@@ -39,7 +41,7 @@ async def update_answers(public_id: str, entry_id: str) -> Response | BaseRespon
     sent = await request.form
     seen = sent.get(".seen", "")
     posted = Posted({name: values for name, values in sent.lists() if isinstance(name, str) and name != ".seen"})
-    read = submissions.read_answers(definition, posted, await submissions.today())
+    read = submissions.read_answers(definition, posted, await days.today())
     if read.mistakes:
         return await _answers_page(form, definition, entry, posted, read.mistakes, status=422, seen=seen)
     answers = entries.with_kept(definition, entry.answers, read.answers)

@@ -12,9 +12,10 @@ from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.core.money import parse_money
 from app.core.settings import school
-from app.formbuilder import differences, editing, editors, readings, trials, versions
 from app.formbuilder.admin import admin, canvas, together
+from app.formbuilder.definition import differences, editing, editors, readings, versions
 from app.formbuilder.fields.kinds import kind_of
+from app.formbuilder.logic import trials
 from app.formbuilder.models import Definition, Field, Form, Posted
 from app.formbuilder.queries import history as queries
 from app.formbuilder.settings import Option, Options, Several, SomeFields

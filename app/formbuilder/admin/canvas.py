@@ -10,17 +10,19 @@ from quart import Response, request
 from app.core.i18n import _
 from app.core.money import plain_amount
 from app.core.settings import school
-from app.formbuilder import conditions, expressions, field_checks, pages, plans, sentences, trials
 from app.formbuilder.admin import together
 from app.formbuilder.admin.frame import framed, labels_of
-from app.formbuilder.definitions import Problem
-from app.formbuilder.editing import fingerprint
-from app.formbuilder.expressions import ExpressionError
+from app.formbuilder.answering import pages
+from app.formbuilder.answering.limits import Moment
+from app.formbuilder.definition import field_checks
+from app.formbuilder.definition.definitions import Problem
+from app.formbuilder.definition.editing import fingerprint
 from app.formbuilder.fields.kinds import GROUPS, all_kinds, kind_of
-from app.formbuilder.limits import Moment
+from app.formbuilder.logic import conditions, expressions, plans, sentences, trials
+from app.formbuilder.logic.days import today
+from app.formbuilder.logic.expressions import ExpressionError
 from app.formbuilder.models import Definition, Field, Form, Posted
 from app.formbuilder.settings import Lines, OneField, Option, Options, Setting, SomeFields
-from app.formbuilder.submissions import today
 from app.web.render import page
 from app.web.request import fragment, signed_in_user
 

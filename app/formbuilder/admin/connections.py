@@ -9,9 +9,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core import clock
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, lazy, ngettext
-from app.formbuilder import connections, deliveries, integrations
+from app.formbuilder import integrations
 from app.formbuilder.admin import connected
-from app.formbuilder.delivery_lists import CONNECTIONS, DELIVERY_STATES, OF_CONNECTION, OUTCOMES
+from app.formbuilder.delivery import connections, deliveries
+from app.formbuilder.delivery.delivery_lists import CONNECTIONS, DELIVERY_STATES, OF_CONNECTION, OUTCOMES
 from app.formbuilder.integrations import IntegrationError
 from app.formbuilder.models import Connection
 from app.formbuilder.queries import connections as queries

@@ -6,8 +6,9 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core import clock
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
-from app.formbuilder import contests, versions
 from app.formbuilder.admin import admin
+from app.formbuilder.answering import contests
+from app.formbuilder.definition import versions
 from app.web.flash import flash
 from app.web.guards import requires
 from app.web.render import page

@@ -10,9 +10,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core import clock, db
 from app.core.errors import NotFound
 from app.core.i18n import _, ngettext
-from app.formbuilder import deliveries, integrations, versions
+from app.formbuilder import integrations
 from app.formbuilder.admin import admin
-from app.formbuilder.delivery_lists import DELIVERY_STATES, OF_FORM, OUTCOMES
+from app.formbuilder.definition import versions
+from app.formbuilder.delivery import deliveries
+from app.formbuilder.delivery.delivery_lists import DELIVERY_STATES, OF_FORM, OUTCOMES
 from app.formbuilder.queries import deliveries as queries
 from app.web import tables
 from app.web.flash import flash

@@ -12,12 +12,17 @@ from app.core import clock, db
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, format_moment
 from app.core.settings import school
-from app.formbuilder import entries, files, inbox, readings, releases, resending, spam, versions
+from app.formbuilder import entries
 from app.formbuilder.admin import admin
-from app.formbuilder.entries_in_bulk import ENTRIES_IN_BULK
+from app.formbuilder.after_sending import resending
+from app.formbuilder.answering import files, spam
+from app.formbuilder.definition import readings, versions
 from app.formbuilder.fields.kinds import kind_of
-from app.formbuilder.listing import ENTRY_STATES
+from app.formbuilder.inbox import table
+from app.formbuilder.inbox.entries_in_bulk import ENTRIES_IN_BULK
+from app.formbuilder.inbox.listing import ENTRY_STATES
 from app.formbuilder.models import Definition, Entry, Form
+from app.formbuilder.payment import releases
 from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.queries import inbox as queries
 from app.web import tables
@@ -31,9 +36,9 @@ from app.web.request import signed_in_user
 @requires("entries.view")
 async def list_entries(public_id: str) -> Response:
     """What was answered, with the questions that this person chose as columns."""
-    found = await inbox.asked(public_id, by=signed_in_user().id)
+    found = await table.asked(public_id, by=signed_in_user().id)
     chosen = found.form.columns or []
-    listing, choices = inbox.listing_of(found, chosen, request.args)
+    listing, choices = table.listing_of(found, chosen, request.args)
     return await tables.show(
         listing,
         "formbuilder/admin/entries.html",
@@ -42,7 +47,7 @@ async def list_entries(public_id: str) -> Response:
         form=found.form,
         questions=found.questions,
         chosen=chosen,
-        cell=partial(inbox.cell, found),
+        cell=partial(table.cell, found),
         states=ENTRY_STATES,
     )
 
@@ -52,7 +57,7 @@ async def list_entries(public_id: str) -> Response:
 async def update_columns(public_id: str) -> BaseResponse:
     """Which questions are columns, for this person and this form."""
     try:
-        await inbox.choose_columns(public_id, (await request.form).getlist("field"), by=signed_in_user().id)
+        await table.choose_columns(public_id, (await request.form).getlist("field"), by=signed_in_user().id)
     except Invalid as error:
         flash(error.message, "bad")
     return redirect(url_for(".list_entries", public_id=public_id), 303)
@@ -105,7 +110,7 @@ async def show_entry_pdf(public_id: str, entry_id: str) -> Response:
     about = f"{format_moment(entry.created_at.astimezone((await school()).zone))} · {ENTRY_STATES[entry.state]}"
     await db.release()
     # What draws PDFs takes a quarter of a second and 20 MB to load: the first who wants one waits, not every start.
-    entry_pdf = await asyncio.to_thread(importlib.import_module, "app.formbuilder.entry_pdf")
+    entry_pdf = await asyncio.to_thread(importlib.import_module, "app.formbuilder.inbox.entry_pdf")
     content = await entry_pdf.drawn(entry_pdf.Paper(definition.title, about, pairs, entry.created_at))
     response = Response(content, content_type="application/pdf")
     response.headers["Content-Disposition"] = f'attachment; filename="entry-{entry.public_id}.pdf"'

@@ -5,8 +5,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Invalid, TooLarge
 from app.core.i18n import _, ngettext
-from app.formbuilder import entry_import, inbox
 from app.formbuilder.admin import admin
+from app.formbuilder.inbox import entry_import, table
 from app.web.bodies import brings
 from app.web.flash import flash
 from app.web.guards import requires
@@ -17,7 +17,7 @@ from app.web.render import page
 @requires("entries.edit")
 async def show_entry_import(public_id: str) -> Response:
     """What can be brought, and how."""
-    return await _import_page(await inbox.asked(public_id))
+    return await _import_page(await table.asked(public_id))
 
 
 @admin.post("/<public_id>/entries/import")
@@ -25,7 +25,7 @@ async def show_entry_import(public_id: str) -> Response:
 @brings(entry_import.LARGEST + 64 * 1024)
 async def create_entry_import(public_id: str) -> Response | BaseResponse:
     """Try the file without effect, or keep what is in it."""
-    found = await inbox.asked(public_id)
+    found = await table.asked(public_id)
     sent, attached = await request.form, await request.files
     file = attached.get("file")
     if file is None or not file.filename:
@@ -43,7 +43,7 @@ async def create_entry_import(public_id: str) -> Response | BaseResponse:
 
 
 async def _import_page(
-    found: inbox.Asked, *, result: entry_import.Result | None = None, is_trial: bool = True, error: str = "",
+    found: table.Asked, *, result: entry_import.Result | None = None, is_trial: bool = True, error: str = "",
     status: int = 200,
 ) -> Response:  # fmt: skip
     return await page(

@@ -5,9 +5,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Invalid
 from app.core.i18n import ngettext
-from app.formbuilder import privacy
 from app.formbuilder.admin import admin
 from app.formbuilder.forms import ErasureForm
+from app.formbuilder.inbox import privacy
 from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import requires

@@ -6,9 +6,9 @@ from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.i18n import _, ngettext
-from app.formbuilder import definitions, exchange, readings, versions
 from app.formbuilder.admin import admin
-from app.formbuilder.definitions import Malformed
+from app.formbuilder.definition import definitions, exchange, readings, versions
+from app.formbuilder.definition.definitions import Malformed
 from app.formbuilder.models import Form
 from app.web.bodies import brings
 from app.web.flash import flash

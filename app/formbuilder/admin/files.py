@@ -3,8 +3,9 @@
 from quart import Response, request
 
 from app.core.errors import NotFound
-from app.formbuilder import files, versions
 from app.formbuilder.admin import admin
+from app.formbuilder.answering import files
+from app.formbuilder.definition import versions
 from app.gateways.storage import disposition
 from app.web.guards import requires
 from app.web.request import signed_in_user

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.errors import NotFound
-from app.formbuilder import definitions, readings
+from app.formbuilder.definition import definitions, readings
 from app.formbuilder.models import Definition, Form
 from app.formbuilder.queries import forms as queries
 

@@ -5,9 +5,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import NotFound
 from app.core.i18n import _
-from app.formbuilder import differences, readings, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.admin.frame import framed
+from app.formbuilder.definition import differences, readings, versions
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.queries import history as history
 from app.web.flash import flash

@@ -8,25 +8,16 @@ from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.i18n import _
-from app.formbuilder import (
-    connections,
-    deliveries,
-    differences,
-    integrating,
-    integrations,
-    mapping,
-    readings,
-    rehearsal,
-    rules,
-    versions,
-)
+from app.formbuilder import integrations
 from app.formbuilder.admin import admin, canvas, together
 from app.formbuilder.admin.frame import framed
-from app.formbuilder.delivery_lists import OUTCOMES
+from app.formbuilder.definition import differences, mapping, readings, rules, versions
+from app.formbuilder.delivery import connections, deliveries, integrating, rehearsal
+from app.formbuilder.delivery.delivery_lists import OUTCOMES
 from app.formbuilder.integrations import IntegrationError
+from app.formbuilder.logic.days import today
 from app.formbuilder.models import Answer, Connection, Definition, Form, Posted
 from app.formbuilder.queries import entries as entry_queries
-from app.formbuilder.submissions import today
 from app.web.flash import flash
 from app.web.guards import requires
 from app.web.render import page

@@ -7,10 +7,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
-from app.formbuilder import definitions, notifications, starters, versions
 from app.formbuilder.admin import admin
+from app.formbuilder.after_sending import notifications
+from app.formbuilder.definition import definitions, starters, versions
 from app.formbuilder.forms import NewForm
-from app.formbuilder.listing import FORMS, MOST_COUNTED
+from app.formbuilder.inbox.listing import FORMS, MOST_COUNTED
 from app.formbuilder.models import Definition
 from app.web import tables
 from app.web.flash import flash

@@ -7,10 +7,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Invalid
 from app.core.i18n import _
-from app.formbuilder import readings, rules, sentences, versions
 from app.formbuilder.admin import admin, canvas, together
 from app.formbuilder.admin.frame import framed, labels_of
-from app.formbuilder.logic import targets
+from app.formbuilder.definition import readings, rules, versions
+from app.formbuilder.logic import sentences
+from app.formbuilder.logic.evaluation import targets
 from app.formbuilder.models import Posted
 from app.web.flash import flash
 from app.web.guards import requires

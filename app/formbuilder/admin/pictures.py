@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Invalid, TooLarge
 from app.core.i18n import _
-from app.formbuilder import definitions, editing, versions
 from app.formbuilder.admin import admin
+from app.formbuilder.definition import definitions, editing, versions
 from app.media import uploads
 from app.web.bodies import brings
 from app.web.flash import flash

@@ -6,9 +6,12 @@ from urllib.parse import urlencode
 from quart import Response, request
 
 from app.core.i18n import _
-from app.formbuilder import after, confirmations, plans, readings, screens, submissions, versions
 from app.formbuilder.admin import admin, canvas
 from app.formbuilder.admin.frame import framed
+from app.formbuilder.after_sending import after, confirmations
+from app.formbuilder.answering import screens, submissions
+from app.formbuilder.definition import readings, versions
+from app.formbuilder.logic import days, plans
 from app.formbuilder.models import Posted
 from app.formbuilder.routes import visits
 from app.web.guards import requires
@@ -59,14 +62,14 @@ async def create_preview_answer(public_id: str) -> Response:
     trial = await _trial(public_id)
     sent = await request.form
     definition = trial.definition
-    outcome = plans.evaluate(definition, trial.posted.texts, await submissions.today())
+    outcome = plans.evaluate(definition, trial.posted.texts, await days.today())
     screen = screens.at(definition, outcome, sent.get("screen", ""))
     trial.screen_id = screen.id
     new = {name: values for name, values in sent.lists() if isinstance(name, str) and name not in _OWN}
     old = {name: values for name, values in trial.posted.texts.items() if name.partition(".")[0] not in screen.ids}
     files = {name: values for name, values in (await request.files).lists() if isinstance(name, str)}
     trial.posted = Posted({**old, **new}, files)
-    outcome = plans.evaluate(definition, trial.posted.texts, await submissions.today())
+    outcome = plans.evaluate(definition, trial.posted.texts, await days.today())
     if sent.get("go") == "back":
         before = screens.before(definition, outcome, screen.id)
         trial.screen_id = before.id if before is not None else screen.id
@@ -74,7 +77,7 @@ async def create_preview_answer(public_id: str) -> Response:
     if sent.get("go") == "later":
         trial.sentence = _("This is a preview: nothing is kept to go on with.")
         return await _drawn(trial)
-    read = submissions.read_answers(definition, trial.posted, await submissions.today(), only=screen.ids)
+    read = submissions.read_answers(definition, trial.posted, await days.today(), only=screen.ids)
     if read.mistakes:
         trial.mistakes, trial.sentence = read.mistakes, _("Please look at what is marked below.")
         return await _drawn(trial, status=422)
@@ -82,7 +85,7 @@ async def create_preview_answer(public_id: str) -> Response:
     if following is not None:
         trial.screen_id = following.id
         return await _drawn(trial)
-    answers = submissions.read_answers(definition, trial.posted, await submissions.today()).answers
+    answers = submissions.read_answers(definition, trial.posted, await days.today()).answers
     return _in_frame(
         await page(
             "formbuilder/thanks.html",

@@ -6,8 +6,9 @@ from functools import partial
 from quart import Response, request
 
 from app.core.errors import NotFound
-from app.formbuilder import exports, inbox, reports, submissions, unfinished
 from app.formbuilder.admin import admin
+from app.formbuilder.inbox import exports, reports, table, unfinished
+from app.formbuilder.logic import days
 from app.web import tables
 from app.web.guards import requires
 from app.web.render import page
@@ -19,7 +20,7 @@ async def show_report(public_id: str) -> Response:
     """Results of each question, entries a day, and where people leave."""
     asked = request.args.get("days", "")
     days = int(asked) if asked in [str(each) for each in reports.PERIODS] else 30
-    found = await inbox.asked(public_id)
+    found = await table.asked(public_id)
     report = await reports.of_form(found, days)
     return await page("formbuilder/admin/report.html", form=found.form, report=report, periods=reports.PERIODS)
 
@@ -31,7 +32,7 @@ async def show_entries_file(public_id: str) -> Response:
     kind = request.args.get("format", "csv")
     if kind not in exports.FORMATS:
         raise NotFound
-    name, content = await exports.begin(await inbox.asked(public_id), kind)
+    name, content = await exports.begin(await table.asked(public_id), kind)
     return _file(kind, name, content)
 
 
@@ -39,7 +40,7 @@ async def show_entries_file(public_id: str) -> Response:
 @requires("entries.view")
 async def list_unfinished(public_id: str) -> Response:
     """What was begun and not sent, and how far it came."""
-    found, today = await inbox.asked(public_id), await submissions.today()
+    found, today = await table.asked(public_id), await days.today()
     return await tables.show(
         unfinished.listing_of(found, today),
         "formbuilder/admin/unfinished.html",
@@ -56,8 +57,8 @@ async def show_unfinished_file(public_id: str) -> Response:
     kind = request.args.get("format", "csv")
     if kind not in exports.FORMATS:
         raise NotFound
-    found = await inbox.asked(public_id)
-    rows = unfinished.for_file(found, await submissions.today())
+    found = await table.asked(public_id)
+    rows = unfinished.for_file(found, await days.today())
     name, content = await exports.begin(found, kind, rows, what="unfinished")
     return _file(kind, name, content)
 

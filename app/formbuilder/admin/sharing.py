@@ -5,8 +5,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
-from app.formbuilder import embedding, links, readings, versions
 from app.formbuilder.admin import admin
+from app.formbuilder.answering import embedding, links
+from app.formbuilder.definition import readings, versions
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition, Form
 from app.formbuilder.queries import forms as queries

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.core.errors import Conflict
 from app.core.i18n import _
-from app.formbuilder import readings, versions
+from app.formbuilder.definition import readings, versions
 from app.formbuilder.models import Definition, Form
 from app.formbuilder.queries import history
 from app.web.request import Visitor

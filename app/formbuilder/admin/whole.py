@@ -10,9 +10,9 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core.errors import Invalid
 from app.core.i18n import _, lazy
 from app.courses import courses
-from app.formbuilder import definitions, editing, versions
 from app.formbuilder.admin import admin, canvas
 from app.formbuilder.admin.frame import framed
+from app.formbuilder.definition import definitions, editing, versions
 from app.formbuilder.models import Definition, Form, Posted
 from app.formbuilder.queries import history
 from app.formbuilder.settings import Options, Setting, Several, Unfit, write

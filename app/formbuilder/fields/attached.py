@@ -1,4 +1,4 @@
-"""What the kinds have in common that take files. A file is kept before its form is read (app/formbuilder/files.py); from
+"""What the kinds have in common that take files. A file is kept before its form is read (app/formbuilder/answering/files.py); from
 then on it travels as a signed token, so that a page with a mistake, a later step and a draft need not send it again.
 """
 

@@ -52,7 +52,7 @@ class Kind:
     has_sheet: ClassVar[bool] = False
     # True for what must never lie in a draft nor be shown again.
     is_secret: ClassVar[bool] = False
-    # True for what may come with files (app/formbuilder/files.py keeps them).
+    # True for what may come with files (app/formbuilder/answering/files.py keeps them).
     takes_files: ClassVar[bool] = False
 
     def draws_itself(self, field: Field) -> bool:

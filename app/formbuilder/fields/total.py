@@ -1,4 +1,4 @@
-"""What everything comes to. The server adds it up when the form is sent (app/formbuilder/bills.py); nobody posts it."""
+"""What everything comes to. The server adds it up when the form is sent (app/formbuilder/payment/bills.py); nobody posts it."""
 
 from app.core.i18n import lazy
 from app.core.money import plain_amount

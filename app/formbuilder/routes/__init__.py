@@ -5,7 +5,7 @@ import pkgutil
 
 from quart import Blueprint, Response, request
 
-from app.formbuilder.stamps import stamp_of
+from app.formbuilder.answering.stamps import stamp_of
 
 __all__ = ["routes", "stamp_of"]
 

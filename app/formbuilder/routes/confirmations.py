@@ -6,7 +6,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.limits import Limit
-from app.formbuilder import entries, readings
+from app.formbuilder import entries
+from app.formbuilder.definition import readings
 from app.formbuilder.models import Definition, Entry, Form
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.routes import routes, visits

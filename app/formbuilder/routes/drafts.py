@@ -6,12 +6,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.limits import Limit, check
-from app.formbuilder import drafts, files, prefill, screens
+from app.formbuilder.answering import drafts, files, prefill, screens
+from app.formbuilder.answering.submissions import Refused
 from app.formbuilder.models import Posted
 from app.formbuilder.routes import routes, visits
 from app.formbuilder.routes.sending import INSTEAD, LINK, PASS, PRICES, advance
 from app.formbuilder.routes.visits import Visit
-from app.formbuilder.submissions import Refused
 from app.web.bodies import brings, narrow
 from app.web.forms import is_email
 from app.web.guards import public

@@ -9,14 +9,16 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core import tokens
 from app.core.errors import Conflict, NotFound
 from app.core.limits import Limit
-from app.formbuilder import after, bills, confirmations, drafts, files, limits, paying, prefill, submissions
+from app.formbuilder.after_sending import after, confirmations
+from app.formbuilder.answering import drafts, files, limits, prefill, submissions
+from app.formbuilder.answering.stamps import new_stamp
+from app.formbuilder.answering.submissions import Refused
 from app.formbuilder.models import Posted
+from app.formbuilder.payment import bills, paying
 from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.routes import routes, visits
 from app.formbuilder.routes.payments import back_from_payment
 from app.formbuilder.routes.sending import advance, go_to, sender_of, thanks
-from app.formbuilder.stamps import new_stamp
-from app.formbuilder.submissions import Refused
 from app.web.bodies import brings
 from app.web.guards import public
 from app.web.page_cache import cached

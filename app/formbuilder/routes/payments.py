@@ -4,8 +4,9 @@ from quart import Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.limits import Limit
-from app.formbuilder import drafts, paying, payments, screens
+from app.formbuilder.answering import drafts, screens
 from app.formbuilder.models import Posted
+from app.formbuilder.payment import paying, payments
 from app.formbuilder.routes import routes, visits
 from app.formbuilder.routes.sending import INSTEAD, go_to, thanks_url
 from app.formbuilder.routes.visits import Visit

@@ -11,14 +11,16 @@ from app.core import limits, tokens
 from app.core.errors import TooLarge, TooMany
 from app.core.i18n import _
 from app.core.limits import Limit
-from app.formbuilder import drafts, paying, plans, prefill, screens, submissions
+from app.formbuilder.answering import drafts, prefill, screens, submissions
+from app.formbuilder.answering.screens import Screen
+from app.formbuilder.answering.stamps import read_stamp
+from app.formbuilder.answering.submissions import Refused, Sender
 from app.formbuilder.fields.kinds import kind_of
+from app.formbuilder.logic import days, plans
 from app.formbuilder.models import Entry, Form, Posted
+from app.formbuilder.payment import paying
 from app.formbuilder.routes import visits
 from app.formbuilder.routes.visits import Visit
-from app.formbuilder.screens import Screen
-from app.formbuilder.stamps import read_stamp
-from app.formbuilder.submissions import Refused, Sender
 from app.web.request import client_address, client_network, user
 
 # In a draft, beside what was typed: no field can be called so.
@@ -35,7 +37,7 @@ async def advance(visit: Visit) -> BaseResponse | Response:
     definition, go = visit.definition, (visit.raw.get("go") or ["next"])[0]
     await _check_guesses(visit)
     visit.posted = Posted({**prefill.unasked(definition), **visit.posted.texts}, visit.posted.files)
-    day = await submissions.today()
+    day = await days.today()
     outcome = plans.evaluate(definition, visit.posted.texts, day)
     screen = screens.at(definition, outcome, visit.screen_id)
     if go == "back":

@@ -10,8 +10,7 @@ from app.accounts import places
 from app.core.errors import Conflict, NotFound, TooLarge
 from app.core.i18n import _
 from app.core.settings import school
-from app.formbuilder import (
-    bills,
+from app.formbuilder.answering import (
     contests,
     drafts,
     embedding,
@@ -19,23 +18,22 @@ from app.formbuilder import (
     limits,
     links,
     pages,
-    payments,
-    plans,
-    readings,
     screens,
     spam,
-    stock,
     submissions,
 )
-from app.formbuilder.bills import SoFar
+from app.formbuilder.answering.limits import Gate
+from app.formbuilder.answering.screens import Screen
+from app.formbuilder.answering.stamps import new_stamp, read_stamp
+from app.formbuilder.answering.submissions import Mistake, Refused
+from app.formbuilder.definition import readings
 from app.formbuilder.fields.pricing import Prices
-from app.formbuilder.limits import Gate
-from app.formbuilder.logic import Outcome
+from app.formbuilder.logic import days, plans
+from app.formbuilder.logic.evaluation import Outcome
 from app.formbuilder.models import Definition, Draft, Form, Link, Posted, field_of
+from app.formbuilder.payment import bills, payments, stock
+from app.formbuilder.payment.bills import SoFar
 from app.formbuilder.queries import forms as queries
-from app.formbuilder.screens import Screen
-from app.formbuilder.stamps import new_stamp, read_stamp
-from app.formbuilder.submissions import Mistake, Refused
 from app.web import traps
 from app.web.bodies import narrow
 from app.web.render import page
@@ -210,7 +208,7 @@ async def refused_page(visit: Visit, refused: Refused) -> Response:
 async def form_page(visit: Visit, *, status: int = 200) -> Response:
     """The screen that the visitor is at."""
     definition = visit.definition
-    today = await submissions.today()
+    today = await days.today()
     visit.posted = submissions.sealed(definition, visit.posted)
     outcome = plans.evaluate(definition, visit.posted.texts, today)
     screen = screens.at(definition, outcome, visit.screen_id)

@@ -1,0 +1,1 @@
+"""What follows from an entry in this house: its score, what is shown, and mails."""

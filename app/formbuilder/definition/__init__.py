@@ -1,0 +1,1 @@
+"""What a form is: its definition, read, checked, edited, kept in versions."""

@@ -1,0 +1,1 @@
+"""Rules and calculations: written by the owner, compiled to a plan, evaluated over answers."""

@@ -1,0 +1,1 @@
+"""What answers cost, and the order that an entry waits for."""
