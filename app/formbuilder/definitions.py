@@ -171,9 +171,10 @@ def problems(definition: Definition) -> list[Problem]:
             found.append(Problem("warning", _("A field has no label."), field.id))
     found += [Problem(level, sentence, name) for level, sentence, name in field_checks.problems(definition)]
     for step in definition.steps:
-        if not step.fields:
+        if not step.fields and definition.fields:
             found.append(Problem("warning", _("A page has no fields."), "" if step.id == FIRST_STEP else step.id))
     wrong = conflicts.problems(plans.nodes_of(definition), definition.rules)
+    found += [Problem("warning", sentence) for sentence in limits.doubts(definition)]
     found += [Problem("error", sentence, integration=name) for name, sentence in mapping.problems(definition)]
     return found + [Problem(each.level, each.sentence, each.field, each.rule) for each in wrong]
 

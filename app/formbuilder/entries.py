@@ -248,6 +248,10 @@ async def note(entry: Entry, text: str, *, by: int) -> None:
         await audit.record("form_entry.note", "form_entry", entry.public_id)
 
 
+class ChangedMeanwhile(Conflict):
+    """The answers are not those any more that the editor saw."""
+
+
 def mark_of(answers: Mapping[str, Answer]) -> str:
     """What the form of an edit carries, so that it is known whether the answers it shows are still those."""
     return tokens.keyed(f"form-answers:{orjson.dumps(answers, option=orjson.OPT_SORT_KEYS).decode()}").hex()[:24]
@@ -265,14 +269,19 @@ async def edit(
 ) -> bool:
     """Put other answers in place of those; whether anything changed. What was there before stays in the history.
 
-    `seen` is the mark of what the editor saw. Raises Conflict when somebody has changed that meanwhile.
+    `seen` is the mark of what the editor saw. Raises ChangedMeanwhile when somebody has changed that, Conflict when the answers
+    are gone.
     """
     async with db.transaction():
         before = await queries.lock_state(entry.id)
         if before is None or before.emptied_at is not None:
             raise Conflict(_("The answers of this entry are gone."))
         if seen and seen != mark_of(before.answers) and before.answers != answers:
-            raise Conflict(_("Somebody changed these answers while you did. Look at theirs, and change them again."))
+            raise ChangedMeanwhile(
+                _(
+                    "Somebody changed these answers while you did. Nothing of yours is kept yet: keep it again to put it in place of theirs."
+                )
+            )
         changed = [name for name in {**before.answers, **answers} if before.answers.get(name) != answers.get(name)]
         if not changed:
             return False

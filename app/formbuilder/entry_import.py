@@ -9,7 +9,7 @@ import asyncio
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import IO, Any, BinaryIO, cast
 from zoneinfo import ZoneInfo
 
@@ -35,6 +35,7 @@ MOST_ROWS = 20_000
 _BATCH = 500
 _SHOWN = 20
 _NO_IMPORT = ("file", "money")
+_FARTHEST = timedelta(hours=15)
 _NO_ZONE = ZoneInfo("UTC")  # a text has none
 
 
@@ -279,6 +280,10 @@ def _moment(text: str, zone: ZoneInfo) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text.strip())
+        # A distance from Greenwich that no clock has, and no database takes.
+        away = found.utcoffset()
+        if away is not None and (away.seconds % 60 or abs(away) > _FARTHEST):
+            raise ValueError(text)
     except ValueError:
         raise Wrong(_("“%(text)s” is no day and time as in 2026-09-01 08:00.", text=text[:40])) from None
     moment = found if found.tzinfo is not None else found.replace(tzinfo=zone)

@@ -106,6 +106,15 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
+def doubts(definition: Definition) -> list[str]:
+    """What the owner may not have meant, a sentence each."""
+    opens, closes = definition.settings.get("opens_at", ""), definition.settings.get("closes_at", "")
+    # A day without a time is its whole length.
+    if opens and closes and opens >= (closes if " " in closes else f"{closes} 24:00"):
+        return [_("The form closes before it opens, so nobody can ever send it.")]
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """What stands between a visitor and the form: `closed`, `sign_in`, `course`, `pin` or `link`, and what is said."""

@@ -6,7 +6,7 @@ from app.core import clock, db, tokens
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
-from app.formbuilder.models import Definition, Form, Link
+from app.formbuilder.models import Definition, Form, Link, field_of
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries import links as queries
 from app.web.request import Visitor
@@ -26,7 +26,7 @@ async def make(
     if not 0 <= count <= MOST:
         raise Invalid(_("From %(low)s to %(high)s.", low=0, high=MOST), field="count")
     known = {field.id for field in definition.fields}
-    strange = next((name for name in posted if name.partition(".")[0] not in known), None)
+    strange = next((name for name in posted if field_of(name) not in known), None)
     if strange is not None:
         raise Invalid(_("There is no field “%(name)s”.", name=strange), field="values")
     async with db.transaction():

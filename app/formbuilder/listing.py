@@ -19,11 +19,15 @@ ENTRY_STATES = {
     "binned": lazy("In the bin"),
 }
 
+# A list of forms counts no further than this.
+MOST_COUNTED = 1000
+
 FORMS = Listing(
     name="forms",
-    select="""f.public_id, f.title, f.slug, f.state, f.updated_at AS changed,
-              (SELECT count(*) FROM form_entries e WHERE e.form_id = f.id AND e.state <> 'spam') AS entries,
-              '/admin/forms/' || f.public_id AS url""",
+    select=f"""f.public_id, f.title, f.slug, f.state, f.updated_at AS changed,
+              (SELECT count(*) FROM (SELECT 1 FROM form_entries e WHERE e.form_id = f.id AND e.state <> 'spam'
+                                     LIMIT {MOST_COUNTED + 1}) few) AS entries,
+              '/admin/forms/' || f.public_id AS url""",  # noqa: S608 (a number of ours)
     source="forms f",
     key="f.id",
     columns=[

@@ -1,5 +1,6 @@
 """Plain data of forms: a definition and its fields, what was posted, an entry."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -68,6 +69,14 @@ class Definition:
             else:
                 pages[-1][2].append(each)
         return tuple(Step(name, title, tuple(fields)) for name, title, fields in pages)
+
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}(?:\.[a-z0-9_]{1,40})?")
+
+
+def field_of(name: str) -> str:
+    """The id of the field that a name of what was posted speaks of (`q1`, `q1.first`); empty for what no page of ours sends."""
+    return name.partition(".")[0] if _NAME.fullmatch(name) else ""
 
 
 def _readable(text: str) -> str:

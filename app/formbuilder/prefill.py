@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from app.core.i18n import lazy
 from app.formbuilder.fields.kinds import kind_of
-from app.formbuilder.models import Definition, Field, Posted
+from app.formbuilder.models import Definition, Field, Posted, field_of
 from app.formbuilder.settings import Setting, Switch
 from app.web.request import Visitor
 
@@ -26,7 +26,7 @@ def from_address(definition: Definition, given: Iterable[tuple[str, Sequence[str
     return {
         name: [value[:LONGEST] for value in values[:MOST]]
         for name, values in given
-        if name.partition(".")[0] in known
+        if field_of(name) in known
     }  # fmt: skip
 
 

@@ -9,9 +9,11 @@ from datetime import datetime
 
 from app.commerce.models import Buyer
 from app.core import clock, db, tokens
+from app.core import limits as counts
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.core.ids import public_id
+from app.core.limits import Limit
 from app.core.settings import school
 from app.formbuilder import (
     bills,
@@ -37,6 +39,10 @@ from app.formbuilder.queries import entries as queries
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries import limits as limit_queries
 from app.formbuilder.queries import payments as payment_queries
+from app.web.clients import network_of
+
+# What one network may add to the quarantine in a day, where it lies for a month; who goes on is a program.
+QUARANTINE = Limit(300, 24 * 3600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,7 @@ def _answer(each: Field, posted: Posted, outcome: Outcome) -> Answer:
 async def submit(form: Form, definition: Definition, posted: Posted, sender: Sender) -> Entry:
     """Keep what was answered. The same page sent again gives the entry that it made before.
 
-    Raises Refused for wrong answers, Conflict for a form that takes none any more.
+    Raises Refused for wrong answers, Conflict for a form that takes none any more, TooMany for a flood of spam.
     """
     found = read_answers(definition, posted, await today())
     prices, currency = await bills.prices_of(definition), (await school()).currency
@@ -160,6 +166,8 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
             return before
         now = definition if sender.suspicion else await _now(locked, form, definition)
         suspicion = sender.suspicion or await _judge(sent, locked, now)
+        if suspicion and sender.address:
+            await counts.check("form-quarantine", network_of(sender.address), QUARANTINE)
         is_due = not suspicion and payments.is_due(definition, found.answers, sent.bill)
         if not suspicion:
             await _check_sale(sent, now, is_due=is_due)
@@ -321,5 +329,12 @@ async def _taken(form: Form, definition: Definition, answers: Mapping[str, Answe
     return {
         each.id: Mistake(_("Somebody has given this answer already; it may be there once only."))
         for each in wanted
-        if await queries.has_answer(form.id, {each.id: answers[each.id]})
+        if await _was_given(form, each, answers[each.id])
     }
+
+
+async def _was_given(form: Form, each: Field, answer: Answer) -> bool:
+    # Capital letters make no other mailbox.
+    if isinstance(answer, str) and kind_of(each).address(each, answer):
+        return await queries.has_address(form.id, each.id, answer)
+    return await queries.has_answer(form.id, {each.id: answer})

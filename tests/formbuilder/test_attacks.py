@@ -10,7 +10,7 @@ import zlib
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from quart.datastructures import FileStorage
@@ -21,7 +21,19 @@ from app.core import clock, db, limits, queue
 from app.core.errors import TooMany
 from app.core.limits import Limit
 from app.core.personal import Subject
-from app.formbuilder import definitions, entries, files, links, payments, personal, privacy, spam, stock, versions
+from app.formbuilder import (
+    definitions,
+    entries,
+    files,
+    links,
+    payments,
+    personal,
+    privacy,
+    spam,
+    stock,
+    submissions,
+    versions,
+)
 from app.formbuilder.fields.date import day_of
 from app.formbuilder.file_types import recognise
 from app.formbuilder.models import Form
@@ -116,6 +128,13 @@ async def test_an_older_page_gives_no_answer_twice_that_may_be_there_once_by_now
     await changed(form, fields=[{**EMAIL, "settings": {"unique": True}}])
     assert (await client.post(f"/forms/{form.slug}", form=body(q2="a@b.example"))).status_code == 303
     assert (await client.post(f"/forms/{form.slug}", form=body(q2="a@b.example"))).status_code == 422
+
+
+async def test_capital_letters_make_no_other_address(client: TestClientProtocol) -> None:
+    form = await published(NAME, {**EMAIL, "settings": {"unique": True}})
+    told = ("ann@x.example", "ANN@x.example", "bea@x.example", "Bea@X.example")
+    found = [(await client.post(f"/forms/{form.slug}", form=body(q2=email))).status_code for email in told]
+    assert found == [303, 422, 303, 422]
 
 
 async def test_an_older_page_asks_for_the_captcha_of_now(client: TestClientProtocol) -> None:
@@ -367,6 +386,16 @@ async def test_nobody_sends_along_the_file_of_somebody_else(app: Lectern, client
     assert await db.value(bound) == 1
 
 
+async def test_nobody_fills_the_quarantine(client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch) -> None:
+    await limits.forget_all()
+    monkeypatch.setattr(submissions, "QUARANTINE", Limit(2, 3600))
+    form = await published(NAME)
+    found = [(await client.post(f"/forms/{form.slug}", form=body(website="x"))).status_code for _time in range(4)]
+    assert found == [303, 303, 429, 429]
+    assert (await client.post(f"/forms/{form.slug}", form=body())).status_code == 303
+    assert await states() == ["spam", "spam", "received"]
+
+
 @pytest.mark.parametrize("how", ["one name", "many names", "long texts"])
 async def test_texts_do_not_fill_the_room_of_files(app: Lectern, client: TestClientProtocol, how: str) -> None:
     file = {"id": "q5", "kind": "file", "label": "Paper", "settings": {}}
@@ -385,6 +414,20 @@ async def test_texts_do_not_fill_the_room_of_files(app: Lectern, client: TestCli
     answer = await client.post(f"/forms/{form.slug}", data=sent, headers={"Content-Type": kind})
     assert answer.status_code == 413
     assert await db.value("SELECT count(*) FROM form_drafts") == 0
+
+
+async def test_what_was_begun_does_not_grow_without_end(
+    app: Lectern, client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "MOST_KEPT", 1000)
+    pages = [{"id": f"p{number}", "kind": "page_break", "label": "On"} for number in (1, 2)]
+    long = {"kind": "long_text", "label": "Words", "settings": {}}
+    form = await published(NAME, {**long, "id": "q7"}, pages[0], {**long, "id": "q8"}, pages[1], {**long, "id": "q9"})
+    first = await client.post(f"/forms/{form.slug}", form=body(screen="start", q7="x" * 600))
+    assert first.status_code == 303
+    second = await client.post(first.headers["Location"], form=body(screen="p1", q8="x" * 600))
+    assert second.status_code == 413
+    assert (await client.post(first.headers["Location"], form=body(screen="p1", q8="x"))).status_code == 303
 
 
 async def test_what_is_spent_is_spent_for_that_network_until_the_window_ends(app: Lectern, store: str) -> None:
@@ -409,6 +452,77 @@ async def test_a_form_that_keeps_nothing_keeps_no_files_either(app: Lectern, cli
     assert await db.value("SELECT count(*) FROM form_entry_files WHERE entry_id IS NOT NULL") == 0
     await db.run("UPDATE form_entry_files SET created_at = created_at - interval '3 days'")
     assert await files.sweep() == 1
+
+
+ODD = [
+    "\x00",
+    "q1.\x00",
+    "😀",
+    "%00",
+    "%ff",
+    "a" * 5000,
+    "../..",
+    "1e999",
+    "-1",
+    "٣",
+    "{q1}",
+    "[]",
+    "null",
+    "\u202e",
+    "' OR 1",
+]
+
+
+@pytest.mark.parametrize("presentation", ["classic", "one"])
+async def test_nothing_that_a_request_says_is_a_fault_of_ours(
+    client: TestClientProtocol, unlimited: None, presentation: str
+) -> None:
+    """Each parameter of each public address takes what no page of ours sends."""
+    file = {"id": "q5", "kind": "file", "label": "Paper", "settings": {}}
+    form = await published(
+        NAME, file, {"id": "p1", "kind": "page_break", "label": "On"}, {**NAME, "id": "q6"},
+        settings={"resume": True, "presentation": presentation},
+    )  # fmt: skip
+    path, met = f"/forms/{form.slug}", set[int]()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    async def post(address: str, told: dict[str, str]) -> str:
+        answer = await client.post(address, data=urlencode(told), headers=headers)
+        met.add(answer.status_code)
+        assert answer.status_code < 500, (address, told)
+        return str(answer.headers.get("Location", ""))
+
+    for odd in ODD:
+        for name in ("link", "pass", "payment", "embed", "q1", "q1.x", "q5.kept", "website", "screen"):
+            answer = await client.get(path, query_string={name: odd})
+            assert answer.status_code < 500, (name, odd)
+        for part in ("thanks", "drafts", "payments", "confirmations"):
+            assert (await client.get(f"{path}/{part}/{quote(odd, safe='')}")).status_code < 500, (part, odd)
+        for name in (
+            "version",
+            "stamp",
+            "link",
+            "pass",
+            "prices",
+            "instead",
+            "screen",
+            "go",
+            "embed",
+            "q1",
+            "q5.kept",
+            "q5.drawn",
+        ):
+            await post(path, body(**{name: odd}))
+        await post(path, {**body(screen="start"), f"q1.{odd}": odd, odd: odd})
+        await post(f"{path}/pin", {"version": odd, "pin": odd})
+        await post(f"{path}/left", {"stamp": odd, "field": odd})
+        draft = (await post(path, body(screen="start"))).partition("?")[0]
+        assert "/drafts/" in draft
+        for name in ("version", "screen", "go", "q6", f"q6.{odd}", f"q1.{odd}", odd, "prices", "instead"):
+            await post(draft, {"version": "1", "screen": "p1", "go": "back", name: odd})
+        await post(f"{draft}/mail", {"email": odd})
+        assert (await client.get(f"{draft}?later={quote(odd, safe='')}")).status_code < 500
+    assert {303, 404, 422} <= met
 
 
 # --- other people -----------------------------------------------------------------------------------------------------

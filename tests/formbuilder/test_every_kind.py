@@ -1,5 +1,6 @@
 """A form with a field of every kind, drawn on its page and sent by plain posts as a browser without scripts sends it."""
 
+import json
 import re
 from html import unescape
 from io import BytesIO
@@ -240,5 +241,9 @@ async def test_a_total_on_the_last_step_counts_what_was_chosen_before(client: Te
     answer = await client.post(f"/forms/{form.slug}", form=first)
     page = await whole(client, answer.headers["Location"])
     assert "€30<" in page and "Seat × 2" in page
+    told = re.search(r'<form-total data-told="([^"]+)"', page)
+    assert told is not None
+    # What static/js/field-total.js goes on from.
+    assert json.loads(unescape(told[1])) == {"kept": [["q1", "Seat: Seat", 2, 3000, "EUR"]], "times": {}}
     answer = await client.post(answer.headers["Location"], form={"version": "1", "screen": "p1", "q2": "4.50"})
     assert (await db.value("SELECT answers FROM form_entries"))["q3"] == {"minor": 3450, "currency": "EUR"}

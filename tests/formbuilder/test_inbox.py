@@ -330,3 +330,12 @@ async def test_an_entry_of_very_many_is_one_page() -> None:
     found: Any = await queries.sheet(form.id, "many16000")
     assert (found.newer, found.older) == ("many15999", "many16002")  # one between is spam
     assert await versions.find(form.public_id)
+
+
+async def test_the_list_is_drawn_by_itself_when_a_filter_changes(cast: Cast) -> None:
+    olga = await cast.olga()
+    form, definition = await a_form()
+    await sent(form, definition)
+    headers = {"HX-Request": "true", "HX-Target": "div#list"}
+    block = await seen(olga, f"/admin/forms/{form.public_id}/entries?state=received", headers=headers)
+    assert "<html" not in block and 'badge--good">Received' in block

@@ -300,3 +300,18 @@ def test_a_moment_is_shown_as_its_control_takes_it_and_comes_back(name: str, kep
     setting = limits.Moment(name=name, label="")
     assert setting.as_typed(kept) == shown
     assert setting.read(shown) == shown.replace("T", " ")
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes", "told"),
+    [
+        ("2026-09-02 08:00", "2026-09-01 08:00", 1),
+        ("2026-09-01 08:00", "2026-09-01", 0),
+        ("2026-09-01", "2026-09-01", 0),
+        ("2026-09-02", "2026-09-01", 1),
+        ("", "2026-09-01", 0),
+    ],
+)
+def test_a_form_that_closes_before_it_opens_is_told(opens: str, closes: str, told: int) -> None:
+    definition = definitions.read({"title": "x", "fields": [], "settings": {"opens_at": opens, "closes_at": closes}})
+    assert sum("closes before it opens" in each.sentence for each in definitions.problems(definition)) == told

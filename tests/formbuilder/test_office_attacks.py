@@ -3,6 +3,7 @@
 import io
 import json
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 from werkzeug.datastructures import FileStorage
@@ -10,7 +11,17 @@ from werkzeug.datastructures import FileStorage
 from app import Lectern
 from app.core import db
 from app.core.errors import Invalid
-from app.formbuilder import connections, definitions, exchange, integrations, mapping, notifications, versions
+from app.formbuilder import (
+    connections,
+    definitions,
+    entry_import,
+    exchange,
+    inbox,
+    integrations,
+    mapping,
+    notifications,
+    versions,
+)
 from app.formbuilder.integrations import RefusedCredentials
 from app.formbuilder.models import Form
 from app.gateways.outgoing import Answer, Outgoing
@@ -178,6 +189,16 @@ async def test_an_id_is_never_used_again_whatever_is_taken_back(cast: Cast, back
     assert await add("email") not in (first, second)
 
 
+@pytest.mark.parametrize(
+    "came", ["2020-01-01T00:00+23:59", "2020-01-01T00:00:00+01:00:30", "0001-01-01T00:00-14:00", "2020-W01-1"]
+)
+async def test_a_brought_entry_came_at_a_moment_that_there_is(app: Lectern, came: str) -> None:
+    form, _definition = await a_form()
+    told = json.dumps({"entries": [{"came": came, "answers": {"q1": "Ann"}}]}).encode()
+    brought = await entry_import.bring(await inbox.asked(form.public_id), io.BytesIO(told), is_trial=False)
+    assert brought.is_done is (came == "2020-W01-1")  # a day all the same
+
+
 # --- credentials ------------------------------------------------------------------------------------------------------
 
 
@@ -257,3 +278,54 @@ async def test_no_answer_is_a_formula_in_the_file_of_a_mail(app: Lectern, begins
     assert f"'{begins}cmd()" in file
     assert "'=Head" in file
     assert await db.value("SELECT count(*) FROM form_entries") == 0
+
+
+SAID = ["\x00", "9" * 30, ":x", "٣"]
+
+
+async def test_no_address_of_the_office_is_a_fault_of_ours(cast: Cast, unlimited: None) -> None:
+    """Parts of addresses and their parameters take what no page of ours links to."""
+    olga = await cast.olga()
+    form, definition = await a_form()
+    entry = await sent(form, definition)
+    base = f"/admin/forms/{form.public_id}"
+    asked = [
+        ("", ("field", "t.q1")), ("/entries", ("f_q3", "q", "state", "sort", "page", "after", "on", "format")),
+        ("/report", ("days",)), ("/entries/file", ("format",)), ("/unfinished", ("q", "sort", "mail")), ("/logic", ("rule", "about")),
+        ("/versions", ("a", "b", "before")), ("/preview", ("width", "seen")), ("/preview/page", ("q1", "q3", "q9", "screen")),
+        ("/integrations", ("integration", "preview")), ("/deliveries", ("provider", "state", "sort")), ("/editors", ("seen",)),
+    ]  # fmt: skip
+    for odd in SAID:
+        part = quote(odd, safe="")
+        for path, names in asked:
+            for name in names:
+                answer = await olga.browser.get(f"{base}{path}", query_string={name: odd})
+                assert answer.status_code < 500, (path, name, odd)
+        for path in (
+            part, f"{form.public_id}/entries/{part}", f"{form.public_id}/entries/{part}/pdf", f"{form.public_id}/files/{part}",
+            f"{form.public_id}/after/{part}", f"{form.public_id}/deliveries/{part}", f"{form.public_id}/entries/{part}/deliveries",
+        ):  # fmt: skip
+            assert (await olga.browser.get(f"/admin/forms/{path}")).status_code < 500, path
+        assert (await olga.browser.get("/admin/forms/erasure", query_string={"email": odd})).status_code < 500
+        assert (
+            await olga.browser.get("/admin/connections/new", query_string={"provider": odd, "q": odd})
+        ).status_code < 500
+        assert (await olga.browser.get(f"/admin/connections/{part}")).status_code < 500
+        own = f"{base}/entries/{entry.public_id}"
+        for path, told in (
+            (f"{own}/state", {"act": odd}), (f"{own}/marks", {"status": odd, "star": odd}), (f"{own}/notes", {"body": odd}),
+            (f"{own}/sending", {"way": odd}), (f"{own}/answers", {"q1": odd, f"q1.{odd}": odd, odd: odd, ".seen": odd}),
+            (f"{base}/entries/columns", {"field": odd}), (f"{base}/links", {"count": odd, "values": f"q1.{odd} = {odd}"}),
+            (f"{base}/links/{part}/removal", {}), (f"{base}/address", {"slug": odd}), (f"{base}/fields", {"kind": odd, "after": odd}),
+            (f"{base}/fields/q1", {"label": odd, "only": odd, "s.max_length": odd, f"s.{odd}": odd}),
+            (f"{base}/fields/{part}/removal", {}), (f"{base}/field-order", {"row": odd}), (f"{base}/head", {"title": odd, "intro": odd}),
+            (f"{base}/settings", {f"s.{odd}": odd, "s.pin": odd, "was": odd}), (f"{base}/payment", {"on": odd, "amount": odd}),
+            (f"{base}/after/n1", {"name": odd, "to": odd, "when.0.field": odd}), (f"{base}/rules/{part}", {"do": odd}),
+            (f"{base}/undoing", {"at": odd, "tab": odd, "field": odd}), (f"{base}/trial", {"planned": odd}),
+            (f"{base}/integrations", {"connection": odd}), (f"{base}/state", {"state": odd}), ("/admin/forms", {"title": odd, "starter": odd}),
+            ("/admin/connections", {"provider": odd, "name": odd}), (f"{base}/preview/page", {"screen": odd, f"q1.{odd}": odd, "go": odd}),
+        ):  # fmt: skip
+            answer = await olga.browser.post(
+                path, data=urlencode(told), headers={"Content-Type": "application/x-www-form-urlencoded"}
+            )
+            assert answer.status_code < 500, (path, told)

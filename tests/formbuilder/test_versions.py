@@ -15,6 +15,7 @@ from app.formbuilder.queries import history
 from tests.cast import Cast, Person
 from tests.formbuilder.building import a_definition, now
 from tests.formbuilder.entering import a_form, sent
+from tests.pairs import together
 
 
 async def renamed(form: Form, by: Person, field_id: str, label: str) -> Form:
@@ -26,6 +27,21 @@ async def renamed(form: Form, by: Person, field_id: str, label: str) -> Form:
 
 async def labels(form: Form) -> list[str]:
     return [field.label for field in (await now(form)).fields]
+
+
+async def test_two_forms_made_at_once_get_an_address_each(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    olga, find = await cast.olga(), queries.slugs_like
+
+    async def slowly(slug: str) -> set[str]:
+        found = await find(slug)
+        await asyncio.sleep(0.1)
+        return found
+
+    monkeypatch.setattr(queries, "slugs_like", slowly)
+    made = await together(*[partial(versions.create, a_definition(), by=olga)] * 2)
+    assert len({form.slug for form in made}) == 2
+    moved = await together(*[partial(versions.move_to, form.id, "the-one") for form in made])
+    assert {type(each) for each in moved} == {Form, Invalid}
 
 
 async def test_undo_goes_back_and_redo_on_along_what_was_made_last(cast: Cast) -> None:

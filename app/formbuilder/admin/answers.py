@@ -1,5 +1,7 @@
 """Changing what somebody answered: the form as they saw it, checked as theirs was."""
 
+from collections.abc import Sequence
+
 from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -8,6 +10,7 @@ from app.core.i18n import _
 from app.formbuilder import entries, pages, submissions
 from app.formbuilder.admin import admin
 from app.formbuilder.admin.entries import found
+from app.formbuilder.entries import Change, ChangedMeanwhile
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Definition, Entry, Form, Posted
 from app.formbuilder.submissions import Mistake
@@ -31,7 +34,7 @@ async def show_answers(public_id: str, entry_id: str) -> Response:
 @admin.post("/<public_id>/entries/<entry_id>/answers")
 @requires("entries.edit")
 async def update_answers(public_id: str, entry_id: str) -> Response | BaseResponse:
-    """Keep the changed answers, or show what is wrong beside them."""
+    """Keep the changed answers, or show what is wrong beside them; where somebody else changed them, both texts."""
     form, definition, entry = await found(public_id, entry_id)
     sent = await request.form
     seen = sent.get(".seen", "")
@@ -43,6 +46,10 @@ async def update_answers(public_id: str, entry_id: str) -> Response | BaseRespon
     said, email = submissions.said(definition, answers), submissions.email_of(definition, answers)
     try:
         changed = await entries.edit(entry, definition, answers, said, email, by=signed_in_user().id, seen=seen)
+    except ChangedMeanwhile as error:
+        _form, _definition, theirs = await found(public_id, entry_id)
+        clash = entries.changes(definition, theirs.answers, answers)
+        return await _answers_page(form, definition, theirs, posted, status=409, sentence=error.message, clash=clash)
     except Conflict as error:
         flash(error.message, "bad")
     else:
@@ -52,7 +59,7 @@ async def update_answers(public_id: str, entry_id: str) -> Response | BaseRespon
 
 async def _answers_page(
     form: Form, definition: Definition, entry: Entry, posted: Posted, mistakes: dict[str, Mistake] | None = None,
-    status: int = 200, seen: str = "",
+    status: int = 200, seen: str = "", sentence: str = "", clash: Sequence[Change] = (),
 ) -> Response:  # fmt: skip
     return await page(
         "formbuilder/admin/answers.html",
@@ -61,5 +68,7 @@ async def _answers_page(
         entry=entry,
         steps=pages.steps_of(definition, posted, mistakes),
         has_mistakes=bool(mistakes),
+        sentence=sentence,
+        clash=[change for change in clash if change.before != change.after],
         seen=seen or entries.mark_of(entry.answers),
     )

@@ -10,7 +10,7 @@ from app.core.i18n import _
 from app.formbuilder import definitions, notifications, starters, versions
 from app.formbuilder.admin import admin
 from app.formbuilder.forms import NewForm
-from app.formbuilder.listing import FORMS
+from app.formbuilder.listing import FORMS, MOST_COUNTED
 from app.formbuilder.models import Definition
 from app.web import tables
 from app.web.flash import flash
@@ -24,7 +24,7 @@ from app.web.request import signed_in_user
 @requires("forms.view")
 async def list_forms() -> Response:
     """Every form."""
-    return await tables.show(FORMS, "formbuilder/admin/forms.html")
+    return await tables.show(FORMS, "formbuilder/admin/forms.html", most_counted=MOST_COUNTED)
 
 
 @admin.get("/new")

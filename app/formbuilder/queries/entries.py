@@ -73,6 +73,21 @@ async def has_answer(form_id: int, answer: dict[str, Any]) -> bool:
     )
 
 
+async def has_address(form_id: int, field_id: str, address: str) -> bool:
+    """Whether an entry of the form has this mail address as an answer to this field, in whatever letters."""
+    return bool(
+        await db.value(
+            """
+            SELECT EXISTS (SELECT 1 FROM form_entries WHERE form_id = :form_id AND state NOT IN ('spam', 'refused', 'binned')
+                           AND given_up_at IS NULL AND lower(answers ->> CAST(:field_id AS text)) = lower(CAST(:address AS text)))
+            """,
+            form_id=form_id,
+            field_id=field_id,
+            address=address,
+        )
+    )
+
+
 async def mark_read(entry_id: int, now: datetime) -> None:
     await db.run("UPDATE form_entries SET read_at = :now WHERE id = :id AND read_at IS NULL", id=entry_id, now=now)
 

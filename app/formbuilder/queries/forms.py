@@ -55,7 +55,8 @@ async def newest_definitions(slug: str) -> list[Any]:
 
 
 async def slugs_like(slug: str) -> set[str]:
-    """Addresses that begin so."""
+    """Addresses that begin so; until the transaction ends, nobody else who looks takes one."""
+    await db.run("SELECT pg_advisory_xact_lock(hashtext('formbuilder.slug'), 0)")
     rows = await db.many(db.Row, "SELECT slug FROM forms WHERE starts_with(slug, :slug)", slug=slug)
     return {row.slug for row in rows}
 

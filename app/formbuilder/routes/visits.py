@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from quart import Response, request
 
@@ -29,7 +30,8 @@ from app.formbuilder import (
 from app.formbuilder.bills import SoFar
 from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.limits import Gate
-from app.formbuilder.models import Definition, Draft, Form, Link, Posted
+from app.formbuilder.logic import Outcome
+from app.formbuilder.models import Definition, Draft, Form, Link, Posted, field_of
 from app.formbuilder.queries import forms as queries
 from app.formbuilder.screens import Screen
 from app.formbuilder.stamps import new_stamp, read_stamp
@@ -135,7 +137,7 @@ async def sent(slug: str, *, most: int | None = None) -> Visit:
         form,
         definition,
         Posted(
-            {name: values for name, values in raw.items() if name.partition(".")[0] in known},
+            {name: values for name, values in raw.items() if field_of(name) in known},
             {name: values for name, values in attached.lists() if isinstance(name, str)},
         ),
         raw,
@@ -212,7 +214,6 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
     visit.posted = submissions.sealed(definition, visit.posted)
     outcome = plans.evaluate(definition, visit.posted.texts, today)
     screen = screens.at(definition, outcome, visit.screen_id)
-    seen = screens.walked(definition, outcome)
     is_stepped = len(screens.screens_of(definition)) > 1
     logic = None
     if screens.has_logic(definition):
@@ -233,21 +234,13 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
         visit=visit,
         form=visit.form,
         definition=definition,
-        intro=pages.markdown(definition.intro) if definition.intro and seen[0].id == screen.id else "",
         screen=screen,
         questions=questions,
-        numbers_from=screens.numbers_of(definition, outcome).get(f".{screen.id}", 1)
-        if definition.settings["numbers"]
-        else 0,
+        is_stepped=is_stepped,
+        **_place(visit, outcome, screen),
         carried=[(name, value) for name, values in others.items() for value in values],
         scripts=pages.scripts_of(definition),
         has_sheet=pages.needs_sheet(definition),
-        first=_behind_break(definition, screen),
-        place=seen.index(screen) + 1 if screen in seen else 1,
-        places=len(seen),
-        is_stepped=is_stepped,
-        back=screens.before(definition, outcome, screen.id) if visit.token else None,
-        next_=screens.after(definition, outcome, screen.id),
         logic=logic,
         has_captcha=has_captcha,
         captcha_at=pages.captcha_at(definition, screen, questions) if has_captcha else "",
@@ -256,6 +249,21 @@ async def form_page(visit: Visit, *, status: int = 200) -> Response:
         stamp=visit.stamp or (new_stamp() if status == 422 and not visit.token else ""),
         headers=_headers(visit, has_captcha=has_captcha),
     )
+
+
+def _place(visit: Visit, outcome: Outcome, screen: Screen) -> dict[str, Any]:
+    """Where a screen stands among those that these answers lead over: what is said above it, and on its buttons."""
+    definition, seen = visit.definition, screens.walked(visit.definition, outcome)
+    is_first, is_numbered = seen[0].id == screen.id, definition.settings["numbers"]
+    return {
+        "intro": pages.markdown(definition.intro) if definition.intro and is_first else "",
+        "numbers_from": screens.numbers_of(definition, outcome).get(f".{screen.id}", 1) if is_numbered else 0,
+        "first": _behind_break(definition, screen),
+        "place": seen.index(screen) + 1 if screen in seen else 1,
+        "places": len(seen),
+        "back": screens.before(definition, outcome, screen.id) if visit.token else None,
+        "next_": screens.after(definition, outcome, screen.id),
+    }
 
 
 async def gate_page(visit: Visit, stopped: Gate, *, status: int = 200) -> Response:
