@@ -36,6 +36,7 @@ ACTS = {
     "form_entries.export": lazy("Exported the entries of a form"),
     "form_entries.import": lazy("Imported entries into a form"),
     "form_entry.approve": lazy("Approved an entry"),
+    "form_entry.ask": lazy("Called an entry no spam, and asked for its payment"),
     "form_entry.bin": lazy("Put an entry into the bin"),
     "form_entry.confirm": lazy("Confirmed the address of an entry"),
     "form_entry.edit": lazy("Changed an entry"),
