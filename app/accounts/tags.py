@@ -9,11 +9,13 @@ from app.core.i18n import _
 from app.core.ids import public_id
 
 LONGEST = 40
+# A list of tags counts no further than this.
+MOST_COUNTED = 1000
 
 
 async def every() -> list[Tag]:
-    """All tags, by name, with how many people have each."""
-    return await queries.all_tags()
+    """All tags, by name, with how many people have each, up to MOST_COUNTED and one."""
+    return await queries.all_tags(MOST_COUNTED + 1)
 
 
 async def find(tag_id: str) -> Tag:

@@ -84,7 +84,13 @@ async def delete_tag(tag_id: str) -> ResponseReturnValue:
 
 
 async def _list(form: TagForm | None = None, status: int = 200) -> ResponseReturnValue:
-    return await page("accounts/admin/tags.html", status=status, tags=await tags.every(), form=form or TagForm())
+    return await page(
+        "accounts/admin/tags.html",
+        status=status,
+        tags=await tags.every(),
+        form=form or TagForm(),
+        most_counted=tags.MOST_COUNTED,
+    )
 
 
 async def _tag_page(

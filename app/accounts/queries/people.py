@@ -81,14 +81,16 @@ async def unsuspend(user_id: int) -> str | None:
 # Tags
 
 
-async def all_tags() -> list[Tag]:
-    """All tags with how many people have them, by name."""
+async def all_tags(most: int) -> list[Tag]:
+    """All tags by name, with how many people have them, counted no further than `most`."""
     return await db.many(
         Tag,
         """
-        SELECT t.id, t.public_id, t.name, count(x.user_id) AS people
-        FROM tags t LEFT JOIN user_tags x ON x.tag_id = t.id GROUP BY t.id ORDER BY lower(t.name), t.id
+        SELECT t.id, t.public_id, t.name,
+               (SELECT count(*) FROM (SELECT 1 FROM user_tags x WHERE x.tag_id = t.id LIMIT :most) few) AS people
+        FROM tags t ORDER BY lower(t.name), t.id
         """,
+        most=most,
     )
 
 
