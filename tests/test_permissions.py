@@ -357,6 +357,7 @@ POST /admin/forms/erasure                                             -  -  -  -
 GET  /admin/forms/new                                                 -  -  -  -  +  +  -
 POST /admin/forms                                                     -  -  -  -  +  +  -
 GET  /admin/forms/<public_id>/share                                   -  -  -  -  +  +  -
+GET  /admin/forms/<public_id>/share/code.svg                          -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/links                                   -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/links/<link_id>/removal                 -  -  -  -  +  +  -
 POST /admin/forms/<public_id>/state                                   -  -  -  -  +  +  -

@@ -116,6 +116,7 @@ TABLE = """
 /admin/forms/<public_id>/versions                          -  -  5
 /admin/forms/import                                        -  -  2
 /admin/forms/<public_id>/share                             -  -  5
+/admin/forms/<public_id>/share/code.svg                    -  -  3
 /admin/forms/<public_id>/entries/<entry_id>/answers        -  -  4
 /admin/forms/<public_id>/entries/<entry_id>/pdf            -  -  4
 /admin/forms/<public_id>/entries/file                      -  -  5

@@ -28,7 +28,7 @@ from tests.formbuilder.every_kind import FILLED, IN_FOLD, name_of
 from tests.formbuilder.every_kind import definition as every_kind_definition
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULE = ROOT / "static" / "js" / "form-evaluation.js"
+MODULE = ROOT / "static" / "js" / "form-logic.js"
 NODE = shutil.which("node")
 TODAY = "2026-11-21"
 # Reads a line of JSON, answers a line of JSON. The module comes by its text, so that a control can break it.

@@ -104,8 +104,8 @@ async def test_what_was_answered_so_far_stands_in_a_list_and_in_a_file(client: T
     assert "Half Way · Apples" in page and "All Done" not in page
     told = json.loads(await seen(olga, f"/admin/forms/{form.public_id}/unfinished/file?format=json"))
     assert [each["answers"] for each in told["entries"]] == [{"q1": "Half Way", "q2": {"value": "a"}}]
-    table = await seen(olga, f"/admin/forms/{form.public_id}/unfinished?format=csv")
-    assert "Half Way · Apples" in table
+    listed = await seen(olga, f"/admin/forms/{form.public_id}/unfinished?format=csv")
+    assert "Half Way · Apples" in listed
     report = await reports.of_form(await table.asked(form.public_id), 30)
     assert (report.begun, report.unfinished) == (3, 2)
 

@@ -27,6 +27,17 @@ async def show_share(public_id: str) -> Response:
     return await _share_page(await versions.find(public_id))
 
 
+@admin.get("/<public_id>/share/code.svg")
+@requires("forms.edit")
+async def show_code(public_id: str) -> Response:
+    """The QR code of its address as a file, to print."""
+    form = await versions.find(public_id)
+    response = Response(embedding.code_file(_address(form)), content_type="image/svg+xml")
+    response.headers["Content-Disposition"] = f'attachment; filename="{form.slug}.svg"'
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
 @admin.post("/<public_id>/links")
 @requires("forms.edit", once=True)
 async def create_links(public_id: str) -> Response | BaseResponse:
@@ -57,6 +68,10 @@ async def delete_link(public_id: str, link_id: str) -> BaseResponse:
     return redirect(url_for(".show_share", public_id=public_id) + "#links", 303)
 
 
+def _address(form: Form) -> str:
+    return f"{current_app.config['LECTERN'].app_url}/forms/{form.slug}"
+
+
 async def _live(form: Form) -> Definition:
     live = await queries.live_form(form.slug)
     return readings.of(live or form)
@@ -66,7 +81,7 @@ async def _share_page(
     form: Form, *, count: str = "10", values: str = "", refused: dict[str, str] | None = None, status: int = 200
 ) -> Response:
     definition = await _live(form)
-    address = f"{current_app.config['LECTERN'].app_url}/forms/{form.slug}"
+    address = _address(form)
     return await page(
         "formbuilder/admin/share.html",
         status=status,
@@ -75,7 +90,6 @@ async def _share_page(
         address=address,
         names=[(field.id, field.label) for field in definition.fields if kind_of(field).has_answer],
         code=embedding.code(address),
-        code_file=embedding.code_file(address),
         snippets=embedding.snippets(address, form.slug, form.title),
         links=[(link, links.path(form, link)) for link in await link_queries.of_form(form.id, SHOWN)],
         count=count,

@@ -51,9 +51,11 @@ def code(address: str) -> str:
     return out.getvalue().decode()
 
 
-def code_file(address: str) -> str:
-    """The same as an address of its own that can be downloaded, large enough to be printed."""
-    return segno.make(address, error="m", micro=False).svg_data_uri(scale=10, dark="#000", light="#fff")
+def code_file(address: str) -> bytes:
+    """The same as a file, large enough to be printed."""
+    out = BytesIO()
+    segno.make(address, error="m", micro=False).save(out, kind="svg", scale=10, dark="#000", light="#fff")
+    return out.getvalue()
 
 
 def _origin(line: str) -> str:
