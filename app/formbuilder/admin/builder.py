@@ -94,12 +94,12 @@ async def update_head(public_id: str) -> Response | BaseResponse:
             words=_("Changed name or introduction"), by=signed_in_user(),
         )  # fmt: skip
     except Invalid as error:
-        return await canvas.show(form, canvas.HEAD, refused={"title": error.message}, status=422)
+        return await canvas.show(form, canvas.HEAD, refused={"title": error.message}, sent=told, status=422)
     if theirs:
-        flash(
-            _("%(name)s changed this since you opened it. It is shown as it is now; yours is not kept.", name=theirs),
-            "bad",
-        )
+        form = await versions.find(public_id)
+        now = readings.of(form)
+        changes = [each for part in differences.between(now, editing.with_head(now, **told)) for each in part.changes]
+        return await canvas.show(form, canvas.HEAD, sent=told, clash=canvas.Clash(theirs, changes), status=409)
     return _to(public_id, canvas.HEAD)
 
 

@@ -95,6 +95,7 @@ async def show(
         chosen=chosen,
         chosen_kind=kind_of(chosen) if chosen is not None else None,
         typed=typed,
+        head={"title": definition.title, "intro": definition.intro, "button": definition.button} | dict(sent or {}),
         shown=fingerprint(chosen) if chosen is not None else together.mark(head_of(definition)),
         controls=_controls(chosen, sent or {}) if chosen is not None else [],
         meaning=await _meaning(definition, chosen) if chosen is not None and "expression" in chosen.settings else None,

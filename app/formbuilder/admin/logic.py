@@ -9,7 +9,7 @@ from app.core.errors import Invalid
 from app.core.i18n import _
 from app.formbuilder.admin import admin, canvas, together
 from app.formbuilder.admin.frame import framed, labels_of
-from app.formbuilder.definition import readings, rules, versions
+from app.formbuilder.definition import differences, readings, rules, versions
 from app.formbuilder.logic import sentences
 from app.formbuilder.logic.evaluation import targets
 from app.formbuilder.models import Posted
@@ -76,10 +76,16 @@ async def update_rule(public_id: str, rule_id: str) -> BaseResponse:
         shown=posted.one("shown"), words=_("Changed a rule"), by=signed_in_user(),
     )  # fmt: skip
     if theirs:
+        now = readings.of(await versions.find(public_id))
+        changes = [
+            each for part in differences.between(now, rules.changed(now, rule_id, posted)) for each in part.changes
+        ]
+        mine = changes[0].after if changes else ""
         flash(
-            _("%(name)s changed this since you opened it. It is shown as it is now; yours is not kept.", name=theirs),
+            _("%(name)s changed this since you opened it. It is shown as it is now. Yours is not kept; it said: %(rule)s",
+              name=theirs, rule=mine),
             "bad",
-        )
+        )  # fmt: skip
     return _to(public_id, rule_id)
 
 
