@@ -63,7 +63,7 @@ def build(into: type[T], records: Sequence[asyncpg.Record]) -> list[T]:
     if into is Row:
         made: Any = _row_class(columns)
         return [made(*record) for record in records]
-    if columns == _field_names(into):  # type: ignore[arg-type]
+    if columns == _field_names(into):  # type: ignore[arg-type]  # rows are dataclasses
         return [into(*record) for record in records]
     return [into(**dict(record)) for record in records]
 
