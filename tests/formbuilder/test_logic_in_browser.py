@@ -1,15 +1,11 @@
 """The browser's module and the server agree, whatever the form and the answers: values, what is seen, required and walked."""
 
-import base64
 import gzip
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,16 +22,13 @@ from app.formbuilder.models import Definition, Field
 from tests.formbuilder import plans
 from tests.formbuilder.every_kind import FILLED, IN_FOLD, name_of
 from tests.formbuilder.every_kind import definition as every_kind_definition
+from tests.formbuilder.in_node import SCRIPTS, Module, needs_node
 
-ROOT = Path(__file__).resolve().parents[2]
-MODULE = ROOT / "static" / "js" / "form-logic.js"
-NODE = shutil.which("node")
+MODULE = SCRIPTS / "form-logic.js"
 TODAY = "2026-11-21"
-# Reads a line of JSON, answers a line of JSON. The module comes by its text, so that a control can break it.
 RUNNER = """
 import readline from "node:readline";
-const source = Buffer.from(process.argv[1], "base64").toString("base64");
-const { evaluate } = await import(`data:text/javascript;base64,${source}`);
+const { evaluate } = await import(`data:text/javascript;base64,${process.argv[1]}`);
 for await (const line of readline.createInterface({ input: process.stdin, crlfDelay: Infinity })) {
   const { plan, posted, today } = JSON.parse(line);
   let said;
@@ -48,37 +41,12 @@ for await (const line of readline.createInterface({ input: process.stdin, crlfDe
   process.stdout.write(JSON.stringify(said) + "\\n");
 }
 """
-pytestmark = pytest.mark.skipif(NODE is None, reason="no node here to run the browser's module in")
-
-
-class Browser:
-    """One process that evaluates plans as a browser does."""
-
-    def __init__(self, source: str) -> None:
-        given_source = base64.b64encode(source.encode()).decode()
-        self.process = subprocess.Popen(
-            [str(NODE), "--disallow-code-generation-from-strings", "--input-type=module", "-e", RUNNER, given_source],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
-
-    def evaluate(self, plan: evaluation.Plan, posted: dict[str, list[str]], today: str = TODAY) -> dict[str, Any]:
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps({"plan": plan, "posted": posted, "today": today}) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def close(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait(10)
+pytestmark = needs_node
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    made = Browser(MODULE.read_text())
+def browser() -> Iterator[Module]:
+    made = Module(MODULE.read_text(), RUNNER)
     yield made
     made.close()
 
@@ -96,9 +64,9 @@ def on_server(plan: evaluation.Plan, posted: dict[str, list[str]], today: str = 
 
 
 def in_browser(
-    browser: Browser, plan: evaluation.Plan, posted: dict[str, list[str]], today: str = TODAY
+    browser: Module, plan: evaluation.Plan, posted: dict[str, list[str]], today: str = TODAY
 ) -> dict[str, Any]:
-    said = browser.evaluate(plan, posted, today)
+    said = browser.ask({"plan": plan, "posted": posted, "today": today})
     assert "error" not in said, said
     return {**said, "visible": sorted(said["visible"]), "required": sorted(said["required"])}
 
@@ -116,7 +84,7 @@ SLOW = [
 @settings(max_examples=200, deadline=None, phases=PHASES, suppress_health_check=SLOW)
 @given(form=plans.forms(), data=st.data())
 def test_whatever_the_form_and_the_answers_both_find_the_same(
-    browser: Browser, form: plans.Form, data: st.DataObject
+    browser: Module, form: plans.Form, data: st.DataObject
 ) -> None:
     plan = evaluation.compile(form.fields, form.rules)
     posted = data.draw(plans.posted(form))
@@ -125,7 +93,7 @@ def test_whatever_the_form_and_the_answers_both_find_the_same(
 
 @settings(max_examples=200, deadline=None, phases=PHASES, suppress_health_check=SLOW)
 @given(text=plans.expressions(), data=st.data())
-def test_whatever_the_calculation_both_find_the_same(browser: Browser, text: str, data: st.DataObject) -> None:
+def test_whatever_the_calculation_both_find_the_same(browser: Module, text: str, data: st.DataObject) -> None:
     fields = [
         *plans.FIELDS,
         evaluation.Node("total", "number", expression=text, decimals=data.draw(st.none() | st.integers(0, 6))),
@@ -141,7 +109,7 @@ ODD_TEXTS = [text for text in plans.TEXTS if len(text) < 100] + ["😀" * 10_001
 ASKED = ("", "a", "ANN", "Änn", "ſ", "😀", "10", "-0", "2026-11-21", "today")
 
 
-def test_every_operator_reads_every_odd_text_alike(browser: Browser) -> None:
+def test_every_operator_reads_every_odd_text_alike(browser: Module) -> None:
     """One form asks everything of one answer: each operator, each class, against each text."""
     fields = [Node(kind, kind) for kind in CLASSES if kind != "none"]
     rules = []
@@ -157,7 +125,7 @@ def test_every_operator_reads_every_odd_text_alike(browser: Browser) -> None:
         assert in_browser(browser, plan, posted) == on_server(plan, posted), text[:50]
 
 
-def test_hostile_names_are_names_like_any_other(browser: Browser) -> None:
+def test_hostile_names_are_names_like_any_other(browser: Module) -> None:
     fields = [
         *(
             Node(name, "choice", worth=plans.WORTH)
@@ -183,7 +151,7 @@ def test_hostile_names_are_names_like_any_other(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("today", ["2026-11-21", "2024-02-29", ""])
-def test_nesting_and_length_at_their_ends_are_read_alike(browser: Browser, today: str) -> None:
+def test_nesting_and_length_at_their_ends_are_read_alike(browser: Module, today: str) -> None:
     deep: Any = {"field": "q1", "is": "equals", "value": "a"}
     for at in range(MAX_DEPTH):
         deep = {"all" if at % 2 else "any": [deep, {"field": "q2", "is": "empty"}]}
@@ -220,7 +188,7 @@ def test_the_comparison_fails_when_the_module_is_broken(broken: str) -> None:
     right, wrong = BROKEN[broken]
     source = MODULE.read_text()
     assert right in source
-    other = Browser(source.replace(right, wrong))
+    other = Module(source.replace(right, wrong), RUNNER)
     try:
         with pytest.raises(AssertionError):
             test_the_module_agrees_on_a_form_of_everything(other)
@@ -228,7 +196,7 @@ def test_the_comparison_fails_when_the_module_is_broken(broken: str) -> None:
         other.close()
 
 
-def test_the_module_agrees_on_a_form_of_everything(browser: Browser) -> None:
+def test_the_module_agrees_on_a_form_of_everything(browser: Module) -> None:
     """A small form that asks a little of each part, over some answers."""
     fields = [
         *(Node("t", "text"), Node("n", "number"), Node("c", "choices"), Node("d", "date"), Node("s", "none")),
@@ -310,7 +278,7 @@ def posted_to_every_kind(draw: st.DrawFn, definition: Definition) -> dict[str, l
 @settings(max_examples=150, deadline=None, phases=PHASES, suppress_health_check=SLOW)
 @given(data=st.data(), presentation=st.sampled_from(["classic", "steps"]))
 def test_with_controls_of_every_kind_both_find_the_same(
-    browser: Browser, data: st.DataObject, presentation: str
+    browser: Module, data: st.DataObject, presentation: str
 ) -> None:
     """Over a form with a field of each kind: what a kind says of its class and parts holds in the browser too."""
     stored = every_kind_definition(presentation)

@@ -1,11 +1,7 @@
 """The total that a browser adds up while a form is filled in is the one that the server adds up, wherever its parts stand."""
 
-import base64
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,9 +15,9 @@ from app.formbuilder.definition import definitions
 from app.formbuilder.logic import plans
 from app.formbuilder.models import Definition, Posted
 from app.formbuilder.payment import bills
+from tests.formbuilder.in_node import SCRIPTS, Module, needs_node
 
-MODULE = Path(__file__).resolve().parents[2] / "static" / "js" / "field-total.js"
-NODE = shutil.which("node")
+MODULE = SCRIPTS / "field-total.js"
 TODAY = "2026-11-21"
 # Reads a line of JSON, answers a line of JSON: what a page tells and what is chosen on it, and what that comes to.
 RUNNER = """
@@ -34,38 +30,15 @@ for await (const line of readline.createInterface({ input: process.stdin, crlfDe
   process.stdout.write(JSON.stringify({ minor: lines.reduce((sum, each) => sum + each.minor, 0), lines: lines.length }) + "\\n");
 }
 """
-pytestmark = pytest.mark.skipif(NODE is None, reason="no node here to run the browser's module in")
+pytestmark = needs_node
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 AMOUNTS = ["", "0", "12", "12.5", "12,50", "1,249.50", "1 000", "4.500", "12.", "0.005", "1.2.3", "x"]
 
 
-class Browser:
-    """One process that adds up as a browser does."""
-
-    def __init__(self, source: str) -> None:
-        given_source = base64.b64encode(source.encode()).decode()
-        self.process = subprocess.Popen(
-            [str(NODE), "--input-type=module", "-e", RUNNER, given_source],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
-        )  # fmt: skip
-
-    def total(self, facts: Mapping[str, Any]) -> dict[str, int]:
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps(facts) + "\n")
-        self.process.stdin.flush()
-        found: dict[str, int] = json.loads(self.process.stdout.readline())
-        return found
-
-    def close(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait(10)
-
-
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    made = Browser(MODULE.read_text())
+def browser() -> Iterator[Module]:
+    made = Module(MODULE.read_text(), RUNNER)
     yield made
     made.close()
 
@@ -126,14 +99,14 @@ def seen_in_browser(
 @settings(max_examples=300, deadline=None, phases=PHASES, suppress_health_check=SLOW)
 @given(definition=forms(), data=st.data())
 def test_wherever_its_parts_stand_both_come_to_the_same(
-    browser: Browser, definition: Definition, data: st.DataObject
+    browser: Module, definition: Definition, data: st.DataObject
 ) -> None:
     posted = typed(data, definition)
     answers = read_answers(definition, Posted(posted), TODAY).answers
     bill = bills.bill(definition, answers, {})
     [screen] = [each for each in screens.screens_of(definition) if any(field.kind == "total" for field in each.fields)]
     so_far = bills.so_far(definition, answers, {}, screen.ids)
-    found = browser.total(seen_in_browser(definition, screen, posted, json.loads(json.dumps(so_far.told))))
+    found = browser.ask(seen_in_browser(definition, screen, posted, json.loads(json.dumps(so_far.told))))
     assert found == {"minor": bill.minor, "lines": len(bill.lines)}
 
 
@@ -148,7 +121,7 @@ FAR_QUANTITY = {
 }  # fmt: skip
 
 
-def test_a_number_on_the_page_multiplies_what_was_chosen_on_the_page_before(browser: Browser) -> None:
+def test_a_number_on_the_page_multiplies_what_was_chosen_on_the_page_before(browser: Module) -> None:
     definition = definitions.read(FAR_QUANTITY)
     posted = {"q1": ["a"]}
     answers = read_answers(definition, Posted(posted), TODAY).answers
@@ -156,14 +129,14 @@ def test_a_number_on_the_page_multiplies_what_was_chosen_on_the_page_before(brow
     screen = screens.at(definition, outcome, "q2")
     told = bills.so_far(definition, answers, {}, screen.ids).told
     page = seen_in_browser(definition, screen, {"q2": ["4"]}, told)
-    assert browser.total(page) == {"minor": 6000, "lines": 1}
+    assert browser.ask(page) == {"minor": 6000, "lines": 1}
 
 
 def test_the_comparison_fails_when_the_module_looks_at_its_own_page_only() -> None:
     source = MODULE.read_text()
     right = "before ?? whole(asked[field]) ?? behind ?? 1"
     assert right in source
-    other = Browser(source.replace(right, "whole(asked[field]) ?? 1"))
+    other = Module(source.replace(right, "whole(asked[field]) ?? 1"), RUNNER)
     try:
         with pytest.raises(AssertionError):
             test_wherever_its_parts_stand_both_come_to_the_same(other)
