@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any, BinaryIO
 
@@ -13,7 +14,7 @@ from app.core import audit, clock, db, queue
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
-from app.imports import queries, reading, work
+from app.imports import queries, reading, work, workbook
 from app.imports.kinds import KINDS
 from app.imports.models import Column, Import, Sheet
 from app.media import shelf
@@ -31,8 +32,16 @@ async def find(kind: str, import_id: str) -> Import:
 
 
 async def bring(source: BinaryIO, file_name: str, *, kind: str, by: SignedIn) -> Import:
-    """Keep a file, after a look at what it is, with a guess at its columns. Raises Invalid or TooLarge, for `file`."""
+    """Keep a file, after a look at what it is, with a guess at its columns; a workbook as the table of its first sheet.
+    Raises Invalid or TooLarge, for `file`.
+    """
     await db.release()
+    with ExitStack() as stack:
+        table = await asyncio.to_thread(stack.enter_context, workbook.readable(source))
+        return await _bring(table, file_name, kind=kind, by=by)
+
+
+async def _bring(source: BinaryIO, file_name: str, *, kind: str, by: SignedIn) -> Import:
     sheet = await asyncio.to_thread(reading.inspect, source)
     new_id = public_id()
     key = f"import/{new_id[:2]}/{public_id(26)}.csv"

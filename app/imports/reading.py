@@ -79,7 +79,10 @@ def encoding_of(source: BinaryIO) -> str:
     head = source.read(_HEAD)
     if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise Invalid(
-            _("This is a workbook. In your spreadsheet, save it as CSV (UTF-8) and bring that."), field="file"
+            _(
+                "This is a workbook of an older kind. In your spreadsheet, save it as .xlsx or CSV (UTF-8) and bring that."
+            ),
+            field="file",
         )
     if head.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"

@@ -20,6 +20,7 @@ from app.media import shelf
 from tests.accounts.conftest import Mailbox, mailbox  # noqa: F401 (a fixture)
 from tests.cast import Cast, Person
 from tests.imports.conftest import AT, bring, brought, names, run, state, tried
+from tests.imports.test_workbook import book
 from tests.school import a_course
 
 LIST = "Vorname;Nachname;E-Mail\nAda;Lovelace;ada@example.org\nGrace;Hopper;grace@example.org\n"
@@ -60,6 +61,19 @@ async def test_a_list_becomes_accounts(cast: Cast) -> None:
     assert {row.role for row in await db.many(db.Row, "SELECT role FROM users WHERE email LIKE '%example.org'")} == {
         "member"
     }
+
+
+async def test_a_workbook_becomes_accounts(cast: Cast) -> None:
+    olga = await cast.olga()
+    rows = [["Email", "Name"], ["ada@example.org", "Ada Lovelace"], [], ["nonsense", "Who, exactly"]]
+    where = await brought(olga, book(*rows), "Förderer.xlsx")
+    page = await (await olga.browser.get(where)).get_data(as_text=True)
+    assert "Förderer.xlsx" in page and "separated by commas" not in page
+    assert "Import 1 person" in await tried(olga, where)
+    await run(olga, where)
+    assert await names() == {"ada@example.org": "Ada Lovelace"}
+    told = await (await olga.browser.get(f"{where}/result.csv")).get_data(as_text=True)
+    assert 'nonsense,"Who, exactly",4,refused' in told  # its row as the spreadsheet numbers it
 
 
 async def test_a_trial_changes_nothing_and_tells_the_same_as_the_run(cast: Cast) -> None:
