@@ -23,7 +23,8 @@ def test_a_token_is_made_used_and_removed(
     visitor = visit(scripts=scripts, width=1280 if scripts else 375)
     visitor.sign_in(tilda)
     visitor.open(mailbox.link(tilda.email, "confirm", "/verify/"))
-    visitor.page.locator("main form button").first.click()
+    with visitor.page.expect_response(lambda answer: answer.request.method == "POST"):
+        visitor.page.locator("main form button").first.click()
     visitor.open("/account")
     visitor.click("Access tokens")
     visitor.sees("Access tokens", level=2)

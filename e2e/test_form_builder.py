@@ -393,13 +393,13 @@ def test_versions_are_compared_restored_and_a_form_goes_out_and_comes_back(
         kept(page, "Your full name")
         settled(office)
     else:
-        office.press("Keep", within=".inspector", exact=True)
+        office.post("Keep", within=".inspector", exact=True)
     office.click("Versions", within=".builder__tabs")
     office.press("Compare the two chosen")
     expect(page.locator(".diff del")).to_have_text("Name")
     expect(page.locator(".diff ins")).to_have_text("Your full name")
     office.look()
-    office.press(re.compile("^Restore"))
+    office.post(re.compile("^Restore"))
     page.goto(path)
     assert labels(page) == ["Name"]
     office.click("Settings", within=".builder__tabs")

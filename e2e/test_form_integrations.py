@@ -133,7 +133,7 @@ def test_an_entry_arrives_at_a_service_that_was_down_and_came_back(
     expect(page.locator("pre.code")).to_contain_text('"city": "Ann Larsen"')
     assert key[1] not in page.content()
     office.look()
-    office.press("Publish")
+    office.post("Publish")
     office.open(f"{base}/deliveries?state=held")
     page.get_by_role("row").filter(has_text=f"ann-{mark}").get_by_role("link").first.click()
     office.look()

@@ -58,6 +58,11 @@ class Visitor:
         """Press a button by its words."""
         self.click(name, role="button", within=within, exact=exact)
 
+    def post(self, name: str | re.Pattern[str], *, within: str = "body", exact: bool = False) -> None:
+        """Press a button, and wait until the server has answered what it posts: for who goes elsewhere at once after it."""
+        with self.page.expect_response(lambda answer: answer.request.method == "POST"):
+            self.press(name, within=within, exact=exact)
+
     def think(self) -> None:
         """Leave a form open for as long as a person takes: faster ones are taken for programs."""
         self.page.wait_for_timeout(1100)
