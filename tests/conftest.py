@@ -89,11 +89,14 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 def unlimited(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is slowed down: what is tried here is not the limits."""
 
-    async def nothing(*_args: object) -> int:
+    async def nothing(*_args: object) -> None:
+        return None
+
+    async def never(*_args: object) -> int:
         return 0
 
     monkeypatch.setattr(limits, "check", nothing)
-    monkeypatch.setattr(limits, "used", nothing)
+    monkeypatch.setattr(limits, "used", never)
 
 
 @pytest.fixture(params=["with Redis", "without Redis"])
