@@ -23,17 +23,21 @@ from app.core.counting import QueryCount, count_queries, note_statement, note_ta
 from app.core.errors import Invalid, Unavailable
 from app.core.i18n import _
 from app.core.statements import Row, bind, build, is_read
+from app.core.turns import Turn, Turns
 
 T = TypeVar("T")
 __all__ = ["QueryCount", "Row", "bind", "count_queries", "note_table"]  # of others, beside what is below
 
 _database: databases.Database | None = None
+# So many holds ask the database at once, and one that waits for a lock or reads for long is not counted after so many
+# seconds: then as many as there are connections. By measurement (docs/performance.md, "Turns").
+_turns = Turns(5, longest=0.05)
 
 
 class Hold:
     """The connection that one request or job keeps, how many statements it sent, and what it need not ask again."""
 
-    __slots__ = ("connection", "depth", "is_watched", "known", "patience", "pool", "queries", "watch")
+    __slots__ = ("connection", "depth", "is_watched", "known", "patience", "pool", "queries", "turn", "watch")
 
     def __init__(self, *, is_watched: bool = True, patience: float | None = None) -> None:
         self.connection: Any = None  # of asyncpg's pool
@@ -41,6 +45,7 @@ class Hold:
         self.is_watched = is_watched
         self.patience = patience
         self.watch: reach.Watch | None = None
+        self.turn: Turn | None = None
         self.depth = 0
         self.queries = 0
         self.known: dict[str, Any] = {}
@@ -134,6 +139,9 @@ async def _give_back(kept: Hold) -> None:
     if kept.watch is not None:
         kept.watch.stop()
         kept.watch = None
+    if kept.turn is not None:
+        kept.turn.end()
+        kept.turn = None
     if connection is not None and connection._con is not None:  # when it broke, the pool has taken it back
         # As the pool's own release, less the task that shields it (25 µs, and two turns of the loop): nothing waits
         # here, since nothing is reset; and a connection that is not clean is ended when this is cancelled.
@@ -146,10 +154,22 @@ async def _held(kept: Hold) -> Any:
         if _database is None:
             raise RuntimeError("the database is not connected")
         kept.pool = _pool_of(_database)
-        kept.connection = await _acquired(kept.pool)
+        kept.turn = await _turn()
+        try:
+            kept.connection = await _acquired(kept.pool)
+        except BaseException:
+            kept.turn.end()
+            raise
         if kept.is_watched:
             kept.watch = reach.Watch(kept.connection)
     return kept.connection
+
+
+async def _turn() -> Turn:
+    try:
+        return await _turns.take(reach.PATIENCE)
+    except TimeoutError as error:
+        raise Unavailable() from error
 
 
 def _pool_of(database: databases.Database) -> Any:
