@@ -115,23 +115,25 @@ async def test_a_server_that_starts_again_is_waited_for(line: Proxy, hurried: No
     assert await db.value("SELECT 1") == 1
 
 
-async def test_a_server_that_stays_away_is_not_waited_for_by_everybody(line: Proxy, hurried: None) -> None:
+async def test_a_server_that_stays_away_is_not_waited_for_by_everybody(
+    line: Proxy, hurried: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "PAUSE", 60)
     line.be("refuse")
     with pytest.raises(Unavailable) as away:
         await db.value("SELECT 1")
     assert away.value.retry_after
-    began = time.monotonic()
-    with pytest.raises(Unavailable):
-        await db.value("SELECT 1")
-    assert time.monotonic() - began < 0.1
+    monkeypatch.setattr(reach, "PATIENCE", 60)
+    async with asyncio.timeout(20):
+        with pytest.raises(Unavailable):
+            await db.value("SELECT 1")
 
 
 async def test_a_silent_server_is_found_out_and_the_pool_stays_whole(line: Proxy, hurried: None) -> None:
     assert await db.value("SELECT 1") == 1
     line.be("blackhole")
-    began = time.monotonic()
-    answers = await asyncio.gather(*(_in_transaction() for _n in range(6)), return_exceptions=True)
-    assert time.monotonic() - began < 2
+    async with asyncio.timeout(15):  # a statement may take 30 seconds
+        answers = await asyncio.gather(*(_in_transaction() for _n in range(6)), return_exceptions=True)
     assert all(reach.is_lost(one) or isinstance(one, Unavailable) for one in answers if isinstance(one, BaseException))
     assert all(isinstance(one, BaseException) for one in answers)
     line.be()
@@ -317,13 +319,12 @@ async def test_whatever_the_look_meets_the_next_one_finds_a_silent_server(
 
     monkeypatch.setattr(reach.asyncpg, "connect", strange)
     assert await db.value("SELECT 1") == 1
-    began = time.monotonic()
     asyncio.get_running_loop().call_later(0.3, line.be, "blackhole")
-    with pytest.raises(Exception) as lost:  # noqa: PT011 - several kinds
-        await db.run("SELECT pg_sleep(20)")
+    async with asyncio.timeout(15):
+        with pytest.raises(Exception) as lost:  # noqa: PT011 - several kinds
+            await db.run("SELECT pg_sleep(20)")
     assert reach.is_lost(lost.value)
     assert looks >= 3
-    assert time.monotonic() - began < 3
 
 
 async def test_work_that_reckons_for_long_keeps_its_connection_though_nobody_heard_the_server(
