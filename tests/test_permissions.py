@@ -570,7 +570,7 @@ async def test_a_course_cannot_be_handed_over_or_priced_by_its_instructor(app: L
     assert (kept.instructor_id, kept.state) == (ines.id, "published")
 
 
-async def test_money_and_roles_ask_for_a_fresh_sign_in(app: Lectern, cast: Cast) -> None:
+async def test_money_roles_and_doors_ask_for_a_fresh_sign_in(app: Lectern, cast: Cast) -> None:
     olga, ann = await cast.olga(), await cast.ann()
     order = await an_order(user_id=ann.id)
     await cast.sign_in(olga, fresh=False)
@@ -579,6 +579,9 @@ async def test_money_and_roles_ask_for_a_fresh_sign_in(app: Lectern, cast: Cast)
         f"/admin/orders/{order}/acceptance",
         f"/admin/orders/{order}/rejection",
         f"/admin/people/{ann.public_id}/role",
+        f"/admin/people/{ann.public_id}/suspension",
+        f"/admin/people/{ann.public_id}/suspension/removal",
+        f"/admin/people/{ann.public_id}/password-change",
     ):
         answer = await olga.browser.post(path)
         assert answer.status_code == 303, path

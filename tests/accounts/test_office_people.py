@@ -115,6 +115,27 @@ async def test_a_suspension_says_why_to_the_team(cast: Cast) -> None:
     assert "sells our films" not in (await seen(rob, f"/admin/people/{ann.public_id}")).split('id="history"')[0]
 
 
+@pytest.mark.parametrize(
+    ("page", "form", "field"),
+    [("", "suspension", "reason"), ("", "second-factor/removal", "second-reason"), ("/details", "details", "headline")],
+)
+async def test_what_was_typed_outlasts_the_question_for_the_password(
+    cast: Cast, page: str, form: str, field: str
+) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    await an_app(ann)
+    await cast.sign_in(olga, fresh=False)
+    path = f"/admin/people/{ann.public_id}"
+    here = f"http://localhost{path}{page}"
+    typed = DETAILS | {field: "The card was stolen"}
+    answer = await olga.browser.post(f"{path}/{form}", form=typed, headers={"Referer": here})
+    assert "fresh=1" in answer.headers["Location"]
+    assert await acts() == []
+    await db.run("UPDATE sessions SET fresh_at = now()")
+    assert 'value="The card was stolen"' in await seen(olga, path + page)
+    assert 'value="The card was stolen"' not in await seen(olga, path + page), "once"
+
+
 async def test_a_lost_second_step_is_turned_off_for_a_reason_and_told(cast: Cast, mailbox: Mailbox) -> None:
     ann, rob = await cast.ann(), await cast.rob()
     path = f"/admin/people/{ann.public_id}"

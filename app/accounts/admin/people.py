@@ -16,7 +16,7 @@ from app.accounts.sessions import me
 from app.core import clock
 from app.core.errors import Forbidden
 from app.core.i18n import _, format_locale, ngettext
-from app.web import tables
+from app.web import tables, typed
 from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import requires
@@ -84,7 +84,7 @@ async def update_role(public_id: str) -> ResponseReturnValue:
 
 
 @admin.post("/people/<public_id>/suspension")
-@requires("people.suspend")
+@requires("people.suspend", fresh=True)
 async def create_suspension(public_id: str) -> ResponseReturnValue:
     """Keep the person out, for a reason."""
     person, form = await people.find(public_id), await submitted(SuspensionForm)
@@ -97,7 +97,7 @@ async def create_suspension(public_id: str) -> ResponseReturnValue:
 
 
 @admin.post("/people/<public_id>/suspension/removal")
-@requires("people.suspend")
+@requires("people.suspend", fresh=True)
 async def delete_suspension(public_id: str) -> ResponseReturnValue:
     """Let the person in again."""
     if await people.unsuspend(public_id, by=me()):
@@ -153,7 +153,8 @@ async def person_page(
     viewer, places = me(), await sessions.of(person.id)
     roles = await custom_roles.every()
     may_act, page_url = _may_act(person), url_for(".show_person", public_id=person.public_id)
-    role_form = role_form or RoleForm(data={"role": person.role})
+    before = typed.take() if status == 200 else {}
+    role_form = role_form or RoleForm(data={"role": person.role, **before})
     role_form.role.choices = custom_roles.to_give(viewer, roles)
     return await page(
         "accounts/admin/person.html",
@@ -173,8 +174,9 @@ async def person_page(
         may_look=impersonations.may_look_as(viewer, person),
         may_erase=viewer.can("people.erase") and may_act,
         role_form=role_form,
-        suspension_form=suspension_form or SuspensionForm(),
-        second_factor_form=second_factor_form or ReasonForm(prefix="second-"),
+        suspension_form=suspension_form or SuspensionForm(data=before),
+        second_factor_form=second_factor_form
+        or ReasonForm(prefix="second-", data={"reason": before.get("second-reason")}),
         panels=[(name, f"{page_url}/{name}") for name in PANELS if _is_served(f"{page_url}/{name}")],
     )
 

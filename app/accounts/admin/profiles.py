@@ -11,6 +11,7 @@ from app.accounts.roles import may_help_in
 from app.accounts.sessions import me
 from app.core.errors import Invalid
 from app.core.i18n import _
+from app.web import typed
 from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import requires
@@ -23,7 +24,9 @@ async def show_details(public_id: str) -> ResponseReturnValue:
     """The form for name, address, headline, country and time zone."""
     person, facts = await people.with_facts(public_id)
     check_may_act(person)
-    form = PersonEditForm(obj=person, country=facts.country or "", time_zone=person.time_zone or "")
+    stored = {name: getattr(person, name) for name in ("name", "email", "headline")}
+    stored |= {"country": facts.country or "", "time_zone": person.time_zone or ""}
+    form = PersonEditForm(data={**stored, **typed.take()})
     return await _details_page(person, form)
 
 
@@ -59,7 +62,7 @@ async def _details_page(person: User, form: PersonEditForm, status: int = 200) -
 
 
 @admin.post("/people/<public_id>/password-change")
-@requires("people.suspend")
+@requires("people.suspend", fresh=True)
 async def create_password_change(public_id: str) -> ResponseReturnValue:
     """Have the person choose a new password before they go on."""
     if await people.require_password_change(public_id, by=me()):
