@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.core import db
+from app.core import db, settings
 from app.formbuilder.definition import definitions, exchange, starters, versions
 from app.formbuilder.definition.definitions import Malformed
 from app.formbuilder.fields.kinds import all_kinds
@@ -59,6 +59,17 @@ async def test_every_kind_can_be_added_chosen_and_kept(cast: Cast) -> None:
         await seen(olga, f"/admin/forms/{form.public_id}?field=q{number}")
     found = await now(form)
     assert [each.kind for each in found.fields[3:]] == drawn
+
+
+async def test_a_new_price_is_in_the_currency_of_the_school(cast: Cast) -> None:
+    olga = await cast.olga()
+    form = await made(olga)
+    await settings.save_school(name="Meridian", currency="USD", tax_percent="19")
+    await post(olga, form, "/fields", kind="currency", after="", at=4)
+    assert (await now(form)).fields[3]["currency"] == "USD"
+    answer = await olga.browser.post("/admin/forms", form={"title": "", "starter": "order-form"})
+    begun = await now(await versions.find(answer.headers["Location"].rpartition("/")[2]))
+    assert [each["currency"] for each in begun.fields if each.kind == "product"] == ["USD"]
 
 
 async def test_a_setting_that_does_not_fit_is_told_beside_it_and_the_others_are_kept(cast: Cast) -> None:

@@ -75,10 +75,9 @@ async def show_editors(public_id: str) -> Response:
 @requires("forms.edit", once=True)
 async def create_field(public_id: str) -> Response | BaseResponse:
     """Put a new field behind another, at the beginning (`-`) or at the end."""
-    sent = await request.form
-    form = await _edit(
-        public_id, partial(editing.added, kind=sent.get("kind", ""), after=sent.get("after", "")), _("Added a field")
-    )
+    sent, here = await request.form, await school()
+    add = partial(editing.added, kind=sent.get("kind", ""), after=sent.get("after", ""), currency=here.currency)
+    form = await _edit(public_id, add, _("Added a field"))
     return _to(public_id, f"q{readings.of(form).last}")
 
 

@@ -7,9 +7,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
+from app.core.settings import school
 from app.formbuilder.admin import admin
 from app.formbuilder.after_sending import notifications
-from app.formbuilder.definition import definitions, starters, versions
+from app.formbuilder.definition import definitions, editing, starters, versions
 from app.formbuilder.forms import NewForm
 from app.formbuilder.inbox.listing import FORMS, MOST_COUNTED
 from app.formbuilder.models import Definition
@@ -47,6 +48,7 @@ async def create_form() -> Response | BaseResponse:
     if not form.validate():
         return await _new_page(form, key, status=422)
     begun = starter.definition if starter is not None else Definition(title="")
+    begun = editing.priced_in(begun, (await school()).currency)
     told = begun.notifications or (notifications.first(),)
     begun = replace(begun, title=form.title.data, notifications=told)
     begun = definitions.read(definitions.write_definition(begun))

@@ -108,12 +108,15 @@ def write_definition(definition: Definition) -> dict[str, Any]:
     }
 
 
-def new_field(definition: Definition, kind: str) -> Field:
-    """A field of this kind with its defaults, under an id that nobody has. Raises Unfit for an unknown kind."""
+def new_field(definition: Definition, kind: str, **begins: Any) -> Field:
+    """A field of this kind under an id that nobody has, with its defaults but for settings that begin otherwise.
+
+    Raises Unfit for an unknown kind.
+    """
     if kind not in all_kinds():
         raise Unfit(_("There is no such kind of field."))
     found = all_kinds()[kind]
-    return Field(f"q{definition.last + 1}", kind, str(found.label), settings=read_all(found.settings, {}))
+    return Field(f"q{definition.last + 1}", kind, str(found.label), settings=read_all(found.settings, begins))
 
 
 def edited(field: Field, changes: Mapping[str, Any]) -> tuple[Field, dict[str, str]]:

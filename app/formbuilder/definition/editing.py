@@ -15,15 +15,24 @@ from app.formbuilder.settings import Option, Unfit, read_all, write
 FIRST = "-"
 
 
-def added(definition: Definition, kind: str, after: str = "") -> Definition:
-    """With a new field of this kind behind the field `after`, before all (`-`), or at the end."""
+def added(definition: Definition, kind: str, after: str = "", *, currency: str = "") -> Definition:
+    """With a new field of this kind behind the field `after`, before all (`-`), or at the end; prices in `currency`."""
     if len(definition.fields) >= definitions.MOST_FIELDS:
         raise Invalid(_("A form has at most %(n)s fields.", n=definitions.MOST_FIELDS))
     try:
-        made = definitions.new_field(definition, kind)
+        made = definitions.new_field(definition, kind, currency=currency)
     except Unfit as error:
         raise Invalid(str(error)) from None
     return _inserted(replace(definition, last=definition.last + 1), made, after)
+
+
+def priced_in(definition: Definition, currency: str) -> Definition:
+    """With all its prices in this currency: a form that somebody begins with knows nothing of the school's."""
+    fields = (
+        replace(each, settings={**each.settings, "currency": currency}) if "currency" in each.settings else each
+        for each in definition.fields
+    )
+    return replace(definition, fields=tuple(fields))
 
 
 def duplicated(definition: Definition, field_id: str) -> Definition:
