@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -85,13 +84,8 @@ def test_every_page_can_be_used_by_everybody(
 @pytest.fixture
 def poisoned(tmp_path: Path) -> Iterator[SmallSchool]:
     """A school of its own, since it is not good for anything afterwards."""
-    made = schools.running(tmp_path / "poisoned")
-    with ThreadPoolExecutor(1) as aside:  # Playwright's event loop holds this thread
-        running = aside.submit(made.__enter__).result()
-        try:
-            yield running
-        finally:
-            aside.submit(made.__exit__, None, None, None).result()
+    with schools.running(tmp_path / "poisoned") as running:
+        yield running
 
 
 def plant(school: SmallSchool) -> None:

@@ -186,7 +186,7 @@ def test_nothing_counts_before_the_click_in_the_mail(
     elsewhere.open(link)
     elsewhere.look()
     elsewhere.press("Confirm")
-    elsewhere.sees("Confirmed", level=1)
+    elsewhere.sees("Thank you", level=1)
     office.open(f"/admin/forms/{slug}/entries")
     expect(row).to_contain_text("Received")
 
