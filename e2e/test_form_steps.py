@@ -226,9 +226,9 @@ def test_a_form_in_a_frame_is_as_high_as_it_needs_to_be(
     assert page.url == blog("") + "/"
 
     slug = make_form(fields=FIELDS[:2], rules=[])
-    page.goto(blog(on_blog(school, slug, "inline")))
+    with page.expect_console_message(lambda said: "frame-ancestors" in said.text):
+        page.goto(blog(on_blog(school, slug, "inline")))
     expect(page.locator("iframe")).to_have_count(1)
-    page.wait_for_timeout(500)
     expect(page.frame_locator("iframe").get_by_label("Your name")).to_have_count(0)
     assert page.locator("iframe").evaluate("frame => frame.style.height") == ""
     guest.problems.clear()
