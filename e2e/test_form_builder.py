@@ -305,6 +305,8 @@ def test_conflicts_are_told_while_building_and_keep_a_form_from_visitors(
     expect(told).to_contain_text("There is no field “q9”.")
     office.look()
     office.post("Publish", exact=True)
+    office.look()
+    expect(page.locator("#notices .notice--bad")).to_contain_text("There is no field")
     expect(page.get_by_role("link", name="As visitor")).to_have_count(0)
     # From the problem to its rule, and away with it: it is gone at once.
     office.click(re.compile("There is no field"), within=".builder__problems")
