@@ -250,6 +250,7 @@ def test_a_form_opens_over_the_page_of_another_site(
     expect(page.locator("dialog")).to_be_hidden()
     page.get_by_role("button", name="Ask us").click()
     frame.get_by_label("Your name").fill("Ann Hart")
+    page.wait_for_function("() => parseInt(document.querySelector('iframe').style.height) > 200")
     page.wait_for_timeout(1100)
     frame.get_by_role("button", name="Send").click()
     expect(frame.get_by_role("heading", name=re.compile("Thank you"))).to_be_visible()
