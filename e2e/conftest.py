@@ -16,7 +16,7 @@ from e2e import school as schools
 from e2e.audit import Auditor
 from e2e.people import Addresses, Mailbox, People, Person
 from e2e.school import SmallSchool
-from e2e.visitor import Visitor
+from e2e.visitor import PATIENCE, Visitor
 from tests.longest import longest_first
 
 BROWSERS = (
@@ -29,7 +29,7 @@ BROWSERS = (
     "chrome",
 )
 LINES = 25
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

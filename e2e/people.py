@@ -41,7 +41,7 @@ class People:
     """Makes accounts. The form must have been open for a second, so one that was opened early serves everybody."""
 
     def __init__(self, url: str, addresses: Addresses) -> None:
-        self._client = httpx.Client(base_url=url, trust_env=False, timeout=15)
+        self._client = httpx.Client(base_url=url, trust_env=False, timeout=30)
         self._addresses = addresses
         page = self._client.get("/register").text
         (self._stamp,) = re.findall(r'name="opened"[^>]*value="([^"]+)"', page)
@@ -77,13 +77,13 @@ class Mailbox:
     """What the school sent, as the local mailbox shows it."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url, trust_env=False, timeout=15)
+        self._client = httpx.Client(base_url=url, trust_env=False, timeout=30)
 
     def messages(self, to: str) -> list[dict[str, Any]]:
         """All messages to an address, newest first."""
         return list(self._client.get("/mailbox/messages.json", params={"to": to}).json())
 
-    def message(self, to: str, subject: str, *, seconds: float = 20) -> dict[str, Any]:
+    def message(self, to: str, subject: str, *, seconds: float = 60) -> dict[str, Any]:
         """Wait for the newest message whose subject matches the pattern."""
         until = time.monotonic() + seconds
         while True:

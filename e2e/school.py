@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,8 +64,10 @@ def running(folder: Path, *, empty: bool = False) -> Iterator[SmallSchool]:
         }
         begins = ["--empty", "--workers", "1"] if empty else ["--workers", "2"]
         school = SmallSchool(parse(["--port", str(free_port()), "--data", str(folder), *begins]), env)
-        try:
-            school.start()
-            yield school
-        finally:
-            school.stop()
+        # Playwright's event loop may hold this thread already; and what is started ends with the thread that started it.
+        with ThreadPoolExecutor(1) as aside:
+            try:
+                aside.submit(school.start).result()
+                yield school
+            finally:
+                school.stop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from e2e.people import PASSWORD, Addresses, Mailbox
@@ -34,6 +36,7 @@ def test_a_guest_buys_a_course_and_is_learning_a_minute_later(
     visitor.is_at("/learn")
     visitor.sees("Four numbers and a story", level=1)
     visitor.click("Begin", within="main")
+    visitor.is_at(re.compile("/learn/reading-price/.+"))
     visitor.sees("Four numbers and a story", level=1)
     visitor.open("/account/orders")
     expect(visitor.page.get_by_role("cell", name="Reading Price")).to_be_visible()

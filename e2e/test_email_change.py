@@ -16,7 +16,7 @@ def test_an_address_is_changed_when_both_mailboxes_agree(
     mia = people.member("Mia Moll")
     wanted = addresses.mail("Mia New")
     visitor.open(mailbox.link(mia.email, "confirm", "/verify/"))
-    visitor.press("Yes, this is my address")
+    visitor.post("Yes, this is my address")
     visitor.sign_in(mia)
     visitor.open("/account")
     visitor.click("Change Email address")

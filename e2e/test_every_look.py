@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -149,13 +148,8 @@ def pages_of(school: SmallSchool, folder: Path) -> list[str]:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[SmallSchool]:
-    made = schools.running(tmp_path / "empty", empty=True)
-    with ThreadPoolExecutor(1) as aside:  # Playwright's event loop holds this thread
-        running = aside.submit(made.__enter__).result()
-        try:
-            yield running
-        finally:
-            aside.submit(made.__exit__, None, None, None).result()
+    with schools.running(tmp_path / "empty", empty=True) as running:
+        yield running
 
 
 def test_a_school_that_begins_with_nothing_lets_its_owner_in_and_looks_whole(

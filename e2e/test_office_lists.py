@@ -64,6 +64,7 @@ def test_orders_are_filtered_sorted_turned_over_and_exported(
     page.go_back()
     page.wait_for_url(lambda url: "sort=" not in url and "state=sold" in url)
     expect(page.locator("#list-state")).to_have_value("sold")
+    expect(page.locator("#list thead th", has_text="Total")).to_have_attribute("aria-sort", "none")
     office.click(re.compile("Clear all"), within="#list")
     expect(rows).to_have_count(count)
 
@@ -86,5 +87,6 @@ def test_every_list_and_page_of_the_office_opens(visit: Callable[..., Visitor], 
     for address in ("/admin/people", "/admin/orders", "/admin/courses"):
         office.page.goto(address)
         office.page.locator("#list tbody th a").first.click()
+        office.is_at(re.compile(f"{address}/.+"))
         expect(office.page.get_by_role("heading", level=1)).to_be_visible()
         office.look()

@@ -48,7 +48,7 @@ def test_the_owner_looks_as_a_member_and_goes_back(
     visitor.open("/account")
     visitor.expect_status(403, "/account/profile")
     visitor.fill("Headline", "Hacked")
-    visitor.press("Save", within="main")
+    visitor.post("Save", within="main")
     expect(visitor.page.get_by_text("change nothing").first).to_be_visible()
     visitor.press("End", within=".acting")
     visitor.sees("Lena Lorenz", level=1)

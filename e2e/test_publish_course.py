@@ -41,6 +41,7 @@ def test_the_owner_makes_and_publishes_a_course(
     office.look()
     add_lesson(office, "The film", "Video")
     add_lesson(office, "What a tide is", "Text")
+    office.look()
     # The text comes first: moved up by keyboard, which is kept.
     with page.expect_response(lambda answer: answer.url.endswith("/lesson-order")):
         page.get_by_role("button", name="Move What a tide is. Use arrow keys").focus()

@@ -29,6 +29,7 @@ def test_somebody_registers_and_confirms_the_address(visitor: Visitor, addresses
     visitor.press("Make the account")
     visitor.sees("Look into your mail", level=1)
     visitor.click("Sign in", within="main")
+    visitor.is_at(re.compile(r"/login.*"))
     visitor.sign_in(nils)
     expect(visitor.page.get_by_text("Please confirm your address")).to_be_visible()
     visitor.look()

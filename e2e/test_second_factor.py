@@ -54,7 +54,8 @@ def test_an_app_is_set_up_and_asked_for(
     elsewhere.press("Sign in", within="main")
     expect(elsewhere.page.get_by_text("was used before")).to_be_visible()
     elsewhere.look()
-    elsewhere.fill("Code of six digits", totp.code_at(secret, step + 1))
+    # Nobody waits for the next half minute: the school takes its code already.
+    elsewhere.fill("Code of six digits", totp.code_at(secret, max(step + 1, int(time.time()) // totp.SECONDS)))
     elsewhere.press("Sign in", within="main", exact=True)
     elsewhere.is_at("/learn")
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, expect
 
 from e2e.audit import Auditor
 from e2e.people import Person
 
 # A browser gives up what it was loading when the person goes on: fragments, films, streams, beacons.
 _GIVEN_UP = ("net::ERR_ABORTED",)
+# Milliseconds. A good run never waits so long; a machine that is busy with other things may.
+PATIENCE = 30_000
+_REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Visitor:
@@ -34,7 +39,7 @@ class Visitor:
             reduced_motion="reduce",
             extra_http_headers={"X-Forwarded-For": address},
         )
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(PATIENCE)
         self.context.on("page", self._watch)
         self.page = self.context.new_page()
 
@@ -46,6 +51,15 @@ class Visitor:
         """Go to an address and look at the page."""
         self.page.goto(address)
         self.look()
+
+    def open_until(self, address: str, shown: Locator) -> None:
+        """Go to a public page until this is on it: a process that was not told of a change yet shows what it kept."""
+        for _try in range(40):
+            self.open(address)
+            if shown.count():
+                return
+            self.page.wait_for_timeout(250)
+        expect(shown).to_be_visible()
 
     def click(
         self, name: str | re.Pattern[str], *, role: str = "link", within: str = "body", exact: bool = False
@@ -60,8 +74,15 @@ class Visitor:
 
     def post(self, name: str | re.Pattern[str], *, within: str = "body", exact: bool = False) -> None:
         """Press a button, and wait until the server has answered what it posts: for who goes elsewhere at once after it."""
-        with self.page.expect_response(lambda answer: answer.request.method == "POST"):
+        with self.answered():
             self.press(name, within=within, exact=exact)
+
+    @contextmanager
+    def answered(self) -> Iterator[None]:
+        """Wait for the answer to what is posted meanwhile, where it leads elsewhere for that page; swaps may still come."""
+        with self.page.expect_response(_ends_a_post) as answer:
+            yield
+        answer.value.finished()
 
     def think(self) -> None:
         """Leave a form open for as long as a person takes: faster ones are taken for programs."""
@@ -152,6 +173,13 @@ class Visitor:
         if any(response.status == status and path in response.url for status, path in self._expected):
             return
         self.problems.append(f"{response.request.method} {response.url} answered {response.status}")
+
+
+def _ends_a_post(answer: Response) -> bool:
+    first = answer.request
+    while first.redirected_from is not None:
+        first = first.redirected_from
+    return first.method == "POST" and answer.status not in _REDIRECTS
 
 
 def _local(url: str) -> str:

@@ -27,7 +27,8 @@
         if (!again) place.tabIndex = -1;
         (again || place).focus({ preventScroll: true });
       }
-      // What was wrong has been put right.
+      // What was wrong has been put right, unless a part of the page only looked by itself.
+      if (["load", "every", "asked"].includes(ctx?.sourceEvent?.type)) return;
       $("notices")?.querySelectorAll(".notice--bad").forEach((notice) => notice.remove());
     }
   });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import random
 import shutil
@@ -10,8 +11,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -39,13 +42,22 @@ def check_out(folder: Path) -> Path:
     return folder
 
 
+# Files that say which ports this process has taken, locked until it ends.
+_TAKEN: list[IO[bytes]] = []
+
+
 def free_port() -> int:
-    """Find a port that is free, and the next one too, where no outgoing connection takes one between starts."""
+    """Find a port that is free, and the next one too, where no outgoing connection takes one between starts, nor another
+    process that asks here.
+    """
     while True:
-        port = random.randrange(20_000, 32_000)
+        port = random.randrange(20_000, 32_000, 2)
         with socket.socket() as first, socket.socket() as second, contextlib.suppress(OSError):
             first.bind(("127.0.0.1", port))
             second.bind(("127.0.0.1", port + 1))
+            taken = (Path(tempfile.gettempdir()) / f"lectern-port-{port}").open("wb")
+            fcntl.flock(taken, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _TAKEN.append(taken)
             return port
 
 
