@@ -3,8 +3,13 @@
 Only for those: what sets a value may be done twice, and must be when somebody goes back and forth within seconds.
 """
 
+import asyncio
+import hashlib
+from typing import Any
+
 import structlog
 from quart import Response
+from quart.datastructures import FileStorage
 
 from app.core import reach, submissions, tokens
 from app.core.errors import Conflict
@@ -44,8 +49,18 @@ async def conclude(response: Response) -> Response:
 
 
 async def _key() -> bytes:
-    """Who sends what to where, as nobody can read it."""
+    """Who sends what to where, as nobody can read it; another file under the same name is something else."""
     person = user()
-    fields = sorted((name, value) for name, value in (await request.form).items(multi=True))
+    # A part of a multipart body may have no name at all.
+    fields = sorted((str(name), value) for name, value in (await request.form).items(multi=True))
+    sent = list((await request.files).items(multi=True))
+    files = sorted([(str(name), await asyncio.to_thread(_digest, file)) for name, file in sent])
     who = person.id if person is not None else client_address()
-    return tokens.keyed(repr((who, request.full_path, fields)))
+    return tokens.keyed(repr((who, request.full_path, fields, files)))
+
+
+def _digest(file: FileStorage) -> str:
+    stream: Any = file.stream
+    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    stream.seek(0)
+    return digest

@@ -2,12 +2,15 @@
 
 import asyncio
 import html
+import io
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from quart.datastructures import FileStorage
 
 from app import Lectern
 from app.core import clock, db, submissions
@@ -261,3 +264,18 @@ async def test_a_form_whose_sender_hung_up_is_not_done_again_but_led_to(
         second = await post(olga, path, SECTION)
     assert second.status_code == 303
     assert await made(course) == 1
+
+
+async def test_another_file_within_seconds_is_taken_and_the_same_one_once(olga: Person) -> None:
+    async def bring(title: str) -> str:
+        told = json.dumps({"title": title, "fields": [{"id": "q1", "kind": "short_text", "label": "Name"}]})
+        file = FileStorage(io.BytesIO(told.encode()), filename="form.json", content_type="application/json")
+        answer = await olga.browser.post("/admin/forms/imports", form={"definition": ""}, files={"file": file})
+        assert answer.status_code == 303
+        return str(answer.headers["Location"])
+
+    first = await bring("Apply")
+    assert await bring("Apply") == first
+    assert await bring("Order") != first
+    titles = await db.many(db.Row, "SELECT title FROM forms ORDER BY id")
+    assert [row.title for row in titles] == ["Apply", "Order"]
