@@ -1,6 +1,5 @@
 """What keeps a cart whole while two sessions act on it, and what would happen without: the controls of test_pairs.py."""
 
-import asyncio
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ from app.core.ids import public_id
 from tests.cast import Cast
 from tests.commerce.shop import Shop
 from tests.commerce.test_pairs import a_cart, check_out
+from tests.meeting import Meeting
 from tests.pairs import together
 from tests.school import a_course
 
@@ -71,9 +71,11 @@ async def test_a_cart_that_is_looked_for_before_it_is_made_would_break(
 ) -> None:
     """As against making and finding it in one statement."""
 
+    both = Meeting(2)
+
     async def ensure(user_id: int, now: datetime) -> int:
         found = await cart_queries.cart_of_user(user_id)
-        await asyncio.sleep(0.05)
+        await both.wait()
         if found is None:
             insert = "INSERT INTO carts (user_id, created_at, updated_at) VALUES (:user, :now, :now) RETURNING id"
             found = int(await db.value(insert, user=user_id, now=now))

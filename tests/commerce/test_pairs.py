@@ -21,6 +21,7 @@ from app.gateways import payments
 from tests.cast import Cast, Person
 from tests.commerce.shop import Shop
 from tests.commerce.test_carts import token_of
+from tests.meeting import Meeting
 from tests.pairs import ROUNDS, every_pair, status_of, together
 from tests.school import a_course
 
@@ -301,9 +302,11 @@ async def test_without_the_lock_pairs_of_verbs_would_break_an_order(
     order = await a_pending_order(ann)
     await pay(order)
 
+    both = Meeting(2)
+
     async def unlocked(order_id: int) -> Order | None:
         found = await queries.order(order_id)
-        await asyncio.sleep(0.02)
+        await both.wait()
         return found
 
     async def begin() -> Any:

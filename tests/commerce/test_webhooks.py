@@ -15,6 +15,7 @@ from app.core import db, queue, webhooks
 from tests import stripe
 from tests.cast import Cast
 from tests.commerce.shop import Shop
+from tests.meeting import Meeting
 from tests.school import a_course
 
 EVENT: dict[str, Any] = {
@@ -229,8 +230,10 @@ async def test_without_the_guard_forty_jobs_would_make_many_sales(
     async def unlocked(order_id: int) -> Order | None:
         return await queries.order(order_id)
 
+    several = Meeting(2)
+
     async def unguarded(order_id: int, *, session_id: str, payment_id: str, now: Any) -> Order | None:
-        await asyncio.sleep(0.05)  # a worker that is slow between looking and writing
+        await several.wait()  # a worker that is slow between looking and writing
         await db.run("UPDATE orders SET state = 'paid', paid_at = :now WHERE id = :id", id=order_id, now=now)
         return await queries.order(order_id)
 

@@ -1,6 +1,5 @@
 """Two authors at once on one course: every pair of verbs."""
 
-import asyncio
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ from app.courses import courses, files, lessons, sections
 from app.courses.models import Course, CourseDetails, LessonDetails
 from app.courses.rights import Stale
 from tests.cast import Cast
+from tests.meeting import Meeting
 from tests.pairs import every_pair, together
 from tests.school import a_course
 
@@ -224,10 +224,10 @@ async def test_without_the_lock_pairs_of_verbs_would_break_a_course(
     async def unlocked(course_id: int) -> Course | None:
         return await courses.find(course_id)
 
-    changed = lessons.queries.update_lesson
+    changed, both = lessons.queries.update_lesson, Meeting(2)
 
     async def slow(*arguments: Any) -> None:
-        await asyncio.sleep(0.02)
+        await both.wait()
         await changed(*arguments)
 
     monkeypatch.setattr(rights.queries, "lock_course", unlocked)

@@ -16,6 +16,7 @@ from app.formbuilder.queries import history
 from tests.cast import Cast, Person
 from tests.formbuilder.building import a_definition, now
 from tests.formbuilder.entering import a_form, sent
+from tests.meeting import Meeting
 from tests.pairs import together
 
 
@@ -110,12 +111,12 @@ async def test_two_editors_at_once_both_keep_what_they_did(cast: Cast) -> None:
 async def test_without_the_lock_an_edit_would_be_lost(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     olga, ines = await cast.olga(), await cast.ines()
     form = await versions.create(a_definition(), by=olga)
-    lock = queries.lock_form
+    lock, both = queries.lock_form, Meeting(2)
 
     async def look(form_id: int) -> Form | None:
         found = await db.value("SELECT public_id FROM forms WHERE id = :id", id=form_id)
         seen = await queries.form_by_public_id(found)
-        await asyncio.sleep(0.1)
+        await both.wait()
         return seen
 
     monkeypatch.setattr(queries, "lock_form", look)
