@@ -132,7 +132,9 @@ async def test_what_was_typed_outlasts_the_question_for_the_password(
     assert "fresh=1" in answer.headers["Location"]
     assert await acts() == []
     await db.run("UPDATE sessions SET fresh_at = now()")
-    assert 'value="The card was stolen"' in await seen(olga, path + page)
+    shown = await seen(olga, path + page)
+    assert 'value="The card was stolen"' in shown
+    assert shown.count('<details class="disclosure" open>') == (not page), "where it is seen"
     assert 'value="The card was stolen"' not in await seen(olga, path + page), "once"
 
 
