@@ -193,6 +193,7 @@ async def remove(lesson_id: int, *, confirmation: str, by: Visitor | None) -> No
         for upload_id in (lesson.video_id, lesson.captions_id, lesson.poster_id):
             if upload_id is not None:
                 await queue.enqueue(jobs.drop_unused_upload, upload_id=upload_id)
+        await queries.hold_lessons(course.id)
         await queries.delete_lesson(lesson_id)
         await _write_places(await _places(course.id))
         before = {"title": lesson.title, "slug": lesson.slug, "body_markdown": lesson.body_markdown}

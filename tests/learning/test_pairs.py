@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 from typing import Any
 
+import asyncpg
 import pytest
 
 from app import Lectern
@@ -11,6 +12,7 @@ from app.access import entitlements
 from app.core import db, limits
 from app.courses import lessons
 from app.courses.models import LessonDetails
+from app.courses.queries import lessons as lesson_queries
 from app.learning import queries
 from tests.cast import Cast, Person
 from tests.pairs import ROUNDS, every_pair, status_of, together
@@ -105,6 +107,47 @@ async def test_two_act_on_one_lesson(
         )
     if "revoke" in (one, other):
         assert (await ann.browser.get(LESSON)).status_code == 403 or "remove" in (one, other)
+
+
+async def a_visit_half_way(ann: Person, course: MadeCourse) -> list[Any]:
+    """Somebody opens the second lesson and has come as far as its row when an author removes the first; what came of both."""
+    assert await db.value("SELECT last_lesson_id FROM enrolments") == course.lesson_ids[0]
+    came, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def visit() -> None:
+        async with db.transaction():
+            await db.value("SELECT id FROM lessons WHERE id = :id FOR KEY SHARE", id=course.lesson_ids[1])
+            came.set()
+            await goes_on.wait()
+            await db.run("UPDATE enrolments SET last_lesson_id = :id", id=course.lesson_ids[1])
+
+    visiting = asyncio.create_task(visit())
+    await came.wait()
+    removing = asyncio.create_task(remove(ann, course))
+    async with asyncio.timeout(20):
+        while not await db.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 (nobody tells)
+            await asyncio.sleep(0.01)
+    goes_on.set()
+    # Where both wait for each other, PostgreSQL breaks one of them off after a second.
+    return await asyncio.gather(visiting, removing, return_exceptions=True)
+
+
+async def test_a_lesson_is_removed_while_somebody_opens_another(app: Lectern, cast: Cast) -> None:
+    assert await a_visit_half_way(*await a_lesson(cast)) == [None, None]
+    assert await db.value("SELECT count(*) FROM lessons") == 2
+
+
+async def test_without_holding_the_lessons_both_would_wait_for_each_other(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control."""
+
+    async def nothing(course_id: int) -> None:
+        return None
+
+    monkeypatch.setattr(lesson_queries, "hold_lessons", nothing)
+    outcomes = await a_visit_half_way(*await a_lesson(cast))
+    assert [type(one) for one in outcomes if one is not None] == [asyncpg.DeadlockDetectedError]
 
 
 async def _never(*_args: object) -> None:

@@ -247,6 +247,15 @@ async def set_poster(lesson_id: int, poster_id: int | None, now: datetime) -> No
     )
 
 
+async def hold_lessons(course_id: int) -> None:
+    """Keep learners out of all lessons of a course until the transaction ends. They hold the lesson that they open before
+    their enrolment; whoever takes a lesson away changes enrolments, and then the places of the other lessons.
+    """
+    await db.value(
+        "SELECT count(*) FROM (SELECT id FROM lessons WHERE course_id = :id ORDER BY id FOR UPDATE) held", id=course_id
+    )
+
+
 async def delete_lesson(lesson_id: int) -> None:
     await db.run("DELETE FROM lessons WHERE id = :id", id=lesson_id)
 
