@@ -23,11 +23,17 @@ Ask = Callable[[httpx.AsyncClient, int], "httpx.Request"]
 
 @dataclass
 class Load:
-    """`rate` requests a second, made by `ask(client, n)`, until stopped."""
+    """`rate` requests a second, made by `ask(client, n)`, until stopped.
+
+    `asks_again`: a GET that met a connection which the server was just closing is sent once more, as browsers and proxies
+    do (RFC 9110, 9.2.2); `again` counts these.
+    """
 
     client: httpx.AsyncClient
     ask: Ask
     rate: float
+    asks_again: bool = False
+    again: int = 0
     answers: list[Answer] = field(default_factory=list)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _task: asyncio.Task[None] | None = None
@@ -66,12 +72,21 @@ class Load:
         began = time.monotonic()
         status, why = 0, ""
         try:
-            status = (await client.send(request)).status_code
+            status = (await self._sent(client, request)).status_code
         except httpx.HTTPError as error:
             why = type(error).__name__
         answer = Answer(began, time.monotonic() - began, request.method, request.url.path, status, why)
         self.answers.append(answer)
         return answer
+
+    async def _sent(self, client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+        try:
+            return await client.send(request)
+        except httpx.RemoteProtocolError:
+            if not self.asks_again or request.method != "GET":
+                raise
+        self.again += 1
+        return await client.send(request)
 
     def between(self, began: float, ended: float) -> list[Answer]:
         """Those that were sent in a span of monotonic time."""

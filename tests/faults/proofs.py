@@ -286,7 +286,7 @@ async def reload(stack: Stack, figures: Figures, full: bool) -> None:
 
 async def replaced(stack: Stack, figures: Figures, replace: Callable[[], None], *, times: int) -> None:
     """Replace the web processes in some way, and count what fails meanwhile."""
-    async with signed_in(stack, 3) as client, Load(client, pages, 50) as load:
+    async with signed_in(stack, 3) as client, Load(client, pages, 50, asks_again=True) as load:
         for _time in range(times):
             await asyncio.sleep(1)
             before = set(stack.web.children())
@@ -297,6 +297,7 @@ async def replaced(stack: Stack, figures: Figures, replace: Callable[[], None], 
             figures.hold(not before & set(stack.web.children()), "no old process is left")
         await asyncio.sleep(2)
     bad = failed(load.answers)
+    figures.say(f"{load.again} were sent again, on another connection")
     figures.hold(not bad, f"{len(bad)} of {len(load.answers)} requests failed ({kinds(bad)})")
 
 
