@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from app.admin.models import Day, Totals, Waiting
 from app.core import clock, db
 from app.core.i18n import lazy
-from app.web.tables import Column, Dates, Empty, Listing, Search, begin_words
+from app.web.tables import Column, Dates, Empty, Listing, Search, begin_words, is_short, whole_words
 
 LEARNERS = Listing(
     name="learners",
@@ -19,13 +19,13 @@ LEARNERS = Listing(
     source="learners l JOIN users u ON u.id = l.user_id",
     key="l.user_id",
     columns=[
-        Column("name", lazy("Name"), sort="lower(u.name)"),
-        Column("email", lazy("Email"), sort="lower(u.email)", priority="mid"),
+        Column("name", lazy("Name"), sort="lower(u.name)", of_names=True),
+        Column("email", lazy("Email"), sort="lower(u.email)", priority="mid", of_names=True),
         Column("days", lazy("Days, all told"), sort="l.days", align="end", descending_first=True),
         Column("last_on", lazy("Last"), sort="l.last_on", descending_first=True),
     ],
     filters=[
-        Search("q", lazy("Name or email"), words="u.words", words_of="users u"),
+        Search("q", lazy("Name or email"), words="u.words", words_of="users u", of_names=True),
         Dates(
             "learned",
             lazy("Learned"),
@@ -261,8 +261,12 @@ async def totals(
     now: datetime,
     zone: str,
     currency: str,
+    *,
+    learners: int | None = None,
 ) -> Totals:
-    """People who learned (each once), the days that are written down, and how far a new school has come."""
+    """People who learned (each once; not counted when `learners` says how many), the days that are written down, and how
+    far a new school has come.
+    """
     found = await db.one(
         Totals,
         f"""
@@ -274,7 +278,8 @@ async def totals(
             FROM paid_in WHERE paid_in.currency IS NOT NULL
         )
         -- Ranges have both ends: a plan for any value takes one with a single end for a third of the table.
-        SELECT {_LEARNERS.format(first="CAST(:first AS date)", last="CAST(:last AS date)")} AS learners,
+        SELECT coalesce(CAST(:learners AS bigint),
+                        {_LEARNERS.format(first="CAST(:first AS date)", last="CAST(:last AS date)")}) AS learners,
                {_LEARNERS.format(first="CAST(:before_first AS date)", last="CAST(:first AS date) - 1")} AS learners_before,
                (SELECT coalesce(array_agg(p.currency ORDER BY p.currency), '{{}}') FROM paid_in p
                 WHERE p.currency <> :currency AND EXISTS (
@@ -292,6 +297,7 @@ async def totals(
                      WHERE time_zone = :zone AND currency = :currency
                        AND on_date BETWEEN CAST(:before_first AS date) AND CAST(:last AS date) AND draft IS NULL) AS written
         """,  # noqa: S608 (a constant)
+        learners=learners,
         before_first=before_first,
         first=first,
         last=last,
@@ -326,34 +332,47 @@ async def latest_orders(limit: int) -> list[Any]:
 async def found(text: str, *, orders: bool, people: bool, courses: bool, limit: int) -> list[Any]:
     """Orders, people and courses that `text` may mean, best first; `kind, label, note, ref`.
 
-    The best of the first 500: a word of one letter begins half of all names.
+    The best of the first 200. What one or two letters begin is looked for among the newest only, whole words everywhere.
     """
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    text = text.removeprefix("#")
+    short = is_short(text)
     return await db.many(
         db.Row,
-        """
+        f"""
         (SELECT 'order' AS kind, CAST(o.number AS text) AS label, o.email AS note, o.public_id AS ref
-         FROM (SELECT * FROM orders
-               WHERE :orders AND words @@ CAST(:words AS tsquery)
-               LIMIT 500) o
+         FROM ({_candidates("orders", "id, number, email, public_id, created_at", ":orders", short=short)}) o
          ORDER BY o.number = :number DESC, o.created_at DESC, o.id DESC LIMIT :limit)
         UNION ALL
         (SELECT 'person', coalesce(nullif(u.name, ''), u.email), u.email, u.public_id
-         FROM (SELECT * FROM users
-               WHERE :people AND words @@ CAST(:words AS tsquery) LIMIT 500) u
+         FROM ({_candidates("users", "id, name, email, public_id, created_at", ":people", short=short)}) u
          ORDER BY lower(u.email) LIKE :begin DESC, lower(u.name) LIKE :begin DESC, lower(u.name), u.id LIMIT :limit)
         UNION ALL
         (SELECT 'course', c.title, c.state, c.public_id
          FROM courses c
          WHERE :courses AND (c.title ILIKE :within OR c.slug ILIKE :within)
          ORDER BY c.state = 'archived', c.title, c.id LIMIT :limit)
-        """,
+        """,  # noqa: S608 (constants)
         orders=orders,
         people=people,
         courses=courses,
-        number=int(text.removeprefix("#")) if text.removeprefix("#").isdecimal() and len(text) < 16 else -1,
+        number=int(text) if text.isdecimal() and len(text) < 16 else -1,
         begin=f"{escaped.lower()}%",
         within=f"%{escaped}%",
-        words=begin_words(text.removeprefix("#")),
+        words=begin_words(text),
+        **({"whole": whole_words(text)} if short else {}),
         limit=limit,
     )
+
+
+def _candidates(table: str, columns: str, may: str, *, short: bool) -> str:
+    """A SELECT of rows that the words may mean."""
+    every = f"SELECT {columns} FROM {table} WHERE {may} AND words @@ CAST(:words AS tsquery) LIMIT 200"  # noqa: S608
+    if not short:
+        return every
+    newest = f"SELECT {columns}, words FROM {table} WHERE {may} ORDER BY created_at DESC, id DESC LIMIT 1000"  # noqa: S608
+    return f"""
+        ({every.replace(":words", ":whole")})
+        UNION
+        (SELECT {columns} FROM ({newest}) newest WHERE words @@ CAST(:words AS tsquery) LIMIT 200)
+    """  # noqa: S608

@@ -1,10 +1,13 @@
+import re
 from datetime import timedelta
 
+import pytest
 from quart.typing import TestClientProtocol
 
+from app.admin import dashboard
 from app.core import clock, db
 from app.core.settings import save_school
-from tests.cast import Cast
+from tests.cast import Cast, Person
 from tests.office import a_delivery, a_failed_job, a_failed_mail, an_order, seen
 from tests.school import a_course
 
@@ -178,3 +181,26 @@ async def test_the_page_costs_at_most_five_queries(cast: Cast) -> None:
     with db.count_queries() as count:
         await seen(olga, "/admin")
     assert count.total <= 5, count.statements
+
+
+async def test_very_many_learners_are_counted_once_a_minute_and_few_each_time(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga, ann, sam = await cast.olga(), await cast.ann(), await cast.sam()
+    monkeypatch.setattr(dashboard, "_learners", {})
+
+    async def learners() -> str:
+        rows = (await seen(olga, "/admin")).split('class="table table--middle figures"')[1].split("<tr>")
+        return re.findall(r">(\d+)</a>", rows[5])[0]
+
+    async def learned(person: Person) -> None:
+        await db.run("INSERT INTO learner_days VALUES (:day, :id)", day=clock.now().date(), id=person.id)
+
+    await learned(ann)
+    assert await learners() == "1"
+    monkeypatch.setattr(dashboard, "_VERY_MANY", 1)
+    assert await learners() == "1"
+    await learned(sam)
+    assert await learners() == "1"
+    with clock.shifted(timedelta(seconds=61)):
+        assert await learners() == "2"
