@@ -26,7 +26,8 @@ from app.config import Config
 from app.core import clock, db, limits, migrations, settings
 from app.formbuilder.inbox import table
 from app.formbuilder.models import Form
-from app.web.tables.query import read, statement
+from app.web.tables.state import read
+from app.web.tables.statements import statement
 from tests import servers
 from tests.cast import Cast, Person
 from tests.formbuilder.entering import a_form

@@ -38,11 +38,12 @@ FROM users u WHERE u.id % 100 = 1;
 INSERT INTO impersonations (public_id, actor_id, subject_id, reason, started_at, ends_at, ended_at, visits)
 SELECT 'l' || u.id, (SELECT id FROM users WHERE role = 'owner' ORDER BY id LIMIT 1), u.id, 'Cannot see a lesson', u.created_at,
        u.created_at + interval '1 hour', u.created_at + interval '1 hour', u.id % 20
-FROM users u WHERE u.id % 100 = 2;
+-- In a small school enough for a page, so that what a row of it costs is known.
+FROM users u WHERE u.id % CASE WHEN (SELECT count(*) FROM users) < 1000 THEN 4 ELSE 100 END = 2;
 INSERT INTO pgqueuer (priority, queue_manager_id, created, updated, heartbeat, execute_after, status, entrypoint, payload)
 SELECT 0, NULL, now(), now(), now(), now() + interval '1 day', CASE WHEN u.id % 2 = 0 THEN 'failed' ELSE 'queued' END ::pgqueuer_status,
        'core.deliver_mail', '{}'
-FROM users u WHERE u.id % 100 = 3;
+FROM users u WHERE u.id % CASE WHEN (SELECT count(*) FROM users) < 1000 THEN 4 ELSE 100 END = 3;
 INSERT INTO access_tokens (public_id, user_id, name, token_hash, ending, scopes, second_factor, created_at, expires_at)
 SELECT 't' || u.id || '_' || k, u.id, 'Script', decode(md5('token' || u.id || k), 'hex'), 'abcd', ARRAY['people.view'], true,
        now(), now() + interval '90 days'

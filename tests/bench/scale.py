@@ -214,9 +214,7 @@ def measure(
     schools: tuple[School, School], only: str, say: Callable[[str], None]
 ) -> tuple[list[Address], dict[str, float]]:
     """The same for schools that run."""
-    row = {
-        path: _row(schools[0], path) for path in LISTS if any(isinstance(item, Dates) for item in LISTS[path].filters)
-    }
+    row = {path: _row(schools[0], path, _none(listing)) for path, listing in LISTS.items() if _none(listing)}
     measured = [address for address in addresses() if re.search(only, address.name)]
     # Broken off, it tells of what it has; in this order of all kinds.
     Random(1).shuffle(measured)
@@ -246,8 +244,15 @@ def ratio(address: Address, row: dict[str, float]) -> float:
     return large / (small + more + NOISE / 1000)
 
 
-def _row(school: School, path: str) -> float:
-    plain, empty = Address(path, "owner"), Address(f"{path}?from=1970-01-01&to=1970-01-01", "owner")
+def _none(listing: Listing) -> str:
+    """What the list is asked for to show no row; "" when it has nothing for that."""
+    if any(isinstance(item, Dates) for item in listing.filters):
+        return "from=1970-01-01&to=1970-01-01"
+    return "q=zzzzqq" if any(isinstance(item, Search) for item in listing.filters) else ""
+
+
+def _row(school: School, path: str, none: str) -> float:
+    plain, empty = Address(path, "owner"), Address(f"{path}?{none}", "owner")
     for address in (plain, empty):
         for _ in range(AGAIN):
             _turn(school, address, 0, address.path)
