@@ -14,8 +14,10 @@ import pytest
 from app.accounts.queries.lists import tag_choices
 from app.commerce.queries.lists import product_choices
 from app.core import clock, db
+from app.ops.queries import actor_choices
 from app.web.tables import Choice, Select
-from app.web.tables.query import read, statement
+from app.web.tables.state import read
+from app.web.tables.statements import met_soon, statement
 from tests.bench import scale
 from tests.cast import Cast
 from tests.school import a_course
@@ -34,11 +36,16 @@ async def touched(sql: str, binds: dict[str, Any], mode: str) -> int:
         await connection.execute(f"SET LOCAL plan_cache_mode = {mode}; {_LARGE}")
         # As a connection does that has sent the statement before: with its values, EXPLAIN alone never asks for any.
         await connection.execute(f"PREPARE page AS {bound}")
-        values = ", ".join("'" + str(value).replace("'", "''") + "'" for value in arguments)
+        values = ", ".join(_literal(value) for value in arguments)
         page = f"page ({values})" if values else "page"
         plan = await connection.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE {page}")
         await connection.execute("DEALLOCATE page")
     return _rows(orjson.loads(plan)[0]["Plan"])
+
+
+def _literal(value: Any) -> str:
+    text = "{" + ",".join(value) + "}" if isinstance(value, list) else str(value)
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _rows(node: dict[str, Any]) -> int:
@@ -49,7 +56,7 @@ def _rows(node: dict[str, Any]) -> int:
     return below + int((node["Actual Rows"] + left_out) * node["Actual Loops"])
 
 
-def _statement(address: scale.Address, names: dict[str, str]) -> tuple[str, dict[str, Any]]:
+def _statements(address: scale.Address, names: dict[str, str]) -> list[tuple[str, dict[str, Any]]]:
     path, _, query = address.path.format(**names).partition("?")
     listing, asked = scale.LISTS[path], dict(parse_qsl(query))
     choices = {
@@ -59,9 +66,13 @@ def _statement(address: scale.Address, names: dict[str, str]) -> tuple[str, dict
     }
     if "tag" in asked:
         choices["tag"] = tag_choices([_Tag(asked["tag"], names)])  # type: ignore[list-item]
+    if "actor" in asked:
+        choices["actor"] = actor_choices([(asked["actor"], names["owner_id"], "Olga")])
     if "product" in asked:
         choices["product"] = product_choices([_Product(names)])
-    return statement(listing, read(listing, asked, choices), ZoneInfo("UTC"), choices, limit=listing.page_size + 1)
+    state, zone, limit = read(listing, asked, choices), ZoneInfo("UTC"), listing.page_size + 1
+    soon = met_soon(listing, state, zone, choices, limit=limit)
+    return [statement(listing, state, zone, choices, limit=limit)] + ([soon] if soon else [])
 
 
 class _Tag:
@@ -82,13 +93,17 @@ class _Product:
 async def names(cast: Cast) -> dict[str, str]:
     olga, course = await cast.olga(), await a_course()
     product = await db.value("SELECT public_id FROM products WHERE id = :id", id=course.product_id)
+    # Rows that tests before this one have deleted would be counted where an index still knows them.
+    await db.script("VACUUM")
     await db.script(Path(__file__).with_name("large.sql").read_text())
     today = clock.now().date()
     tags = await db.many(db.Row, "SELECT public_id, id FROM tags")
     days = {name: (today.fromordinal(today.toordinal() - ago)).isoformat() for name, ago in
             {"today": 0, "yesterday": 1, "month_ago": 30}.items()}  # fmt: skip
     found = {"owner": olga.public_id, "product": product, "product_id": str(course.product_id), "surname": "kern5"}
-    found |= {"tag": "press", "most": "most"} | {f"id of {tag.public_id}": str(tag.id) for tag in tags}
+    found |= {"owner_id": str(olga.id), "tag": "press", "most": "most"} | {
+        f"id of {tag.public_id}": str(tag.id) for tag in tags
+    }
     return found | days | {"email": "p77@example.org"}
 
 
@@ -103,7 +118,8 @@ async def test_no_page_of_a_list_touches_more_rows_than_its_bound(names: dict[st
     beyond = []
     for address in pages:
         for mode in ("force_custom_plan", "force_generic_plan") if "&" not in address.path else ("force_custom_plan",):
-            rows = await touched(*_statement(address, names), mode)
+            # One after the other, where the first does not find the page.
+            rows = sum([await touched(*sent, mode) for sent in _statements(address, names)])
             if rows > MOST:
                 beyond.append(f"{rows:,} {address.path} ({mode})")
     assert not beyond, "\n".join(sorted(beyond))
@@ -119,6 +135,7 @@ async def test_no_page_of_a_list_touches_more_rows_than_its_bound(names: dict[st
         made_by = await db.value("SELECT pg_get_indexdef(CAST(:name AS regclass))", name=index)
         await db.script(f"DROP INDEX {index}")
         try:
-            assert await touched(*_statement(scale.Address(path, "owner"), names), "force_custom_plan") > MOST, index
+            (sent,) = _statements(scale.Address(path, "owner"), names)
+            assert await touched(*sent, "force_custom_plan") > MOST, index
         finally:
             await db.script(made_by)

@@ -65,7 +65,7 @@ def test_each_thing_that_opens_something_says_how_long_it_is_good() -> None:
     assert without <= {
         "media/uploads.py",
         "accounts/forms.py",
-        "web/tables/query.py",
+        "web/tables/state.py",
         "web/traps.py",
         "accounts/erasures.py",
         "formbuilder/answering/links.py",  # good while its row is there

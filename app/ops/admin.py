@@ -183,12 +183,9 @@ async def list_audit() -> Response:
     """Who did what to which thing, before and after, from where."""
     asked = request.args.get("actor", "")[:40]
     terms = await queries.audit_terms("" if unreadable(asked) else asked)
-    team = dict(terms.team or [])
-    if terms.asked_for is not None:
-        team.setdefault(asked, terms.asked_for)
     choices = {
-        "actor": [Choice(public_id, name) for public_id, name in team.items()]
-        + [
+        "actor": [
+            *queries.actor_choices(terms.people or []),
             Choice("members", _("Members"), "u.role = 'member'"),
             Choice("system", _("The school itself"), "l.actor_id IS NULL"),
         ],

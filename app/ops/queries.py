@@ -1,5 +1,6 @@
 """What the pages of operations list; the tables belong to the floor."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -90,7 +91,7 @@ MAILS = Listing(
     source="mails m",
     key="m.id",
     columns=[
-        Column("recipient", lazy("To"), sort="lower(m.recipient)"),
+        Column("recipient", lazy("To"), sort="lower(m.recipient)", of_names=True),
         Column("subject", lazy("Subject"), priority="mid"),
         Column("state", lazy("State")),
         Column("attempts", lazy("Tries"), align="end", priority="wide"),
@@ -98,7 +99,7 @@ MAILS = Listing(
         Column("sent", lazy("Sent"), priority="wide"),
     ],
     filters=[
-        Search("q", lazy("Address or subject"), words="m.words"),
+        Search("q", lazy("Address or subject"), words="m.words", of_names=True),
         Select(
             "state",
             lazy("Any state"),
@@ -196,7 +197,8 @@ AUDIT = Listing(
             lazy("Id or words"),
             words="l.words",
         ),
-        Select("actor", lazy("Anyone"), where="l.actor_id = (SELECT x.id FROM users x WHERE x.public_id = :value)"),
+        # Those that there are come with the request.
+        Select("actor", lazy("Anyone")),
         Select("action", lazy("Any act"), "l.action"),
         Select("subject", lazy("Any kind of thing"), "l.subject_type"),
         Search("address", lazy("Address"), words="search_words(coalesce(l.address, ''))"),
@@ -247,6 +249,13 @@ def _compact(value: Any) -> str:
     return "; ".join(f"{name}: {item}" for name, item in value.items()) if value else ""
 
 
+def actor_choices(people: Iterable[Sequence[Any]]) -> list[Choice]:
+    """The filter's options: acts of each of these (public id, id, name). The id stands in the statement, so that the planner
+    knows how many there are.
+    """
+    return [Choice(public_id, name, f"l.actor_id = {int(user_id)}") for public_id, user_id, name in people]
+
+
 async def audit_terms(person_id: str) -> Any:
     """The acts, kinds of things and people that the audit log can be filtered by, in one round trip: those of the team,
     and whoever was asked for.
@@ -268,9 +277,9 @@ async def audit_terms(person_id: str) -> Any:
         )
         SELECT (SELECT array_agg(action) FROM acts WHERE action IS NOT NULL) AS actions,
                (SELECT array_agg(kind) FROM kinds WHERE kind IS NOT NULL) AS kinds,
-               (SELECT jsonb_agg(jsonb_build_array(public_id, coalesce(nullif(name, ''), email)) ORDER BY lower(name), id)
-                FROM users WHERE role <> 'member') AS team,
-               (SELECT coalesce(nullif(name, ''), email) FROM users WHERE public_id = :person) AS asked_for
+               (SELECT jsonb_agg(jsonb_build_array(public_id, id, coalesce(nullif(name, ''), email))
+                                 ORDER BY role = 'member', lower(name), id)
+                FROM users WHERE role <> 'member' OR public_id = :person) AS people
         """,
         person=person_id,
     )

@@ -16,7 +16,8 @@ from app.formbuilder.inbox import entries_in_bulk, table
 from app.formbuilder.models import Form
 from app.formbuilder.queries import inbox as queries
 from app.web.tables import bulk
-from app.web.tables.query import read, statement
+from app.web.tables.state import read
+from app.web.tables.statements import statement
 from tests.cast import Cast, Person
 from tests.formbuilder.entering import FIELDS, a_form, sent, state_of, told
 from tests.office import seen

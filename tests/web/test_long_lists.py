@@ -7,13 +7,15 @@ import pytest
 from app import Lectern
 from app.accounts.queries.lists import PEOPLE, tag_choices
 from app.core import db
-from app.web.tables import query
+from app.web.tables import state as states
+from app.web.tables import statements
 
 
 @pytest.fixture
 async def school(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty people: every other one an Anna, of whom the first two are Hartleys; the first eight and the last have a tag."""
-    monkeypatch.setattr(query, "COUNT_LIMIT", 3)
+    monkeypatch.setattr(statements, "COUNT_LIMIT", 3)
+    monkeypatch.setattr(statements, "_FOUND", 3)
     await db.script("""
         INSERT INTO users (public_id, email, name, role, state, created_at)
         SELECT 'u' || n, 'p' || n || '@example.org',
@@ -31,11 +33,11 @@ async def found(**asked: str) -> tuple[list[str], bool, bool]:
     """The people of the list's page, whether there were very many, and whether the list says that it looked at some."""
     tags = await db.many(db.Row, "SELECT id, public_id AS key, name FROM tags")
     choices = {"tag": tag_choices(tags)}
-    state = query.read(PEOPLE, asked, choices)
-    sql, binds = query.statement(PEOPLE, state, ZoneInfo("UTC"), choices, limit=41)
+    state = states.read(PEOPLE, asked, choices)
+    sql, binds = statements.statement(PEOPLE, state, ZoneInfo("UTC"), choices, limit=41)
     rows = await db.many(db.Row, sql, **binds)
     people = [row.list_pick for row in rows]
-    return people, bool(rows and rows[0].list_is_more), query.cut_short(PEOPLE, state, choices)
+    return people, bool(rows and rows[0].list_is_more), statements.cut_short(PEOPLE, state, choices)
 
 
 async def test_a_word_of_very_many_is_looked_for_among_the_newest_of_a_tag_and_the_list_says_so(school: None) -> None:

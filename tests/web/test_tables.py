@@ -22,7 +22,8 @@ from app.core.settings import save_school
 from app.web import tables
 from app.web.tables import Choice, Column, Dates, Empty, Listing, Search, Select, Toggle
 from app.web.tables.export import cell
-from app.web.tables.query import read, statement
+from app.web.tables.state import read
+from app.web.tables.statements import statement
 
 UTC_ZONE = ZoneInfo("UTC")
 DAY = datetime(2026, 11, 20, 12, tzinfo=UTC)

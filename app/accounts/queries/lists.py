@@ -45,8 +45,8 @@ PEOPLE = tables.Listing(
     source="users u",
     key="u.id",
     columns=[
-        tables.Column("name", lazy("Name"), sort="lower(u.name)"),
-        tables.Column("email", lazy("Email"), sort="lower(u.email)", priority="mid"),
+        tables.Column("name", lazy("Name"), sort="lower(u.name)", of_names=True),
+        tables.Column("email", lazy("Email"), sort="lower(u.email)", priority="mid", of_names=True),
         tables.Column("role", lazy("Role")),
         tables.Column("state", lazy("State")),
         tables.Column("tags", lazy("Tags"), priority="wide"),
@@ -56,7 +56,7 @@ PEOPLE = tables.Listing(
         ),
     ],
     filters=[
-        tables.Search("q", lazy("Name or email"), words="u.words"),
+        tables.Search("q", lazy("Name or email"), words="u.words", of_names=True),
         tables.Select(
             "role",
             lazy("Any role"),

@@ -21,14 +21,14 @@ ORDERS = Listing(
         # Numbers are given in the order of placing; the moment has indexes with every filter.
         Column("number", _l("Order"), sort="o.created_at", descending_first=True),
         Column("placed", _l("Placed"), sort="o.created_at", descending_first=True, priority="mid"),
-        Column("customer", _l("Customer"), sort="lower(coalesce(nullif(o.name, ''), o.email))"),
+        Column("customer", _l("Customer"), sort="lower(coalesce(nullif(o.name, ''), o.email))", of_names=True),
         Column("what", _l("What"), priority="wide"),
         Column("state", _l("State")),
         Column("method", _l("Paid with"), priority="wide"),
         Column("total", _l("Total"), sort="o.total_minor", align="end", descending_first=True),
     ],
     filters=[
-        Search("q", _l("Name, email or number"), words="o.words"),
+        Search("q", _l("Name, email or number"), words="o.words", of_names=True),
         Select(
             "state",
             _l("Any state"),
@@ -40,7 +40,7 @@ ORDERS = Listing(
                 Choice("refunded", _l("Refunded"), "o.state IN ('refunded', 'partially_refunded')"),
                 Choice("failed", _l("Failed")),
                 Choice("given_up", _l("Given up"), "o.state IN ('expired', 'cancelled')"),
-                Choice("flagged", _l("Needs a look"), "o.flag <> ''"),
+                Choice("flagged", _l("Needs a look"), "o.flag <> ''", rare=True),
                 Choice(
                     "refunding",
                     _l("Refund not through"),
@@ -48,6 +48,7 @@ ORDERS = Listing(
                         SELECT r.order_id FROM refunds r WHERE r.state IN ('pending', 'failed')
                         AND NOT EXISTS (SELECT 1 FROM refunds n WHERE n.order_id = r.order_id AND n.id > r.id
                                          AND n.payment_id IS NOT DISTINCT FROM r.payment_id)))""",
+                    rare=True,
                 ),
             ],
         ),

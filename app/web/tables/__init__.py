@@ -58,7 +58,9 @@ from app.web.tables.declaration import (
 )
 from app.web.tables.drawing import Picking, Table, draw
 from app.web.tables.export import amount, export
-from app.web.tables.query import State, begin_words, read, statement
+from app.web.tables.state import State, read
+from app.web.tables.statements import cut_short, met_soon, statement
+from app.web.tables.words import begin_words, is_short, whole_words
 
 __all__ = [
     "AnyFilter",
@@ -76,8 +78,10 @@ __all__ = [
     "amount",
     "begin_words",
     "export",
+    "is_short",
     "load",
     "show",
+    "whole_words",
 ]
 
 
@@ -127,21 +131,30 @@ async def load(
     choices: Choices | None = None,
     plain_url: str = "",
 ) -> Table:
-    """One page of rows with everything around it: one query (two when the place asked for is gone).
+    """One page of rows with everything around it: one query (two when the place asked for is gone,
+    and for some searches of one or two letters).
 
     `plain_url` is the list without filters, where that is not `base_url`.
     """
     zone = (await school()).zone
     state = read(listing, args, choices)
-    rows = await _rows(listing, state, zone, binds or {}, choices)
+    rows, is_cut = await _rows(listing, state, zone, binds or {}, choices)
     if not rows and state.cursor is not None:
         state = State(state.values, state.sort, state.descending, state.sort_name, None)
-        rows = await _rows(listing, state, zone, binds or {}, choices)
-    return draw(listing, base_url, state, rows, zone, choices, plain_url=plain_url)
+        rows, is_cut = await _rows(listing, state, zone, binds or {}, choices)
+    return draw(listing, base_url, state, rows, zone, choices, plain_url=plain_url, is_cut=is_cut)
 
 
 async def _rows(
     listing: Listing, state: State, zone: ZoneInfo, binds: Mapping[str, Any], choices: Choices | None
-) -> list[Any]:
-    sql, filter_binds = statement(listing, state, zone, choices, limit=listing.page_size + 1)
-    return await db.many(db.Row, sql, **binds, **filter_binds)
+) -> tuple[list[Any], bool]:
+    """A page and one row more, and whether it is only of those that were found first."""
+    limit = listing.page_size + 1
+    soon = met_soon(listing, state, zone, choices, limit=limit)
+    if soon is not None:
+        sql, filter_binds = soon
+        rows = await db.many(db.Row, sql, **binds, **filter_binds)
+        if rows[0].list_is_enough:
+            return [row for row in rows if row.list_key is not None], False
+    sql, filter_binds = statement(listing, state, zone, choices, limit=limit)
+    return await db.many(db.Row, sql, **binds, **filter_binds), cut_short(listing, state, choices)

@@ -22,7 +22,8 @@ from app.core.ids import public_id
 from app.core.settings import school
 from app.web.request import Visitor
 from app.web.tables.acts import REASONS, Act, Bulk, Outcome, Plan
-from app.web.tables.query import matching, read
+from app.web.tables.state import read
+from app.web.tables.statements import matching
 
 __all__ = ["Act", "Bulk", "Outcome", "Plan"]  # of `acts`, beside what is below
 

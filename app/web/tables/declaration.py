@@ -14,7 +14,10 @@ Text = str | LazyProxy
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: the cell is `row.<key>`. `sort`: the SQL it is sorted by ("" when it cannot be)."""
+    """A column: the cell is `row.<key>`. `sort`: the SQL it is sorted by ("" when it cannot be).
+
+    `of_names`: these are people's names or addresses, which have much to do with the words that are searched for.
+    """
 
     key: str
     label: Text
@@ -23,14 +26,16 @@ class Column:
     priority: Literal["", "mid", "wide"] = ""
     nullable: bool = False
     descending_first: bool = False
+    of_names: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
     """Free text. With `words`, a column made by `search_words(…)` that has a GIN index, every word that is typed must
     begin one of these: fast in any number of rows. `words_of` is the table of these words, with its alias as in the
-    list's source, when it is not the first one there. With `expressions`, for short lists only, every word must occur
-    somewhere in one of them.
+    list's source, when it is not the first one there. `of_names`: these are people's names and addresses, so that one or
+    two letters begin a good part of them, and `word_beginnings(words)` has an index too. With `expressions`, for short
+    lists only, every word must occur somewhere in one of them.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Search:
     expressions: Sequence[str] = ()
     words: str = ""
     words_of: str = ""
+    of_names: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +51,8 @@ class Choice:
     """One value of a Select. `where` replaces the comparison with the select's expression.
 
     `indexed`: an index finds its rows in the list's own order; see `Listing`. `rows`: a SELECT of the list's rows that it
-    stands for, by way of another table; when they are few they are taken from there. `rare`: they are fewer than those of
-    other choices nearly always, so that they are looked for first.
+    stands for, by way of another table; when they are few they are taken from there. `rare`: they are fewer than what
+    anything else finds nearly always, so that they are looked for first.
     """
 
     value: str
@@ -59,16 +65,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """One of some values. `label` is the option for "any". Choices known only at run time: `show(choices={name: …})`.
-
-    `where` replaces the comparison with `expression`: a condition on the chosen `:value`.
-    """
+    """One of some values. `label` is the option for "any". Choices known only at run time: `show(choices={name: …})`."""
 
     name: str
     label: Text
     expression: str = ""
     choices: Sequence[Choice] = ()
-    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ AnyFilter = Search | Select | Dates | Toggle
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list. `where` is a condition that always holds; its binds come with each `show` or `load`.
+    """A list. `where` is a condition that always holds; its binds come with each `show` or `load`. `source` is its table with
+    an alias; what is joined to it brings what is shown, and leaves no row out.
 
     Its rows are counted up to a limit, among those that one indexed filter and the dates find: an index on the filter's
     expression and the list's own order is what it takes. Choices and toggles that have none say `indexed=False`.

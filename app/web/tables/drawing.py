@@ -24,7 +24,7 @@ from app.web.tables.declaration import (
     names,
 )
 from app.web.tables.kept import KeptRows
-from app.web.tables.query import COUNT_LIMIT, State, cut_short, sign_cursor
+from app.web.tables.state import State, sign_cursor
 from app.web.tables.views import Views, query_of
 
 
@@ -126,8 +126,11 @@ def draw(
     choices: Choices | None,
     *,
     plain_url: str = "",
+    is_cut: bool = False,
 ) -> Table:
-    """The table of one page. `rows` may hold one row more than a page, which tells that there are more."""
+    """The table of one page. `rows` may hold one row more than a page, which tells that there are more. `is_cut`: they are
+    of those that were found first, where not all were looked at.
+    """
     backward = state.cursor is not None and state.cursor.backward
     has_more = len(rows) > listing.page_size
     rows = rows[: listing.page_size]
@@ -150,7 +153,7 @@ def draw(
         chips=_chips(listing, state, address, choices),
         prev_url=address.at("before", sign_cursor(listing, state, rows[0])) if rows and has_previous else None,
         next_url=address.at("after", sign_cursor(listing, state, rows[-1])) if rows and has_next else None,
-        sentence=_sentence(rows, total, zone, is_more=is_more, is_cut=cut_short(listing, state, choices)),
+        sentence=_sentence(rows, total, zone, is_more=is_more, is_cut=is_cut),
         total=total,
         export_url=address.at("format", "csv") if rows else None,
         empty=listing.empty,
@@ -246,7 +249,7 @@ def _chip_text(item: AnyFilter, name: str, value: str, choices: Sequence[Choice]
 def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo, *, is_more: bool, is_cut: bool) -> str:
     if not rows:
         return ""
-    number = i18n.format_number(min(total, COUNT_LIMIT))
+    number = i18n.format_number(total)
     if is_more and is_cut:
         said = _("%(shown)s of the first %(total)s found", shown=len(rows), total=number)
     elif is_more:

@@ -22,7 +22,8 @@ from app.core.errors import Unavailable
 from app.core.i18n import _
 from app.core.settings import school
 from app.web.tables.declaration import Choices, Listing
-from app.web.tables.query import read, statement
+from app.web.tables.state import read
+from app.web.tables.statements import statement
 
 _BATCH = 200
 # Each holds a connection for as long as its reader takes; the pages need the others.

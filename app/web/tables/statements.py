@@ -1,0 +1,279 @@
+"""From what is asked for to a statement: what is counted, what is found first, what is walked along."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app.web.tables.conditions import Condition, all_of, conditions_of
+from app.web.tables.declaration import Choices, Listing, Search, choices_of
+from app.web.tables.order import is_own_order, order_of, own_order, place_and_order, renamed
+from app.web.tables.state import State
+from app.web.tables.words import is_short
+
+# Counting on costs more than the page itself, and nobody reads the difference.
+COUNT_LIMIT = 1_000
+# Along the list, so many rows are looked at for a word of one or two letters.
+_WALK = 2_000
+# Of what such words find, so many are sorted where not all are.
+_FEW = 250
+# Of what else is found first, so many are taken where all are: beyond, the walk along the list is shorter. It passes 4,000
+# of 200,000 rows.
+_FOUND = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A page that is asked for, in SQL: its conditions, behind which place ("true": from the beginning), in what order,
+    how many rows.
+    """
+
+    listing: Listing
+    state: State
+    conditions: Sequence[Condition]
+    place: str
+    order: str
+    limit: int
+
+
+def statement(
+    listing: Listing, state: State, zone: ZoneInfo, choices: Choices | None = None, *, limit: int | None = None
+) -> tuple[str, dict[str, Any]]:
+    """The SELECT and its binds, without those of `listing.where`; `limit` None is the whole list (the export)."""
+    conditions, binds = conditions_of(listing, state, zone, choices)
+    if limit is None:
+        filtered = all_of(condition.sql for condition in conditions)
+        order = order_of(listing, state, backward=False)
+        return _with_binds(f"SELECT {listing.select} FROM {listing.source} WHERE {filtered} ORDER BY {order}", binds)  # noqa: S608
+    place, order, place_binds = place_and_order(listing, state)
+    asked = _Asked(listing, state, conditions, place, order, limit)
+    found = _found_first(listing, state, conditions)
+    sql = _from_found(asked, found, is_cut=cut_short(listing, state, choices)) if found else _along_the_list(asked)
+    return _with_binds(sql, binds | place_binds)
+
+
+def met_soon(
+    listing: Listing, state: State, zone: ZoneInfo, choices: Choices | None = None, *, limit: int
+) -> tuple[str, dict[str, Any]] | None:
+    """For a search of one or two letters among names, a SELECT like that of `statement` that reads no index of words but
+    some rows along the order. None for any other search.
+
+    There is always a row. Its `list_is_enough` says whether the page was met; if not, `statement` has it. A row whose
+    `list_key` is NULL stands for none.
+    """
+    if not _is_short(listing, state, of_names=True):
+        return None
+    conditions, binds = conditions_of(listing, state, zone, choices)
+    if any(one.rows and not one.search for one in conditions):
+        return None
+    if not is_own_order(listing, state):
+        # Names have much to do with these words: they may be met late along their order.
+        if state.sort.of_names or any(one.dates for one in conditions):
+            return None
+        conditions = [replace(one, indexed=False) for one in conditions]
+    first, rest = _split(conditions)
+    place, order, place_binds = place_and_order(listing, state)
+    asked = _Asked(listing, state, conditions, place, order, limit)
+    fits = f"({rest}) AS fits FROM {listing.source} WHERE {first}"
+    # PostgreSQL walks only as far as somebody reads: up to a whole page, or to the end.
+    sql = f"""
+        WITH walk AS MATERIALIZED (SELECT {listing.key} AS row_key, {fits} AND {place} ORDER BY {order} LIMIT {_WALK}),
+        picked AS MATERIALIZED (SELECT row_key FROM walk WHERE fits LIMIT {limit}),
+        met AS MATERIALIZED (SELECT count(*) = {limit} AS is_more FROM picked),
+        near AS MATERIALIZED (SELECT {fits} ORDER BY {own_order(listing)} LIMIT {_WALK}),
+        counted AS MATERIALIZED (
+            SELECT is_more OR (SELECT count(*) FROM near) = {_WALK} AS is_more,
+                   CASE WHEN is_more THEN {limit - 1} ELSE (SELECT count(*) FROM near WHERE fits) END AS total FROM met)
+        SELECT page.*, list_is_enough
+        FROM (SELECT is_more OR (SELECT count(*) FROM walk) < {_WALK} AS list_is_enough FROM met) asked
+        LEFT JOIN ({_page(asked, _picked(listing))}) page ON list_is_enough
+        ORDER BY {place_and_order(*renamed(listing, state, "list_value", "list_key"))[1]}
+    """  # noqa: S608
+    return _with_binds(sql, binds | place_binds)
+
+
+def matching(
+    listing: Listing, state: State, zone: ZoneInfo, choices: Choices | None = None
+) -> tuple[str, dict[str, Any]]:
+    """A SELECT of the keys of all rows that the filters find, and its binds without those of `listing.where`."""
+    conditions, binds = conditions_of(listing, state, zone, choices)
+    filtered = all_of(condition.sql for condition in conditions)
+    return _with_binds(f"SELECT {listing.key} AS id FROM {listing.source} WHERE {filtered}", binds)  # noqa: S608
+
+
+def cut_short(listing: Listing, state: State, choices: Choices | None) -> bool:
+    """Whether only the first rows that are found are sorted, when very many are: in all orders but the list's own, and
+    in any where a search goes together with something else that is found first.
+    """
+    searched = any(isinstance(item, Search) and item.words and item.name in state.values for item in listing.filters)
+    chosen = [
+        choice
+        for item in listing.filters
+        for choice in choices_of(item, choices)
+        if choice.rows and choice.value == state.values.get(item.name)
+    ]
+    if is_own_order(listing, state):
+        return searched and bool(chosen) and not any(choice.rare for choice in chosen)
+    return searched or bool(chosen)
+
+
+def _along_the_list(asked: _Asked) -> str:
+    """What an index finds is looked at, in the list's own order, for which its index is made, and at most so much."""
+    listing = asked.listing
+    first, rest = _split(asked.conditions)
+    filtered, own = all_of(condition.sql for condition in asked.conditions), own_order(listing)
+    return f"""
+        WITH candidates AS MATERIALIZED (
+            SELECT ({rest}) AS fits FROM {_needed(listing.source, [rest, first, own])} WHERE {first}
+            ORDER BY {own} LIMIT {COUNT_LIMIT + 1}),
+        {_counted(f"count(*) > {COUNT_LIMIT} FROM candidates", COUNT_LIMIT)}
+        {_page(asked, f"{filtered} AND {asked.place}")}
+    """  # noqa: S608
+
+
+def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> str:
+    """With an order and a limit the planner likes to walk along the order until enough rows match, which for a rare word
+    is all of them. So what the index finds decides: few rows are taken from it, many are met soon on the walk. But a word
+    has much to do with the order of names, where many may be met late: then the first that are found are sorted.
+    """
+    listing, state, conditions = asked.listing, asked.state, asked.conditions
+    second = _found_second(conditions, found)
+    others = all_of(condition.sql for condition in conditions if condition not in found and condition is not second)
+    most = _how_many(listing, state, found, all_count=not is_cut and not second)
+    alias, looked_at = found[0].table.split()[1], [others, listing.key, state.sort.sort, listing.source]
+    columns = _columns_of(alias, looked_at + [condition.sql for condition in conditions if second])
+
+    def first_rows(rows: str, number: int) -> str:
+        # No more of a row is taken along than is looked at.
+        return f"{rows.replace(f'{alias}.*', columns, 1)} LIMIT {number + 1}"
+
+    matched = f"matched AS MATERIALIZED ({first_rows(found[0].rows or _rows_of(found), most)})"
+    counted = _counted(f"count(*) > {most} FROM matched", most)
+    if second:
+        searched = all_of(condition.sql for condition in found)
+        matched = f"""
+            searched AS MATERIALIZED ({first_rows(found[0].rows, most)}),
+            many AS MATERIALIZED (SELECT count(*) > {most} AS found FROM searched),
+            others AS MATERIALIZED (
+                SELECT * FROM ({first_rows(second.rows, COUNT_LIMIT)}) {alias} WHERE (SELECT found FROM many)),
+            matched AS MATERIALIZED (
+                SELECT * FROM searched {alias} WHERE (SELECT NOT found FROM many) AND {second.sql}
+                UNION ALL SELECT * FROM others {alias} WHERE {searched})"""  # noqa: S608
+        counted = _counted(f"count(*) > {COUNT_LIMIT} FROM others", COUNT_LIMIT)
+
+    few = listing.source.replace(found[0].table, f"matched {alias}")
+    # What is sorted by takes a while to work out, and where all are walked to it is not asked for.
+    value = state.sort.sort
+    if not is_cut and not second:
+        value = f"CASE WHEN (SELECT count(*) <= {most} FROM matched) THEN {value} END"  # noqa: S608
+    place, order, _binds = place_and_order(*renamed(listing, state, "row_value", "row_key"))
+    # In a form that the words' index does not know, and that is thought to hold for many rows, as it does here: a plan for
+    # any word would bring all together from the index, and sort them.
+    walked = all_of(f"CASE WHEN {one.sql} THEN true ELSE false END" if one.search else one.sql for one in conditions)
+    is_many = "(SELECT is_more FROM counted)"
+    if second:
+        # None of the first thousand may fit, and still some of the others.
+        is_many += " AND NOT EXISTS (SELECT 1 FROM of_few)"
+    picked = "SELECT * FROM of_few"
+    if second or not is_cut:
+        picked += f"""
+            UNION ALL (SELECT {listing.key} FROM {listing.source} WHERE {is_many} AND {walked} AND {asked.place}
+                       ORDER BY {asked.order} LIMIT {asked.limit})"""  # noqa: S608
+    return f"""
+        WITH {matched},
+        candidates AS MATERIALIZED (
+            SELECT {listing.key} AS row_key, {value} AS row_value, ({others}) AS fits FROM {few}),
+        {counted},
+        of_few AS MATERIALIZED (
+            SELECT row_key FROM candidates
+            WHERE fits AND {place}{"" if second or is_cut else " AND (SELECT NOT is_more FROM counted)"}
+            ORDER BY {order} LIMIT {asked.limit}),
+        picked AS MATERIALIZED ({picked})
+        {_page(asked, _picked(listing))}
+    """  # noqa: S608
+
+
+def _how_many(listing: Listing, state: State, found: Sequence[Condition], *, all_count: bool) -> int:
+    """So many rows are found first; where `all_count`, more than these are walked to."""
+    if all_count:
+        return _FOUND if found[0].search or found[0].dates else COUNT_LIMIT
+    return _FEW if _is_short(listing, state) else COUNT_LIMIT
+
+
+def _found_first(listing: Listing, state: State, conditions: Sequence[Condition]) -> list[Condition] | None:
+    """Conditions whose rows are found before all else: of a search or of another table; in another order of the dates."""
+    by_rows = sorted((condition for condition in conditions if condition.rows), key=lambda one: not one.rare)
+    if by_rows:
+        return [one for one in by_rows if one.rows == by_rows[0].rows]
+    dates = [condition for condition in conditions if condition.dates and condition.table]
+    return None if not dates or is_own_order(listing, state) else dates
+
+
+def _found_second(conditions: Sequence[Condition], found: Sequence[Condition]) -> Condition | None:
+    """What else finds rows, in an order of its own: where a search finds very many, both would be met late on a walk."""
+    if not found[0].search:
+        return None
+    return next((one for one in conditions if one.rows and not one.search and one.table == found[0].table), None)
+
+
+def _rows_of(dates: Sequence[Condition]) -> str:
+    alias = dates[0].table.split()[1]
+    return f"SELECT {alias}.* FROM {dates[0].table} WHERE {all_of(one.sql for one in dates)}"  # noqa: S608
+
+
+def _is_short(listing: Listing, state: State, *, of_names: bool = False) -> bool:
+    """Whether words of one or two letters are searched for, and nothing longer; where asked for, among names."""
+    searches = [item for item in listing.filters if isinstance(item, Search) and item.name in state.values]
+    if not searches or (of_names and not all(item.of_names for item in searches)):
+        return False
+    return all(is_short(state.values[item.name]) for item in searches)
+
+
+def _split(conditions: Sequence[Condition]) -> tuple[str, str]:
+    """Those that one index can serve, and the others."""
+    chosen = next((condition for condition in conditions if condition.indexed and not condition.dates), None)
+    first = [condition for condition in conditions if condition is chosen or condition.dates or condition.always]
+    return all_of(condition.sql for condition in first), all_of(one.sql for one in conditions if one not in first)
+
+
+def _counted(is_more: str, most: int) -> str:
+    """How many of the candidates fit the rest of the conditions, and whether there are more than are looked at."""
+    return f"""counted AS MATERIALIZED (
+        SELECT (SELECT least(count(*), {most}) FROM candidates WHERE fits) AS total, (SELECT {is_more}) AS is_more)"""  # noqa: S608
+
+
+def _page(asked: _Asked, filtered: str) -> str:
+    listing = asked.listing
+    picked = f"{listing.pick} AS list_pick, " if listing.pick else ""
+    return f"""
+        SELECT {listing.select}, {picked}{asked.state.sort.sort} AS list_value, {listing.key} AS list_key,
+               (SELECT total FROM counted) AS list_total, (SELECT is_more FROM counted) AS list_is_more
+        FROM {listing.source}
+        WHERE {filtered}
+        ORDER BY {asked.order}
+        LIMIT {asked.limit}
+    """  # noqa: S608
+
+
+def _picked(listing: Listing) -> str:
+    return f"{listing.key} = ANY (ARRAY(SELECT row_key FROM picked))"  # noqa: S608
+
+
+def _needed(source: str, fragments: Iterable[str]) -> str:
+    """The list's own table where these name nothing else: a join brings what is shown, and leaves no row out."""
+    joined = re.findall(r"\bJOIN\s+\w+\s+(\w+)", source)
+    text = " ".join(fragments)
+    is_needed = any(re.search(rf"\b{alias}\.", text) for alias in joined)
+    return " ".join(source.split()[:2]) if joined and not is_needed else source
+
+
+def _columns_of(alias: str, fragments: Iterable[str]) -> str:
+    """The columns of a table that these name, to take no more along than is looked at."""
+    found = {column for fragment in fragments for column in re.findall(rf"\b{alias}\.(\w+)", fragment)}
+    return ", ".join(f"{alias}.{column}" for column in sorted(found))
+
+
+def _with_binds(sql: str, binds: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The statement with those binds that it names: how rows are found first, and how they are told, may need others."""
+    return sql, {name: value for name, value in binds.items() if re.search(rf":{name}\b", sql)}
