@@ -32,6 +32,8 @@ def test_people_are_filtered_kept_as_a_view_tagged_and_untagged(
     rows = page.locator("#list tbody tr")
     expect(rows).to_have_count(3)
     office.look()  # the views come along with the list
+    # What needs scripts is not offered without them.
+    expect(page.get_by_role("checkbox", name="Pick all of this page")).to_be_visible(visible=scripts)
 
     page.locator("#list-views summary").click()
     office.fill("Name of the view", f"The {surname}s")
