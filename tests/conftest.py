@@ -115,20 +115,21 @@ async def without_redis(config: Config) -> AsyncIterator[None]:
     cache.configure(config.redis_url.reveal())
 
 
-# Deletes only where there are rows: far cheaper than TRUNCATE of everything. The append-only trigger of the audit
-# log and the foreign keys rest meanwhile.
+# Deletes only where there are rows, which one statement tells: far cheaper than TRUNCATE of everything. The append-only
+# trigger of the audit log and the foreign keys rest meanwhile.
 _EMPTY = """
+DO $$ BEGIN
+    EXECUTE 'CREATE OR REPLACE VIEW filled_tables AS ' || (
+        SELECT string_agg(format('SELECT %L AS name WHERE EXISTS (SELECT 1 FROM %I)', tablename, tablename), ' UNION ALL ')
+        FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('schema_migrations', 'pgqueuer_schedules'));
+END $$;
 CREATE OR REPLACE FUNCTION empty_all_tables() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    name text;
-    filled boolean;
+    filled text;
 BEGIN
     SET LOCAL session_replication_role = replica;
-    FOR name IN SELECT tablename FROM pg_tables
-        WHERE schemaname = 'public' AND tablename NOT IN ('schema_migrations', 'pgqueuer_schedules')
-    LOOP
-        EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', name) INTO filled;
-        IF filled THEN EXECUTE format('DELETE FROM %I', name); END IF;
+    FOR filled IN SELECT name FROM filled_tables LOOP
+        EXECUTE format('DELETE FROM %I', filled);
     END LOOP;
     SET LOCAL session_replication_role = origin;
 END $$;
