@@ -25,6 +25,7 @@ from app.core import clock
 from app.core.errors import Invalid
 from app.core.i18n import _, locale
 from app.core.i18n import lazy as _l
+from app.core.numbers import whole_number
 from app.web.forms import BaseForm, email_address
 from app.web.traps import TrappedForm
 
@@ -196,8 +197,7 @@ class CustomRoleForm(BaseForm):
 
     def revision_number(self) -> int:
         """The revision that the page was drawn from; 0 when it makes no sense."""
-        text = self.revision.data or ""
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+        return whole_number(self.revision.data) or 0
 
 
 class RoleRemovalForm(BaseForm):

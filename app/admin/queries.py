@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from app.admin.models import Day, Totals, Waiting
 from app.core import clock, db
 from app.core.i18n import lazy
+from app.core.numbers import whole_number
 from app.web.tables import Column, Dates, Empty, Listing, Search, begin_words, is_short, whole_words
 
 LEARNERS = Listing(
@@ -356,7 +357,7 @@ async def found(text: str, *, orders: bool, people: bool, courses: bool, limit: 
         orders=orders,
         people=people,
         courses=courses,
-        number=int(text) if text.isdecimal() and len(text) < 16 else -1,
+        number=-1 if (number := whole_number(text, 15)) is None else number,
         begin=f"{escaped.lower()}%",
         within=f"%{escaped}%",
         words=begin_words(text),

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.core.numbers import whole_number
 from app.courses.models import Pictured
 
 LEVELS = ("beginner", "intermediate", "advanced")
@@ -180,7 +181,6 @@ class Results:
 
 def read_search(arguments: Any) -> Search:
     """The search of a query string (a MultiDict)."""
-    page = arguments.get("page", "1")
     sort = arguments.get("sort", "suggested")
     return Search(
         q=" ".join(arguments.get("q", "").replace("\x00", "").split())[:100],
@@ -190,5 +190,5 @@ def read_search(arguments: Any) -> Search:
         ),
         preview=bool(arguments.get("preview")),
         sort=sort if sort in SORTS else "suggested",
-        page=int(page) if page.isdecimal() and len(page) < 5 and int(page) > 0 else 1,
+        page=whole_number(arguments.get("page"), 4) or 1,
     )

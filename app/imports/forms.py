@@ -6,6 +6,7 @@ from typing import Any
 from wtforms import BooleanField, FileField, HiddenField, RadioField, SelectField, StringField
 
 from app.core.i18n import lazy as _l
+from app.core.numbers import whole_number
 from app.imports.models import Column
 from app.imports.people import KEEP, SKIP, UPDATE
 from app.web.forms import BaseForm
@@ -24,8 +25,7 @@ class StartForm(BaseForm):
 
     def number(self) -> int:
         """The trial's number; 0 when it makes no sense."""
-        text = self.attempt.data or ""
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+        return whole_number(self.attempt.data) or 0
 
 
 class PlanForm(BaseForm):

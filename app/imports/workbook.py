@@ -18,6 +18,7 @@ from xml.parsers import expat
 
 from app.core.errors import Invalid, TooLarge
 from app.core.i18n import _
+from app.core.numbers import whole_number
 from app.imports.models import MOST_COLUMNS, MOST_ROWS
 
 _START = b"PK\x03\x04"
@@ -254,7 +255,8 @@ class _Sheet:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
+    number = whole_number(text)
+    return -1 if number is None else number
 
 
 def _column(reference: str, following: int) -> int:

@@ -9,6 +9,7 @@ from app.access import entitlements
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, format_day
 from app.core.limits import Limit
+from app.core.numbers import whole_number
 from app.core.settings import school
 from app.learning import progress
 from app.learning.models import Classroom, Progress, Step
@@ -121,11 +122,11 @@ async def delete_completion(course_slug: str, lesson_slug: str) -> BaseResponse:
 @signed_in(limit=Limit(60, 10))
 async def update_position(course_slug: str, lesson_slug: str) -> Response:
     """Keep the second the film is at; sent by the player, answered with nothing."""
-    typed = (await request.form).get("position", "")
-    if not typed.isdecimal() or len(typed) > 6:
+    position = whole_number((await request.form).get("position"), 6)
+    if position is None:
         await _entered(course_slug, lesson_slug)  # a closed course says nothing else
         raise Invalid(_("That is not a place in the film."), field="position")
-    if not await progress.save_position(signed_in_user().id, course_slug, lesson_slug, int(typed)):
+    if not await progress.save_position(signed_in_user().id, course_slug, lesson_slug, position):
         await _entered(course_slug, lesson_slug)  # says why not
     return Response(status=204)
 

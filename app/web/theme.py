@@ -2,6 +2,7 @@
 
 from quart import Blueprint, Quart, Response, request
 
+from app.core.numbers import whole_number
 from app.core.settings import school
 from app.web.guards import public
 from app.web.page_cache import cached
@@ -14,8 +15,8 @@ routes = Blueprint("theme", __name__)
 @cached(query=("hue",))
 async def show_theme() -> Response:
     """`:root { --hue: 155 }`; `?hue=` makes the address change with the setting, so it may be kept for long."""
-    asked = request.args.get("hue", "")
-    hue = int(asked) if asked.isdecimal() and len(asked) <= 3 else (await school()).hue
+    asked = whole_number(request.args.get("hue"), 3)
+    hue = (await school()).hue if asked is None else asked
     response = Response(
         f"@layer tokens {{ :root {{ --hue: {min(hue, 360)}; }} }}\n", content_type="text/css; charset=utf-8"
     )

@@ -83,6 +83,16 @@ async def test_a_setting_that_does_not_fit_is_told_beside_it_and_the_others_are_
     assert (kept.label, kept["placeholder"], kept["max_length"], kept.width) == ("Name", "Ann", 250, 3)
 
 
+@pytest.mark.parametrize("width", ["", "5", "²", "9" * 5000])
+async def test_a_width_that_there_is_not_leaves_it_as_it_was(cast: Cast, width: str) -> None:
+    olga = await cast.olga()
+    form = await made(olga)
+    await post(olga, form, "/fields/q1", label="Name", width="3")
+    await post(olga, form, "/fields/q1", label="Name", width=width)
+    await post(olga, form, "/fields/q1", 422, label="Name", s__max_length="many", width=width)
+    assert (await now(form)).fields[0].width == 3
+
+
 async def test_options_are_kept_by_rows_and_as_text(cast: Cast) -> None:
     olga = await cast.olga()
     form = await made(olga, field(1, "radio", "Which?", settings=OPTIONS))

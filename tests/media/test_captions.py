@@ -37,6 +37,7 @@ def test_a_long_paragraph_breaks_at_the_end_of_a_sentence() -> None:
         ("WEBVTT\n\nname only", "Line 4"),
         ("WEBVTT\n\n00:01,000 --> 00:02,000\nx", "Line 3"),
         ("WEBVTT\n\n00:61.000 --> 00:62.000\nx", "Line 3"),
+        (f"WEBVTT\n\n{'9' * 5000}:00:00.000 --> {'9' * 5000}:00:01.000\nx", "Line 3"),
         ("WEBVTT\n\n00:02.000 --> 00:02.000\nx", "Line 3"),
         ("WEBVTT\n\n00:02.000 --> 00:03.000\nx\n\n00:01.000 --> 00:02.000\ny", "Line 6"),
         ("WEBVTTX\n\n00:02.000 --> 00:03.000\nx", "first line"),

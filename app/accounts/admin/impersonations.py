@@ -12,6 +12,7 @@ from app.accounts.sessions import me
 from app.core import clock, limits
 from app.core.errors import Forbidden, Invalid
 from app.core.i18n import _
+from app.core.numbers import whole_number
 from app.web import tables
 from app.web.forms import submitted
 from app.web.guards import requires
@@ -50,10 +51,9 @@ async def list_impersonations() -> ResponseReturnValue:
 @requires("audit.view")
 async def show_impersonation(public_id: str) -> ResponseReturnValue:
     """One of them, with every address that was asked for."""
-    look, before = await impersonations.find(public_id), request.args.get("before", "")
-    visits = await impersonations.visits_of(
-        look, before=int(before) if before.isascii() and before.isdecimal() and len(before) < 16 else None
-    )
+    look = await impersonations.find(public_id)
+    before = whole_number(request.args.get("before"), 15)
+    visits = await impersonations.visits_of(look, before=before)
     return await page(
         "accounts/admin/impersonation.html",
         look=look,

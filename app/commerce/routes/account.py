@@ -5,6 +5,7 @@ from quart import Response, request
 from app.commerce import orders, refunds
 from app.commerce.routes import routes
 from app.core.errors import NotFound
+from app.core.numbers import whole_number
 from app.web.guards import signed_in
 from app.web.render import page
 from app.web.request import signed_in_user
@@ -16,10 +17,9 @@ PAGE_SIZE = 20
 @signed_in()
 async def list_orders() -> Response:
     """What this person bought, newest first."""
-    before = request.args.get("before", "")
     found = await orders.of_member(
         signed_in_user().id,
-        before=int(before) if before.isdecimal() and len(before) < 16 else None,
+        before=whole_number(request.args.get("before"), 15),
         limit=PAGE_SIZE + 1,
     )
     shown = found[:PAGE_SIZE]

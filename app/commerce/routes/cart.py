@@ -11,6 +11,7 @@ from app.commerce.routes import routes
 from app.commerce.routes.visitor import whose_cart
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
+from app.core.numbers import whole_number
 from app.core.settings import school
 from app.courses import courses
 from app.web import acting
@@ -101,8 +102,8 @@ async def create_removal(slug: str) -> BaseResponse:
 @public()
 async def create_agreement(slug: str) -> BaseResponse:
     """Say yes to a price that rose."""
-    amount = (await request.form).get("amount", "")
-    if not amount.isdecimal() or len(amount) > 12 or not await carts.agree(await whose_cart(), slug, int(amount)):
+    amount = whole_number((await request.form).get("amount"), 12)
+    if amount is None or not await carts.agree(await whose_cart(), slug, amount):
         flash(_("The price has changed once more. Please look at it again."), "care")
     return redirect(url_for(".show_cart"), 303)
 

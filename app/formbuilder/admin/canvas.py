@@ -9,6 +9,7 @@ from quart import Response, request
 
 from app.core.i18n import _
 from app.core.money import plain_amount
+from app.core.numbers import whole_number
 from app.core.settings import school
 from app.formbuilder.admin import together
 from app.formbuilder.admin.frame import framed, labels_of
@@ -80,7 +81,7 @@ async def show(
     typed: dict[str, Any] = {"label": "", "help": "", "required": False, "width": 6}
     if chosen is not None:
         typed = {name: (sent or {}).get(name, getattr(chosen, name)) for name in typed}
-        typed["width"] = int(typed["width"]) if str(typed["width"]).isdecimal() else chosen.width
+        typed["width"] = whole_number(str(typed["width"])) or chosen.width
     is_open = fragment() is not None and SHOWN_HEADER in request.headers
     return await page(
         "formbuilder/admin/builder.html",

@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core import clock
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
+from app.core.numbers import whole_number
 from app.formbuilder.admin import admin
 from app.formbuilder.answering import contests
 from app.formbuilder.definition import versions
@@ -39,7 +40,7 @@ async def create_trial(public_id: str) -> BaseResponse:
     form = await versions.find(public_id)
     planned = (await request.form).get("planned", "")
     try:
-        await contests.begin(form.id, int(planned) if planned.isdecimal() and len(planned) < 8 else 0)
+        await contests.begin(form.id, whole_number(planned, 7) or 0)
     except (Invalid, Conflict) as error:
         flash(error.message, "bad")
     else:

@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import NotFound
 from app.core.i18n import _
+from app.core.numbers import whole_number
 from app.formbuilder.admin import admin
 from app.formbuilder.admin.frame import framed
 from app.formbuilder.definition import differences, readings, versions
@@ -38,8 +39,8 @@ async def show_unreadable(error: readings.Unreadable) -> Response:
 async def show_versions(public_id: str) -> Response:
     """The newest versions; `?before=` goes on, `?a=` and `?b=` compare two."""
     form = await versions.find(public_id)
-    rows = await queries.versions(form.id, _number(request.args.get("before")), PAGE + 1)
-    older, newer = _number(request.args.get("a")), _number(request.args.get("b"))
+    rows = await queries.versions(form.id, whole_number(request.args.get("before")), PAGE + 1)
+    older, newer = whole_number(request.args.get("a")), whole_number(request.args.get("b"))
     compared = None
     if older is not None and newer is not None:
         older, newer = sorted((older, newer))
@@ -69,7 +70,3 @@ async def create_restoration(public_id: str, number: int) -> BaseResponse:
         undo_url=url_for(".create_undoing", public_id=public_id),
     )
     return redirect(url_for(".show_versions", public_id=public_id), 303)
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() and len(text) < 10 else None

@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
+from app.core.numbers import whole_number
 from app.formbuilder.admin import admin
 from app.formbuilder.answering import embedding, links
 from app.formbuilder.definition import readings, versions
@@ -44,15 +45,16 @@ async def create_links(public_id: str) -> Response | BaseResponse:
     """Make links for one answer each, or one that carries values."""
     form = await versions.find(public_id)
     sent = await request.form
-    count, values = sent.get("count", "").strip() or "0", sent.get("values", "")
+    typed, values = sent.get("count", "").strip() or "0", sent.get("values", "")
     try:
-        if not count.isdecimal() or len(count) > 4:
+        count = whole_number(typed, 4)
+        if count is None:
             raise Invalid(_("Write a number."), field="count")
         definition = await _live(form)
-        await links.make(form, definition, int(count), links.values_of(values), by=signed_in_user())
+        await links.make(form, definition, count, links.values_of(values), by=signed_in_user())
     except Invalid as error:
         return await _share_page(
-            form, count=count, values=values, refused={error.field or "values": error.message}, status=422
+            form, count=typed, values=values, refused={error.field or "values": error.message}, status=422
         )
     flash(_("The links are made."))
     return redirect(url_for(".show_share", public_id=public_id) + "#links", 303)

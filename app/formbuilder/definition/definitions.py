@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.i18n import _, lazy
+from app.core.numbers import whole_number
 from app.formbuilder.answering import drafts, embedding, limits, prefill, spam
 from app.formbuilder.definition import entry_settings, field_checks, mapping
 from app.formbuilder.fields.kinds import all_kinds
@@ -129,14 +130,14 @@ def edited(field: Field, changes: Mapping[str, Any]) -> tuple[Field, dict[str, s
             settings[setting.name] = setting.read(changes.get(setting.name))
         except Unfit as error:
             refused[setting.name] = str(error)
-    width = str(changes.get("width", field.width))
+    width = whole_number(str(changes.get("width", "")))
     return (
         replace(
             field,
             label=_line(changes.get("label"), 500),
             help=_text(changes.get("help"), 1000),
             required=kind.can_be_required and bool(changes.get("required")),
-            width=int(width) if width.isdecimal() and int(width) in WIDTHS else field.width,
+            width=width if width in WIDTHS else field.width,
             settings=settings,
         ),
         refused,

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from app.core.i18n import lazy as _l
+from app.core.numbers import whole_number
 from app.formbuilder.integrations import Choice, Contact, Sent, Setting
 from app.formbuilder.integrations.client import Caller, choices, filled, text
 from app.formbuilder.integrations.paging import at_offset
@@ -48,7 +49,7 @@ class Brevo(Caller):
 
     async def add(self, contact: Contact, key: str) -> Sent:
         known = await self.ask("GET", f"/contacts/{quote(contact.email, safe='')}", accept=(404,))
-        here = int(self.place) if self.place.isdigit() else 0
+        here = whole_number(self.place, 18) or 0
         data = known.data if known.status == 200 and isinstance(known.data, dict) else {}
         left = bool(data.get("emailBlacklisted")) or here in (data.get("listUnsubscribed") or [])
         attributes = await self._attributes(contact)

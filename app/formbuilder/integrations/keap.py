@@ -5,6 +5,7 @@ Service account keys and personal access tokens have a header of their own (http
 """
 
 from app.core.i18n import lazy as _l
+from app.core.numbers import whole_number
 from app.formbuilder.integrations import Choice, Contact, Sent, Setting
 from app.formbuilder.integrations.client import Caller, choices, filled, text
 from app.formbuilder.integrations.paging import at_offset
@@ -41,7 +42,11 @@ class Keap(Caller):
 
     async def add(self, contact: Contact, key: str) -> Sent:
         known = next(iter((await self.ask("GET", "/contacts", query={"email": contact.email})).rows("contacts")), None)
-        custom = [{"id": int(name), "content": text(value)} for name, value in contact.fields.items() if name.isdigit()]
+        custom = [
+            {"id": number, "content": text(value)}
+            for name, value in contact.fields.items()
+            if (number := whole_number(name, 18)) is not None
+        ]
         body = filled(
             given_name=contact.first_name,
             family_name=contact.last_name,
@@ -52,7 +57,8 @@ class Keap(Caller):
         body["duplicate_option"] = "Email"
         body["email_addresses"] = [{"email": contact.email, "field": "EMAIL1"}]
         who = (await self.ask("PUT", "/contacts", body=body))["id"]
-        tags = [int(self.place)] if self.place.isdigit() else []
+        place = whole_number(self.place, 18)
+        tags = [] if place is None else [place]
         tags += [await self._tag(name) for name in contact.tags]
         if tags:
             await self.ask("POST", f"/contacts/{int(who)}/tags", body={"tagIds": tags})

@@ -6,6 +6,7 @@ by itself for who is new, and by a call of its own for who is added later. Findi
 """
 
 from app.core.i18n import lazy as _l
+from app.core.numbers import whole_number
 from app.formbuilder.integrations import Choice, Contact, Sent, Setting
 from app.formbuilder.integrations.client import Caller, choices
 
@@ -49,7 +50,7 @@ class Listmonk(Caller):
         literal = contact.email.lower().replace("'", "''")
         query = {"query": f"subscribers.email = '{literal}'", "per_page": 1}
         known = next(iter((await self.ask("GET", "/subscribers", query=query)).rows("data.results")), None)
-        here = int(self.place) if self.place.isdigit() else 0
+        here = whole_number(self.place, 18) or 0
         if known is None:
             body = {
                 "email": contact.email,

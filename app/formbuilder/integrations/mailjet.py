@@ -4,6 +4,7 @@ A page holds 1,000 rows at most (`Limit`, `Offset`).
 """
 
 from app.core.i18n import lazy as _l
+from app.core.numbers import whole_number
 from app.formbuilder.integrations import Choice, Contact, Sent, Setting
 from app.formbuilder.integrations.client import Caller, basic, choices, filled, text
 from app.formbuilder.integrations.paging import at_offset
@@ -40,7 +41,7 @@ class Mailjet(Caller):
         about = filled(Name=contact.name)
         properties = {name: text(value) for name, value in contact.fields.items()}
         body = {"Email": contact.email, **about, "Action": "addnoforce", "Properties": properties}
-        path = f"/contactslist/{int(self.place) if self.place.isdigit() else 0}/managecontact"
+        path = f"/contactslist/{whole_number(self.place, 18) or 0}/managecontact"
         rows = (await self.ask("POST", path, body=body)).rows("Data")
         return Sent(str(rows[0].get("ContactID", "")) if rows else "", "updated")
 

@@ -7,6 +7,7 @@ not agree: 0. A page holds 50 rows. 429 says in `X-Rate-Limit-Reset` when to com
 from typing import Any
 
 from app.core.i18n import lazy as _l
+from app.core.numbers import whole_number
 from app.formbuilder.integrations import Choice, Contact, Sent, Setting
 from app.formbuilder.integrations.client import Caller, choices, filled, text
 from app.formbuilder.integrations.paging import at_offset
@@ -59,8 +60,9 @@ class Ontraport(Caller):
         who = str(data.get("id") or data.get("attrs", {}).get("id", ""))
         if self.place:
             await self.ask("PUT", "/objects/tag", form={"objectID": "0", "ids": who, "add_list": self.place})
-        if contact.tags and who.isdigit():
-            body = {"objectID": 0, "ids": [int(who)], "add_names": list(contact.tags)}
+        number = whole_number(who, 18)
+        if contact.tags and number is not None:
+            body = {"objectID": 0, "ids": [number], "add_names": list(contact.tags)}
             await self.ask("PUT", "/objects/tagByName", body=body)
         return Sent(who, "updated" if "attrs" in data else "created")
 

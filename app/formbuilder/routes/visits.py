@@ -9,6 +9,7 @@ from quart import Response, request
 from app.accounts import places
 from app.core.errors import Conflict, NotFound, TooLarge
 from app.core.i18n import _
+from app.core.numbers import whole_number
 from app.core.settings import school
 from app.formbuilder.answering import (
     contests,
@@ -101,8 +102,9 @@ def _is_looked_at() -> bool:
 
 async def answered(slug: str, number: str) -> tuple[Form, Definition]:
     """The version that a page shows; a page may be older than the form, but who may answer is said by the newest."""
-    if number.isdecimal() and len(number) < 10:
-        form = await queries.form_of_version(slug, int(number))
+    shown = whole_number(number)
+    if shown is not None:
+        form = await queries.form_of_version(slug, shown)
         if form is not None:
             return form, await with_newest_settings(form)
     return await live(slug)
