@@ -216,12 +216,17 @@ def is_slug(text: str) -> bool:
     return bool(_SLUG.fullmatch(text)) and len(text) <= SLUG_LENGTH and text not in RESERVED_SLUGS
 
 
+def slug_stem(slug: str) -> str:
+    """What an address and its numbered kin begin with: a long one is cut, so that there is room for a number."""
+    return slug[: SLUG_LENGTH - 6].rstrip("-")
+
+
 def free_slug(wanted: str, taken: set[str]) -> str:
-    """`wanted`, or the first of `wanted-2`, `wanted-3` … that nobody has."""
+    """`wanted`, or the first of `wanted-2`, `wanted-3` … that is not `taken`: those that begin with its `slug_stem`."""
     number, slug = 1, wanted
     while slug in taken:
         number += 1
-        slug = f"{wanted[: SLUG_LENGTH - 6]}-{number}"
+        slug = f"{slug_stem(wanted)}-{number}"
     return slug
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from app.core import db
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.courses import courses, events, lessons, outlines, sections, topics
-from app.courses.models import CourseDetails, free_slug, is_slug, slug_of
+from app.courses.models import CourseDetails, free_slug, is_slug, slug_of, slug_stem
 from app.courses.rights import Stale
 from tests.cast import Cast, Person
 from tests.courses.making import Somebody, a_course, a_filled_course, a_lesson
@@ -221,6 +221,17 @@ def test_any_title_gives_an_address(title: str) -> None:
     slug = slug_of(title)
     assert is_slug(slug)
     assert is_slug(free_slug(slug, {slug, f"{slug}-2"}))
+    assert slug_stem(free_slug(slug, {slug})).startswith(slug_stem(slug))
+
+
+async def test_a_long_title_may_be_had_many_times(cast: Cast) -> None:
+    olga, title = await cast.olga(), ("What a careful trader writes down " * 3).strip()
+    course = await a_filled_course(olga.id)
+    section = (await outlines.of(course.id)).sections[0]
+    made = [await lessons.create(section.public_id, title, kind="text", by=None) for _ in range(4)]
+    assert len({lesson.slug for lesson in made}) == 4
+    again = [await courses.create(CourseDetails(title=title, instructor_id=olga.id), by=None) for _ in range(4)]
+    assert len({one.slug for one in again}) == 4
 
 
 def test_addresses_read_like_their_titles() -> None:

@@ -1,6 +1,7 @@
 """Versions: every edit is one, undo goes to its parent, two editors do not lose each other's work."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -44,6 +45,12 @@ async def test_two_forms_made_at_once_get_an_address_each(cast: Cast, monkeypatc
     assert len({form.slug for form in made}) == 2
     moved = await together(*[partial(versions.move_to, form.id, "the-one") for form in made])
     assert {type(each) for each in moved} == {Form, Invalid}
+
+
+async def test_a_long_title_may_be_had_many_times(cast: Cast) -> None:
+    olga = await cast.olga()
+    definition = replace(a_definition(), title="What we would like to know before you come " * 3)
+    assert len({(await versions.create(definition, by=olga)).slug for _ in range(4)}) == 4
 
 
 async def test_undo_goes_back_and_redo_on_along_what_was_made_last(cast: Cast) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from app.core import db
-from app.courses.models import Course, Topic
+from app.courses.models import Course, Topic, slug_stem
 
 _COURSE = """
 SELECT c.id, c.public_id, c.slug, c.title, c.promise, c.summary, c.level, c.language,
@@ -175,9 +175,7 @@ async def is_slug_taken(slug: str, but_of: int | None = None) -> bool:
 
 async def slugs_like(slug: str) -> set[str]:
     """The slug and its numbered kin, as far as they are taken."""
-    rows = await db.many(
-        db.Row, "SELECT slug FROM courses WHERE slug = :slug OR slug LIKE :kin", slug=slug, kin=f"{slug}-%"
-    )
+    rows = await db.many(db.Row, "SELECT slug FROM courses WHERE starts_with(slug, :stem)", stem=slug_stem(slug))
     return {row.slug for row in rows}
 
 

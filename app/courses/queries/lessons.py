@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from app.core import db
-from app.courses.models import Lesson
+from app.courses.models import Lesson, slug_stem
 
 _LESSON = """
 SELECT id, public_id, course_id, section_id, slug, title, summary, kind, body_markdown, body_html,
@@ -142,10 +142,9 @@ async def lesson_slugs_like(course_id: int, slug: str) -> set[str]:
     """The slug and its numbered kin, as far as lessons of the course have them."""
     rows = await db.many(
         db.Row,
-        "SELECT slug FROM lessons WHERE course_id = :course_id AND (slug = :slug OR slug LIKE :kin)",
+        "SELECT slug FROM lessons WHERE course_id = :course_id AND starts_with(slug, :stem)",
         course_id=course_id,
-        slug=slug,
-        kin=f"{slug}-%",
+        stem=slug_stem(slug),
     )
     return {row.slug for row in rows}
 

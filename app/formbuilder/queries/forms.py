@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from app.core import db
+from app.courses.models import slug_stem
 from app.formbuilder.models import Form, Version
 
 _FORM = """
@@ -55,9 +56,11 @@ async def newest_definitions(slug: str) -> list[Any]:
 
 
 async def slugs_like(slug: str) -> set[str]:
-    """Addresses that begin so; until the transaction ends, nobody else who looks takes one."""
+    """The address and its numbered kin, as far as they are taken; until the transaction ends, nobody else who looks takes
+    one.
+    """
     await db.run("SELECT pg_advisory_xact_lock(hashtext('formbuilder.slug'), 0)")
-    rows = await db.many(db.Row, "SELECT slug FROM forms WHERE starts_with(slug, :slug)", slug=slug)
+    rows = await db.many(db.Row, "SELECT slug FROM forms WHERE starts_with(slug, :stem)", stem=slug_stem(slug))
     return {row.slug for row in rows}
 
 
