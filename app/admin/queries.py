@@ -368,12 +368,12 @@ async def found(text: str, *, orders: bool, people: bool, courses: bool, limit: 
 
 def _candidates(table: str, columns: str, may: str, *, short: bool) -> str:
     """A SELECT of rows that the words may mean."""
-    every = f"SELECT {columns} FROM {table} WHERE {may} AND words @@ CAST(:words AS tsquery) LIMIT 200"  # noqa: S608
+    every = f"SELECT {columns} FROM {table} WHERE {may} AND words @@ CAST(:words AS tsquery) LIMIT 200"  # noqa: S608 (constants)
     if not short:
         return every
-    newest = f"SELECT {columns}, words FROM {table} WHERE {may} ORDER BY created_at DESC, id DESC LIMIT 1000"  # noqa: S608
+    newest = f"SELECT {columns}, words FROM {table} WHERE {may} ORDER BY created_at DESC, id DESC LIMIT 1000"  # noqa: S608 (constants)
     return f"""
         ({every.replace(":words", ":whole")})
         UNION
         (SELECT {columns} FROM ({newest}) newest WHERE words @@ CAST(:words AS tsquery) LIMIT 200)
-    """  # noqa: S608
+    """  # noqa: S608 (constants)

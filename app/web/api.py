@@ -17,6 +17,7 @@ from quart import Blueprint, Quart, Response, current_app
 from app.core import tokens
 from app.core.errors import Refused
 from app.core.i18n import _
+from app.core.numbers import whole_number
 from app.web.current import g, request
 from app.web.guards import api
 
@@ -101,10 +102,10 @@ async def listed(
 
 
 def _limit() -> int:
-    text = request.args.get("limit", str(USUAL))
-    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MOST):
+    limit = whole_number(request.args.get("limit", str(USUAL)), 3)
+    if limit is None or not 1 <= limit <= MOST:
         raise BadParameter(_("limit is a whole number from 1 to %(most)s.", most=MOST))
-    return int(text)
+    return limit
 
 
 def _before(name: str) -> int | None:

@@ -25,6 +25,8 @@ TODAY = "2026-11-21"
 FILE = {"id": "f" * 26, "name": "cv.pdf", "size": 120, "type": "application/pdf"}
 PICTURE = {"id": "p" * 26, "name": "me.png", "size": 120, "type": "image/png"}
 ASSETS = Assets()
+# Begins like a small number, and is none.
+LONG = ("0000019", "000001" + "9" * 5000)
 tokens.configure("a key that only the tests know, long enough")
 
 
@@ -67,7 +69,8 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, list[str]]], list[dict[str
     "button_group": ({}, [{"": ["first"]}], [{"": ["third"]}]),
     "country": ({"first": ["DE"]}, [{"": ["DE"]}], [{"": ["XX"]}]),
     "ranking": ({}, [{"first": ["2"], "second": ["1"]}],
-                [{"first": ["1"]}, {"first": ["1"], "second": ["1"]}, {"first": ["9"], "second": ["1"]}, {"first": ["²"]}]),
+                [{"first": ["1"]}, {"first": ["1"], "second": ["1"]}, {"first": ["9"], "second": ["1"]}, {"first": ["²"]},
+                 *({"first": [text], "second": ["2"]} for text in LONG)]),
     "stars": ({}, [{"": ["5"]}], [{"": ["6"]}, {"": ["0"]}]),
     "nps": ({}, [{"": ["0"]}, {"": ["10"]}], [{"": ["11"]}, {"": ["05"]}]),
     "csat": ({}, [{"": ["4"]}], [{"": ["0"]}]),
@@ -94,8 +97,8 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, list[str]]], list[dict[str
     "barcode": ({"code": "ean13", "shows": "https://example.org"}, [{"": ["4006381333931"]}], [{"": ["4006381333932"]}, {"": ["400638"]}]),
     "consent": ({}, [{"": ["yes"]}], []),
     "terms": ({"text": "Be kind."}, [{"": ["yes"]}], []),
-    "product": ({"most": 3}, [{"": ["first"], "quantity": ["2"]}, {"": ["first"]}], [{"": ["first"], "quantity": ["4"]}, {"": ["second"]}]),
-    "quantity": ({"of": "q9"}, [{"": ["2"]}], [{"": ["0"]}, {"": ["1.5"]}, {"": ["²"]}]),
+    "product": ({"most": 3}, [{"": ["first"], "quantity": ["2"]}, {"": ["first"]}], [{"": ["first"], "quantity": ["4"]}, {"": ["second"]}, *({"": ["first"], "quantity": [text]} for text in LONG)]),
+    "quantity": ({"of": "q9"}, [{"": ["2"]}], [{"": ["0"]}, {"": ["1.5"]}, {"": ["²"]}, *({"": [text]} for text in LONG)]),
     "custom_amount": ({"suggested": ["10", "25", "no"]}, [{"": ["12.50"]}], [{"": ["-1"]}]),
     "subscription": ({}, [{"": ["first"]}], [{"": ["third"]}]),
     "coupon": ({}, [{"": ["spring-26"]}], [{"": ["50 %"]}]),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from app.core.i18n import _, lazy
+from app.core.numbers import whole_number
 from app.formbuilder.fields.amounts import CURRENCY
 from app.formbuilder.fields.kinds import Wrong
 from app.formbuilder.fields.pricing import ITEMS, Priced
@@ -32,9 +33,10 @@ class Product(Priced):
         if chosen is None:
             return None
         text = posted.one(f"{field.id}.quantity") if field["most"] > 1 else ""
-        if text and (not text.isdecimal() or not text.isascii() or not 1 <= int(text[:6]) <= field["most"]):
+        quantity = whole_number(text or "1", 6)
+        if quantity is None or not 1 <= quantity <= field["most"]:
             raise Wrong(_("From %(low)s to %(high)s.", low=1, high=field["most"]), "quantity")
-        return {"value": chosen["value"], "quantity": int(text or 1)}
+        return {"value": chosen["value"], "quantity": quantity}
 
     def text(self, field: Field, answer: Answer) -> str:
         said = super().text(field, answer)

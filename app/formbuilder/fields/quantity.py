@@ -1,6 +1,7 @@
 """How many of a product that another field offers."""
 
 from app.core.i18n import _, lazy
+from app.core.numbers import whole_number
 from app.formbuilder.fields.kinds import Kind, Wrong
 from app.formbuilder.models import Answer, Field, Posted
 from app.formbuilder.settings import Number, OneField
@@ -22,9 +23,10 @@ class Quantity(Kind):
         text = posted.one(field.id)
         if not text:
             return None
-        if not text.isdecimal() or not text.isascii() or len(text) > 6:
+        number = whole_number(text, 6)
+        if number is None:
             raise Wrong(_("Please write a whole number."))
-        return int(text)
+        return number
 
     def check(self, field: Field, answer: Answer) -> None:
         if not field["low"] <= answer <= field["high"]:

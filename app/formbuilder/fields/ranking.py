@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from app.core.i18n import _, lazy
+from app.core.numbers import whole_number
 from app.formbuilder.fields.grids import keys
 from app.formbuilder.fields.kinds import Kind, Wrong
 from app.formbuilder.models import Answer, Field, Posted
@@ -47,11 +48,12 @@ class Ranking(Kind):
             text = posted.one(f"{field.id}.{key}")
             if not text:
                 continue
-            if not text.isdecimal() or not text.isascii() or not 1 <= int(text[:6]) <= self.count(field):
+            place = whole_number(text, 6)
+            if place is None or not 1 <= place <= self.count(field):
                 raise Wrong(_("Places go from 1 to %(n)s.", n=self.count(field)), key)
-            if int(text) in places:
-                raise Wrong(_("Place %(n)s is given twice.", n=int(text)), key)
-            places[int(text)] = option.value
+            if place in places:
+                raise Wrong(_("Place %(n)s is given twice.", n=place), key)
+            places[place] = option.value
         return [places[place] for place in sorted(places)] or None
 
     def check(self, field: Field, answer: Answer) -> None:
