@@ -21,4 +21,4 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=3s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health/live', timeout=2)"]
-CMD ["python", "-m", "app", "web", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["python", "-m", "app", "web", "--preload", "--host", "0.0.0.0", "--port", "8000"]

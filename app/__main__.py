@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     web.add_argument("--host", default="0.0.0.0")  # noqa: S104 (a container must be reachable)
     web.add_argument("--port", type=int, default=8000)
     web.add_argument("--workers", type=int)
+    web.add_argument("--preload", action="store_true", help="load the code once for all web processes (Linux)")
     web.set_defaults(run=run_web)
     commands.add_parser("worker", help="run jobs and schedules").set_defaults(run=run_worker)
     commands.add_parser("migrate", help="bring the database up to date").set_defaults(run=run_migrate)
@@ -57,13 +58,17 @@ def run_web(config: Config, options: argparse.Namespace) -> None:
     """Replace this process by granian, which respawns a worker that dies and stops gracefully."""
     asyncio.run(_check_database(config))
     workers = options.workers or config.web_concurrency
-    command = server_command("app.asgi:app", host=options.host, port=options.port, workers=workers)
+    preload = options.preload and sys.platform == "linux"  # elsewhere a process with libraries in it may not be forked
+    command = server_command("app.asgi:app", host=options.host, port=options.port, workers=workers, preload=preload)
     os.execv(sys.executable, command)  # noqa: S606 (arguments are ours)
 
 
-def server_command(target: str, *, host: str, port: int, workers: int) -> list[str]:
-    """How an ASGI application is served; the measurements serve what they compare with by the same command."""
-    command = [sys.executable, "-m", "granian", target, "--interface", "asgi"]
+def server_command(target: str, *, host: str, port: int, workers: int, preload: bool = False) -> list[str]:
+    """How an ASGI application is served; the measurements serve what they compare with by the same command.
+
+    `preload`: it is loaded once, and each web process forked off (`app.preloaded`).
+    """
+    command = [sys.executable, "-m", "app.preloaded" if preload else "granian", target, "--interface", "asgi"]
     command += ["--host", host, "--port", str(port), "--workers", str(workers)]
     command += ["--loop", "uvloop", "--respawn-failed-workers", "--backpressure", "512"]
     command += ["--workers-kill-timeout", "10", "--no-ws", "--log-level", "warning"]

@@ -188,7 +188,7 @@ class School:
                 self._default("ADMIN_EMAIL", owner.email)
         place = ["--host", self.options.host, "--port", str(self.options.port)]
         workers = ["--workers", str(self.options.workers)] if self.options.workers else []
-        web = self._child("web", ["app", "web", *place, *workers])
+        web = self._child("web", ["app", "web", "--preload", *place, *workers])
         self.watch.start_child(web)
         web.wait_until_ready(f"{self.url}/health/ready", self.watch)
         # After the others, which somebody is waiting for: two processors are busy with them.

@@ -149,6 +149,8 @@ class Stack:
         )
         program = "tests.faults.unguarded" if self.without else "app"
         web = [program, "web", *place, str(self.web_port), "--workers", str(self.web_workers)]
+        if self.without not in unguarded.SLOW_STARTS:  # which is about processes that load the program each for itself
+            web.append("--preload")
         self.web = Process("web", web, env, self.folder)
         self.workers = [Process(f"worker-{n}", [program, "worker"], env, self.folder) for n in range(self.job_workers)]
         for process in (self.sandbox, self.web, *self.workers):

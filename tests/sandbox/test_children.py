@@ -89,9 +89,9 @@ def test_the_second_signal_does_not_wait(tmp_path: Path) -> None:
     time.sleep(0.3)
     assert not program.has_died()
     watch.ask_to_stop(signal.SIGINT, None)
-    stopping.join(5)
+    stopping.join(15)
     assert program.has_died()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15  # half its patience
 
 
 def test_a_child_that_ends_while_starting_is_quoted(tmp_path: Path) -> None:
