@@ -141,7 +141,7 @@ WEBHOOKS = Listing(
     source="webhook_events w",
     key="w.id",
     columns=[
-        Column("type", lazy("What"), sort="w.type"),
+        Column("type", lazy("What")),
         Column("state", lazy("State")),
         Column("error", lazy("Note"), priority="mid"),
         Column("event_id", lazy("Event"), priority="wide"),
