@@ -28,6 +28,14 @@ async def test_a_delivery_is_shown_as_it_came(cast: Cast) -> None:
     assert "KeyError" in page
 
 
+async def test_deliveries_are_found_by_their_kind_or_a_part_of_it(cast: Cast) -> None:
+    olga = await cast.olga()
+    await a_delivery()
+    for words in ("charge.refunded", "refunded", "charge"):
+        assert "/admin/webhooks/stripe/evt_1" in await seen(olga, f"/admin/webhooks?q={words}"), words
+    assert "/admin/webhooks/stripe/evt_1" not in await seen(olga, "/admin/webhooks?q=checkout")
+
+
 async def test_replaying_twice_handles_it_once(cast: Cast, unhurried: None) -> None:
     olga = await cast.olga()
     handled.clear()
