@@ -18,7 +18,7 @@ def main() -> None:
     importlib.import_module(sys.argv[1].partition(":")[0])
     gc.freeze()  # a collector that marks what it looks at would make every process a copy of its own
     multiprocessing.set_start_method("fork")  # what granian takes by itself up to Python 3.13
-    entrypoint()  # type: ignore[no-untyped-call]
+    entrypoint()  # type: ignore[no-untyped-call]  # granian declares no types for it
 
 
 if __name__ == "__main__":
