@@ -127,7 +127,7 @@ def _along_the_list(asked: _Asked) -> str:
         WITH candidates AS MATERIALIZED (
             SELECT ({rest}) AS fits FROM {_needed(listing.source, [rest, first, own])} WHERE {first}
             ORDER BY {own} LIMIT {COUNT_LIMIT + 1}),
-        {_counted(f"count(*) > {COUNT_LIMIT} FROM candidates", COUNT_LIMIT)}
+        {_counted(COUNT_LIMIT)}
         {_page(asked, f"{filtered} AND {asked.place}")}
     """  # noqa: S608
 
@@ -140,33 +140,11 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
     listing, state, conditions = asked.listing, asked.state, asked.conditions
     second = _found_second(conditions, found)
     others = all_of(condition.sql for condition in conditions if condition not in found and condition is not second)
-    most = _how_many(listing, state, found, all_count=not is_cut and not second)
-    alias, looked_at = found[0].table.split()[1], [others, listing.key, state.sort.sort, listing.source]
-    columns = _columns_of(alias, looked_at + [condition.sql for condition in conditions if second])
-
-    def first_rows(rows: str, number: int) -> str:
-        # No more of a row is taken along than is looked at.
-        return f"{rows.replace(f'{alias}.*', columns, 1)} LIMIT {number + 1}"
-
-    matched = f"matched AS MATERIALIZED ({first_rows(found[0].rows or _rows_of(found), most)})"
-    counted = _counted(f"count(*) > {most} FROM matched", most)
+    looked_at = [others, listing.key, state.sort.sort, listing.source]
     if second:
-        searched = all_of(condition.sql for condition in found)
-        matched = f"""
-            searched AS MATERIALIZED ({first_rows(found[0].rows, most)}),
-            many AS MATERIALIZED (SELECT count(*) > {most} AS found FROM searched),
-            others AS MATERIALIZED (
-                SELECT * FROM ({first_rows(second.rows, COUNT_LIMIT)}) {alias} WHERE (SELECT found FROM many)),
-            matched AS MATERIALIZED (
-                SELECT * FROM searched {alias} WHERE (SELECT NOT found FROM many) AND {second.sql}
-                UNION ALL SELECT * FROM others {alias} WHERE {searched})"""  # noqa: S608
-        counted = _counted(f"count(*) > {COUNT_LIMIT} FROM others", COUNT_LIMIT)
-
-    few = listing.source.replace(found[0].table, f"matched {alias}")
-    # What is sorted by takes a while to work out, and where all are walked to it is not asked for.
-    value = state.sort.sort
-    if not is_cut and not second:
-        value = f"CASE WHEN (SELECT count(*) <= {most} FROM matched) THEN {value} END"  # noqa: S608
+        few = _both_found(asked, found, second, [*looked_at, *(condition.sql for condition in conditions)])
+    else:
+        few = _found_alone(asked, found, looked_at, is_cut=is_cut)
     place, order, _binds = place_and_order(*renamed(listing, state, "row_value", "row_key"))
     # In a form that the words' index does not know, and that is thought to hold for many rows, as it does here: a plan for
     # any word would bring all together from the index, and sort them.
@@ -181,10 +159,10 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
             UNION ALL (SELECT {listing.key} FROM {listing.source} WHERE {is_many} AND {walked} AND {asked.place}
                        ORDER BY {asked.order} LIMIT {asked.limit})"""  # noqa: S608
     return f"""
-        WITH {matched},
+        WITH {few.steps}
         candidates AS MATERIALIZED (
-            SELECT {listing.key} AS row_key, {value} AS row_value, ({others}) AS fits FROM {few}),
-        {counted},
+            SELECT {listing.key} AS row_key, {few.value} AS row_value, ({others}) AS fits FROM {few.source}),
+        {few.counted},
         of_few AS MATERIALIZED (
             SELECT row_key FROM candidates
             WHERE fits AND {place}{"" if second or is_cut else " AND (SELECT NOT is_more FROM counted)"}
@@ -192,6 +170,60 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
         picked AS MATERIALIZED ({picked})
         {_page(asked, _picked(listing))}
     """  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class _Few:
+    """What is found first, in SQL: the steps to it, each with its comma, where it is read from, what its rows are sorted by,
+    how they are counted.
+    """
+
+    steps: str
+    source: str
+    value: str
+    counted: str
+
+
+def _found_alone(asked: _Asked, found: Sequence[Condition], looked_at: Iterable[str], *, is_cut: bool) -> _Few:
+    table, alias, value = found[0].table, found[0].table.split()[1], asked.state.sort.sort
+    most = _how_many(asked.listing, asked.state, found, all_count=not is_cut)
+    rows = _first_rows(found[0].rows or _rows_of(found), alias, looked_at, most)
+    is_worked_out = not is_cut and not re.fullmatch(rf"{alias}\.\w+", value)
+    if asked.listing.source == table and not is_worked_out:
+        # Nothing else is looked at, so one reading does.
+        return _Few("", f"({rows}) {alias}", value, _counted(most))
+    if is_worked_out:
+        # That takes a while, and where all are walked to it is not asked for.
+        value = f"CASE WHEN (SELECT count(*) <= {most} FROM matched) THEN {value} END"  # noqa: S608
+    counted = _counted(most, of="matched")
+    return _Few(f"matched AS MATERIALIZED ({rows}),", _matched(asked.listing, table), value, counted)
+
+
+def _both_found(asked: _Asked, found: Sequence[Condition], second: Condition, looked_at: Iterable[str]) -> _Few:
+    """Of a search that finds very many, those rows that something else finds."""
+    table, alias = found[0].table, found[0].table.split()[1]
+    most = _how_many(asked.listing, asked.state, found, all_count=False)
+    searched = all_of(condition.sql for condition in found)
+    steps = f"""
+        searched AS MATERIALIZED ({_first_rows(found[0].rows, alias, looked_at, most)}),
+        many AS MATERIALIZED (SELECT count(*) > {most} AS found FROM searched),
+        others AS MATERIALIZED (
+            SELECT * FROM ({_first_rows(second.rows, alias, looked_at, COUNT_LIMIT)}) {alias}
+            WHERE (SELECT found FROM many)),
+        matched AS MATERIALIZED (
+            SELECT * FROM searched {alias} WHERE (SELECT NOT found FROM many) AND {second.sql}
+            UNION ALL SELECT * FROM others {alias} WHERE {searched}),"""  # noqa: S608
+    counted = _counted(COUNT_LIMIT, of="others")
+    return _Few(steps, _matched(asked.listing, table), asked.state.sort.sort, counted)
+
+
+def _first_rows(rows: str, alias: str, looked_at: Iterable[str], number: int) -> str:
+    """No more of a row is taken along than is looked at, and one row more than is asked for, which tells of others."""
+    return f"{rows.replace(f'{alias}.*', _columns_of(alias, looked_at), 1)} LIMIT {number + 1}"
+
+
+def _matched(listing: Listing, table: str) -> str:
+    return listing.source.replace(table, f"matched {table.split()[1]}")
 
 
 def _how_many(listing: Listing, state: State, found: Sequence[Condition], *, all_count: bool) -> int:
@@ -237,10 +269,11 @@ def _split(conditions: Sequence[Condition]) -> tuple[str, str]:
     return all_of(condition.sql for condition in first), all_of(one.sql for one in conditions if one not in first)
 
 
-def _counted(is_more: str, most: int) -> str:
-    """How many of the candidates fit the rest of the conditions, and whether there are more than are looked at."""
+def _counted(most: int, *, of: str = "candidates") -> str:
+    """How many of the candidates fit the rest of the conditions, and whether there are more `of` these rows than are looked at."""
+    is_more = f"count(*) > {most}" if of == "candidates" else f"(SELECT count(*) > {most} FROM {of})"  # noqa: S608
     return f"""counted AS MATERIALIZED (
-        SELECT (SELECT least(count(*), {most}) FROM candidates WHERE fits) AS total, (SELECT {is_more}) AS is_more)"""  # noqa: S608
+        SELECT least(count(*) FILTER (WHERE fits), {most}) AS total, {is_more} AS is_more FROM candidates)"""  # noqa: S608
 
 
 def _page(asked: _Asked, filtered: str) -> str:
