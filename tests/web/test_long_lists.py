@@ -1,5 +1,7 @@
 """A word that very many have together with a tag that very many have: both would be met late on a walk along the list."""
 
+from itertools import product
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,6 +18,7 @@ async def school(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty people: every other one an Anna, of whom the first two are Hartleys; the first eight and the last have a tag."""
     monkeypatch.setattr(statements, "COUNT_LIMIT", 3)
     monkeypatch.setattr(statements, "_FOUND", 3)
+    monkeypatch.setattr(statements, "_FEW", 3)
     await db.script("""
         INSERT INTO users (public_id, email, name, role, state, created_at)
         SELECT 'u' || n, 'p' || n || '@example.org',
@@ -31,13 +34,19 @@ async def school(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def found(**asked: str) -> tuple[list[str], bool, bool]:
     """The people of the list's page, whether there were very many, and whether the list says that it looked at some."""
+    rows, _whole, is_cut = await asked_for(asked, limit=41)
+    return [row.list_pick for row in rows], bool(rows and rows[0].list_is_more), is_cut
+
+
+async def asked_for(asked: dict[str, str], *, limit: int) -> tuple[list[Any], list[str], bool]:
+    """The rows of the list's page, the people of the whole list as a file has them, and whether the page looks at some."""
     tags = await db.many(db.Row, "SELECT id, public_id AS key, name FROM tags")
     choices = {"tag": tag_choices(tags)}
     state = states.read(PEOPLE, asked, choices)
-    sql, binds = statements.statement(PEOPLE, state, ZoneInfo("UTC"), choices, limit=41)
-    rows = await db.many(db.Row, sql, **binds)
-    people = [row.list_pick for row in rows]
-    return people, bool(rows and rows[0].list_is_more), statements.cut_short(PEOPLE, state, choices)
+    sql, binds = statements.statement(PEOPLE, state, ZoneInfo("UTC"), choices, limit=limit)
+    whole, whole_binds = statements.statement(PEOPLE, state, ZoneInfo("UTC"), choices)
+    people = [row.url.rpartition("/")[2] for row in await db.many(db.Row, whole, **whole_binds)]
+    return await db.many(db.Row, sql, **binds), people, statements.cut_short(PEOPLE, state, choices)
 
 
 async def test_a_word_of_very_many_is_looked_for_among_the_newest_of_a_tag_and_the_list_says_so(school: None) -> None:
@@ -61,3 +70,26 @@ async def test_where_none_of_the_newest_fits_the_others_are_asked(school: None) 
 
 async def test_a_page_begins_where_the_one_before_ended(school: None) -> None:
     assert await found(q="anna") == ([f"u{n}" for n in range(19, 0, -2)], True, False)
+
+
+SEARCHES = ["", "anna", "an", "hartley", "anna dahl", "p1@example.org", "nobody"]
+OTHERS = [{}, {"tag": "press"}, {"tag": "bens"}, {"state": "active"}, {"state": "suspended"}, {"from": "2000-01-01"}]
+SORTS = ["", "joined", "name", "-email", "-seen"]
+
+
+@pytest.mark.parametrize("limit", [2, 41])
+async def test_a_page_is_the_beginning_of_the_whole_list(school: None, limit: int) -> None:
+    cut = 0
+    for q, other, sort in product(SEARCHES, OTHERS, SORTS):
+        asked = {"q": q, "sort": sort, **other}
+        rows, whole, is_cut = await asked_for(asked, limit=limit)
+        people = [row.list_pick for row in rows]
+        if rows and rows[0].list_is_more and is_cut:
+            # Some of it, in its order.
+            cut += 1
+            assert people == sorted(people, key=whole.index), asked
+        else:
+            assert people == whole[:limit], asked
+        if rows and not rows[0].list_is_more:
+            assert rows[0].list_total == len(whole), asked
+    assert cut
