@@ -6,6 +6,7 @@ bin/faults --repeat 20 --prove jobs,redis    the proofs instead
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -41,8 +42,11 @@ def repeat(times: int, once: Callable[[], int], say: Callable[[str], None]) -> i
 
 
 def tests() -> int:
-    """Run the tests once; what they print is shown only when one fails. The exit status."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
+    """Run the tests once, in as many processes as there are cores; what they print is shown only when one fails. The exit
+    status.
+    """
+    side_by_side = [f"--numprocesses={os.cpu_count() or 1}", "--dist=loadfile"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *side_by_side, *TESTS]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.stdout.write(done.stdout[-20_000:] + done.stderr[-2_000:])
