@@ -26,7 +26,7 @@ LEARNERS = Listing(
         Column("last_on", lazy("Last"), sort="l.last_on", descending_first=True),
     ],
     filters=[
-        Search("q", lazy("Name or email"), words="u.words", words_of="users u", of_names=True),
+        Search("q", lazy("Name or email"), words="l.words", of_names=True),
         Dates(
             "learned",
             lazy("Learned"),

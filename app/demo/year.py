@@ -267,8 +267,10 @@ async def rest_rollups(resting: bool) -> None:
             await db.run(f"DELETE FROM {table}")  # noqa: S608 (names of our own)
         await db.run(
             """
-            INSERT INTO learners (user_id, last_on, days)
-            SELECT user_id, max(on_date), count(*) FROM learner_days GROUP BY user_id
+            INSERT INTO learners (user_id, last_on, days, words)
+            SELECT d.user_id, d.last_on, d.days, u.words FROM users u
+            JOIN (SELECT user_id, max(on_date) AS last_on, count(*) AS days FROM learner_days GROUP BY user_id) d
+            ON d.user_id = u.id
             """
         )
     verb = "DISABLE" if resting else "ENABLE"
@@ -276,6 +278,7 @@ async def rest_rollups(resting: bool) -> None:
         ("orders", "orders_day_of_insert"),
         ("users", "users_day_of_insert"),
         ("learner_days", "learner_days_changed"),
+        ("learners", "learners_words"),
     ):
         await db.script(f"ALTER TABLE {table} {verb} TRIGGER {trigger}")
 

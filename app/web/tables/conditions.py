@@ -61,7 +61,6 @@ def _of_search(item: Search, text: str, table: str) -> Iterator[_Bound]:
             ways = " OR ".join(f"{expression} ILIKE :{bind}_{n}" for expression in item.expressions)
             yield Condition(f"({ways})"), {f"{bind}_{n}": f"%{_unwild(word)}%"}
         return
-    table = item.words_of or table
     binds: dict[str, Any] = {bind: begin_words(text)}
     matches = found_by = f"{item.words} @@ CAST(:{bind} AS tsquery)"
     if item.of_names and is_short(text):

@@ -32,17 +32,15 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class Search:
     """Free text. With `words`, a column made by `search_words(…)` that has a GIN index, every word that is typed must
-    begin one of these: fast in any number of rows. `words_of` is the table of these words, with its alias as in the
-    list's source, when it is not the first one there. `of_names`: these are people's names and addresses, so that one or
-    two letters begin a good part of them, and `word_beginnings(words)` has an index too. With `expressions`, for short
-    lists only, every word must occur somewhere in one of them.
+    begin one of these: fast in any number of rows. `of_names`: these are people's names and addresses, so that one or two
+    letters begin a good part of them, and `word_beginnings(words)` has an index too. With `expressions`, for short lists
+    only, every word must occur somewhere in one of them.
     """
 
     name: str
     label: Text
     expressions: Sequence[str] = ()
     words: str = ""
-    words_of: str = ""
     of_names: bool = False
 
 

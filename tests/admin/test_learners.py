@@ -1,0 +1,90 @@
+"""The list of learners is searched by words of its own, which are always those of the people."""
+
+import asyncio
+
+from app.admin.queries import LEARNERS
+from app.core import clock, db, migrations
+from app.web import tables
+from tests.cast import Cast
+
+
+async def learns(user_id: int, days_ago: int = 0) -> None:
+    day = "INSERT INTO learner_days SELECT CAST(:day AS date) - CAST(:days AS int), :id"
+    await db.run(day, day=clock.now().date(), days=days_ago, id=user_id)
+
+
+async def found(text: str) -> list[str]:
+    table = await tables.load(LEARNERS, "/admin/learners", {"q": text})
+    return [row.email for row in table.rows]
+
+
+async def strays() -> int:
+    """Learners whose words are not those of the person."""
+    return await db.value("SELECT count(*) FROM learners l JOIN users u ON u.id = l.user_id WHERE l.words <> u.words")
+
+
+async def test_who_begins_to_learn_and_who_changes_name_or_address_is_found(cast: Cast) -> None:
+    ann, bob = await cast.ann(), await cast.bob()
+    await learns(ann.id)
+    await learns(bob.id)
+    first = (await db.value("SELECT name FROM users WHERE id = :id", id=ann.id)).split()[0]
+    assert await found(first) == [ann.email]
+    await db.run("UPDATE users SET name = 'Zora Quist' WHERE id = :id", id=ann.id)
+    assert (await found("quist"), await found("zo"), await found("zora qui")) == ([ann.email],) * 3
+    await db.run("UPDATE users SET email = 'other@example.net' WHERE id = :id", id=ann.id)
+    assert await found("other") == ["other@example.net"]
+    assert await found(first) == []
+    # Another day changes the days alone.
+    await learns(ann.id, 3)
+    assert await found("quist") == ["other@example.net"]
+    assert await db.value("SELECT days FROM learners WHERE user_id = :id", id=ann.id) == 2
+    assert await strays() == 0
+
+
+async def test_a_name_that_changes_while_somebody_begins_to_learn_is_known(cast: Cast) -> None:
+    ann = await cast.ann()
+    changed, waits = asyncio.Event(), asyncio.Event()
+
+    async def rename() -> None:
+        async with db.hold(), db.transaction():
+            await db.run("UPDATE users SET name = 'Zora Quist' WHERE id = :id", id=ann.id)
+            changed.set()
+            await waits.wait()
+
+    async def begin() -> None:
+        async with db.hold():
+            await learns(ann.id)
+
+    renaming = asyncio.create_task(rename())
+    await changed.wait()
+    beginning = asyncio.create_task(begin())
+    while not await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)"):
+        assert not beginning.done(), "nobody waited for the change of name"
+        await asyncio.sleep(0.01)
+    waits.set()
+    await asyncio.gather(renaming, beginning)
+    assert await found("quist") == [ann.email]
+    assert await strays() == 0
+
+
+async def test_who_learned_before_there_were_words_gets_them(cast: Cast) -> None:
+    for person in (await cast.ann(), await cast.bob(), await cast.ines()):
+        await learns(person.id)
+    await db.run("UPDATE learners SET words = ''")
+    assert await strays() == 3
+    migration = next(one for one in migrations.load() if one.name.startswith("0065"))
+    for statement in migrations.statements(migration.sql):
+        if statement.startswith("UPDATE"):
+            await db.script(statement)
+    assert await strays() == 0
+
+
+async def test_without_the_triggers_the_words_would_be_old(cast: Cast) -> None:
+    ann = await cast.ann()
+    await learns(ann.id)
+    async with db.transaction():
+        await db.script("ALTER TABLE users DISABLE TRIGGER users_words_of_learner")
+        await db.run("UPDATE users SET name = 'Zora Quist' WHERE id = :id", id=ann.id)
+        await db.script("ALTER TABLE users ENABLE TRIGGER users_words_of_learner")
+    assert await strays() == 1
+    assert await found("quist") == []
