@@ -75,7 +75,8 @@ def met_soon(
     first, rest = _split(conditions)
     place, order, place_binds = place_and_order(listing, state)
     asked = _Asked(listing, state, conditions, place, order, limit)
-    fits = f"({rest}) AS fits FROM {listing.source} WHERE {first}"
+    source = _needed(listing.source, [rest, first, place, order, own_order(listing)])
+    fits = f"({rest}) AS fits FROM {source} WHERE {first}"
     # PostgreSQL walks only as far as somebody reads: up to a whole page, or to the end.
     sql = f"""
         WITH walk AS MATERIALIZED (SELECT {listing.key} AS row_key, {fits} AND {place} ORDER BY {order} LIMIT {_WALK}),
@@ -140,7 +141,7 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
     listing, state, conditions = asked.listing, asked.state, asked.conditions
     second = _found_second(conditions, found)
     others = all_of(condition.sql for condition in conditions if condition not in found and condition is not second)
-    looked_at = [others, listing.key, state.sort.sort, listing.source]
+    looked_at = [others, listing.key, state.sort.sort]
     if second:
         few = _both_found(asked, found, second, [*looked_at, *(condition.sql for condition in conditions)])
     else:
@@ -156,8 +157,8 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
     picked = "SELECT * FROM of_few"
     if second or not is_cut:
         picked += f"""
-            UNION ALL (SELECT {listing.key} FROM {listing.source} WHERE {is_many} AND {walked} AND {asked.place}
-                       ORDER BY {asked.order} LIMIT {asked.limit})"""  # noqa: S608
+            UNION ALL (SELECT {listing.key} FROM {_needed(listing.source, [walked, asked.place, asked.order])}
+                       WHERE {is_many} AND {walked} AND {asked.place} ORDER BY {asked.order} LIMIT {asked.limit})"""  # noqa: S608
     return f"""
         WITH {few.steps}
         candidates AS MATERIALIZED (
@@ -184,25 +185,27 @@ class _Few:
     counted: str
 
 
-def _found_alone(asked: _Asked, found: Sequence[Condition], looked_at: Iterable[str], *, is_cut: bool) -> _Few:
+def _found_alone(asked: _Asked, found: Sequence[Condition], looked_at: Sequence[str], *, is_cut: bool) -> _Few:
     table, alias, value = found[0].table, found[0].table.split()[1], asked.state.sort.sort
+    source = _needed(asked.listing.source, looked_at)
     most = _how_many(asked.listing, asked.state, found, all_count=not is_cut)
-    rows = _first_rows(found[0].rows or _rows_of(found), alias, looked_at, most)
+    rows = _first_rows(found[0].rows or _rows_of(found), alias, [*looked_at, source], most)
     is_worked_out = not is_cut and not re.fullmatch(rf"{alias}\.\w+", value)
-    if asked.listing.source == table and not is_worked_out:
+    if source == table and not is_worked_out:
         # Nothing else is looked at, so one reading does.
         return _Few("", f"({rows}) {alias}", value, _counted(most))
     if is_worked_out:
         # That takes a while, and where all are walked to it is not asked for.
         value = f"CASE WHEN (SELECT count(*) <= {most} FROM matched) THEN {value} END"  # noqa: S608
     counted = _counted(most, of="matched")
-    return _Few(f"matched AS MATERIALIZED ({rows}),", _matched(asked.listing, table), value, counted)
+    return _Few(f"matched AS MATERIALIZED ({rows}),", _matched(source, table), value, counted)
 
 
 def _both_found(asked: _Asked, found: Sequence[Condition], second: Condition, looked_at: Iterable[str]) -> _Few:
     """Of a search that finds very many, those rows that something else finds."""
     table, alias = found[0].table, found[0].table.split()[1]
-    most = _how_many(asked.listing, asked.state, found, all_count=False)
+    source, most = asked.listing.source, _how_many(asked.listing, asked.state, found, all_count=False)
+    looked_at = [*looked_at, source]
     searched = all_of(condition.sql for condition in found)
     steps = f"""
         searched AS MATERIALIZED ({_first_rows(found[0].rows, alias, looked_at, most)}),
@@ -214,7 +217,7 @@ def _both_found(asked: _Asked, found: Sequence[Condition], second: Condition, lo
             SELECT * FROM searched {alias} WHERE (SELECT NOT found FROM many) AND {second.sql}
             UNION ALL SELECT * FROM others {alias} WHERE {searched}),"""  # noqa: S608
     counted = _counted(COUNT_LIMIT, of="others")
-    return _Few(steps, _matched(asked.listing, table), asked.state.sort.sort, counted)
+    return _Few(steps, _matched(source, table), asked.state.sort.sort, counted)
 
 
 def _first_rows(rows: str, alias: str, looked_at: Iterable[str], number: int) -> str:
@@ -222,8 +225,8 @@ def _first_rows(rows: str, alias: str, looked_at: Iterable[str], number: int) ->
     return f"{rows.replace(f'{alias}.*', _columns_of(alias, looked_at), 1)} LIMIT {number + 1}"
 
 
-def _matched(listing: Listing, table: str) -> str:
-    return listing.source.replace(table, f"matched {table.split()[1]}")
+def _matched(source: str, table: str) -> str:
+    return source.replace(table, f"matched {table.split()[1]}")
 
 
 def _how_many(listing: Listing, state: State, found: Sequence[Condition], *, all_count: bool) -> int:
