@@ -41,30 +41,49 @@ async def test_who_begins_to_learn_and_who_changes_name_or_address_is_found(cast
     assert await strays() == 0
 
 
-async def test_a_name_that_changes_while_somebody_begins_to_learn_is_known(cast: Cast) -> None:
-    ann = await cast.ann()
-    changed, waits = asyncio.Event(), asyncio.Event()
+async def begins_during_a_change_of_name(user_id: int) -> bool:
+    """Somebody begins to learn while a change of name is under way; whether the one waited for the other."""
+    changed, may_end = asyncio.Event(), asyncio.Event()
 
     async def rename() -> None:
         async with db.hold(), db.transaction():
-            await db.run("UPDATE users SET name = 'Zora Quist' WHERE id = :id", id=ann.id)
+            await db.run("UPDATE users SET name = 'Zora Quist' WHERE id = :id", id=user_id)
             changed.set()
-            await waits.wait()
+            await may_end.wait()
 
     async def begin() -> None:
         async with db.hold():
-            await learns(ann.id)
+            await learns(user_id)
 
     renaming = asyncio.create_task(rename())
     await changed.wait()
     beginning = asyncio.create_task(begin())
-    while not await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)"):
-        assert not beginning.done(), "nobody waited for the change of name"
+    waits = False
+    while not waits and not beginning.done():
         await asyncio.sleep(0.01)
-    waits.set()
+        waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+    may_end.set()
     await asyncio.gather(renaming, beginning)
+    return waits
+
+
+async def test_a_name_that_changes_while_somebody_begins_to_learn_is_known(cast: Cast) -> None:
+    ann = await cast.ann()
+    assert await begins_during_a_change_of_name(ann.id)
     assert await found("quist") == [ann.email]
     assert await strays() == 0
+
+
+async def test_without_the_lock_the_old_name_would_stay(cast: Cast) -> None:
+    ann = await cast.ann()
+    guarded = await db.value("SELECT pg_get_functiondef(CAST('learner_begins' AS regproc))")
+    assert " FOR SHARE" in guarded
+    await db.script(guarded.replace(" FOR SHARE", ""))
+    try:
+        assert not await begins_during_a_change_of_name(ann.id)
+    finally:
+        await db.script(guarded)
+    assert await strays() == 1
 
 
 async def test_who_learned_before_there_were_words_gets_them(cast: Cast) -> None:

@@ -6,7 +6,6 @@ bin/faults --repeat 20 --prove jobs,redis    the proofs instead
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -45,7 +44,7 @@ def tests() -> int:
     """Run the tests once, in as many processes as there are cores; what they print is shown only when one fails. The exit
     status.
     """
-    side_by_side = [f"--numprocesses={os.cpu_count() or 1}", "--dist=loadfile"]
+    side_by_side = ["--numprocesses=auto", "--dist=loadfile"]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *side_by_side, *TESTS]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:

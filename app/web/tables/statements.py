@@ -45,7 +45,7 @@ def statement(
     if limit is None:
         filtered = all_of(condition.sql for condition in conditions)
         order = order_of(listing, state, backward=False)
-        return _with_binds(f"SELECT {listing.select} FROM {listing.source} WHERE {filtered} ORDER BY {order}", binds)  # noqa: S608
+        return _with_binds(f"SELECT {listing.select} FROM {listing.source} WHERE {filtered} ORDER BY {order}", binds)  # noqa: S608 (fragments of a declaration)
     place, order, place_binds = place_and_order(listing, state)
     asked = _Asked(listing, state, conditions, place, order, limit)
     found = _found_first(listing, state, conditions)
@@ -90,7 +90,7 @@ def met_soon(
         FROM (SELECT is_more OR (SELECT count(*) FROM walk) < {_WALK} AS list_is_enough FROM met) asked
         LEFT JOIN ({_page(asked, _picked(listing))}) page ON list_is_enough
         ORDER BY {place_and_order(*renamed(listing, state, "list_value", "list_key"))[1]}
-    """  # noqa: S608
+    """  # noqa: S608 (fragments of a declaration)
     return _with_binds(sql, binds | place_binds)
 
 
@@ -100,7 +100,7 @@ def matching(
     """A SELECT of the keys of all rows that the filters find, and its binds without those of `listing.where`."""
     conditions, binds = conditions_of(listing, state, zone, choices)
     filtered = all_of(condition.sql for condition in conditions)
-    return _with_binds(f"SELECT {listing.key} AS id FROM {listing.source} WHERE {filtered}", binds)  # noqa: S608
+    return _with_binds(f"SELECT {listing.key} AS id FROM {listing.source} WHERE {filtered}", binds)  # noqa: S608 (fragments of a declaration)
 
 
 def cut_short(listing: Listing, state: State, choices: Choices | None) -> bool:
@@ -130,7 +130,7 @@ def _along_the_list(asked: _Asked) -> str:
             ORDER BY {own} LIMIT {COUNT_LIMIT + 1}),
         {_counted(COUNT_LIMIT)}
         {_page(asked, f"{filtered} AND {asked.place}")}
-    """  # noqa: S608
+    """  # noqa: S608 (fragments of a declaration)
 
 
 def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> str:
@@ -158,7 +158,7 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
     if second or not is_cut:
         picked += f"""
             UNION ALL (SELECT {listing.key} FROM {_needed(listing.source, [walked, asked.place, asked.order])}
-                       WHERE {is_many} AND {walked} AND {asked.place} ORDER BY {asked.order} LIMIT {asked.limit})"""  # noqa: S608
+                       WHERE {is_many} AND {walked} AND {asked.place} ORDER BY {asked.order} LIMIT {asked.limit})"""  # noqa: S608 (fragments of a declaration)
     return f"""
         WITH {few.steps}
         candidates AS MATERIALIZED (
@@ -170,7 +170,7 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
             ORDER BY {order} LIMIT {asked.limit}),
         picked AS MATERIALIZED ({picked})
         {_page(asked, _picked(listing))}
-    """  # noqa: S608
+    """  # noqa: S608 (fragments of a declaration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +186,7 @@ class _Few:
 
 
 def _found_alone(asked: _Asked, found: Sequence[Condition], looked_at: Sequence[str], *, is_cut: bool) -> _Few:
+    """What one search, or one other condition, finds."""
     table, alias, value = found[0].table, found[0].table.split()[1], asked.state.sort.sort
     source = _needed(asked.listing.source, looked_at)
     most = _how_many(asked.listing, asked.state, found, all_count=not is_cut)
@@ -196,7 +197,7 @@ def _found_alone(asked: _Asked, found: Sequence[Condition], looked_at: Sequence[
         return _Few("", f"({rows}) {alias}", value, _counted(most))
     if is_worked_out:
         # That takes a while, and where all are walked to it is not asked for.
-        value = f"CASE WHEN (SELECT count(*) <= {most} FROM matched) THEN {value} END"  # noqa: S608
+        value = f"CASE WHEN (SELECT count(*) <= {most} FROM matched) THEN {value} END"  # noqa: S608 (fragments of a declaration)
     counted = _counted(most, of="matched")
     return _Few(f"matched AS MATERIALIZED ({rows}),", _matched(source, table), value, counted)
 
@@ -215,7 +216,7 @@ def _both_found(asked: _Asked, found: Sequence[Condition], second: Condition, lo
             WHERE (SELECT found FROM many)),
         matched AS MATERIALIZED (
             SELECT * FROM searched {alias} WHERE (SELECT NOT found FROM many) AND {second.sql}
-            UNION ALL SELECT * FROM others {alias} WHERE {searched}),"""  # noqa: S608
+            UNION ALL SELECT * FROM others {alias} WHERE {searched}),"""  # noqa: S608 (fragments of a declaration)
     counted = _counted(COUNT_LIMIT, of="others")
     return _Few(steps, _matched(source, table), asked.state.sort.sort, counted)
 
@@ -254,7 +255,7 @@ def _found_second(conditions: Sequence[Condition], found: Sequence[Condition]) -
 
 def _rows_of(dates: Sequence[Condition]) -> str:
     alias = dates[0].table.split()[1]
-    return f"SELECT {alias}.* FROM {dates[0].table} WHERE {all_of(one.sql for one in dates)}"  # noqa: S608
+    return f"SELECT {alias}.* FROM {dates[0].table} WHERE {all_of(one.sql for one in dates)}"  # noqa: S608 (fragments of a declaration)
 
 
 def _is_short(listing: Listing, state: State, *, of_names: bool = False) -> bool:
@@ -274,9 +275,9 @@ def _split(conditions: Sequence[Condition]) -> tuple[str, str]:
 
 def _counted(most: int, *, of: str = "candidates") -> str:
     """How many of the candidates fit the rest of the conditions, and whether there are more `of` these rows than are looked at."""
-    is_more = f"count(*) > {most}" if of == "candidates" else f"(SELECT count(*) > {most} FROM {of})"  # noqa: S608
+    is_more = f"count(*) > {most}" if of == "candidates" else f"(SELECT count(*) > {most} FROM {of})"  # noqa: S608 (fragments of a declaration)
     return f"""counted AS MATERIALIZED (
-        SELECT least(count(*) FILTER (WHERE fits), {most}) AS total, {is_more} AS is_more FROM candidates)"""  # noqa: S608
+        SELECT least(count(*) FILTER (WHERE fits), {most}) AS total, {is_more} AS is_more FROM candidates)"""  # noqa: S608 (fragments of a declaration)
 
 
 def _page(asked: _Asked, filtered: str) -> str:
@@ -289,11 +290,11 @@ def _page(asked: _Asked, filtered: str) -> str:
         WHERE {filtered}
         ORDER BY {asked.order}
         LIMIT {asked.limit}
-    """  # noqa: S608
+    """  # noqa: S608 (fragments of a declaration)
 
 
 def _picked(listing: Listing) -> str:
-    return f"{listing.key} = ANY (ARRAY(SELECT row_key FROM picked))"  # noqa: S608
+    return f"{listing.key} = ANY (ARRAY(SELECT row_key FROM picked))"  # noqa: S608 (fragments of a declaration)
 
 
 def _needed(source: str, fragments: Iterable[str]) -> str:
