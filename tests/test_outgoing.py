@@ -22,6 +22,7 @@ KNOWN = {
     "gateways/identity.py": "Google, or the local provider",
     "gateways/captcha.py": "Turnstile",
     "gateways/outgoing.py": "what a user gave, checked",
+    "gateways/trust.py": "none itself: whose certificates the others believe",
 }
 
 

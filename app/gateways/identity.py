@@ -24,6 +24,7 @@ from joserfc.jwk import KeySet
 
 from app.config import GOOGLE, Config
 from app.core import clock, db
+from app.gateways.trust import trust
 
 # Seconds. Somebody waits meanwhile.
 TIMEOUT = httpx.Timeout(8.0, connect=4.0)
@@ -169,7 +170,7 @@ class Google:
         )
 
     def _http(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False, transport=self._transport)
+        return httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False, transport=self._transport, verify=trust())
 
     def _client(self, http: httpx.AsyncClient | None, redirect_uri: str) -> _Client:
         return _Client(

@@ -12,17 +12,16 @@ import asyncio
 import ipaddress
 import re
 import socket
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from functools import cache
 from urllib.parse import urlsplit
 
 import httpx
 
 from app.config import Config
 from app.core import db
+from app.gateways.trust import trust
 
 # Seconds for the whole exchange, and for connecting alone.
 TIMEOUT, CONNECT = 20.0, 6.0
@@ -170,7 +169,7 @@ class Outgoing:
             headers["Host"] = f"[{name}]{port}" if ":" in name else f"{name}{port}"
             extensions["sni_hostname"] = name
         client = httpx.AsyncClient(
-            transport=self.transport or httpx.AsyncHTTPTransport(verify=_trust(), trust_env=False, retries=0),
+            transport=self.transport or httpx.AsyncHTTPTransport(verify=trust(), trust_env=False, retries=0),
             timeout=httpx.Timeout(self.timeout, connect=CONNECT),
             trust_env=False,
             follow_redirects=False,
@@ -197,12 +196,6 @@ class Outgoing:
                 raise Unreachable("The answer is too long.", was_sent=True)
             parts.append(part)
         return b"".join(parts)
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """Whom to believe, read once: it takes longer than many a call (36 ms)."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 def host_of(url: str) -> str:
