@@ -8,7 +8,7 @@ import pytest
 import stripe
 
 from app.sandbox.stripe.work import API_VERSION
-from tests.sandbox.stripe.running import SECRET_KEY, Running
+from tests.sandbox.stripe.running import SECRET_KEY, Running, http
 
 
 def error_of(server: Running, body: str, path: str = "/v1/products") -> dict[str, str]:
@@ -139,9 +139,8 @@ def test_arrays_of_hashes_may_be_sent_without_indexes(server: Running, a_price: 
 
 
 def test_multipart_forms_are_read_too(server: Running) -> None:
-    import httpx
 
-    answer = httpx.post(
+    answer = http.post(
         f"{server.url}/v1/products",
         files={"name": (None, "Course"), "metadata[a]": (None, "b")},
         headers={"Authorization": f"Bearer {SECRET_KEY}"},

@@ -6,12 +6,11 @@ import re
 import threading
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 
 from app.sandbox.stripe.payment_methods import IBAN_FAILS, IBAN_PAYS
-from tests.sandbox.stripe.running import CANCEL, SUCCESS, Inbox, Running, wait_until
+from tests.sandbox.stripe.running import CANCEL, SUCCESS, Inbox, Running, http, wait_until
 
 LABEL = {"type": "custom", "custom": "Name"}
 DATA = {"currency": "eur", "unit_amount": 14900, "product_data": {"name": "Tidemark"}}
@@ -179,7 +178,7 @@ def test_a_good_card_pays(server: Running, client: stripe.StripeClient, a_sessio
     assert charge.payment_method_details.card.last4 == "4242"
     assert charge.billing_details.email == "ines@example.com"
     assert (charge.description, charge.metadata["order"]) == ("Order 1", "1")
-    assert httpx.get(charge.receipt_url).status_code == 200
+    assert http.get(charge.receipt_url).status_code == 200
 
 
 def test_the_events_of_a_payment_come_in_stripes_order(
@@ -277,19 +276,19 @@ def test_the_bank_may_ask_and_be_answered(server: Running, client: stripe.Stripe
     waiting = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
     assert (waiting.status, waiting.payment_intent.status) == ("open", "requires_action")
     assert waiting.payment_intent.next_action.redirect_to_url.url == page
-    assert "Complete authentication" in httpx.get(page).text
-    failed = httpx.post(page, data={"answer": "fail"})
+    assert "Complete authentication" in http.get(page).text
+    failed = http.post(page, data={"answer": "fail"})
     assert failed.status_code == 422
     intent = client.v1.payment_intents.retrieve(waiting.payment_intent.id)
     assert intent.last_payment_error.code == "payment_intent_authentication_failure"
     page = server.buy(session, number="4000002760003184").headers["Location"]
-    done = httpx.post(page, data={"answer": "complete"})
+    done = http.post(page, data={"answer": "complete"})
     assert done.headers["Location"] == SUCCESS.replace("{CHECKOUT_SESSION_ID}", session.id)
     paid = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent.latest_charge"]})
     assert paid.payment_status == "paid"
     secure = paid.payment_intent.latest_charge.payment_method_details.card.three_d_secure
     assert secure.result == "authenticated"
-    assert httpx.post(page, data={"answer": "complete"}).status_code == 303
+    assert http.post(page, data={"answer": "complete"}).status_code == 303
     assert len(client.v1.charges.list({"payment_intent": intent.id}).data) == 1
 
 
@@ -311,7 +310,7 @@ def test_pressing_the_button_many_times_charges_once(
 def test_a_paid_session_says_so_and_leads_back(server: Running, a_session: Any) -> None:
     session = a_session()
     server.buy(session)
-    page = httpx.get(session.url)
+    page = http.get(session.url)
     assert "paid already" in page.text
     assert session.id in page.text
 
@@ -330,7 +329,7 @@ def test_a_known_customer_is_charged_and_the_card_kept_when_asked(
     ines = client.v1.customers.create({"email": "ines@example.com"})
     session = a_session(customer=ines.id, payment_intent_data={"setup_future_usage": "off_session"})
     assert session.customer_details.email == "ines@example.com"
-    assert "ines@example.com" in httpx.get(session.url).text
+    assert "ines@example.com" in http.get(session.url).text
     server.buy(session, email="someone@else.example")
     paid = client.v1.checkout.sessions.retrieve(session.id)
     assert (paid.customer, paid.customer_details.email) == (ines.id, "ines@example.com")
@@ -340,7 +339,7 @@ def test_a_known_customer_is_charged_and_the_card_kept_when_asked(
 def test_nothing_to_pay_needs_no_card(server: Running, client: stripe.StripeClient, a_session: Any) -> None:
     coupon = client.v1.coupons.create({"percent_off": 100, "duration": "once"})
     session = a_session(discounts=[{"coupon": coupon.id}])
-    assert "Card number" not in httpx.get(session.url).text
+    assert "Card number" not in http.get(session.url).text
     assert server.buy(session, number="", expiry="", cvc="").status_code == 303
     done = client.v1.checkout.sessions.retrieve(session.id)
     assert (done.status, done.payment_status, done.payment_intent) == ("complete", "no_payment_required", None)
@@ -378,11 +377,11 @@ def test_a_promotion_code_can_be_typed_in(server: Running, client: stripe.Stripe
     coupon = client.v1.coupons.create({"amount_off": 4900, "currency": "eur", "duration": "once"})
     code = client.v1.promotion_codes.create({"promotion": {"type": "coupon", "coupon": coupon.id}})
     session = a_session(allow_promotion_codes=True)
-    wrong = httpx.post(f"{session.url}/promotion-code", data={"promotion_code": "NONSENSE"})
+    wrong = http.post(f"{session.url}/promotion-code", data={"promotion_code": "NONSENSE"})
     assert wrong.status_code == 422
     assert "not valid" in wrong.text
-    assert httpx.post(f"{session.url}/promotion-code", data={"promotion_code": code.code.lower()}).status_code == 303
-    assert "EUR 200.00" in httpx.get(session.url).text
+    assert http.post(f"{session.url}/promotion-code", data={"promotion_code": code.code.lower()}).status_code == 303
+    assert "EUR 200.00" in http.get(session.url).text
     server.buy(session)
     paid = client.v1.checkout.sessions.retrieve(session.id)
     assert (paid.amount_total, paid.discounts[0].promotion_code) == (20000, code.id)
@@ -393,8 +392,8 @@ def test_a_quantity_can_be_changed_where_allowed(server: Running, client: stripe
     line = {"price_data": DATA, "quantity": 1, "adjustable_quantity": {"enabled": True, "maximum": 3}}
     session = a_session(line_items=[line])
     item = client.v1.checkout.sessions.line_items.list(session.id).data[0].id
-    assert httpx.post(f"{session.url}/quantities", data={item: "4"}).status_code == 422
-    assert httpx.post(f"{session.url}/quantities", data={item: "3"}).status_code == 303
+    assert http.post(f"{session.url}/quantities", data={item: "4"}).status_code == 422
+    assert http.post(f"{session.url}/quantities", data={item: "3"}).status_code == 303
     server.buy(session)
     assert client.v1.checkout.sessions.retrieve(session.id).amount_total == 44700
 
@@ -417,7 +416,7 @@ def test_a_direct_payment_returns_to_its_shop_after_the_bank(server: Running, cl
                 "return_url": "https://example.com/back?order=1",
             }
         )
-        done = httpx.post(intent.next_action.redirect_to_url.url, data={"answer": answer})
+        done = http.post(intent.next_action.redirect_to_url.url, data={"answer": answer})
         assert done.headers["Location"].startswith(f"https://example.com/back?order=1&payment_intent={intent.id}&")
         assert done.headers["Location"].endswith(f"redirect_status={outcome}")
     assert client.v1.payment_intents.retrieve(intent.id).status == "requires_payment_method"
@@ -433,8 +432,8 @@ def test_things_are_sent_where_the_buyer_says(server: Running, client: stripe.St
         shipping_options=[{"shipping_rate_data": slow}, {"shipping_rate": fast.id}],
     )
     assert (session.amount_subtotal, session.amount_total, session.shipping_cost.amount_total) == (24900, 25400, 500)
-    assert httpx.post(f"{session.url}/shipping", data={"shipping_rate": fast.id}).status_code == 303
-    assert httpx.post(f"{session.url}/shipping", data={"shipping_rate": "shr_no"}).status_code == 422
+    assert http.post(f"{session.url}/shipping", data={"shipping_rate": fast.id}).status_code == 303
+    assert http.post(f"{session.url}/shipping", data={"shipping_rate": "shr_no"}).status_code == 422
     address = {"shipping_line1": "Ilica 41", "shipping_city": "Zagreb", "shipping_postal_code": "10000"}
     abroad = server.buy(session, **address, shipping_name="Ines Kovač", shipping_country="FR")
     assert abroad.status_code == 422
@@ -482,7 +481,7 @@ def test_a_session_can_be_expired(server: Running, client: stripe.StripeClient, 
     expired = client.v1.checkout.sessions.expire(session.id, {"expand": ["payment_intent"]})
     assert (expired.status, expired.url, expired.payment_intent.status) == ("expired", None, "canceled")
     wait_until(lambda: inbox.events("checkout.session.expired"))
-    page = httpx.get(session.url)
+    page = http.get(session.url)
     assert page.status_code == 410
     assert CANCEL in page.text
     assert server.buy(session).status_code == 410
@@ -535,13 +534,13 @@ def test_sessions_are_found_by_what_belongs_to_them(
 
 
 def test_a_page_that_does_not_exist_says_so(server: Running) -> None:
-    answer = httpx.get(f"{server.url}/pay/cs_test_nothere")
+    answer = http.get(f"{server.url}/pay/cs_test_nothere")
     assert answer.status_code == 404
     assert "no such payment page" in answer.text
 
 
 def test_pages_allow_no_script_and_lead_only_to_the_shop(a_session: Any) -> None:
-    page = httpx.get(a_session().url)
+    page = http.get(a_session().url)
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe-inline" not in policy
@@ -552,8 +551,8 @@ def test_pages_allow_no_script_and_lead_only_to_the_shop(a_session: Any) -> None
 
 def test_another_site_cannot_press_the_buttons(server: Running, a_session: Any) -> None:
     headers = {"Sec-Fetch-Site": "cross-site"}
-    assert httpx.post(a_session().url, data={}, headers=headers).status_code == 403
-    assert httpx.post(f"{server.url}/_sandbox/behaviour", data={}, headers=headers).status_code == 403
+    assert http.post(a_session().url, data={}, headers=headers).status_code == 403
+    assert http.post(f"{server.url}/_sandbox/behaviour", data={}, headers=headers).status_code == 403
 
 
 def test_a_customer_is_kept_up_to_date_when_asked(server: Running, client: stripe.StripeClient, a_session: Any) -> None:

@@ -7,13 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 
 from app.sandbox.stripe import signatures
 from tests.sandbox.stripe import contract
-from tests.sandbox.stripe.running import SIGNING_SECRET, Inbox, Running, an_inbox, running, wait_until
+from tests.sandbox.stripe.running import SIGNING_SECRET, Inbox, Running, an_inbox, http, running, wait_until
 
 
 def test_a_signature_is_the_one_that_stripe_makes() -> None:
@@ -77,7 +76,7 @@ def test_a_delivery_that_fails_is_tried_again_later_and_later(
     assert gaps[2] >= 0.8
     event = inbox.received[0].event.id
     wait_until(lambda: client.v1.events.retrieve(event).pending_webhooks == 0)
-    (delivery,) = httpx.get(f"{server.url}/_sandbox/deliveries", params={"event": event}).json()
+    (delivery,) = http.get(f"{server.url}/_sandbox/deliveries", params={"event": event}).json()
     assert (delivery["state"], [item["status"] for item in delivery["tries"]]) == (
         "delivered",
         [500, 404, 302, 200],
@@ -171,26 +170,26 @@ def test_events_can_be_held_and_let_go(server: Running, client: stripe.StripeCli
 def test_an_event_can_be_sent_again(server: Running, client: stripe.StripeClient, inbox: Inbox) -> None:
     client.v1.products.create({"name": "Course"})
     event = wait_until(lambda: inbox.events("product.created"))[0]
-    answer = httpx.post(f"{server.url}/_sandbox/events/{event.id}/resend")
+    answer = http.post(f"{server.url}/_sandbox/events/{event.id}/resend")
     assert answer.json() == {"endpoints": 1}
     wait_until(lambda: len(inbox.received) == 2)
     assert inbox.received[0].body == inbox.received[1].body
-    assert httpx.post(f"{server.url}/_sandbox/events/evt_nothere/resend").status_code == 404
+    assert http.post(f"{server.url}/_sandbox/events/evt_nothere/resend").status_code == 404
 
 
 @pytest.mark.parametrize(
     "wrong", [{"nonsense": 1}, {"delivery_order": "sideways"}, {"delivery_copies": "many"}, {"delivery_delay": -1}]
 )
 def test_a_switch_that_does_not_exist_is_refused(server: Running, wrong: dict[str, Any]) -> None:
-    answer = httpx.post(f"{server.url}/_sandbox/behaviour", json=wrong)
+    answer = http.post(f"{server.url}/_sandbox/behaviour", json=wrong)
     assert answer.status_code == 400
     assert next(iter(wrong)) in answer.json()["error"]
 
 
 def test_switches_can_be_sent_as_a_form(server: Running) -> None:
-    answer = httpx.post(f"{server.url}/_sandbox/behaviour", data={"delivery_copies": "2"})
+    answer = http.post(f"{server.url}/_sandbox/behaviour", data={"delivery_copies": "2"})
     assert answer.json()["delivery_copies"] == 2
-    assert httpx.get(f"{server.url}/_sandbox/behaviour").json()["delivery_copies"] == 2
+    assert http.get(f"{server.url}/_sandbox/behaviour").json()["delivery_copies"] == 2
 
 
 # --- Endpoints --------------------------------------------------------------------------------------
