@@ -6,9 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from quart.typing import TestClientProtocol
 
 from app import Lectern, create_app, start, stop
+from app.accounts import hashing
 from app.config import Config
 from app.core import cache, db, limits, migrations, settings, submissions
 from tests import google, servers
@@ -18,6 +20,27 @@ from tests.longest import longest_first
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     longest_first(items)
+
+
+_COSTLY = hashing._hasher, hashing.NOBODY
+_CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Hashes that cost next to nothing, of which the tests make thousands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hashing, "_hasher", _CHEAP)
+        patch.setattr(hashing, "NOBODY", _CHEAP.hash("nobody"))
+        yield
+
+
+@pytest.fixture
+def costly_hashes(cheap_hashes: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product's own, where the cost itself is looked at."""
+    hasher, nobody = _COSTLY
+    monkeypatch.setattr(hashing, "_hasher", hasher)
+    monkeypatch.setattr(hashing, "NOBODY", nobody)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 
 from app import Lectern
 from app.accounts import familiar, hashing, links, passwords, queries, second_factors, sessions, sign_ins, totp, users
@@ -23,11 +22,6 @@ from tests.accounts.test_second_factors import code, enrol, half_way
 from tests.cast import PASSWORD, Cast, Person
 
 NEW = "nine quiet otters by the mill"
-
-
-@pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hashing, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 def cookie_of(browser: Browser, name: str) -> str:

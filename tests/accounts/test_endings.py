@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from argon2 import PasswordHasher
 
 import app.accounts
 from app import Lectern
@@ -21,11 +20,6 @@ from tests.accounts.test_second_factors import enrol, half_way
 from tests.cast import PASSWORD, Cast, Person
 
 NEW = "nine quiet otters by the mill"
-
-
-@pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hashing, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

@@ -22,6 +22,9 @@ from app.core import db, limits, queue
 from tests.accounts.conftest import Browser
 from tests.cast import PASSWORD, Cast
 
+# A hash is most of what these requests cost, and what tells them apart where somebody is not hashed for.
+pytestmark = pytest.mark.usefixtures("costly_hashes")
+
 # Medians further apart than this tell something; the controls are at more than twice the distance.
 BOUND = 1.5
 ATTEMPTS = 5

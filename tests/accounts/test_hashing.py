@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+from argon2.low_level import Type
 
 from app.accounts import hashing
 from app.core.errors import Unavailable
@@ -23,12 +24,20 @@ async def test_the_same_letters_match_however_they_were_typed() -> None:
     assert await hashing.matches(stored, "Cafe\u0301 cre\u0300me, deux fois")
 
 
-async def test_nobody_has_the_parameters_of_everybody() -> None:
+def test_a_password_costs_what_is_recommended(costly_hashes: None) -> None:
+    """The first of OWASP's recommendations for argon2id, or more (its Password Storage Cheat Sheet)."""
+    hasher = hashing._hasher
+    assert hasher.type is Type.ID
+    assert hasher.memory_cost >= 46 * 1024
+    assert hasher.time_cost >= 1
+
+
+async def test_nobody_has_the_parameters_of_everybody(costly_hashes: None) -> None:
     assert not hashing.is_outdated(hashing.NOBODY)
     assert not await hashing.matches(None, "nobody")
 
 
-async def test_no_account_costs_as_much_time_as_a_wrong_password() -> None:
+async def test_no_account_costs_as_much_time_as_a_wrong_password(costly_hashes: None) -> None:
     stored = await hashing.hashed("tide under seven clocks")
 
     async def cost(of: str | None) -> float:
@@ -41,7 +50,7 @@ async def test_no_account_costs_as_much_time_as_a_wrong_password() -> None:
     assert 0.5 < known / unknown < 2
 
 
-async def test_the_loop_goes_on_while_a_password_is_hashed() -> None:
+async def test_the_loop_goes_on_while_a_password_is_hashed(costly_hashes: None) -> None:
     ticks = 0
 
     async def tick() -> None:

@@ -4,10 +4,8 @@ import re
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from argon2 import PasswordHasher
 
 from app import Lectern
-from app.accounts import hashing
 from app.core import db, limits
 from tests import everywhere
 from tests.accounts.conftest import Browser, body
@@ -48,7 +46,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         return None
 
     monkeypatch.setattr(limits, "check", nothing)
-    monkeypatch.setattr(hashing, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 async def test_no_aim_leads_away_from_any_form_that_takes_one(app: Lectern, ann: Person) -> None:

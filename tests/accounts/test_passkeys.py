@@ -7,11 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from quart import Response
 
 from app import Lectern
-from app.accounts import challenges, hashing, passkeys, second_factors, totp
+from app.accounts import challenges, passkeys, second_factors, totp
 from app.accounts.queries import passkeys as passkey_queries
 from app.config import Config
 from app.core import clock, db, settings
@@ -21,12 +20,6 @@ from tests.authenticator import Device, Options, Passkey, add_passkey, options_o
 from tests.cast import Cast, Person
 
 SECURITY = "/account/security"
-
-
-@pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten recovery codes come with every first passkey here, and each is hashed as slowly as a password."""
-    monkeypatch.setattr(hashing, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 
 from app import Lectern
 from app.accounts import hashing, queries, second_factors, sessions, totp
@@ -18,12 +17,6 @@ from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.cast import PASSWORD, Cast, Person
 
 RFC_SECRET = b"12345678901234567890"
-
-
-@pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Setting up hashes ten codes; what that costs is not tested here."""
-    monkeypatch.setattr(hashing, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 async def enrol(person: Person) -> tuple[bytes, list[str]]:
