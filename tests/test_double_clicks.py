@@ -27,6 +27,7 @@ from tests.commerce.conftest import local_stripe, shop  # noqa: F401 (fixtures)
 from tests.commerce.shop import Shop
 from tests.commerce.test_webhooks import EVENT
 from tests.courses.test_admin import details_of
+from tests.emptying import Emptier
 from tests.media import files as samples
 from tests.school import a_course
 
@@ -709,8 +710,8 @@ def test_every_form_has_a_row(app: Lectern) -> None:
     assert {rule.rule for rule in everywhere.routes(app, "POST")} == set(CASES)
 
 
-async def a_world(shop: Shop) -> World:  # noqa: F811
-    await db.value("SELECT empty_all_tables()")
+async def a_world(shop: Shop, emptier: Emptier) -> World:  # noqa: F811
+    await emptier.empty()
     await settings.forget_copy()
     await settings.save_school(name="Meridian", currency="EUR", tax_percent="19")
     cast = Cast(shop.app)
@@ -798,9 +799,9 @@ async def counts() -> dict[str, int]:
     return {row.name: row.n for row in await db.many(db.Row, union)}
 
 
-async def effect_of(shop: Shop, rule: str, times: int) -> tuple[dict[str, int], list[int]]:  # noqa: F811
+async def effect_of(shop: Shop, emptier: Emptier, rule: str, times: int) -> tuple[dict[str, int], list[int]]:  # noqa: F811
     """By how many rows each table grew or shrank when the form was sent so often at once, and the answers."""
-    world = await a_world(shop)
+    world = await a_world(shop, emptier)
     case = CASES[rule]
     bare = Case(case.form, case.by, case.prepare, case.sql)
     before: dict[str, int] = {}
@@ -817,12 +818,12 @@ async def effect_of(shop: Shop, rule: str, times: int) -> tuple[dict[str, int], 
 
 
 @pytest.mark.parametrize("rule", CASES)
-async def test_a_double_click_does_it_once(shop: Shop, unlimited: None, rule: str) -> None:  # noqa: F811
+async def test_a_double_click_does_it_once(shop: Shop, emptier: Emptier, unlimited: None, rule: str) -> None:  # noqa: F811
     case = CASES[rule]
-    single, [status] = await effect_of(shop, rule, 1)
+    single, [status] = await effect_of(shop, emptier, rule, 1)
     assert status in (200, 204, 303), f"the row's form is not good: {status}"
     assert bool(single) == case.acts, f"what it does: {single}"
-    double, statuses = await effect_of(shop, rule, 2)
+    double, statuses = await effect_of(shop, emptier, rule, 2)
     assert set(statuses) & {200, 204, 303}, statuses
     # Who looks as somebody already is refused the way into it.
     refusals = REFUSALS | {403} if rule.endswith("/impersonation") else REFUSALS
@@ -833,6 +834,7 @@ async def test_a_double_click_does_it_once(shop: Shop, unlimited: None, rule: st
 
 async def test_without_the_guard_a_double_click_would_do_it_twice(
     shop: Shop,  # noqa: F811
+    emptier: Emptier,
     unlimited: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -843,6 +845,6 @@ async def test_without_the_guard_a_double_click_would_do_it_twice(
 
     monkeypatch.setattr(submissions, "claim", always)
     for rule in ("/admin/courses", "/admin/courses/<public_id>/sections", "/admin/orders/<public_id>/receipts"):
-        single, _ = await effect_of(shop, rule, 1)
-        double, _ = await effect_of(shop, rule, 2)
+        single, _ = await effect_of(shop, emptier, rule, 1)
+        double, _ = await effect_of(shop, emptier, rule, 2)
         assert double != single, rule
