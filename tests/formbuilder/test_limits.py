@@ -1,6 +1,7 @@
 """Who may answer a form, when, and how often; counted under the form's lock, however many come at once."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,8 +41,8 @@ async def outcomes(form: Form, definition: Definition, senders: list[Sender]) ->
 
 
 @pytest.fixture
-def unlocked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The form's lock as it would be if it did not lock."""
+def unlock(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Makes the form's lock what it would be if it did not lock; four meet there."""
 
     several = Meeting(4)
 
@@ -50,7 +51,8 @@ def unlocked(monkeypatch: pytest.MonkeyPatch) -> None:
         await several.wait()
         return await form_queries.version_by_id(found)
 
-    monkeypatch.setattr(form_queries, "lock_form", look)
+    # Not earlier than the form is made, which asks for the lock too.
+    return lambda: monkeypatch.setattr(form_queries, "lock_form", look)
 
 
 async def test_of_many_at_once_only_as_many_count_as_the_form_takes(app: Lectern) -> None:
@@ -59,9 +61,10 @@ async def test_of_many_at_once_only_as_many_count_as_the_form_takes(app: Lectern
     assert sorted(found) == ["closed"] * 5 + ["received"] * 3
 
 
-async def test_without_the_lock_too_many_would_count(app: Lectern, unlocked: None) -> None:
+async def test_without_the_lock_too_many_would_count(app: Lectern, unlock: Callable[[], None]) -> None:
     """The negative control."""
     form, definition = await a_form(most_entries=3)
+    unlock()
     found = await outcomes(form, definition, [Sender(stamp=f"s{n}") for n in range(8)])
     assert found.count("received") > 3
 
@@ -73,9 +76,10 @@ async def test_of_one_address_at_once_only_as_many_count_as_may(app: Lectern) ->
     assert (await sent(form, definition, Sender(stamp="x", address="192.0.2.8"))).state == "received"
 
 
-async def test_without_the_lock_one_address_would_get_further(app: Lectern, unlocked: None) -> None:
+async def test_without_the_lock_one_address_would_get_further(app: Lectern, unlock: Callable[[], None]) -> None:
     """The negative control."""
     form, definition = await a_form(most_per_address=2, period="day")
+    unlock()
     senders = [Sender(stamp=f"s{n}", address="192.0.2.7") for n in range(6)]
     assert (await outcomes(form, definition, senders)).count("received") > 2
 
