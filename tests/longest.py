@@ -13,7 +13,6 @@ LONGEST = (
     "tests/test_double_clicks.py",
     "tests/outside/test_canaries.py",
     "tests/formbuilder/test_exports.py",
-    "tests/formbuilder/test_limits.py",
     "e2e/test_every_page.py",
     "e2e/test_every_look.py",
     "e2e/test_buy_signed_in.py",
