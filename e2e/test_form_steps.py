@@ -113,6 +113,8 @@ def test_one_question_at_a_time_by_keyboard(
     guest = visit(scripts=scripts)
     page = guest.page
     guest.expect_status(422, f"/forms/{slug}")
+    stamps: list[str] = []
+    page.on("request", lambda asked: stamps.append(asked.url) if asked.url.endswith("/stamp") else None)
     guest.open(f"/forms/{slug}")
     page.get_by_label("Your name").focus()
     guest.think()
@@ -147,6 +149,7 @@ def test_one_question_at_a_time_by_keyboard(
     expect(page.get_by_label("Anything else?")).to_be_visible()
     guest.press("Send")
     guest.sees("Thank you", level=1)
+    assert len(stamps) == int(scripts)  # each would hold the next question up for a second
 
 
 def test_without_a_network_nothing_that_was_typed_is_lost(

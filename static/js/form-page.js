@@ -19,7 +19,7 @@ function begin() {
   }
 }
 
-// A stamp that could not be fetched is given by the server's answer.
+// A stamp that could not be fetched is given by the server's answer. Only the first screen has one: what is begun has passed.
 const stamp = () =>
   (stamping ??= form.dataset.stamp && !form.elements.stamp.value
     ? fetch(form.dataset.stamp, { cache: "no-store" })

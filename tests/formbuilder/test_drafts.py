@@ -132,6 +132,20 @@ async def test_one_question_at_a_time_comes_from_the_same_form(client: TestClien
     assert (await db.value("SELECT answers FROM form_entries"))["q3"] == "Painter"
 
 
+async def test_only_the_first_screen_waits_for_a_stamp(client: TestClientProtocol) -> None:
+    """Whoever answers a question in less than a second is not held up at each of them."""
+    slug = await a_form(presentation="one")
+    first = await (await client.get(f"/forms/{slug}")).get_data(as_text=True)
+    assert f'data-stamp="/forms/{slug}/stamp"' in first
+    answer = await client.post(f"/forms/{slug}", form=stamped(screen="q1", q1="Ann"))
+    second = await page(client, answer.headers["Location"])
+    assert 'name="q2"' in second and "data-stamp" not in second
+    answer = await client.post(
+        answer.headers["Location"], form={"version": "1", "screen": "q2", "q2": "work", "go": "next"}
+    )
+    assert 'name="q3"' in await page(client, answer.headers["Location"])
+
+
 def test_words_stand_with_the_question_that_follows_and_after_the_last_with_it() -> None:
     definition = definitions.read(
         {
