@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from e2e import school as schools
-from e2e.audit import _RUN, _WIDE, AXE, RULES, _sentence
+from e2e.audit import RULES, WIDE, violations
 from e2e.every_page import pages
 from e2e.people import PASSWORD, Addresses, Mailbox
 from e2e.school import SmallSchool
@@ -74,14 +74,13 @@ def wrong_in(page: Page, path: str, looks: tuple[tuple[str, int], ...], *, marku
 
 
 def seen(page: Page, looks: tuple[tuple[str, int], ...], *, markup: bool = False) -> list[str]:
-    page.evaluate(f"window.axe || ({{}}, () => {{ {AXE} }})()")
     found = []
     for number, (scheme, width) in enumerate(looks):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         rules = RULES if markup and number == 0 else SIGHT
-        found += [f"{scheme} {width}: {_sentence(page.url, one)}" for one in page.evaluate(_RUN, rules)]
-        if wide := page.evaluate(_WIDE):
+        found += [f"{scheme} {width}: {one}" for one in violations(page, rules)]
+        if wide := page.evaluate(WIDE):
             found.append(f"{scheme} {width}: {page.url} scrolls sideways: {' … '.join(wide)}")
     return found
 

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from e2e import school as schools
-from e2e.audit import _RUN, AXE, RULES, _sentence
+from e2e.audit import violations
 from e2e.every_page import pages
 from e2e.people import Addresses
 from e2e.school import SmallSchool
@@ -57,11 +57,10 @@ def wrong_with(page: Page, path: str) -> list[str]:
     if not answer.headers.get("content-type", "").startswith("text/html"):
         return []
     found = []
-    page.evaluate(f"window.axe || ({{}}, () => {{ {AXE} }})()")
     for scheme, width in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        found += [f"{scheme} {width}: {_sentence(page.url, one)}" for one in page.evaluate(_RUN, RULES)]
+        found += [f"{scheme} {width}: {one}" for one in violations(page)]
     return found
 
 

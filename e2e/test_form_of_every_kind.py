@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from e2e import forms
-from e2e.audit import _RUN, _TWICE, _WIDE, AXE, RULES, _sentence
+from e2e.audit import TWICE, WIDE, violations
 from e2e.people import Person
 from e2e.school import SmallSchool
 from e2e.visitor import Visitor
@@ -21,14 +21,13 @@ from tests.formbuilder.every_kind import FILLED, IN_FOLD, SILENT, definition, la
 
 def looks(page: Page) -> list[str]:
     """What axe-core finds by day and by night, and what sticks out."""
-    page.evaluate(f"window.axe || ({{}}, () => {{ {AXE} }})()")
     found = []
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-        found += [f"{scheme}: {_sentence(page.url, one)}" for one in page.evaluate(_RUN, RULES)]
-    if wide := page.evaluate(_WIDE):
+        found += [f"{scheme}: {one}" for one in violations(page)]
+    if wide := page.evaluate(WIDE):
         found.append(f"{page.url} scrolls sideways: {' … '.join(wide)}")
-    if twice := page.evaluate(_TWICE):
+    if twice := page.evaluate(TWICE):
         found.append(f"{page.url} has more than one element called {', '.join(twice)}")
     return found
 
