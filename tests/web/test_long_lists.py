@@ -1,5 +1,6 @@
 """A word that very many have together with a tag that very many have: both would be met late on a walk along the list."""
 
+from datetime import UTC, timedelta
 from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,9 +9,10 @@ import pytest
 
 from app import Lectern
 from app.accounts.queries.lists import PEOPLE, tag_choices
-from app.core import db
+from app.core import clock, db
+from app.web import tables
+from app.web.tables import conditions, statements
 from app.web.tables import state as states
-from app.web.tables import statements
 
 
 @pytest.fixture
@@ -19,6 +21,7 @@ async def school(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statements, "COUNT_LIMIT", 3)
     monkeypatch.setattr(statements, "_FOUND", 3)
     monkeypatch.setattr(statements, "_FEW", 3)
+    monkeypatch.setattr(conditions, "_FEW_DAYS", timedelta(days=10))
     await db.script("""
         INSERT INTO users (public_id, email, name, role, state, created_at)
         SELECT 'u' || n, 'p' || n || '@example.org',
@@ -68,6 +71,30 @@ async def test_where_none_of_the_newest_fits_the_others_are_asked(school: None) 
     assert (await found(q="anna", tag="bens"))[0] == ["u1"]
 
 
+def days(first: int, last: int) -> dict[str, str]:
+    """The days on which these of the twenty came."""
+    today = clock.now().astimezone(UTC).date()
+    return {"from": f"{today - timedelta(days=100 - first)}", "to": f"{today - timedelta(days=100 - last)}"}
+
+
+async def test_of_a_few_days_all_are_looked_at_however_many_have_the_name(school: None) -> None:
+    assert await found(q="anna", **days(8, 10)) == (["u9"], False, False)
+    # Of more than are looked at, and beside something else, as ever.
+    assert await found(q="anna", **days(6, 15)) == (["u15", "u13", "u11", "u9", "u7"], True, False)
+    assert await found(q="anna", tag="press", **days(6, 8)) == (["u7"], True, True)
+
+
+async def test_where_none_of_the_first_found_fits_all_are_looked_at_and_the_list_says_so(school: None) -> None:
+    async def said(**asked: str) -> tuple[list[str], str]:
+        table = await tables.load(PEOPLE, "/admin/people", asked)
+        return [row.list_pick for row in table.rows], table.sentence
+
+    assert (await said(q="anna", sort="name"))[1] == "4 of the first 4 found"
+    # The first of ten Annas that are found came earlier.
+    assert await said(q="anna", sort="name", **days(9, 10)) == (["u9"], "1 in all")
+    assert await said(q="anna", sort="name", **days(14, 19)) == (["u15", "u17", "u19"], "3 in all")
+
+
 async def test_a_page_begins_where_the_one_before_ended(school: None) -> None:
     assert await found(q="anna") == ([f"u{n}" for n in range(19, 0, -2)], True, False)
 
@@ -80,7 +107,8 @@ SORTS = ["", "joined", "name", "-email", "-seen"]
 @pytest.mark.parametrize("limit", [2, 41])
 async def test_a_page_is_the_beginning_of_the_whole_list(school: None, limit: int) -> None:
     cut = 0
-    for q, other, sort in product(SEARCHES, OTHERS, SORTS):
+    several = [days(8, 10), days(6, 15), days(1, 15), {"tag": "bens", **days(6, 15)}, {"role": "team"}]
+    for q, other, sort in product(SEARCHES, OTHERS + several, SORTS):
         asked = {"q": q, "sort": sort, **other}
         rows, whole, is_cut = await asked_for(asked, limit=limit)
         people = [row.list_pick for row in rows]

@@ -6,7 +6,7 @@ from app.core.i18n import lazy
 from app.web import tables
 from app.web.tables import Choice
 
-TEAM = Choice("team", lazy("All but members"), "u.role <> 'member'")
+TEAM = Choice("team", lazy("All but members"), "u.role <> 'member'", rare=True)
 # The first rows by the last visit; "never" has an index in the list's own order.
 _SEEN = "SELECT u.* FROM users u WHERE {} ORDER BY u.last_seen_at {}"
 _LATELY, _WITHIN_A_MONTH, _LONG_AGO = (

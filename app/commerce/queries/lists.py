@@ -36,7 +36,7 @@ ORDERS = Listing(
             [
                 Choice("sold", _l("Sold, refunded or not"), "o.paid_at IS NOT NULL"),
                 Choice("paid", _l("Paid")),
-                Choice("waiting", _l("Waiting"), "o.state IN ('pending', 'processing')"),
+                Choice("waiting", _l("Waiting"), "o.state IN ('pending', 'processing')", rare=True),
                 Choice("refunded", _l("Refunded"), "o.state IN ('refunded', 'partially_refunded')"),
                 Choice("failed", _l("Failed")),
                 Choice("given_up", _l("Given up"), "o.state IN ('expired', 'cancelled')"),

@@ -16,7 +16,7 @@ from app.web.tables.words import begin_words, is_short, letters_of
 class Condition:
     """A part of the WHERE: whether it always holds for the list, is about its dates, has an index that finds its rows;
     and of which table of the list it is, with its alias, and a SELECT of these rows, where finding them first is best.
-    `search`: these come in no order.
+    `search`: these come in no order; `names`: very many may have what is searched for.
     """
 
     sql: str
@@ -27,8 +27,11 @@ class Condition:
     indexed: bool = False
     rare: bool = False
     search: bool = False
+    names: bool = False
 
 
+# Of so few days the rows lie together, and are fewer than those that a name of very many finds all over the table.
+_FEW_DAYS = timedelta(days=3)
 # A condition, and the values of its binds.
 _Bound = tuple[Condition, dict[str, Any]]
 
@@ -66,7 +69,7 @@ def _of_search(item: Search, text: str, table: str) -> Iterator[_Bound]:
     if item.of_names and is_short(text):
         found_by = f"word_beginnings({item.words}) @> CAST(:{bind}_letters AS text[])"
         binds[f"{bind}_letters"] = letters_of(text)
-    yield Condition(matches, table, _all_of_row(table, found_by), search=True), binds
+    yield Condition(matches, table, _all_of_row(table, found_by), search=True, names=item.of_names), binds
 
 
 def _of_choice(item: Select, choice: Choice, table: str) -> Condition:
@@ -87,12 +90,13 @@ def _of_dates(item: Dates, state: State, table: str, zone: ZoneInfo) -> Iterator
             yield Condition(f"({between})", dates=True), {}
         return
     # Written out too: for any two moments the planner would think of a two-hundredth of the table.
+    is_few = bool(first and last and date.fromisoformat(last) - date.fromisoformat(first) < _FEW_DAYS)
     if first:
         begin = _midnight(date.fromisoformat(first), zone)
-        yield Condition(f"{item.expression} >= TIMESTAMPTZ {_literal(begin)}", table, dates=True), {}
+        yield Condition(f"{item.expression} >= TIMESTAMPTZ {_literal(begin)}", table, dates=True, rare=is_few), {}
     if last:
         end = _midnight(date.fromisoformat(last) + timedelta(days=1), zone)
-        yield Condition(f"{item.expression} < TIMESTAMPTZ {_literal(end)}", table, dates=True), {}
+        yield Condition(f"{item.expression} < TIMESTAMPTZ {_literal(end)}", table, dates=True, rare=is_few), {}
 
 
 def _found_together(conditions: list[Condition]) -> list[Condition]:

@@ -142,6 +142,10 @@ def draw(
     total = rows[0].list_total if rows else 0
     # Counted among the first of very many, there may be fewer than stand here.
     is_more = bool(rows) and rows[0].list_is_more
+    if is_more and is_cut and not total:
+        # None of these fits, so all were looked at.
+        is_cut, is_more = False, has_more or state.cursor is not None
+        total = len(rows)
     total = max(total, len(rows)) if is_more else total
     return Table(
         id="list",

@@ -151,14 +151,9 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
     # any word would bring all together from the index, and sort them.
     walked = all_of(f"CASE WHEN {one.sql} THEN true ELSE false END" if one.search else one.sql for one in conditions)
     is_many = "(SELECT is_more FROM counted)"
-    if second:
+    if second or is_cut:
         # None of the first thousand may fit, and still some of the others.
         is_many += " AND NOT EXISTS (SELECT 1 FROM of_few)"
-    picked = "SELECT * FROM of_few"
-    if second or not is_cut:
-        picked += f"""
-            UNION ALL (SELECT {listing.key} FROM {_needed(listing.source, [walked, asked.place, asked.order])}
-                       WHERE {is_many} AND {walked} AND {asked.place} ORDER BY {asked.order} LIMIT {asked.limit})"""  # noqa: S608 (fragments of a declaration)
     return f"""
         WITH {few.steps}
         candidates AS MATERIALIZED (
@@ -168,7 +163,10 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
             SELECT row_key FROM candidates
             WHERE fits AND {place}{"" if second or is_cut else " AND (SELECT NOT is_more FROM counted)"}
             ORDER BY {order} LIMIT {asked.limit}),
-        picked AS MATERIALIZED ({picked})
+        picked AS MATERIALIZED (
+            SELECT * FROM of_few
+            UNION ALL (SELECT {listing.key} FROM {_needed(listing.source, [walked, asked.place, asked.order])}
+                       WHERE {is_many} AND {walked} AND {asked.place} ORDER BY {asked.order} LIMIT {asked.limit}))
         {_page(asked, _picked(listing))}
     """  # noqa: S608 (fragments of a declaration)
 
@@ -238,12 +236,17 @@ def _how_many(listing: Listing, state: State, found: Sequence[Condition], *, all
 
 
 def _found_first(listing: Listing, state: State, conditions: Sequence[Condition]) -> list[Condition] | None:
-    """Conditions whose rows are found before all else: of a search or of another table; in another order of the dates."""
+    """Conditions whose rows are found before all else: of a search or of another table; in another order of the dates.
+
+    Of a few days that are searched for a name the days' rows, which lie together. In another order more of them than are
+    sorted could be left out, though few match.
+    """
     by_rows = sorted((condition for condition in conditions if condition.rows), key=lambda one: not one.rare)
-    if by_rows:
-        return [one for one in by_rows if one.rows == by_rows[0].rows]
     dates = [condition for condition in conditions if condition.dates and condition.table]
-    return None if not dates or is_own_order(listing, state) else dates
+    is_own, is_name = is_own_order(listing, state), all(condition.names for condition in by_rows)
+    if by_rows and not (is_own and is_name and any(date.rare for date in dates)):
+        return [one for one in by_rows if one.rows == by_rows[0].rows]
+    return None if not dates or (is_own and not by_rows) else dates
 
 
 def _found_second(conditions: Sequence[Condition], found: Sequence[Condition]) -> Condition | None:
