@@ -710,7 +710,7 @@ def test_every_form_has_a_row(app: Lectern) -> None:
     assert {rule.rule for rule in everywhere.routes(app, "POST")} == set(CASES)
 
 
-async def a_world(shop: Shop, emptier: Emptier) -> World:  # noqa: F811
+async def a_world(shop: Shop, emptier: Emptier) -> World:  # noqa: F811 (the fixture)
     await emptier.empty()
     await settings.forget_copy()
     await settings.save_school(name="Meridian", currency="EUR", tax_percent="19")
@@ -799,7 +799,7 @@ async def counts() -> dict[str, int]:
     return {row.name: row.n for row in await db.many(db.Row, union)}
 
 
-async def effect_of(shop: Shop, emptier: Emptier, rule: str, times: int) -> tuple[dict[str, int], list[int]]:  # noqa: F811
+async def effect_of(shop: Shop, emptier: Emptier, rule: str, times: int) -> tuple[dict[str, int], list[int]]:  # noqa: F811 (the fixture)
     """By how many rows each table grew or shrank when the form was sent so often at once, and the answers."""
     world = await a_world(shop, emptier)
     case = CASES[rule]
@@ -818,7 +818,7 @@ async def effect_of(shop: Shop, emptier: Emptier, rule: str, times: int) -> tupl
 
 
 @pytest.mark.parametrize("rule", CASES)
-async def test_a_double_click_does_it_once(shop: Shop, emptier: Emptier, unlimited: None, rule: str) -> None:  # noqa: F811
+async def test_a_double_click_does_it_once(shop: Shop, emptier: Emptier, unlimited: None, rule: str) -> None:  # noqa: F811 (the fixture)
     case = CASES[rule]
     single, [status] = await effect_of(shop, emptier, rule, 1)
     assert status in (200, 204, 303), f"the row's form is not good: {status}"
@@ -833,7 +833,7 @@ async def test_a_double_click_does_it_once(shop: Shop, emptier: Emptier, unlimit
 
 
 async def test_without_the_guard_a_double_click_would_do_it_twice(
-    shop: Shop,  # noqa: F811
+    shop: Shop,  # noqa: F811 (the fixture)
     emptier: Emptier,
     unlimited: None,
     monkeypatch: pytest.MonkeyPatch,

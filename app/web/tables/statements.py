@@ -150,8 +150,8 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
     # In a form that the words' index does not know, and that is thought to hold for many rows, as it does here: a plan for
     # any word would bring all together from the index, and sort them.
     walked = all_of(f"CASE WHEN {one.sql} THEN true ELSE false END" if one.search else one.sql for one in conditions)
-    is_many = "(SELECT is_more FROM counted)"
-    if second or is_cut:
+    is_many, is_part = "(SELECT is_more FROM counted)", second is not None or is_cut
+    if is_part:
         # None of the first thousand may fit, and still some of the others.
         is_many += " AND NOT EXISTS (SELECT 1 FROM of_few)"
     return f"""
@@ -161,7 +161,7 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
         {few.counted},
         of_few AS MATERIALIZED (
             SELECT row_key FROM candidates
-            WHERE fits AND {place}{"" if second or is_cut else " AND (SELECT NOT is_more FROM counted)"}
+            WHERE fits AND {place}{"" if is_part else " AND (SELECT NOT is_more FROM counted)"}
             ORDER BY {order} LIMIT {asked.limit}),
         picked AS MATERIALIZED (
             SELECT * FROM of_few
@@ -238,8 +238,8 @@ def _how_many(listing: Listing, state: State, found: Sequence[Condition], *, all
 def _found_first(listing: Listing, state: State, conditions: Sequence[Condition]) -> list[Condition] | None:
     """Conditions whose rows are found before all else: of a search or of another table; in another order of the dates.
 
-    Of a few days that are searched for a name the days' rows, which lie together. In another order more of them than are
-    sorted could be left out, though few match.
+    Where a name is searched for within a few days, those of the days: they lie together. Not in another order, where only
+    some of them would be sorted if there are very many.
     """
     by_rows = sorted((condition for condition in conditions if condition.rows), key=lambda one: not one.rare)
     dates = [condition for condition in conditions if condition.dates and condition.table]

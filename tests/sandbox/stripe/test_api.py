@@ -139,7 +139,6 @@ def test_arrays_of_hashes_may_be_sent_without_indexes(server: Running, a_price: 
 
 
 def test_multipart_forms_are_read_too(server: Running) -> None:
-
     answer = http.post(
         f"{server.url}/v1/products",
         files={"name": (None, "Course"), "metadata[a]": (None, "b")},
