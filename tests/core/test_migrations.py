@@ -67,7 +67,7 @@ async def test_an_index_that_a_killed_run_left_half_built_is_built_again(fresh: 
         await begun.start()
         await other.execute(_WRITE)  # the build waits for whoever writes
         killed = await migrate(fresh)
-        for _look in range(200):
+        for _look in range(1200):
             if await connection.fetch(INVALID):
                 break
             await asyncio.sleep(0.05)

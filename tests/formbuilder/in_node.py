@@ -14,6 +14,11 @@ NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="no node here to run the browser's module in")
 
 
+def _number(text: str) -> int | float:
+    """JavaScript has doubles alone. Beyond 2⁵³ it writes them without a point, with as many digits as tell them apart."""
+    return int(text) if abs(int(text)) <= 2**53 else float(text)
+
+
 class Module:
     """One process that answers for a module. It comes by its text, so that a control can break it.
 
@@ -35,7 +40,7 @@ class Module:
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps(told) + "\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        return json.loads(self.process.stdout.readline(), parse_int=_number)
 
     def close(self) -> None:
         assert self.process.stdin

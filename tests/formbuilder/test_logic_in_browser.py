@@ -103,6 +103,14 @@ def test_whatever_the_calculation_both_find_the_same(browser: Module, text: str,
     assert in_browser(browser, plan, posted) == on_server(plan, posted)
 
 
+def test_of_numbers_beyond_whole_ones_both_find_the_same(browser: Module) -> None:
+    """JSON of the two differs there: 63093999999999940 and 6.309399999999994e+16."""
+    plan = evaluation.compile([evaluation.Node("total", "number", expression="63.094 * 999999999999999")], [])
+    found = on_server(plan, {})
+    assert found["values"]["total"] > 2**53
+    assert in_browser(browser, plan, {}) == found
+
+
 # Answers and forms that random ones come to rarely, each with what it is about.
 ODD_TEXTS = [text for text in plans.TEXTS if len(text) < 100] + ["😀" * 10_001, "x" * 10_001 + "y", "a" * 5000 + "b"]
 
