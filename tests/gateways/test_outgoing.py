@@ -206,10 +206,10 @@ async def test_an_answer_is_read_up_to_a_size_and_a_time_and_not_unpacked() -> N
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        named = Outgoing(hosts=frozenset({"127.0.0.1"}), timeout=0.5)
-        for path in ("/slow", "/long"):
+        hasty, named = (Outgoing(hosts=frozenset({"127.0.0.1"}), timeout=seconds) for seconds in (0.5, 60))
+        for one, path in ((hasty, "/slow"), (named, "/long")):
             with pytest.raises(Unreachable) as found:
-                await named.send("GET", base + path)
+                await one.send("GET", base + path)
             assert found.value.was_sent
         assert (await named.send("GET", f"{base}/packed")).body == b""
         with pytest.raises(Blocked):
