@@ -27,7 +27,19 @@ def spoiled(text: str) -> list[str]:
         f".{moment}.{signature}",
         f"{payload}.AAAAAA.{signature}",
     ]
-    return [*swapped, *parts, "", text[:-1], text + "A", text * 2, text.swapcase(), f"{text}\x00", "\ud800", "." * 50]
+    return [
+        *swapped,
+        *parts,
+        "",
+        text[:-1],
+        text + "A",
+        text * 2,
+        text.swapcase(),
+        f"{text}\x00",
+        f"{text}\x00!\x00!",
+        "\ud800",
+        "." * 50,
+    ]
 
 
 @pytest.mark.parametrize("purpose", SIGNED)

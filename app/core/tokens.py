@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from itsdangerous import BadSignature, Signer, TimestampSigner, URLSafeTimedSerializer
-from itsdangerous.encoding import base64_encode
+from itsdangerous.encoding import base64_encode, want_bytes
 
 _secret_key = ""
 
@@ -39,11 +39,14 @@ def keyed(text: str) -> bytes:
 
 
 class _Signer(TimestampSigner):
-    """Derives its key once (10 µs)."""
+    """Derives its key once (10 µs), and knows one way of writing a signature: decoding base64 passes over what is none."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.derive_key = lru_cache(maxsize=4)(super().derive_key)  # type: ignore[method-assign]
+
+    def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
+        return hmac.compare_digest(want_bytes(sig), self.get_signature(value))
 
 
 class _Serializer(URLSafeTimedSerializer):
