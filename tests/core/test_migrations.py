@@ -1,29 +1,15 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import asyncpg
-import pytest
 
 from app import Lectern
-from app.config import Config
 from app.core import db, migrations
 from app.web.tables import begin_words
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-async def fresh(app: Lectern, config: Config) -> AsyncIterator[str]:
-    """The address of an empty database."""
-    await db.script("CREATE DATABASE migrated_twice TEMPLATE template0")
-    try:
-        yield urlsplit(config.database_url.reveal())._replace(path="/migrated_twice").geturl()
-    finally:
-        await db.script("DROP DATABASE migrated_twice WITH (FORCE)")
 
 
 async def migrate(url: str) -> asyncio.subprocess.Process:

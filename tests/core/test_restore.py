@@ -6,28 +6,13 @@ something of ours by its bare name, would stop it at the worst of moments.
 
 import re
 import subprocess
-from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
 import asyncpg
-import pytest
 
-from app import Lectern
 from app.config import Config
-from app.core import db
 from app.sandbox.postgres import binaries
 from tests.cast import Cast
 from tests.school import a_course
-
-
-@pytest.fixture
-async def empty(app: Lectern, config: Config) -> AsyncIterator[str]:
-    """The address of an empty database."""
-    await db.script("CREATE DATABASE restored TEMPLATE template0")
-    try:
-        yield urlsplit(config.database_url.reveal())._replace(path="/restored").geturl()
-    finally:
-        await db.script("DROP DATABASE restored WITH (FORCE)")
 
 
 def dump(url: str) -> str:
@@ -43,18 +28,18 @@ def restore(told: str, url: str) -> str:
     return subprocess.run(command, input=told, capture_output=True, text=True, check=False).stderr
 
 
-async def test_what_is_dumped_and_restored_is_the_same_school(cast: Cast, config: Config, empty: str) -> None:
+async def test_what_is_dumped_and_restored_is_the_same_school(cast: Cast, config: Config, fresh: str) -> None:
     await a_course("candles", "Reading candles", price=4900)
     told = dump(config.database_url.reveal())
     assert "Reading candles" in told
-    assert restore(told, empty) == ""
+    assert restore(told, fresh) == ""
     # How deep a condition stands in parentheses is told differently once it was read back.
-    same, anew = (re.sub(r"[()]", "", each) for each in (told, dump(empty)))
+    same, anew = (re.sub(r"[()]", "", each) for each in (told, dump(fresh)))
     assert anew == same
 
 
-async def test_an_index_that_could_not_be_restored_would_be_seen(empty: str) -> None:
-    connection = await asyncpg.connect(empty)
+async def test_an_index_that_could_not_be_restored_would_be_seen(fresh: str) -> None:
+    connection = await asyncpg.connect(fresh)
     await connection.execute("""
         CREATE FUNCTION inner_one(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
         CREATE FUNCTION outer_one(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN inner_one($1); END';
@@ -62,7 +47,7 @@ async def test_an_index_that_could_not_be_restored_would_be_seen(empty: str) -> 
         INSERT INTO names VALUES ('anna');
         CREATE INDEX names_by_name ON names (outer_one(name));
     """)
-    told = dump(empty)
+    told = dump(fresh)
     await connection.execute("DROP TABLE names; DROP FUNCTION outer_one; DROP FUNCTION inner_one")
     await connection.close()
-    assert "inner_one(text) does not exist" in restore(told, empty)
+    assert "inner_one(text) does not exist" in restore(told, fresh)
