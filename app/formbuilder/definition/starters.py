@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from app.formbuilder.models import Definition
 FOLDER = Path(__file__).parents[1] / "templates"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Starter:
     """A form to begin with. `key` is the name of its file."""
 
@@ -23,8 +23,9 @@ class Starter:
     group: str
     stored: Any
 
-    @property
+    @cached_property
     def definition(self) -> Definition:
+        """The form, read once: to read all of them is most of what the page that shows them takes."""
         return definitions.read(self.stored)
 
 
