@@ -14,7 +14,7 @@ from app.core.i18n import _
 from app.core.ids import public_id as new_public_id
 from app.core.settings import school
 from app.web.flash import flash
-from app.web.forms import submitted
+from app.web.forms import options, submitted
 from app.web.guards import requires
 from app.web.render import page
 from app.web.request import signed_in_user
@@ -37,7 +37,7 @@ async def create_access(public_id: str) -> Response | BaseResponse:
     if person.is_closed:
         raise Conflict(_("This account is closed for good."))
     form = await submitted(GrantForm)
-    form.product.choices = [(row.public_id, row.title) for row in await queries.products()]
+    form.product.choices = options((row.public_id, row.title) for row in await queries.products())
     if not form.validate():
         return await _panel(person, grant_form=form, status=422)
     title = await entitlements.grant_by_hand(
@@ -83,7 +83,9 @@ async def _panel(
     causes = await entitlements.causes_of(person.id)
     if grant_form is None:
         grant_form = GrantForm(data={"ref": new_public_id()})
-        grant_form.product.choices = [(row.public_id, row.title) for row in await queries.products() if row.is_active]
+        grant_form.product.choices = options(
+            (row.public_id, row.title) for row in await queries.products() if row.is_active
+        )
     forms = {cause.public_id: ClosureForm(prefix=f"{cause.public_id}-") for cause in causes if cause.is_open}
     return await page(
         "access/admin/access.html",

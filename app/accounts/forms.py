@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from babel import Locale
 from wtforms import (
@@ -11,6 +11,7 @@ from wtforms import (
     EmailField,
     HiddenField,
     PasswordField,
+    SelectChoice,
     SelectField,
     SelectMultipleField,
     StringField,
@@ -26,7 +27,7 @@ from app.core.errors import Invalid
 from app.core.i18n import _, locale
 from app.core.i18n import lazy as _l
 from app.core.numbers import whole_number
-from app.web.forms import BaseForm, email_address
+from app.web.forms import BaseForm, email_address, options, time_zones
 from app.web.traps import TrappedForm
 
 NEXT = 2000
@@ -163,14 +164,7 @@ class ProfileForm(BaseForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.time_zone.choices = [("", _("As the school")), *((zone, zone.replace("_", " ")) for zone in time_zones())]
-
-
-def time_zones() -> list[str]:
-    """The zones worth offering: places, and UTC."""
-    continents = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/")
-    names = (*continents, "Pacific/")
-    return sorted(zone for zone in available_timezones() if zone.startswith(names) or zone == "UTC")
+        self.time_zone.choices = [SelectChoice("", _("As the school")), *time_zones()]
 
 
 class PersonForm(BaseForm):
@@ -221,7 +215,7 @@ class AccessTokenForm(BaseForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         days = [(str(days), _("%(days)s days", days=days)) for days in LIFETIMES]
-        self.lifetime.choices = [*days, ("day", _("Until a day that I choose"))]
+        self.lifetime.choices = options([*days, ("day", _("Until a day that I choose"))])
 
     def moment(self, zone: ZoneInfo) -> datetime:
         """When it ends. Raises Invalid when the day is none."""
@@ -271,8 +265,8 @@ class PersonEditForm(BaseForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.country.choices = [("", _("Not known")), *countries()]
-        self.time_zone.choices = [("", _("As the school")), *((zone, zone.replace("_", " ")) for zone in time_zones())]
+        self.country.choices = options([("", _("Not known")), *countries()])
+        self.time_zone.choices = [SelectChoice("", _("As the school")), *time_zones()]
 
 
 def countries() -> list[tuple[str, str]]:

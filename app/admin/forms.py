@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from email.utils import parseaddr
-from functools import cache
 from types import MappingProxyType
 from typing import Any
-from zoneinfo import available_timezones
 
 from wtforms import (
     BooleanField,
@@ -23,16 +21,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 from app.core.i18n import _, lazy
 from app.core.money import CURRENCIES
-from app.web.forms import BaseForm, is_email
-
-
-@cache
-def time_zones() -> list[str]:
-    """The names of all time zones that mean a place, and UTC."""
-    return ["UTC", *sorted(name for name in available_timezones() if "/" in name and not name.startswith(_NO_PLACE))]
-
-
-_NO_PLACE = ("Etc/", "SystemV/", "posix/", "right/")
+from app.web.forms import BaseForm, is_email, options, time_zones
 
 
 def _percent(form: Form, field: Any) -> None:
@@ -76,13 +65,13 @@ class SettingsForm(BaseForm):
     show_impersonations = BooleanField(lazy("People see when somebody of the school looked as them"))
     erasure_days = SelectField(
         lazy("Days to think an erasure over"),
-        choices=[(days, str(days)) for days in (7, 14, 30)],
+        choices=options((days, str(days)) for days in (7, 14, 30)),
         coerce=int,
         default=14,
     )
     kept_years = SelectField(
         lazy("Years that paid orders keep name and address"),
-        choices=[(years, str(years)) for years in range(1, 16)],
+        choices=options((years, str(years)) for years in range(1, 16)),
         coerce=int,
         default=10,
     )
@@ -90,7 +79,8 @@ class SettingsForm(BaseForm):
     def __init__(self, *args: Any, roles: Mapping[str, Any] = MappingProxyType({}), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.time_zone.choices = time_zones()
-        self.second_factor_roles.choices = [(key, str(label)) for key, label in roles.items() if key != "member"]
+        held = ((key, str(label)) for key, label in roles.items() if key != "member")
+        self.second_factor_roles.choices = options(held)
 
     def changes(self) -> dict[str, Any]:
         """The settings as they are kept."""

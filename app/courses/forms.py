@@ -24,7 +24,7 @@ from app.courses import prose
 from app.courses.listing import LEVEL_LABELS
 from app.courses.models import SLUG_LENGTH, Course, Lesson
 from app.web.assets import FOLDER
-from app.web.forms import BaseForm
+from app.web.forms import BaseForm, options
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "da", "nb", "fi", "et", "cs", "el", "tr", "uk", "ja")
 GROUND_LABELS = {
@@ -67,7 +67,7 @@ class DetailsForm(BaseForm):
     slug = StringField(lazy("Address"), [InputRequired(lazy("Give the course an address.")), Length(max=SLUG_LENGTH)])
     promise = TextAreaField(lazy("Promise"), [Length(max=400)])
     summary = TextAreaField(lazy("Summary"), [Length(max=300)])
-    level = SelectField(lazy("Level"), choices=list(LEVEL_LABELS.items()), default="beginner")
+    level = SelectField(lazy("Level"), choices=options(LEVEL_LABELS.items()), default="beginner")
     topic = SelectField(lazy("Topic"), validators=[Optional()], default="")
     new_topic = StringField(lazy("Or a new topic"), [Length(max=60)])
     language = SelectField(lazy("Language"), default="en")
@@ -79,21 +79,22 @@ class DetailsForm(BaseForm):
     faq = FieldList(FormField(QuestionForm), max_entries=30)
     plate = SelectField(lazy("Drawing"), validators=[Optional()], default="")
     plate_ground = SelectField(
-        lazy("Ground of the drawing"), choices=list(GROUND_LABELS.items()), validators=[Optional()], default=""
+        lazy("Ground of the drawing"), choices=options(GROUND_LABELS.items()), validators=[Optional()], default=""
     )
     revision = IntegerField(validators=[InputRequired()], widget=HiddenInput())
 
     def offer(self, course: Course, topics: list[Any], teachers: list[Any]) -> None:
         """Fill the lists that are known only now."""
-        self.topic.choices = [("", lazy("None"))] + [(str(topic.id), topic.name) for topic in topics]
-        self.instructor.choices = [("", lazy("Nobody yet"))] + [(str(each.id), each.name) for each in teachers]
-        if course.instructor_id and course.instructor_id not in {each.id for each in teachers}:
-            self.instructor.choices.append((str(course.instructor_id), course.instructor_name or ""))
-        self.language.choices = [(code, _language(code)) for code in {*LANGUAGES, course.language}]
-        self.language.choices.sort(key=lambda pair: pair[1])
+        self.topic.choices = options([("", lazy("None")), *((str(topic.id), topic.name) for topic in topics)])
+        instructors = {str(each.id): each.name for each in teachers}
+        if course.instructor_id:
+            instructors.setdefault(str(course.instructor_id), course.instructor_name or "")
+        self.instructor.choices = options([("", lazy("Nobody yet")), *instructors.items()])
+        languages = ((code, _language(code)) for code in {*LANGUAGES, course.language})
+        self.language.choices = options(sorted(languages, key=lambda pair: pair[1]))
         picture = [(course.picture_url, lazy("The uploaded picture"))] if course.picture_url else []
         drawn = [("", lazy("Drawn from the address"))] + [(name, name.replace("-", " ")) for name in plates()]
-        self.plate.choices = picture + drawn
+        self.plate.choices = options(picture + drawn)
 
 
 def _language(code: str) -> str:

@@ -19,7 +19,7 @@ from app.imports.people import KEY
 from app.web import tables
 from app.web.bodies import MEGABYTE, brings
 from app.web.flash import flash
-from app.web.forms import submitted
+from app.web.forms import options, submitted
 from app.web.guards import requires
 from app.web.render import page
 from app.web.request import fragment
@@ -182,7 +182,7 @@ async def _offer(form: PlanForm) -> None:
     choices = [("", _("nothing more"))]
     if me().can("people.access"):
         choices += [(row.public_id, row.title) for row in await entitlements.grantable() if row.is_active]
-    form.product.choices = choices
+    form.product.choices = options(choices)
 
 
 def _to(found: Import) -> ResponseReturnValue:

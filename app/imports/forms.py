@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from wtforms import BooleanField, FileField, HiddenField, RadioField, SelectField, StringField
+from wtforms import BooleanField, FileField, HiddenField, RadioField, SelectChoice, SelectField, StringField
 
 from app.core.i18n import lazy as _l
 from app.core.numbers import whole_number
 from app.imports.models import Column
 from app.imports.people import KEEP, SKIP, UPDATE
-from app.web.forms import BaseForm
+from app.web.forms import BaseForm, options
 
 
 class BringForm(BaseForm):
@@ -34,9 +34,9 @@ class PlanForm(BaseForm):
     existing = RadioField(
         _l("Who has an account already"),
         choices=[
-            (SKIP, _l("Leave them as they are")),
-            (KEEP, _l("Give them what is chosen below, keep their names")),
-            (UPDATE, _l("Give them what is chosen below, and the name of the file")),
+            SelectChoice(SKIP, _l("Leave them as they are")),
+            SelectChoice(KEEP, _l("Give them what is chosen below, keep their names")),
+            SelectChoice(UPDATE, _l("Give them what is chosen below, and the name of the file")),
         ],
         default=SKIP,
     )
@@ -57,7 +57,7 @@ class PlanForm(BaseForm):
 
 def plan_form(header: Sequence[str], columns: Sequence[Column]) -> type[PlanForm]:
     """The form for a file with these columns."""
-    choices = [("", _l("leave out")), *((column.key, column.label) for column in columns)]
+    choices = options([("", _l("leave out")), *((column.key, column.label) for column in columns)])
     fields = {
         f"column_{place:03}": SelectField(title, choices=choices, name=f"column-{place:03}")
         for place, title in enumerate(header)

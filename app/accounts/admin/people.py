@@ -18,7 +18,7 @@ from app.core.errors import Forbidden
 from app.core.i18n import _, format_locale, ngettext
 from app.web import tables, typed
 from app.web.flash import flash
-from app.web.forms import submitted
+from app.web.forms import options, submitted
 from app.web.guards import requires
 from app.web.render import page
 
@@ -74,7 +74,7 @@ async def show_person(public_id: str) -> ResponseReturnValue:
 async def update_role(public_id: str) -> ResponseReturnValue:
     """Give the person another role."""
     form = await submitted(RoleForm)
-    form.role.choices = custom_roles.to_give(me(), await custom_roles.every())
+    form.role.choices = options(custom_roles.to_give(me(), await custom_roles.every()))
     if not form.validate():
         return await person_page(public_id, role_form=form, status=422)
     person = await people.change_role(public_id, form.role.data, by=me())
@@ -155,7 +155,7 @@ async def person_page(
     may_act, page_url = _may_act(person), url_for(".show_person", public_id=person.public_id)
     before = typed.take() if status == 200 else {}
     role_form = role_form or RoleForm(data={"role": person.role, **before})
-    role_form.role.choices = custom_roles.to_give(viewer, roles)
+    role_form.role.choices = options(custom_roles.to_give(viewer, roles))
     return await page(
         "accounts/admin/person.html",
         status=status,

@@ -2,6 +2,7 @@
 
 from quart import redirect, request, url_for
 from quart.typing import ResponseReturnValue
+from wtforms import SelectChoice
 
 from app.accounts import custom_roles
 from app.accounts.admin import admin
@@ -12,7 +13,7 @@ from app.accounts.sessions import me
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _, ngettext
 from app.web.flash import flash
-from app.web.forms import submitted
+from app.web.forms import options, submitted
 from app.web.guards import requires
 from app.web.render import page
 
@@ -143,7 +144,7 @@ async def delete_role(key: str) -> ResponseReturnValue:
 
 def _offer(form: CustomRoleForm) -> None:
     """What the product knows may be sent; whether this person may give it is the verb's question."""
-    form.capabilities.choices = [(name, name) for name in CAPABILITIES]
+    form.capabilities.choices = [SelectChoice(name) for name in CAPABILITIES]
 
 
 async def _role_page(
@@ -155,7 +156,7 @@ async def _role_page(
     if role is not None:
         held = await custom_roles.held_by(role.key)
         others = [other for other in await custom_roles.every() if other.key != role.key] if held else []
-        removal.move_to.choices = custom_roles.to_give(viewer, others) if held else []
+        removal.move_to.choices = options(custom_roles.to_give(viewer, others)) if held else []
         if not removal.move_to.data:
             removal.move_to.data = "member"
     return await page(

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 from quart import Response, redirect, url_for
 from quart.typing import ResponseReturnValue
+from wtforms import SelectChoice
 
 from app.accounts import access_tokens
 from app.accounts.forms import AccessTokenForm
@@ -17,7 +18,7 @@ from app.core.i18n import _
 from app.core.ids import public_id as new_public_id
 from app.core.settings import school
 from app.web.flash import flash
-from app.web.forms import submitted
+from app.web.forms import options, submitted
 from app.web.guards import signed_in
 from app.web.render import page
 from app.web.security import NOT_KEPT
@@ -68,8 +69,8 @@ async def delete_token(public_id: str) -> ResponseReturnValue:
     return redirect(url_for("accounts.list_tokens"), 303)
 
 
-def _choices(person: SignedIn) -> list[tuple[str, object]]:
-    return [(scope, SCOPES[scope]) for scope in access_tokens.offered(person)]
+def _choices(person: SignedIn) -> list[SelectChoice]:
+    return options((scope, SCOPES[scope]) for scope in access_tokens.offered(person))
 
 
 async def _zone(person: SignedIn) -> ZoneInfo:
