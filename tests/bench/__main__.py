@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import choice, lighthouse, load, pages, people, recording, scale, special, stack, table
+from tests.bench import choice, every, lighthouse, load, pages, people, recording, scale, special, stack, table
 from tests.bench.measuring import QUICK, Bench, Measure, middle
 from tests.bench.servers import LOOPS, SERVERS, Serving
 
@@ -29,6 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     serving = Serving(options.workers, options.server, options.loop, tuple(options.server_options.split()))
     if options.scale:
         return compare_sizes(serving, options)
+    if options.every:
+        return visit_every_page(serving, options)
     worker = not (options.servers or options.lighthouse)
     with stack.running(serving, members=options.members, worker=worker) as running:
         if options.lighthouse:
@@ -62,6 +64,15 @@ def compare_sizes(serving: Serving, options: argparse.Namespace) -> int:
         return 1 if any(scale.ratio(address, row) > scale.LIMIT for address in pages_measured) else 0
 
 
+def visit_every_page(serving: Serving, options: argparse.Namespace) -> int:
+    """The slowest of all kinds of pages; 1 when a link leads nowhere."""
+    with stack.running(replace(serving, workers=1), members=options.members, worker=False) as running:
+        visits = every.visit(running, say)
+    print(every.drawn(visits))
+    print(f"\n{datetime.now(UTC).isoformat(timespec='seconds')}; {machine()}; {options.members:,} members.")
+    return 1 if every.failed(visits) else 0
+
+
 def compare_servers(running: stack.Stack, options: argparse.Namespace) -> int:
     """The table by which the server was chosen."""
     found = asyncio.run(people.gather(running))
@@ -86,6 +97,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--servers", action="store_true", help="compare all servers that are installed, and end")
     parser.add_argument("--scale", action="store_true", help="compare 200 with 100,000 (or N) members, and end")
     parser.add_argument("--only", default="", metavar="REGEX", help="with --scale: only addresses in which it is found")
+    parser.add_argument("--every", action="store_true", help="follow all links, show the slowest pages, and end")
     parser.add_argument(
         "--lighthouse", action="store_true", help="Lighthouse's marks (needs npm's lighthouse), and end"
     )

@@ -266,7 +266,7 @@ def _found(school: School, address: Address) -> str:
     path = address.path.format(**school.names)
     if address.page == 1:
         return path
-    _status, body = _ask(school, path, address.who)
+    _status, body = ask(school, path, address.who)
     link = re.search(r'href="([^"]*after=[^"]*)"', body)
     return link[1].replace("&amp;", "&") if link else ""
 
@@ -280,7 +280,7 @@ def _measure(schools: tuple[School, School], address: Address, paths: list[str],
 def _turn(school: School, address: Address, which: int, path: str) -> None:
     began = school.stack.processor_time()
     for _ in range(TURN):
-        status, body = _ask(school, path, address.who)
+        status, body = ask(school, path, address.who)
     took = (school.stack.processor_time() - began) / TURN
     # What a process that ended meanwhile had spent is gone from the sum.
     if took > 0:
@@ -293,7 +293,7 @@ def _turn(school: School, address: Address, which: int, path: str) -> None:
 _connections: dict[int, http.client.HTTPConnection] = {}
 
 
-def _ask(school: School, path: str, who: str) -> tuple[int, str]:
+def ask(school: School, path: str, who: str) -> tuple[int, str]:
     """Of a file only its first bytes are waited for."""
     port = school.stack.port
     connection = _connections.setdefault(port, http.client.HTTPConnection("127.0.0.1", port))

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from werkzeug.routing import Map, Rule
 
-from tests.bench import choice, lighthouse, load, pages, special, table
+from tests.bench import choice, every, lighthouse, load, pages, special, table
 from tests.bench.__main__ import parse
 from tests.bench.load import Load, Request
 from tests.bench.measuring import Result
@@ -175,3 +176,21 @@ def test_servers_are_compared_with_the_products_own_command_first() -> None:
         one.memory.append(100 * 2**20)
     line = choice.drawn(measured).splitlines()[2]
     assert line.startswith("| granian uvloop | 400 | 2.0 / 3 | 1.00 |") and line.endswith("| 100 |")
+
+
+def test_links_are_followed_within_the_school_and_once_for_each_kind() -> None:
+    body = """<a class="x" href="/courses?q=a&amp;page=2#top">C</a> <a href="https://elsewhere.example/">E</a> <a href="#here">
+        <a href="mailto:a@example.org"> <button hx-get="next"> <img src="/picture"> <a href="https://lectern.example">"""
+    assert every.links("/learn/one", body) == ["/courses?q=a&page=2", "/learn/next", "/"]
+    known = Map([Rule("/courses/<slug>")]).bind("lectern.example")
+    assert every.kind_of("/courses/a?q=1&p=2", known) == every.kind_of("/courses/b?p=&q=", known)
+    assert every.kind_of("/courses/a?q=1", known) != every.kind_of("/courses/a", known)
+    assert every.kind_of("/nowhere", known) == ("/nowhere",)
+
+
+def test_the_slowest_pages_are_shown_and_links_that_lead_nowhere_fail() -> None:
+    quick, slow = (every.Visit(f"/{ms}", "owner", ms / 1000, 200, "/", True) for ms in (3, 9))
+    file, lost = every.Visit("/file", "owner", 1, 200, "/", False), every.Visit("/lost", "owner", 0, 404, "/3", True)
+    shown = every.drawn([quick, lost, file, slow])
+    assert shown.index("| /9 (owner) | 9.0 |") < shown.index("| /3 (owner) | 3.0 |") and "/file" not in shown
+    assert shown.endswith("failed: 404 /lost (owner), from /3") and every.failed([quick, lost, file]) == [lost]
