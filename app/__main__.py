@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import io
 import os
 import sys
 import time
@@ -16,6 +17,7 @@ from app.config import Config, ConfigError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit status. A wrong setting ends with one sentence and status 2."""
+    print_anything()
     options = _parser().parse_args(arguments)
     try:
         config = Config.from_env()
@@ -27,6 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
     except CannotStart as error:
         print(error, file=sys.stderr)
         return 2
+
+
+def print_anything() -> None:
+    """Let `print` write what the terminal's encoding lacks as \\u2026, as errors are written already, and not end there."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -90,6 +90,8 @@ def main() -> int:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     # Compiled tests are read again by the next process, and compiled pages of the product by each that is started.
     env.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Text read as whatever the machine's language is fails where that is not UTF-8.
+    env["PYTHONWARNDEFAULTENCODING"] = "1"
     if any(step.part == "e2e" for step in steps):
         env["CHROMIUM"] = find_chromium()
     failed = run(steps, extra, env)
@@ -138,7 +140,7 @@ def said(step: Step, extra: list[str], env: dict[str, str]) -> tuple[int, str, f
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         check=False,
     )
@@ -185,7 +187,7 @@ def find_chromium() -> str:
 def playwright_chromium() -> str:
     """Where Playwright keeps, or would keep, its own Chromium: the shell without windows when it is there."""
     ask = "from playwright.sync_api import sync_playwright as p\nwith p() as w: print(w.chromium.executable_path)"
-    answer = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
+    answer = subprocess.run([sys.executable, "-c", ask], capture_output=True, encoding="utf-8", check=False)
     whole = Path(answer.stdout.strip() or "/none")
     shells = sorted(whole.parent.parent.parent.glob("chromium_headless_shell-*/*/*headless*shell"))
     return str(shells[-1] if shells else whole)

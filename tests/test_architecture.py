@@ -109,7 +109,7 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 def imports(name: str, path: Path) -> Iterator[str]:
     """The `app.…` modules that a module imports, wherever in its text."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.startswith("app"))
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("app"):
@@ -136,7 +136,7 @@ def room_of(dotted: str) -> str:
 
 def texts(path: Path) -> Iterator[str]:
     """The string constants of a module that look like SQL; docstrings do not count."""
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     documented = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
     for node in ast.walk(tree):
@@ -184,13 +184,13 @@ def test_only_its_owner_writes_a_table(name: str, path: Path) -> None:
 def test_every_table_has_an_owner() -> None:
     made = set()
     for path in (ROOT / "migrations").glob("*.sql"):
-        made |= set(re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?([a-z_]+)", path.read_text()))
+        made |= set(re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?([a-z_]+)", path.read_text("utf-8")))
     assert made - {table for table in made if table.startswith("pgqueuer")} <= set(OWNER), made - set(OWNER)
 
 
 def test_only_core_db_imports_databases_and_only_config_reads_the_environment() -> None:
     for name, path in ALL:
-        text = path.read_text()
+        text = path.read_text("utf-8")
         if name != "app.core.db":
             assert not re.search(r"^(import|from) databases\b", text, re.MULTILINE), name
         if package_of(name) not in ("config", "sandbox"):
@@ -201,7 +201,7 @@ def test_handlers_hold_no_sql_and_no_transaction() -> None:
     for name, path in ALL:
         if room_of(name) in ("routes", "admin", "api") and package_of(name) not in ("", "web"):
             assert not list(texts(path)), f"{name} holds SQL"
-            assert "db.transaction" not in path.read_text(), f"{name} opens a transaction"
+            assert "db.transaction" not in path.read_text("utf-8"), f"{name} opens a transaction"
 
 
 def test_no_room_is_called_a_grab_bag() -> None:

@@ -33,7 +33,7 @@ def asked() -> dict[str, list[str]]:
     """Each capability that is asked for, with where."""
     found: dict[str, list[str]] = {}
     for path in [*(ROOT / "app").rglob("*.py"), *(ROOT / "templates").rglob("*.html")]:
-        text = path.read_text()
+        text = path.read_text("utf-8")
         names = asked_in_python(text) if path.suffix == ".py" else (match[2] for match in IN_TEMPLATE.finditer(text))
         for name in names:
             found.setdefault(name, []).append(str(path.relative_to(ROOT)))

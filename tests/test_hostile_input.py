@@ -90,7 +90,7 @@ def _names_of_parameters() -> list[str]:
     for path in SOURCE.rglob("*.py"):
         if "sandbox" in path.parts or "demo" in path.parts:
             continue
-        text = path.read_text()
+        text = path.read_text("utf-8")
         names |= set(re.findall(r'(?:args|form\)?|posted|values)\.get(?:list)?\(\s*"([\w-]+)"', text))
         names |= set(re.findall(r'\b(?:Search|Select|Toggle)\(\s*"(\w+)"', text))
         for name in re.findall(r'\bDates\(\s*"(\w+)"', text):

@@ -20,7 +20,7 @@ def _locked_twice(lock: str) -> set[str]:
 @pytest.mark.parametrize("path", _LOCKS, ids=lambda path: path.name)
 def test_every_python_runs_the_same_version_of_a_package(path: Path) -> None:
     """A newer one on newer Pythons alone is a program that these tests, on one Python, know nothing of."""
-    lock = path.read_text()
+    lock = path.read_text(encoding="utf-8")
     assert "quart" in _packages(lock), "locks are written otherwise than this test reads them"
     assert not _locked_twice(lock)
 
@@ -33,4 +33,4 @@ def test_a_version_for_some_pythons_alone_would_be_seen() -> None:
 
 @pytest.mark.parametrize("path", _LOCKS, ids=lambda path: path.name)
 def test_a_lock_names_no_index(path: Path) -> None:
-    assert not re.search(r"https?://|--(extra-)?index-url|--find-links", path.read_text())
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links", path.read_text(encoding="utf-8"))

@@ -32,7 +32,7 @@ def calling() -> dict[str, set[str]]:
         name = path.relative_to(SOURCE).as_posix()
         if name.startswith("sandbox/"):
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = []
             if isinstance(node, ast.Import):
                 names = [each.name for each in node.names]

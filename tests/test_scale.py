@@ -95,7 +95,7 @@ async def names(cast: Cast) -> dict[str, str]:
     product = await db.value("SELECT public_id FROM products WHERE id = :id", id=course.product_id)
     # Rows that tests before this one have deleted would be counted where an index still knows them.
     await db.script("VACUUM")
-    await db.script(Path(__file__).with_name("large.sql").read_text())
+    await db.script(Path(__file__).with_name("large.sql").read_text("utf-8"))
     today = clock.now().date()
     tags = await db.many(db.Row, "SELECT public_id, id FROM tags")
     days = {name: (today.fromordinal(today.toordinal() - ago)).isoformat() for name, ago in

@@ -69,7 +69,7 @@ def test_each_thing_that_opens_something_says_how_long_it_is_good() -> None:
     """Those without a time carry it inside (media, register-form) or open nothing (cursors of lists)."""
     without = set()
     for path in Path(SOURCE).rglob("*.py"):
-        for call in re.findall(r"tokens\.unsign\(([^\n]*)", path.read_text()):
+        for call in re.findall(r"tokens\.unsign\(([^\n]*)", path.read_text("utf-8")):
             if call.count(",") < 2 and "max_age" not in call:
                 without.add(path.relative_to(SOURCE).as_posix())
     # The link that takes an erasure back is good while its row waits.

@@ -108,7 +108,7 @@ def _letters_and_digits(text: str) -> str:
 @cache
 def common_words() -> frozenset[str]:
     """The words that people take for passwords first, and pairs of the shortest of them."""
-    lines = (Path(__file__).parent / "common_passwords.txt").read_text().splitlines()
+    lines = (Path(__file__).parent / "common_passwords.txt").read_text("utf-8").splitlines()
     single = {word for line in lines if not line.startswith("#") for word in line.split()}
     pairs = {
         first + second

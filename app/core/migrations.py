@@ -45,7 +45,7 @@ def load(folder: Path = FOLDER) -> list[Migration]:
         match = _NAME.fullmatch(path.name)
         if match is None:
             raise MigrationError(f"{path.name} is not named like 0001_name.sql")
-        sql = path.read_text()
+        sql = path.read_text("utf-8")
         found.append(Migration(int(match[1]), path.stem, sql, hashlib.sha256(sql.encode()).hexdigest()))
     if len({migration.version for migration in found}) != len(found):
         raise MigrationError("two migrations have the same number")

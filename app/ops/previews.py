@@ -84,5 +84,5 @@ def framed(html: str) -> tuple[str, str]:
 def sample(template: Template) -> dict[str, Any]:
     """The invented facts of a mail, the same kind that its domain sends it with."""
     path = render.TEMPLATES / template.domain / "mail" / f"{template.name}.json"
-    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
     return found

@@ -141,7 +141,7 @@ class Postgres:
 
     def _pid_file(self) -> list[str]:
         with contextlib.suppress(OSError):
-            return (self.data / "postmaster.pid").read_text().splitlines()
+            return (self.data / "postmaster.pid").read_text("utf-8").splitlines()
         return []
 
     def _end_orphan(self) -> None:
@@ -158,7 +158,7 @@ class Postgres:
         elif processes.is_running(pid := abs(int(lines[0])), "postgres"):
             processes.end_orphan(pid, "postgres", sign=signal.SIGINT)
         else:
-            path.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+            path.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n", "utf-8")
 
     def create(self) -> None:
         """Make the data folder, with role and database, unless it is there. Raises ServerError if it cannot.
@@ -205,7 +205,9 @@ class Postgres:
 
 def template_version() -> str:
     """Name what a ready-made data folder depends on, so that a cache of it can be told from an older one."""
-    told = subprocess.run([binaries() / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        [binaries() / "postgres", "--version"], capture_output=True, encoding="utf-8", check=True
+    ).stdout
     return f"{told.split()[-1]}-{os.geteuid()}"
 
 
@@ -216,7 +218,7 @@ def _environment() -> dict[str, str]:
 
 def _last_line(path: Path) -> str:
     with contextlib.suppress(OSError):
-        lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
         if lines:
             return lines[-1].strip()
     return "it said nothing"

@@ -210,11 +210,11 @@ def is_running(pid: int, name: str) -> bool:
         return False
     if Path("/proc/self/stat").exists():
         with contextlib.suppress(OSError):
-            program, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
+            program, _, rest = Path(f"/proc/{pid}/stat").read_text("utf-8").partition("(")[2].rpartition(")")
             return program.startswith(name) and not rest.strip().startswith("Z")
         return False
     ps = shutil.which("ps") or "/bin/ps"
-    answer = subprocess.run([ps, "-p", str(pid), "-o", "comm="], capture_output=True, text=True, check=False)
+    answer = subprocess.run([ps, "-p", str(pid), "-o", "comm="], capture_output=True, encoding="utf-8", check=False)
     return Path(answer.stdout.strip()).name.startswith(name)
 
 

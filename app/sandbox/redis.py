@@ -110,7 +110,7 @@ class Redis:
     def _end_orphan(self) -> None:
         """We hold the lock, so a server that still runs here was left behind by a start that was killed."""
         with contextlib.suppress(OSError, ValueError):
-            pid = int((self.folder / "redis.pid").read_text())
+            pid = int((self.folder / "redis.pid").read_text("utf-8"))
             if processes.is_running(pid, "redis-server"):
                 processes.end_orphan(pid, "redis-server", sign=signal.SIGTERM)
         self.socket.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from app.__main__ import run_migrate
+from app.__main__ import print_anything, run_migrate
 from app.config import Config, ConfigError
 from app.sandbox import processes
 from app.sandbox.children import Child, Watch
@@ -33,6 +33,7 @@ OWNER = "owner@school.example"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run until Ctrl-C or SIGTERM; returns the exit code."""
+    print_anything()
     options = parse(arguments)
     began = time.monotonic()
     env = {**read_env_file(ROOT / ".env"), **os.environ}
@@ -209,7 +210,7 @@ class School:
         if self._keeps_data and state.migrated == wanted:
             return
         path = self.data / "log" / "migrate.log"
-        with path.open("w+") as log:
+        with path.open("w+", encoding="utf-8") as log:
             with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
                 code = run_migrate(Config.from_env(self.env), argparse.Namespace())
             log.seek(0)

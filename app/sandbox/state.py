@@ -79,7 +79,7 @@ class State:
         kept = asdict(self)
         del kept["data"]
         aside = self.data / f"{_FILE}.new"
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump(kept, file, indent=2)
         aside.replace(self.data / _FILE)
 

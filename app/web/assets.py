@@ -90,12 +90,12 @@ class Assets:
         self.by_address[f"/static/{path}"] = made
 
     def _joined(self, path: str) -> str:
-        source = (self._folder / path).read_text()
+        source = (self._folder / path).read_text("utf-8")
         parts = [line for line in source.splitlines() if line.startswith("@layer")]
         for name in re.findall(r'@import url\("([^"]+)"\)', source):
             sheet = self._folder / "css" / name
             if sheet.exists():
-                parts.append(self._with_addresses(sheet.read_text(), Path("css") / name))
+                parts.append(self._with_addresses(sheet.read_text("utf-8"), Path("css") / name))
         return _squeezed("\n".join(parts))
 
     def _with_addresses(self, css: str, path: Path) -> str:

@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     if options.compare:
-        changes = table.compared(json.loads(options.compare.read_text()), report)
+        changes = table.compared(json.loads(options.compare.read_text("utf-8")), report)
         print("\n".join(changes) or f"Nothing moved by more than noise since {options.compare}.")
     return 1 if any(row["failed"] for row in report["pages"]) else 0
 

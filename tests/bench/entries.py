@@ -206,7 +206,7 @@ async def _file(olga: Person, form: Form, kind: str) -> dict[str, float]:
 
     app = olga.browser.app  # type: ignore[attr-defined]
     asked = await table.asked(form.public_id)
-    Path("/proc/self/clear_refs").write_text("5")
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     before, began, size = _high(), time.perf_counter(), 0
     async with app.app_context():
         _name, parts = await exports.begin(asked, kind)
@@ -220,7 +220,9 @@ async def _file(olga: Person, form: Form, kind: str) -> dict[str, float]:
 
 
 def _high() -> int:
-    line = next(each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith("VmHWM"))
+    line = next(
+        each for each in Path("/proc/self/status").read_text(encoding="utf-8").splitlines() if each.startswith("VmHWM")
+    )
     return int(line.split()[1])
 
 

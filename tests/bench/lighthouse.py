@@ -70,7 +70,7 @@ def _seen(lighthouse: str, stack: Stack, path: str, preset: str, cookie: str) ->
             words, env={**os.environ, "CHROME_PATH": chrome}, capture_output=True, text=True, check=False, timeout=180
         )
         if done.returncode == 0:
-            found: dict[str, Any] = json.loads(Path(output).read_text())
+            found: dict[str, Any] = json.loads(Path(output).read_text(encoding="utf-8"))
             return found
     raise RuntimeError(f"Lighthouse failed {_TRIES} times at {path}: {done.stderr[-2000:]}")
 

@@ -160,7 +160,7 @@ async def lengthen(stack: Stack) -> None:
     """Add what a year of running leaves in the logs, which the seed does not make."""
     connection = await asyncpg.connect(stack.env["DATABASE_URL"])
     try:
-        await connection.execute(Path(__file__).with_name("logs.sql").read_text(), timeout=3600)
+        await connection.execute(Path(__file__).with_name("logs.sql").read_text("utf-8"), timeout=3600)
         await connection.execute("VACUUM (ANALYZE)", timeout=3600)
     finally:
         await connection.close()

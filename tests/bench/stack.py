@@ -162,7 +162,7 @@ def _tree(root: int) -> list[int]:
         # What each process says of itself: to read through all of a busy machine's takes longer than a page.
         for path in Path(f"/proc/{pid}/task").glob("*/children"):
             with contextlib.suppress(OSError):
-                found += [int(child) for child in path.read_text().split()]
+                found += [int(child) for child in path.read_text("utf-8").split()]
     return found
 
 
@@ -171,13 +171,13 @@ def _ran(pid: int) -> float:
     total = 0
     for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
         with contextlib.suppress(OSError):
-            total += int(path.read_text().split()[0])
+            total += int(path.read_text("utf-8").split()[0])
     return total / 1e9
 
 
 def _pss(pid: int) -> int:
     with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
     return 0

@@ -64,7 +64,7 @@ def floats_in(source: str) -> list[int]:
 
 @pytest.mark.parametrize("path", CAREFUL, ids=lambda path: str(path.relative_to(APP)))
 def test_no_float_comes_near_money(path: Path) -> None:
-    assert floats_in(path.read_text()) == []
+    assert floats_in(path.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize("bad", ["x = 0.5", "x = float(y)", "x = total / 2", "x /= 2", "x = round(y)"])
@@ -74,7 +74,7 @@ def test_a_float_would_be_found(bad: str) -> None:
 
 
 def test_every_amount_is_kept_as_a_whole_number() -> None:
-    lines = [line.strip() for path in MIGRATIONS.glob("*.sql") for line in path.read_text().splitlines()]
+    lines = [line.strip() for path in MIGRATIONS.glob("*.sql") for line in path.read_text("utf-8").splitlines()]
     columns = [line for line in lines if line.split(" ")[0].endswith("_minor")]
     assert len(columns) >= 9
     assert all(line.split(" ")[1] == "bigint" for line in columns), columns

@@ -38,7 +38,7 @@ async def test_the_demo_school_is_written_once_and_adds_up(app: Lectern, config:
     assert margins is not None
     assert (margins.tags, margins.notes, margins.views) == (3, 4, 1)
     assert margins.tagged >= 12
-    people = json.loads((config.data_dir / "demo.json").read_text())
+    people = json.loads((config.data_dir / "demo.json").read_text("utf-8"))
     assert {"owner", "instructor", "member"} <= set(people)
 
 

@@ -379,7 +379,7 @@ async def busy_with_others() -> float:
     """The share of the machine that is in use while we do nothing."""
 
     def ticks() -> tuple[int, int]:
-        numbers = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        numbers = [int(word) for word in Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]]
         return sum(numbers), numbers[3] + numbers[4]
 
     (all_before, idle_before), _nothing = ticks(), await asyncio.sleep(2)

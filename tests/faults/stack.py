@@ -81,7 +81,7 @@ class Process:
     def children(self) -> list[int]:
         """The processes that it started, such as granian's workers; the resource tracker of Python is none of them."""
         path = Path(f"/proc/{self.pid}/task/{self.pid}/children")
-        found = [int(pid) for pid in path.read_text().split()] if path.exists() else []
+        found = [int(pid) for pid in path.read_text(encoding="utf-8").split()] if path.exists() else []
         return [pid for pid in found if b"resource_tracker" not in _command_line(pid)]
 
 

@@ -126,5 +126,5 @@ async def test_thirty_thousand_entries_take_no_more_memory_than_a_few(app: Lecte
 
 
 def _resident() -> int:
-    pages = int(Path(f"/proc/{os.getpid()}/statm").read_text().split()[1])
+    pages = int(Path(f"/proc/{os.getpid()}/statm").read_text(encoding="utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")

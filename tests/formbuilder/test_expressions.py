@@ -219,7 +219,7 @@ def test_nothing_of_the_language_is_reached_from_a_calculation() -> None:
     folder = Path(trees.__file__).parent
     forbidden = {"eval", "exec", "compile", "getattr", "setattr", "__import__", "globals", "locals", "vars", "open"}
     for name in ("trees", "expressions", "conditions", "patterns", "evaluation"):
-        found = ast.parse((folder / f"{name}.py").read_text())
+        found = ast.parse((folder / f"{name}.py").read_text("utf-8"))
         called = {
             node.func.id for node in ast.walk(found) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         }

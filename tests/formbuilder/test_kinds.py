@@ -158,7 +158,7 @@ def test_every_kind_is_in_the_table() -> None:
 @pytest.mark.parametrize("name", sorted(all_kinds()))
 def test_a_kind_tells_what_it_is_and_has_a_template_and_an_icon_of_the_set(name: str) -> None:
     kind = all_kinds()[name]
-    icons = (ASSETS._folder / "img" / "icons.svg").read_text()
+    icons = (ASSETS._folder / "img" / "icons.svg").read_text("utf-8")
     assert str(kind.label)
     assert kind.group in [group for group, _label in GROUPS]
     assert f'id="{kind.icon}"' in icons

@@ -46,7 +46,7 @@ pytestmark = needs_node
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Module]:
-    made = Module(MODULE.read_text(), RUNNER)
+    made = Module(MODULE.read_text("utf-8"), RUNNER)
     yield made
     made.close()
 
@@ -194,7 +194,7 @@ BROKEN = {
 def test_the_comparison_fails_when_the_module_is_broken(broken: str) -> None:
     """The control: each of these small mistakes is found by the same random forms or by the odd texts."""
     right, wrong = BROKEN[broken]
-    source = MODULE.read_text()
+    source = MODULE.read_text("utf-8")
     assert right in source
     other = Module(source.replace(right, wrong), RUNNER)
     try:
@@ -236,7 +236,7 @@ def test_the_module_agrees_on_a_form_of_everything(browser: Module) -> None:
 
 def test_the_module_makes_no_code_and_is_small() -> None:
     """Node runs it above with the making of code from text refused, as a strict policy refuses it in browsers."""
-    source = MODULE.read_text()
+    source = MODULE.read_text("utf-8")
     assert not re.search(r"\beval\b|\bFunction\b|import\(|setTimeout|innerHTML|document|window", source)
     assert len(gzip.compress(source.encode(), 9, mtime=0)) <= 2200
     assert len(source.splitlines()) <= 115

@@ -38,7 +38,7 @@ AMOUNTS = ["", "0", "12", "12.5", "12,50", "1,249.50", "1 000", "4.500", "12.", 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Module]:
-    made = Module(MODULE.read_text(), RUNNER)
+    made = Module(MODULE.read_text("utf-8"), RUNNER)
     yield made
     made.close()
 
@@ -133,7 +133,7 @@ def test_a_number_on_the_page_multiplies_what_was_chosen_on_the_page_before(brow
 
 
 def test_the_comparison_fails_when_the_module_looks_at_its_own_page_only() -> None:
-    source = MODULE.read_text()
+    source = MODULE.read_text("utf-8")
     right = "before ?? whole(asked[field]) ?? behind ?? 1"
     assert right in source
     other = Module(source.replace(right, "whole(asked[field]) ?? 1"), RUNNER)

@@ -38,7 +38,7 @@ def test_all_output_goes_to_the_log_and_what_matters_to_the_terminal(
     program = child(tmp_path, "print('served /'); print('[warning] low on paper')")
     program.start()
     assert program.wait(Watch()) == 0
-    assert (tmp_path / "web.log").read_text() == "served /\n[warning] low on paper\n"
+    assert (tmp_path / "web.log").read_text("utf-8") == "served /\n[warning] low on paper\n"
     shown = capsys.readouterr().out
     assert shown == "web     | [warning] low on paper\n"
 
@@ -55,7 +55,7 @@ def test_the_log_of_the_start_before_is_kept(tmp_path: Path) -> None:
         program = child(tmp_path, "import time; print(time.time())")
         program.start()
         program.wait(Watch())
-    assert float((tmp_path / "web.log.1").read_text()) < float((tmp_path / "web.log").read_text())
+    assert float((tmp_path / "web.log.1").read_text("utf-8")) < float((tmp_path / "web.log").read_text("utf-8"))
 
 
 def test_a_crashed_child_is_started_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,7 +81,7 @@ def test_the_second_signal_does_not_wait(tmp_path: Path) -> None:
     stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); time.sleep(60)"
     program = child(tmp_path, stubborn, patience=30)
     watch.start_child(program)
-    assert wait_until(lambda: "up" in (tmp_path / "web.log").read_text())
+    assert wait_until(lambda: "up" in (tmp_path / "web.log").read_text("utf-8"))
     watch.ask_to_stop(signal.SIGINT, None)
     stopping = threading.Thread(target=watch.stop_all)
     began = time.monotonic()

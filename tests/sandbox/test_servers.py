@@ -47,7 +47,7 @@ async def fetch(server: Postgres, sql: str) -> object:
 
 def is_alive(pid: int) -> bool:
     try:
-        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:
         return False
 

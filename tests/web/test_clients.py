@@ -114,6 +114,6 @@ async def test_no_limit_counts_by_the_whole_address_of_somebody_with_ipv6() -> N
     import app as package
 
     for path in Path(package.__file__).parent.rglob("*.py"):
-        text = path.read_text()
+        text = path.read_text("utf-8")
         for call in text.split("limits.check(")[1:]:
             assert "client_address()" not in call.split("\n")[0], path

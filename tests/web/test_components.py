@@ -112,19 +112,19 @@ def test_what_describes_a_field_exists(pages: dict[str, str]) -> None:
 
 
 def test_every_icon_is_in_the_sprite(pages: dict[str, str]) -> None:
-    sprite = set(re.findall(r'id="([^"]+)"', (specimen.ROOT / "static/img/icons.svg").read_text()))
+    sprite = set(re.findall(r'id="([^"]+)"', (specimen.ROOT / "static/img/icons.svg").read_text("utf-8")))
     for name, html in pages.items():
         assert set(re.findall(r"icons\.svg#([\w-]+)", html)) <= sprite, name
 
 
 def test_every_class_of_the_components_is_in_the_sheets() -> None:
-    sheets = "".join(path.read_text() for path in (specimen.ROOT / "static/css").rglob("*.css"))
+    sheets = "".join(path.read_text("utf-8") for path in (specimen.ROOT / "static/css").rglob("*.css"))
     known = set(re.findall(r"\.([a-z][\w-]*)", sheets))
     known |= {name.split("__")[0] for name in known} | {"list", "rail__list", "editor__list", "cf-turnstile"}
     mail = specimen.TEMPLATES / "layouts/mail.html"  # carries its own sheet
-    known |= set(re.findall(r"\.([a-z][\w-]*)", mail.read_text()))
+    known |= set(re.findall(r"\.([a-z][\w-]*)", mail.read_text("utf-8")))
     for path in specimen.TEMPLATES.glob("components/*.html"):
-        source = re.sub(r"\{#.*?#\}|\{\{.*?\}\}|\{%.*?%\}", " ", path.read_text(), flags=re.S)
+        source = re.sub(r"\{#.*?#\}|\{\{.*?\}\}|\{%.*?%\}", " ", path.read_text("utf-8"), flags=re.S)
         for value in re.findall(r'class="([^"{]*)"', source):
             for each in value.split():
                 assert each in known or each.endswith(("--", "__")), (path.name, each)
@@ -312,7 +312,7 @@ def test_mail_layouts_carry_the_preheader_and_the_text_alone(env: jinja2.Environ
 
 def test_vendored_files_are_the_ones_in_the_manifest() -> None:
     folder = specimen.ROOT / "static/vendor"
-    entries = json.loads((folder / "manifest.json").read_text())
+    entries = json.loads((folder / "manifest.json").read_text("utf-8"))
     for entry in entries:
         assert hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
         assert (folder / entry["licence_file"]).exists()
@@ -321,7 +321,7 @@ def test_vendored_files_are_the_ones_in_the_manifest() -> None:
 
 def test_each_behaviour_is_short_and_needs_no_eval() -> None:
     for path in (specimen.ROOT / "static/js").glob("*.js"):
-        source = path.read_text()
+        source = path.read_text("utf-8")
         assert source.count("\n") < 140, path.name
         assert not re.search(r"\beval\(|new Function|innerHTML|outerHTML|document\.write", source), path.name
 

@@ -90,4 +90,4 @@ async def test_a_write_comes_from_a_name_of_ours(headers: dict[str, str], let_in
 async def test_mails_lead_home(app: Lectern) -> None:
     """No template of a mail asks the request for anything."""
     for path in render.TEMPLATES.rglob("mail/*"):
-        assert not re.search(r"\brequest\.|host_url|url_root", path.read_text()), path
+        assert not re.search(r"\brequest\.|host_url|url_root", path.read_text("utf-8")), path

@@ -140,7 +140,7 @@ async def test_links_in_mails_lead_home_whatever_host_was_asked_for(app: Lectern
     await client.post("/password/forgot", form={"email": "gus@example.org", "opened": opened}, headers=headers)
     await queue.drain()
     assert await db.value("SELECT count(*) FROM mails WHERE state = 'sent'") == 2
-    mailed = [path.read_text() for path in (app.config["LECTERN"].data_dir).rglob("*.eml")]
+    mailed = [path.read_text("utf-8") for path in (app.config["LECTERN"].data_dir).rglob("*.eml")]
     assert len(mailed) >= 2
     assert not any("evil.example" in text for text in mailed)
 

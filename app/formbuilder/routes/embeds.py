@@ -6,7 +6,7 @@ from app.formbuilder.routes import routes
 from app.web.assets import FOLDER
 from app.web.guards import public
 
-_SCRIPT = (FOLDER / "js" / "form-embed.js").read_text()
+_SCRIPT = (FOLDER / "js" / "form-embed.js").read_text("utf-8")
 
 
 @routes.get("/forms/embed.js")

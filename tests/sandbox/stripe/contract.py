@@ -49,7 +49,7 @@ def description() -> dict[str, Any]:
     """The whole description."""
     path = description_file()
     assert path is not None, REASON
-    return json.loads(path.read_text())
+    return json.loads(path.read_text("utf-8"))
 
 
 def find_operation(method: str, path: str) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ def test_a_signature_is_the_one_that_stripe_makes() -> None:
     folder = contract.description_file()
     if folder is None:
         pytest.skip(contract.REASON)
-    vector = json.loads((folder.parent.parent / "signature-vectors.json").read_text())["stripe_signature"]
+    vector = json.loads((folder.parent.parent / "signature-vectors.json").read_text("utf-8"))["stripe_signature"]
     made = signatures.header(vector["secret"], vector["body"].encode(), vector["timestamp"])
     assert made == vector["header"]
 
