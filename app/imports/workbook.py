@@ -29,6 +29,8 @@ _CHUNK = 1 << 16
 _MOMENTS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
 # What in a format is no letter of a day or a time: quoted and escaped characters, colours, conditions.
 _NO_LETTERS = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
+# Excel's own limit. Of a megabyte of open brackets each would look through all the rest for its end.
+_LONGEST_FORMAT = 255
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _CELL = re.compile(r"([A-Z]{1,3})[0-9]{1,7}")
 
@@ -176,7 +178,7 @@ def _moments(archive: zipfile.ZipFile) -> set[int]:
     def begin(tag: str, given: _Attributes) -> None:
         nonlocal count
         if tag == "numFmt":
-            letters = _NO_LETTERS.sub("", given.get("formatCode", "")).lower()
+            letters = _NO_LETTERS.sub("", given.get("formatCode", "")[:_LONGEST_FORMAT]).lower()
             formats[_number(given.get("numFmtId", ""))] = "general" not in letters and bool(set(letters) & set("dmyhs"))
         elif tag == "xf" and inside[-1:] == ["cellXfs"]:
             wanted = _number(given.get("numFmtId", ""))

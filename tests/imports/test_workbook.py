@@ -50,6 +50,13 @@ def test_cells_are_read_as_somebody_would_type_them() -> None:
     assert found["Strange"][0] == "日本 🙂"
 
 
+def test_a_format_of_a_million_brackets_is_read_in_one_go() -> None:
+    def change(made: Any) -> None:
+        made.active["A2"].number_format = "[" * 1_000_000
+
+    assert table(book(["A"], [1], change=change)) == [(2, ["1"])]
+
+
 def test_rows_keep_their_numbers_and_a_single_column_is_not_cut() -> None:
     assert table(book(["Say; what"], ["a;b"], [None], [None], ["c,d"])) == [(2, ["a;b"]), (5, ["c,d"])]
 
