@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from quart import Quart, Response
 
+from app.accounts import queries as people_queries
 from app.accounts import second_factors, sessions
 from app.accounts.models import PendingSignIn
 from app.accounts.queries import second_factors as queries
@@ -36,11 +37,13 @@ async def go_on(
     `password_hash` is the one that was checked. Raises Invalid when the account was suspended, or its password changed,
     meanwhile.
     """
-    if not (await second_factors.of(user_id)).is_on:
-        await sessions.start(user_id, keep=keep, password_hash=password_hash, method=method)
-        return True
     now, token = clock.now(), tokens.random_token()
     async with db.transaction():
+        # Held from here on: a second step that is turned on meanwhile comes before the question, or ends what begins here.
+        await people_queries.lock_users([user_id])
+        if not (await second_factors.of(user_id)).is_on:
+            await sessions.start(user_id, keep=keep, password_hash=password_hash, method=method)
+            return True
         made = await queries.insert_pending(
             token_hash=tokens.hashed(token),
             user_id=user_id,

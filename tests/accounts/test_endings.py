@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import app.accounts
 from app import Lectern
 from app.accounts import access_tokens, bulk, endings, erasures, hashing, jobs, links, merging, queries, sign_ins, users
+from app.accounts.models import User
 from app.accounts.queries import second_factors as factor_queries
 from app.core import clock, db, settings, tokens
 from app.core.ids import public_id
@@ -262,10 +264,9 @@ async def test_begun_at_the_same_time_they_are_counted_one_after_the_other(
     """Without the hold on the person's row (the negative control), two that begin at once do not see each other."""
     monkeypatch.setattr(sign_ins, "MOST", 1)
     insert, trim, gate = factor_queries.insert_pending, factor_queries.delete_oldest_pending, asyncio.Barrier(2)
-    statement = db.run
 
-    async def unheld(sql: str, **binds: Any) -> int:
-        return await statement(sql.replace("FOR NO KEY UPDATE", "") if "pending_sign_ins" in sql else sql, **binds)
+    async def unheld(_ids: list[int]) -> list[User]:
+        return []
 
     async def both_are_in(**binds: Any) -> bool:
         made = await insert(**binds)
@@ -277,7 +278,7 @@ async def test_begun_at_the_same_time_they_are_counted_one_after_the_other(
         await gate.wait()
 
     if not is_held:
-        monkeypatch.setattr(factor_queries.db, "run", unheld)
+        monkeypatch.setattr(sign_ins, "people_queries", SimpleNamespace(lock_users=unheld))
         monkeypatch.setattr(factor_queries, "insert_pending", both_are_in)
         monkeypatch.setattr(factor_queries, "delete_oldest_pending", both_have_counted)
 

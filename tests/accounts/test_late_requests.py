@@ -1,13 +1,15 @@
 """Whoever is sent out of an account while a request of theirs is at work leaves nothing behind that lets them in again."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
 from app import Lectern
-from app.accounts import queries, sessions
-from app.accounts.models import SignedIn, User
+from app.accounts import queries, second_factors, sessions, sign_ins
+from app.accounts.models import Factors, SignedIn, User
 from app.config import Config
 from tests import google
 from tests.accounts.conftest import Browser, count
@@ -83,3 +85,33 @@ async def test_a_session_that_ended_meanwhile_adds_no_way_in_and_asks_for_nothin
     monkeypatch.setattr(sessions, "hold", late)
     await way(ann, config)
     assert await count(table) == (0 if protected else 1)
+
+
+@pytest.mark.parametrize("protected", [True, False])
+async def test_a_sign_in_does_not_slip_past_a_second_step_that_is_turned_on_meanwhile(
+    app: Lectern, ann: Person, other_browser: Browser, monkeypatch: pytest.MonkeyPatch, protected: bool
+) -> None:
+    """Somebody who knows the password begins while Ann turns her app on; unheld, a session without it would stay."""
+    true, asked, is_on = second_factors.of, asyncio.Event(), asyncio.Event()
+
+    async def unhurried(user_id: int) -> Factors:
+        found = await true(user_id)
+        if not asked.is_set():
+            asked.set()
+            with suppress(TimeoutError):  # where the row is held, Ann waits for this sign-in
+                await asyncio.wait_for(is_on.wait(), 2 if protected else 60)
+        return found
+
+    async def unheld(_ids: list[int]) -> list[User]:
+        return []
+
+    async def ann_turns_it_on() -> None:
+        await asked.wait()
+        await enrol(ann)
+        is_on.set()
+
+    monkeypatch.setattr(second_factors, "of", unhurried)
+    if not protected:
+        monkeypatch.setattr(sign_ins, "people_queries", SimpleNamespace(lock_users=unheld))
+    await asyncio.gather(other_browser.sign_in(ann.email), ann_turns_it_on())
+    assert await other_browser.is_signed_in() is not protected

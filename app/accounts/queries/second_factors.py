@@ -118,7 +118,7 @@ async def insert_pending(
 ) -> bool:
     """False when the person was suspended, or the password that was checked has been changed, a moment ago.
 
-    The person's row is held, so that those who begin at the same time are counted one after the other.
+    The caller holds the person's row, so that those who begin at the same time are counted one after the other.
     """
     return bool(
         await db.run(
@@ -128,7 +128,6 @@ async def insert_pending(
             FROM users
             WHERE id = :user_id AND state = 'active'
               AND (CAST(:password_hash AS text) IS NULL OR password_hash = :password_hash)
-            FOR NO KEY UPDATE
             """,
             token_hash=token_hash,
             user_id=user_id,
