@@ -22,7 +22,8 @@ class Cue:
 
 _TIME = r"(?:([0-9]{2,4}):)?([0-5][0-9]):([0-5][0-9])\.([0-9]{3})"
 _TIMING = re.compile(rf"\s*{_TIME}[ \t]*-->[ \t]*{_TIME}(?:[ \t]+\S.*)?\s*")
-_TAG = re.compile(r"<[^>]*>")
+# No further than the next bracket: each of very many would else look through all the rest for its end.
+_TAG = re.compile(r"<[^<>]*>")
 _SPACE = re.compile(r"\s+")
 
 

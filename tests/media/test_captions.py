@@ -1,4 +1,5 @@
 from contextlib import suppress
+from time import perf_counter
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,17 @@ def test_cues_are_read_as_plain_text() -> None:
         Cue(4.5, 9.0, "Below the low & above the high."),
         Cue(20.0, 24.0, "After a pause."),
     ]
+
+
+def test_a_bracket_that_nothing_closes_stays() -> None:
+    [cue] = captions.read("WEBVTT\n\n00:01.000 --> 00:02.000\n1 < 2, <i>so</i> 2 > 1")
+    assert cue.text == "1 < 2, so 2 > 1"
+
+
+def test_very_many_open_brackets_take_no_longer_than_other_letters() -> None:
+    began = perf_counter()
+    captions.read("WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<" * 150_000)
+    assert perf_counter() - began < 3
 
 
 def test_a_transcript_breaks_where_the_speaker_pauses() -> None:
