@@ -2,6 +2,7 @@
 
 import html
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from app.core.i18n import _
@@ -85,7 +86,10 @@ def _seconds(hours: str | None, minutes: str, seconds: str, thousandths: str) ->
 
 
 def _plain(text: str) -> str:
-    return _SPACE.sub(" ", html.unescape(_TAG.sub("", text))).strip()
+    text = _TAG.sub("", text)
+    with suppress(ValueError):  # Python reads no number of thousands of digits, and no character has one
+        text = html.unescape(text)
+    return _SPACE.sub(" ", text).strip()
 
 
 _LONG, _PAUSE = 18.0, 2.5

@@ -23,6 +23,11 @@ def test_a_bracket_that_nothing_closes_stays() -> None:
     assert cue.text == "1 < 2, so 2 > 1"
 
 
+def test_a_character_of_a_senseless_number_stays_as_it_is_written() -> None:
+    [cue] = captions.read(f"WEBVTT\n\n00:01.000 --> 00:02.000\n&#{'9' * 5000};")
+    assert cue.text == f"&#{'9' * 5000};"
+
+
 def test_very_many_open_brackets_take_no_longer_than_other_letters() -> None:
     began = perf_counter()
     captions.read("WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<" * 150_000)
