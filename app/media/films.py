@@ -3,7 +3,13 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
+
+Number = TypeVar("Number", int, float)
+
+
+# What says more is no film, and its numbers have no room in the database.
+_LONGEST_SECONDS, _WIDEST = 1e6, 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ def _mvhd_seconds(source: BinaryIO, start: int) -> float | None:
     else:
         _created, _modified, scale, length = struct.unpack(">IIII", source.read(16))
         unknown = 0xFFFFFFFF
-    return length / scale if scale and length and length != unknown else None
+    return _believed(length / scale, _LONGEST_SECONDS) if scale and length != unknown else None
 
 
 def _track_size(source: BinaryIO, start: int, stop: int) -> tuple[int | None, int | None]:
@@ -169,8 +175,7 @@ def _webm_seconds(source: BinaryIO, start: int, stop: int) -> float | None:
             scale = int.from_bytes(_bytes(source, at, to), "big")
         elif kind == _DURATION and to - at in (4, 8):
             (ticks,) = struct.unpack(">f" if to - at == 4 else ">d", _bytes(source, at, to))
-    seconds = ticks * scale / 1e9
-    return seconds if 0 < seconds < 1e6 else None
+    return _believed(ticks * scale / 1e9, _LONGEST_SECONDS)
 
 
 def _webm_size(source: BinaryIO, start: int, stop: int) -> tuple[int | None, int | None]:
@@ -184,5 +189,9 @@ def _webm_size(source: BinaryIO, start: int, stop: int) -> tuple[int | None, int
                     for name, a, b in _elements(source, inner_at, inner_to)
                     if name in (_WIDTH, _HEIGHT) and b - a <= _SMALL
                 }
-                return sizes.get(_WIDTH), sizes.get(_HEIGHT)
+                return _believed(sizes.get(_WIDTH, 0), _WIDEST), _believed(sizes.get(_HEIGHT, 0), _WIDEST)
     return None, None
+
+
+def _believed(number: Number, most: float) -> Number | None:
+    return number if 0 < number <= most else None

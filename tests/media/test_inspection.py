@@ -1,4 +1,5 @@
 import io
+import struct
 
 import pytest
 from hypothesis import given
@@ -42,6 +43,18 @@ def test_films_say_how_long_and_large_they_are() -> None:
 
 def test_a_recording_without_a_length_is_kept_without_one() -> None:
     assert look(files.webm(None), "video").duration_seconds is None
+
+
+def test_a_film_that_says_what_cannot_be_is_kept_without_it() -> None:
+    """The database holds whole numbers of four bytes, and a file says what it likes in eight."""
+    ages = files.box(b"mvhd", struct.pack(">IIIII", 0, 0, 0, 1, 0xFFFFFFFE) + bytes(80))
+    found = look(files.box(b"ftyp", b"isom" + bytes(4)) + files.box(b"moov", ages), "video")
+    assert found.duration_seconds is None
+    wide = files.element(0xB0, b"\x7f" + bytes(7)) + files.element(0xBA, b"\x02\xd0")
+    tracks = files.element(0x1654AE6B, files.element(0xAE, files.element(0xE0, wide)))
+    head = files.element(0x1A45DFA3, files.element(0x4282, b"webm"))
+    found = look(head + files.element(0x18538067, files.element(0x1549A966, b"") + tracks), "video")
+    assert (found.width, found.height) == (None, 720)
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
