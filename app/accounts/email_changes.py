@@ -36,7 +36,7 @@ async def ask(person: SignedIn, new_email: str) -> None:
     await limits.check("email-change", familiar.account_key(new_email), MAILS_TO)
     now = clock.now()
     async with db.transaction():
-        await sessions.hold(person)
+        here = await sessions.hold(person)
         await _drop(person.id)
         change_id = await changes.insert(
             person.id,
@@ -45,7 +45,7 @@ async def ask(person: SignedIn, new_email: str) -> None:
             now=now,
             expires_at=now + _LIFETIME,
             # An address that nobody ever proved has no say; its mailbox may not even exist.
-            old_confirmed_at=now if person.email_verified_at is None else None,
+            old_confirmed_at=now if here.email_verified_at is None else None,
         )
         if change_id is None:
             raise Conflict(_("You asked for another address a moment ago. Look into your mail."))

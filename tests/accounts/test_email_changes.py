@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from app import Lectern
-from app.accounts import email_changes, users
+from app.accounts import email_changes, sessions, users
 from app.accounts.events import EmailChangeAsked
 from app.accounts.jobs import clear_expired, mail_email_change
+from app.accounts.models import SignedIn, User
 from app.core import clock, db, queue
 from app.core.errors import Invalid
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
@@ -265,6 +266,23 @@ async def test_an_address_that_was_never_proved_has_no_say(cast: Cast, browser: 
     found = await users.find(kim.id)
     assert found is not None
     assert (found.email, found.email_verified_at is not None) == (NEW, True)
+
+
+async def test_an_address_that_was_proved_a_moment_ago_has_its_say(
+    cast: Cast, browser: Browser, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever registered somebody's address asks for their own while its owner follows the link that confirms it."""
+    person = await cast.person("Ann Archer", OLD, verified=False)
+    true = sessions.hold
+
+    async def proved_meanwhile(signed_in: SignedIn) -> User:
+        await users.prove_address(person.id, OLD)
+        return await true(signed_in)
+
+    monkeypatch.setattr(sessions, "hold", proved_meanwhile)
+    await ask(person)
+    await browser.post(await link_in(mailbox, NEW))
+    assert await address_of(person) == OLD
 
 
 async def test_a_reset_link_that_went_to_the_old_address_stops_working(
