@@ -33,6 +33,7 @@ from webauthn.helpers.structs import (
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 from app.accounts import authenticators, challenges, endings, links, second_factors, sessions, sign_ins
+from app.accounts import queries as people_queries
 from app.accounts.models import KnownPasskey, Passkey, PendingSignIn, SignedIn
 from app.accounts.queries import passkeys as queries
 from app.config import Config
@@ -256,7 +257,9 @@ async def remove(person: SignedIn, passkey_id: str) -> None:
 async def sign_in(credential: str, *, keep: bool) -> None:
     """Sign in with nothing but a passkey that checked its owner. Raises Invalid."""
     found = await _signed(credential, SIGN_IN, is_named=True)
-    await sessions.start(found.user_id, keep=keep, method="passkey", second_factor=True)
+    async with db.transaction():
+        await _hold(found)
+        await sessions.start(found.user_id, keep=keep, method="passkey", second_factor=True)
 
 
 async def take_second_step(waiting: PendingSignIn, credential: str) -> None:
@@ -268,8 +271,20 @@ async def take_second_step(waiting: PendingSignIn, credential: str) -> None:
 
 async def confirm(person: SignedIn, credential: str) -> None:
     """The signed-in person shows a passkey again: the session is fresh from here on (and rotated). Raises Invalid."""
-    await _signed(credential, CONFIRM, str(person.id), owner_id=person.id)
-    await sessions.start(person.id, second_factor=True)
+    found = await _signed(credential, CONFIRM, str(person.id), owner_id=person.id)
+    async with db.transaction():
+        await _hold(found)
+        await sessions.start(person.id, second_factor=True)
+
+
+async def _hold(passkey: KnownPasskey) -> None:
+    """Keep a passkey that has just signed for the rest of the transaction. Raises Invalid when it was taken away since.
+
+    Whoever takes one away holds the person's row, and ends what it began: so they wait, or have been.
+    """
+    await people_queries.lock_users([passkey.user_id])
+    if not await queries.exists(passkey.id):
+        raise _unheard_of()
 
 
 async def _signed(
@@ -289,7 +304,7 @@ async def _signed(
     await challenges.use(challenge, purpose, subject)
     found = await queries.by_credential_id(answer.raw_id)
     if found is None:
-        raise Invalid(_("The school does not know this passkey. It may have been removed here; remove it there too."))
+        raise _unheard_of()
     shown = _verified(answer, challenge, found.public_key)
     handle = answer.response.user_handle
     is_theirs = owner_id in (None, found.user_id)
@@ -350,6 +365,10 @@ def _judged(judge: Callable[[], T]) -> T:
 
 def _unfit() -> Invalid:
     return Invalid(_("That passkey could not be checked. Please try again, or take another way."))
+
+
+def _unheard_of() -> Invalid:
+    return Invalid(_("The school does not know this passkey. It may have been removed here; remove it there too."))
 
 
 def _unverified() -> Invalid:

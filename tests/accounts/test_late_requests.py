@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from app import Lectern
-from app.accounts import queries, second_factors, sessions, sign_ins
-from app.accounts.models import Factors, SignedIn, User
+from app.accounts import passkeys, queries, second_factors, sessions, sign_ins
+from app.accounts.models import Factors, KnownPasskey, SignedIn, User
 from app.config import Config
 from tests import google
 from tests.accounts.conftest import Browser, count
 from tests.accounts.test_google import come_back
+from tests.accounts.test_passkeys import only, owns, signed
 from tests.accounts.test_second_factors import enrol
 from tests.authenticator import Device, add_passkey
 from tests.cast import Person
@@ -114,4 +116,34 @@ async def test_a_sign_in_does_not_slip_past_a_second_step_that_is_turned_on_mean
     if not protected:
         monkeypatch.setattr(sign_ins, "people_queries", SimpleNamespace(lock_users=unheld))
     await asyncio.gather(other_browser.sign_in(ann.email), ann_turns_it_on())
+    assert await other_browser.is_signed_in() is not protected
+
+
+@pytest.mark.parametrize("protected", [True, False])
+async def test_a_passkey_that_is_removed_while_it_signs_in_opens_nothing(
+    app: Lectern, ann: Person, other_browser: Browser, monkeypatch: pytest.MonkeyPatch, protected: bool
+) -> None:
+    """Its answer was good, and Ann removed it before the session stood; unheld, that session would stay."""
+    device, true, has_signed, is_gone = Device(), passkeys._signed, asyncio.Event(), asyncio.Event()
+    await owns(ann, device)
+
+    async def unhurried(*args: Any, **kwargs: Any) -> KnownPasskey:
+        found = await true(*args, **kwargs)
+        has_signed.set()
+        await is_gone.wait()
+        return found
+
+    async def unheld(_passkey: KnownPasskey) -> None:
+        return
+
+    async def ann_removes_it() -> None:
+        await has_signed.wait()
+        await ann.browser.post(f"/account/security/passkeys/{await only(ann)}/removal")
+        is_gone.set()
+
+    monkeypatch.setattr(passkeys, "_signed", unhurried)
+    if not protected:
+        monkeypatch.setattr(passkeys, "_hold", unheld)
+    answer, _done = await asyncio.gather(signed(other_browser, device), ann_removes_it())
+    assert answer.status_code == (422 if protected else 303)
     assert await other_browser.is_signed_in() is not protected
