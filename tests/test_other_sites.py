@@ -20,6 +20,7 @@ FOREIGN = [
     {"Origin": ""},
     {"Origin": "http://localhost@evil.example"},
     {"Referer": "https://evil.example/localhost"},
+    {"Referer": "http://[localhost"},
     {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost", "Referer": "http://localhost/"},
 ]
 # What a form of another site can send without asking first, and what it cannot.

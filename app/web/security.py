@@ -117,7 +117,10 @@ def _is_same_site(ours: frozenset[str]) -> bool:
     if origin is not None:
         return origin in ours
     referer = request.headers.get("Referer")
-    return not referer or _origin(referer) in ours
+    try:
+        return not referer or _origin(referer) in ours
+    except ValueError:  # "http://[" is no address, so it is none of ours
+        return False
 
 
 def _origin(address: str) -> str:
