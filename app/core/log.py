@@ -14,12 +14,14 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-_EMAIL = re.compile(r"[^\s@'\"<>(),;:=/]+@[\w-]+(?:\.[\w-]+)+")
+# Anybody may have a line written about a path of 60,000 letters, so no pattern may begin at each of them and read on to
+# the end: what stands before a sign is bounded, and words are looked at from their beginning.
+_EMAIL = re.compile(r"[^\s@'\"<>(),;:=/]{1,64}@[\w-]+(?:\.[\w-]+)+")
 # Tokens, keys and signatures: long, with letters of both cases and digits. Names in code are not.
-_TOKEN = re.compile(r"(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*[0-9])[\w-]{28,}")
+_TOKEN = re.compile(r"(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*[0-9])[\w-]{28,}")
 _KEY = re.compile(r"\b(?:sk|pk|rk|whsec|cs|seti|pi)_[A-Za-z0-9_]{6,}")
 _CARD = re.compile(r"\b[0-9](?:[ -]?[0-9]){12,18}\b")
-_ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*://)[^/\s@]*@")
+_ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://)[^/\s@]*@")
 # Names of attributes, types and columns stay readable.
 _QUOTED = re.compile(r"""(['"])(?![A-Za-z_.]{1,40}\1)(?:(?!\1).)*\1""")
 _ROW = re.compile(r"^(?:DETAIL|CONTEXT|HINT|WHERE):.*$")
