@@ -14,6 +14,7 @@ from quart import Blueprint, Quart, g, request
 from quart.routing import _normalise_host
 from quart.sessions import NullSession, SessionInterface, SessionMixin
 from quart.wrappers.base import BaseRequestWebsocket
+from werkzeug.exceptions import BadHost
 from werkzeug.routing import Map, MapAdapter
 
 from app.config import Config
@@ -111,8 +112,11 @@ class Lectern(Quart):
 
 @lru_cache(maxsize=256)
 def _bound_name(scheme: str, host: str) -> str:
-    """The name that a redirect to the true spelling of a path leads to. Raises BadHost."""
-    return Map().bind(_normalise_host(scheme, host.lower()), url_scheme=scheme).server_name
+    """The name that a redirect to the true spelling of a path leads to; what cannot be one counts as none."""
+    try:
+        return Map().bind(_normalise_host(scheme, host.lower()), url_scheme=scheme).server_name
+    except BadHost:  # raised here it would end the request before anything of ours could answer it
+        return ""
 
 
 def create_app(config: Config | None = None) -> Lectern:

@@ -54,6 +54,14 @@ async def test_what_is_kept_of_a_page_is_the_same_for_every_name(
             assert "Host" not in answer.headers.get("Vary", ""), path
 
 
+@pytest.mark.parametrize("host", ["a" * 64, f"{'a' * 64}.example", "a..b"])
+async def test_what_can_be_no_name_is_answered_like_any(client: TestClientProtocol, host: str) -> None:
+    """Its error came before anything of ours: the server answered bare, and wrote its trace into the log unscrubbed."""
+    answer = await client.get("/cart", headers={"Host": host})
+    assert answer.status_code == 200
+    assert "Content-Security-Policy" in answer.headers
+
+
 @pytest.mark.parametrize(
     ("headers", "let_in"),
     [
