@@ -1,7 +1,7 @@
 """Money as integer minor units with an ISO 4217 currency. Never a float."""
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from babel.numbers import format_currency, get_currency_precision
@@ -53,21 +53,29 @@ def plain_amount(minor: int, currency: str) -> str:
     return f"{Decimal(minor).scaleb(-digits):.{digits}f}"
 
 
-def parse_money(text: str, currency: str) -> int:
-    """Minor units of what a person typed (`249`, `249.00`, `1,249.50`, `249,50`).
+def plain_digits(text: str) -> str:
+    """`1,249.50`, `1.249,50`, `1 249` and `249,50` in digits and a point, as far as it is a number.
 
-    Raises ValueError for anything that is not a non-negative amount of at most the currency's digits.
+    A comma with one or two digits behind it begins the cents; other marks before it part thousands.
     """
-    cleaned = text.strip().replace("\u00a0", "").replace(" ", "")
-    if "," in cleaned and "." not in cleaned and len(cleaned.rsplit(",", 1)[1]) <= 2:
-        cleaned = cleaned.replace(",", ".")
-    cleaned = cleaned.replace(",", "")
+    plain = text.replace("\u00a0", "").replace(" ", "")
+    whole, comma, cents = plain.rpartition(",")
+    if comma and 1 <= len(cents) <= 2 and "." not in cents:
+        plain = whole.replace(".", "") + "." + cents
+    return plain.replace(",", "").removesuffix(".")
+
+
+def parse_money(text: str, currency: str) -> int:
+    """Minor units of what a person typed (`249`, `249.00`, `1,249.50`, `1.249,50`, `249,50`).
+
+    Raises ValueError for anything that is not a non-negative amount of at most the currency's digits: whoever types
+    `1.500` may mean more than a thousand.
+    """
     try:
-        amount = Decimal(cleaned)
-    except InvalidOperation as error:
+        minor = Decimal(plain_digits(text.strip())).scaleb(get_currency_precision(currency))
+    except ArithmeticError as error:  # also for what no number can hold, as 1e999999
         raise ValueError(f"not an amount: {text!r}") from error
-    minor = amount.scaleb(get_currency_precision(currency))
-    if not amount.is_finite() or minor < 0 or minor != minor.to_integral_value() or minor > 99_999_999:
+    if not minor.is_finite() or minor < 0 or int(minor.as_tuple().exponent) < 0 or minor > 99_999_999:
         raise ValueError(f"not an amount: {text!r}")
     return int(minor)
 

@@ -19,10 +19,10 @@ export function linesOf({ kept = [], times = {} }, chosen, asked, written) {
 
 // An amount as somebody writes it, in minor units with so many digits, as the server reads it; null for none.
 export function amountOf(text, digits) {
-  let plain = text.replace(/[\s\u00a0]/g, "");
-  if (plain.includes(",") && !plain.includes(".") && plain.split(",").pop().length < 3) plain = plain.replaceAll(",", ".");
-  const found = /^(\d+)(?:\.(\d*))?$/.exec(plain.replaceAll(",", ""));
-  const fraction = found?.[2]?.replace(/0+$/, "") ?? "";
+  // A comma with one or two digits behind it begins the cents; other marks before it part thousands.
+  const plain = text.replace(/[\s\u00a0]/g, "").replace(/[.,](?=.*,\d\d?$)|,(?!\d\d?$)|\.$/g, "").replace(",", ".");
+  const found = /^(\d+)(?:\.(\d*))?$/.exec(plain);
+  const fraction = found?.[2] ?? "";
   return found && fraction.length <= digits ? Number(found[1] + fraction.padEnd(digits, "0")) : null;
 }
 

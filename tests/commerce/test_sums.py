@@ -108,3 +108,30 @@ def test_an_amount_is_written_and_read_again_without_loss(minor: int, currency: 
     assert parse_money(plain_amount(minor, currency), currency) == minor
     total = Money(minor, currency) + Money(other, currency)
     assert (total - Money(other, currency)).minor == minor
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [
+        ("1.000,00", "EUR", 100_000),
+        ("1.249,5", "EUR", 124_950),
+        ("123.456,78", "EUR", 12_345_678),
+        ("1,249.50", "EUR", 124_950),
+        ("1,500", "EUR", 150_000),
+        ("249,50", "EUR", 24_950),
+        ("1 249,50", "EUR", 124_950),
+        ("12.", "EUR", 1_200),
+        ("1,500", "JPY", 1_500),
+    ],
+)
+def test_thousands_are_parted_as_people_part_them(text: str, currency: str, minor: int) -> None:
+    assert parse_money(text, currency) == minor
+
+
+@pytest.mark.parametrize(
+    ("text", "currency"),
+    [("1.500", "EUR"), ("1.000", "EUR"), ("1.000", "JPY"), ("1.000.000", "EUR"), ("1e999999", "EUR")],
+)
+def test_what_may_be_a_thousand_times_as_much_is_asked_again(text: str, currency: str) -> None:
+    with pytest.raises(ValueError, match="not an amount"):
+        parse_money(text, currency)

@@ -33,7 +33,26 @@ for await (const line of readline.createInterface({ input: process.stdin, crlfDe
 pytestmark = needs_node
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-AMOUNTS = ["", "0", "12", "12.5", "12,50", "1,249.50", "1 000", "4.500", "12.", "0.005", "1.2.3", "x"]
+AMOUNTS = [
+    "",
+    "0",
+    "12",
+    "12.5",
+    "12,50",
+    "1,249.50",
+    "1.249,50",
+    "1.234,5",
+    "1.234,",
+    "1,.5",
+    "1,2 3",
+    "1,2,34",
+    "1 000",
+    "4.500",
+    "12.",
+    "0.005",
+    "1.2.3",
+    "x",
+]
 
 
 @pytest.fixture(scope="module")
