@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.formbuilder.logic.conditions import trimmed
+
 # JSON: text, number, list or object; None is no answer.
 Answer = Any
 FIRST_STEP = "start"
@@ -101,14 +103,16 @@ class Posted:
             self, "texts", {name: [_readable(text) for text in sent] for name, sent in self.texts.items()}
         )
 
+    # Space is what the logic takes for it: `strip` takes away more, and "\x1f3" would be an answer that rules and sums miss.
+
     def one(self, name: str) -> str:
         """The text under this name, without surrounding space; empty when there is none."""
         sent = self.texts.get(name) or ("",)
-        return sent[0].replace("\r\n", "\n").strip()
+        return trimmed(sent[0])
 
     def all(self, name: str) -> list[str]:
         """Every text under this name that is not empty."""
-        return [text.strip() for text in self.texts.get(name, ()) if text.strip()]
+        return [found for text in self.texts.get(name, ()) if (found := trimmed(text))]
 
 
 @dataclass(frozen=True, slots=True)

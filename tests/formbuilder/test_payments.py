@@ -5,6 +5,7 @@ import html
 import re
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from quart.typing import TestClientProtocol
@@ -346,6 +347,46 @@ async def test_a_calculation_can_be_the_amount_to_the_cent(shop: Shop, app: Lect
     order = await shop.order()
     assert order.total_minor == 302  # 3.015
     assert [item.title for item in await orders.items_of(order)] == ["Seats"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"q8": "\x1f3"},  # space for Python, none for browsers
+        {"q7": "\x85big"},
+    ],
+    ids=str,
+)
+async def test_however_an_answer_is_written_what_it_costs_is_paid(
+    shop: Shop,  # noqa: F811
+    sent: dict[str, Any],
+) -> None:
+    """A calculation reads what was sent, an answer too: nothing may be an answer in one and nothing in the other."""
+    options = {
+        "options": [{"value": "off", "label": "Less", "points": -10}, {"value": "hat", "label": "Hat", "points": 15}]
+    }
+    fields = [
+        *FIELDS[:2],
+        {"id": "q4", "kind": "custom_amount", "label": "Gift", "settings": {}},
+        {"id": "q5", "kind": "checkbox", "label": "Less", "settings": options},
+        {"id": "q6", "kind": "checkbox", "label": "Things", "settings": options},
+        {"id": "q7", "kind": "radio", "label": "Size", "settings": {"options": [{"value": "big", "label": "Big", "points": 30}]}},
+        {"id": "q8", "kind": "number", "label": "Seats", "settings": {}},
+        {
+            "id": "q9",
+            "kind": "calculation",
+            "label": "Total",
+            "settings": {"expression": "{q4} + points(q5) + points(q6) + points(q7) + {q8} * 10"},
+        },
+    ]  # fmt: skip
+    form = await a_form(fields=fields, payment={"on": True, "amount": "q9"})
+    known = {"version": "1", "stamp": stamp_of(clock.now().timestamp() - 10), "website": "", "q2": "ann@x.example"}
+    answer = await shop.client.post(
+        f"/forms/{form.slug}",
+        data=urlencode({**known, **sent}, doseq=True),
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert answer.status_code == 422 or [entry.state for entry in await entries()] == ["unpaid"]
 
 
 @pytest.mark.parametrize("case", ["not for sale", "gone", "too little", "too much"])
