@@ -82,8 +82,8 @@ export function evaluate(plan, posted, today) {
   };
   const holds = (tree) => truth(run(tree));
   const read = (kind, sent) => {
-    const texts = sent.slice(0, 500).map((each) => cut(each.replace(/\r\n?/g, "\n").trim(), 1e4));
-    const [text = ""] = texts, chosen = texts.filter(Boolean);
+    const texts = sent.map((each) => cut(each.replace(/\r\n?/g, "\n").trim(), 1e4));
+    const [text = ""] = texts, chosen = [...new Set(texts)].filter(Boolean).slice(0, 500);
     if (kind === "choices") return chosen.length ? chosen : null;
     if (kind === "number") return number(text);
     return kind === "date" && day(text) == null ? null : text || null;

@@ -354,8 +354,10 @@ async def test_a_calculation_can_be_the_amount_to_the_cent(shop: Shop, app: Lect
     [
         {"q8": "\x1f3"},  # space for Python, none for browsers
         {"q7": "\x85big"},
+        {"q5": ["off", "off", "off"], "q7": "big"},
+        {"q6": [*[""] * 500, "hat"]},
     ],
-    ids=str,
+    ids=lambda sent: ", ".join(sent),
 )
 async def test_however_an_answer_is_written_what_it_costs_is_paid(
     shop: Shop,  # noqa: F811

@@ -210,11 +210,13 @@ def _values(
 
 
 def value(kind_class: str, sent: Sequence[str]) -> Value:
-    """What these texts are as a value of this class; None is empty. Counts the first MAX_TEXT characters."""
-    texts = [trimmed(text)[:MAX_TEXT] for text in sent[:MAX_CHOSEN]]
+    """What these texts are as a value of this class; None is empty. Counts the first MAX_TEXT characters, and what is chosen
+    once, as an answer does: nothing that is worth less than nothing can be chosen again and again.
+    """
     if kind_class == "choices":
-        return [text for text in texts if text] or None
-    text = texts[0] if texts else ""
+        chosen = dict.fromkeys(trimmed(text)[:MAX_TEXT] for text in sent)
+        return [text for text in chosen if text][:MAX_CHOSEN] or None
+    text = trimmed(sent[0])[:MAX_TEXT] if sent else ""
     if kind_class == "number":
         found = number(text) if NUMBER.fullmatch(text) else None
         return None if found is None else neat(found)
