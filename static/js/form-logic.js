@@ -7,6 +7,8 @@ const said = (v) => (list(v) ? v.join(", ") : plain(v));
 const fold = (v) => plain(v).replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 const cut = (text, n) => (text.length > n ? [...text].slice(0, n).join("") : text);
 const number = (v) => (typeof v == "number" ? v : /^-?\d{1,15}(\.\d{1,15})?$/.test(plain(v)) ? +plain(v) + 0 : null);
+// app/core/money.py: plain_digits
+const digits = (text) => text.replace(/[ \xa0]/g, "").replace(/[.,](?=.*,\d\d?$)|,(?!\d\d?$)|\.$/g, "").replace(",", ".");
 const finite = (n) => (Number.isFinite(n) ? n + 0 : null);
 const truth = (v) => v != null && v !== 0;
 const day = (v) => {
@@ -85,7 +87,7 @@ export function evaluate(plan, posted, today) {
     const texts = sent.map((each) => cut(each.replace(/\r\n?/g, "\n").trim(), 1e4));
     const [text = ""] = texts, chosen = [...new Set(texts)].filter(Boolean).slice(0, 500);
     if (kind === "choices") return chosen.length ? chosen : null;
-    if (kind === "number") return number(text);
+    if (kind === "number") return number(digits(text));
     return kind === "date" && day(text) == null ? null : text || null;
   };
   const keep = (name, value) => value == null || (values[name] = value);

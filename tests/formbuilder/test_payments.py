@@ -356,6 +356,9 @@ async def test_a_calculation_can_be_the_amount_to_the_cent(shop: Shop, app: Lect
         {"q7": "\x85big"},
         {"q5": ["off", "off", "off"], "q7": "big"},
         {"q6": [*[""] * 500, "hat"]},
+        {"q4": "10,50"},
+        {"q4": "12."},
+        {"q4": "0000000000000012"},
     ],
     ids=lambda sent: ", ".join(sent),
 )

@@ -11,7 +11,8 @@ from app.formbuilder.fields.kinds import Kind, Wrong
 from app.formbuilder.models import Answer, Field, Posted
 from app.formbuilder.settings import Choice, Number
 
-_AMOUNT = re.compile(r"[0-9][0-9 .,\u00a0]{0,17}")
+# No longer than a number may be for the logic, which reads it too.
+_AMOUNT = re.compile(r"[0-9][0-9 .,\u00a0]{0,14}")
 CURRENCY = Choice(
     name="currency", label=lazy("Currency"), default="EUR", choices=tuple((code, code) for code in CURRENCIES)
 )

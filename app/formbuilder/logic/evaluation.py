@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from app.core.money import plain_digits
 from app.formbuilder.logic import conditions, expressions
 from app.formbuilder.logic.conditions import ACTIONS, CLASSES, END, FIRST_STEP, OPERATORS, Node, Rule, fitting, trimmed
-from app.formbuilder.logic.trees import NUMBER, Tree, Value, Worth, day, holds, names, neat, number, rounded, walk
+from app.formbuilder.logic.trees import Tree, Value, Worth, day, holds, names, neat, number, rounded, walk
 from app.formbuilder.logic.trees import evaluate as value_of
 
 __all__ = [
@@ -218,7 +219,7 @@ def value(kind_class: str, sent: Sequence[str]) -> Value:
         return [text for text in chosen if text][:MAX_CHOSEN] or None
     text = trimmed(sent[0])[:MAX_TEXT] if sent else ""
     if kind_class == "number":
-        found = number(text) if NUMBER.fullmatch(text) else None
+        found = number(plain_digits(text))
         return None if found is None else neat(found)
     if kind_class == "date" and day(text) is None:
         return None
