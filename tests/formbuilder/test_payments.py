@@ -359,6 +359,8 @@ async def test_a_calculation_can_be_the_amount_to_the_cent(shop: Shop, app: Lect
         {"q4": "10,50"},
         {"q4": "12."},
         {"q4": "0000000000000012"},
+        {"q8": "200000000000"},
+        {"q8": "-999999999999999"},
     ],
     ids=lambda sent: ", ".join(sent),
 )

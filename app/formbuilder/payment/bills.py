@@ -22,6 +22,8 @@ from app.formbuilder.models import Answer, Definition, Field
 
 # Stripe takes eight digits: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
 LARGEST_MINOR = 99_999_999
+# What a sum comes to is not told any further: nobody can pay it.
+_TOO_MUCH = 10**12
 # A shown price holds as long as the page is good.
 PRICES_SECONDS = 24 * 3600
 _PRICES = "form-prices"
@@ -247,10 +249,11 @@ def _priced(
 
 def _whole(definition: Definition, amount: Any, name: str, currency: str) -> list[Line]:
     """One line of the amount that a field has, rounded to the currency's smallest coin. None, or 0, costs nothing; one below 0
-    stays one, to be refused: whoever answers could write it."""
+    stays one, to be refused, and so does one that is far too large: whoever answers could write it."""
     if isinstance(amount, Mapping) and "minor" in amount:
         minor, currency = int(amount["minor"]), str(amount["currency"])
-    elif isinstance(amount, int | float) and not isinstance(amount, bool) and abs(amount) < 1e12:
+    elif isinstance(amount, int | float) and not isinstance(amount, bool):
+        amount = max(-_TOO_MUCH, min(amount, _TOO_MUCH))
         minor = int(Decimal(str(amount)).scaleb(get_currency_precision(currency)).to_integral_value(ROUND_HALF_UP))
     else:
         return []
