@@ -10,6 +10,7 @@ import posixpath
 import re
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -51,7 +52,8 @@ def readable(source: BinaryIO) -> Iterator[BinaryIO]:
             with zipfile.ZipFile(source) as archive:
                 _write(archive, cast(IO[bytes], file))
         except (
-            zipfile.BadZipFile, expat.ExpatError, KeyError, NotImplementedError, RuntimeError, OSError, EOFError,
+            zipfile.BadZipFile, zlib.error, expat.ExpatError, LookupError, ValueError, NotImplementedError, RuntimeError,
+            OSError, EOFError,
         ) as error:  # fmt: skip
             raise Invalid(_("This workbook cannot be read. Save it again as .xlsx or CSV."), field="file") from error
         file.seek(0)
@@ -63,7 +65,8 @@ def _write(archive: zipfile.ZipFile, file: IO[bytes]) -> None:
     name, is_from_1904 = _first_sheet(archive)
     day = datetime(1904, 1, 1) if is_from_1904 else datetime(1899, 12, 30)  # noqa: DTZ001  # a cell has no zone
     reader = _Sheet(texts, _moments(archive), day)
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="", write_through=True)
+    # Half a character, which a cell may hold escaped, becomes a question mark.
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="", write_through=True)
     # Excel's own note about the delimiter, which `reading` knows.
     text.write("sep=,\n")
     writer = csv.writer(text)

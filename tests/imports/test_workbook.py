@@ -128,3 +128,21 @@ def test_cells_without_names_follow_each_other_and_names_out_of_order_lose_nothi
         <x:row><x:c t="inlineStr"><x:is><x:t>One</x:t><x:rPh><x:t>said</x:t></x:rPh></x:is></x:c><x:c t="str"><x:v>Two</x:v></x:c></x:row>
         <x:row r="4"><x:c r="B4"><x:v>7</x:v></x:c><x:c r="A4"><x:v>8</x:v></x:c></x:row></x:sheetData></x:worksheet>"""
     assert table(_with(SHEET, sheet)) == [(4, ["", "7", "8"])]
+
+
+def test_a_workbook_that_was_damaged_on_its_way_is_refused() -> None:
+    content = bytearray(_with(SHEET, b"<worksheet>" + b"<sheetData/>" * 500 + b"</worksheet>"))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        info = archive.getinfo(SHEET)
+    start = info.header_offset + 30 + len(SHEET)
+    content[start : start + info.compress_size] = b"\xff" * info.compress_size
+    with pytest.raises(Invalid, match="cannot be read"):
+        table(bytes(content))
+    with pytest.raises(Invalid, match="cannot be read"):
+        table(_with(SHEET, b'<?xml version="1.0" encoding="nobodys"?><worksheet/>'))
+
+
+def test_half_a_character_in_a_cell_does_not_cost_the_others() -> None:
+    sheet = b"""<worksheet><sheetData><row><c t="str"><v>Name</v></c></row>
+        <row><c t="str"><v>a_xD83D_b</v></c></row></sheetData></worksheet>"""
+    assert table(_with(SHEET, sheet)) == [(2, ["a?b"])]
