@@ -361,6 +361,7 @@ async def test_a_calculation_can_be_the_amount_to_the_cent(shop: Shop, app: Lect
         {"q4": "0000000000000012"},
         {"q8": "200000000000"},
         {"q8": "-999999999999999"},
+        {"q10": "a", "q10.quantity": ""},
     ],
     ids=lambda sent: ", ".join(sent),
 )
@@ -383,8 +384,11 @@ async def test_however_an_answer_is_written_what_it_costs_is_paid(
             "id": "q9",
             "kind": "calculation",
             "label": "Total",
-            "settings": {"expression": "{q4} + points(q5) + points(q6) + points(q7) + {q8} * 10"},
+            "settings": {
+                "expression": "{q4} + points(q5) + points(q6) + points(q7) + {q8} * 10 + price(q10) * {q10.quantity}"
+            },
         },
+        {"id": "q10", "kind": "product", "label": "Mug", "settings": {"options": [{"value": "a", "label": "A", "price": 1500}], "most": 5}},
     ]  # fmt: skip
     form = await a_form(fields=fields, payment={"on": True, "amount": "q9"})
     known = {"version": "1", "stamp": stamp_of(clock.now().timestamp() - 10), "website": "", "q2": "ann@x.example"}

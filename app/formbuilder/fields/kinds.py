@@ -71,6 +71,10 @@ class Kind:
         """Controls that conditions can name besides the field itself: (name after the dot, class)."""
         return ()
 
+    def meant(self, field: Field, texts: Mapping[str, Sequence[str]]) -> Mapping[str, list[str]]:
+        """What is meant by controls that were left empty, where `read` takes that for something: the logic counts with it."""
+        return {}
+
     def read(self, field: Field, posted: Posted) -> Answer:
         """What was posted, as an answer; None for none. Raises Wrong for what cannot be one."""
         return posted.one(field.id) or None

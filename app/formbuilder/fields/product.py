@@ -1,6 +1,6 @@
 """Something to buy, and how often."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from app.core.i18n import _, lazy
 from app.core.numbers import whole_number
@@ -27,6 +27,11 @@ class Product(Priced):
 
     def parts(self, field: Field) -> Sequence[tuple[str, str]]:
         return (("quantity", "number"),) if field["most"] > 1 else ()
+
+    def meant(self, field: Field, texts: Mapping[str, Sequence[str]]) -> Mapping[str, list[str]]:
+        name = f"{field.id}.quantity"
+        posted = Posted({each: texts.get(each, ()) for each in (field.id, name)})
+        return {name: ["1"]} if field["most"] > 1 and posted.one(field.id) and not posted.one(name) else {}
 
     def read(self, field: Field, posted: Posted) -> Answer:
         chosen = super().read(field, posted)

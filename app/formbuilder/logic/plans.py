@@ -45,7 +45,8 @@ def plan_of(definition: Definition) -> Plan:
 
 def evaluate(definition: Definition, texts: Mapping[str, Sequence[str]], today: str) -> Outcome:
     """Which fields are shown, which must be answered, and what is calculated."""
-    return evaluation.evaluate(plan_of(definition), texts, today)
+    meant = {name: sent for field in definition.fields for name, sent in kind_of(field).meant(field, texts).items()}
+    return evaluation.evaluate(plan_of(definition), {**texts, **meant} if meant else texts, today)
 
 
 def _node(field: Field, step: str, group: str, fields: Sequence[Field]) -> Node:
