@@ -240,7 +240,8 @@ async def settle(order: Order, checkout: payments.Checkout, *, told_by: str) -> 
         await orders.mark_paid(order.id, received)
     elif checkout.state == "complete":
         await orders.mark_processing(order.id, received)
-    elif checkout.state == "expired":
+    # The page of an overtaken try is closed at once: that ends no order whose page is another one.
+    elif checkout.state == "expired" and order.stripe_session_id in (None, checkout.session_id):
         await orders.mark_expired(order.id, told_by=told_by)
 
 

@@ -554,3 +554,6 @@ async def test_a_page_opened_by_an_overtaken_try_is_closed_at_once(shop: Shop, c
     assert await shop.check_out(ann.browser) == pages[1].url
     states = [(await shop.stripe.get(f"/v1/checkout/sessions/{page.session_id}"))["status"] for page in pages]
     assert states == ["expired", "open"]
+    # The news of the one page says nothing of the order, whose page is the other.
+    await shop.tell()
+    assert (await shop.order()).state == "pending"
