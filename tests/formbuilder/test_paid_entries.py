@@ -4,6 +4,7 @@ import asyncio
 import html
 import io
 import re
+from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default as policy
 from pathlib import Path
@@ -17,6 +18,7 @@ from app import Lectern
 from app.commerce import orders
 from app.config import Config
 from app.core import clock, db, queue
+from app.formbuilder import entries
 from app.formbuilder.answering.submissions import read_answers
 from app.formbuilder.definition import definitions, versions
 from app.formbuilder.logic import scoring
@@ -85,8 +87,6 @@ async def test_it_is_paid_then_confirmed_then_approved_and_leaves_once(shop: Sho
     assert token is not None
     assert link is not None
     entry = await payments.entry_of_token(form, back.rpartition("/")[2])
-    from app.formbuilder import entries
-
     definition = definitions.read(form.definition)
     await entries.move(entry, "confirm", definition)
     assert await states() == ["waiting"]
@@ -97,6 +97,22 @@ async def test_it_is_paid_then_confirmed_then_approved_and_leaves_once(shop: Sho
     await shop.tell()
     assert await states() == ["received"]
     assert await told() == ["Ann paid €50"]
+
+
+async def test_who_paid_and_never_clicked_is_not_swept_away(
+    shop: Shop,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form = await a_form(settings={"opt_in": True})
+    await shop.pay((await send(form, shop.client)).headers["Location"])
+    await shop.tell()
+    await send(form, shop.client, q2="ben@x.example", q3="")
+    assert await states() == ["unconfirmed", "unconfirmed"]
+    later = clock.now() + entries.CONFIRM_WITHIN + entries.SWEPT_AFTER + timedelta(minutes=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert await entries.sweep() == (1, 0)
+    assert await db.value("SELECT email FROM form_entries") == "ann@x.example"
+    assert await left(form) == 2
 
 
 async def test_of_a_stock_as_many_are_held_as_are_ordered(shop: Shop) -> None:  # noqa: F811

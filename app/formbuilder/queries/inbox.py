@@ -289,10 +289,12 @@ def for_file(form_id: int, states: Sequence[str]) -> AsyncIterator[db.Row]:
 
 
 async def delete_unconfirmed(before: datetime) -> int:
+    """What was paid for stays, confirmed or not: an unconfirmed entry has an order when that was paid."""
     return await db.run_in_batches(
         """
         DELETE FROM form_entries WHERE id IN (
-            SELECT id FROM form_entries WHERE state = 'unconfirmed' AND confirm_expires_at < :before LIMIT :batch)
+            SELECT id FROM form_entries
+            WHERE state = 'unconfirmed' AND confirm_expires_at < :before AND order_id IS NULL LIMIT :batch)
         """,
         batch=500,
         before=before,
