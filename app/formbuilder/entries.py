@@ -305,12 +305,12 @@ async def edit(
 
 
 def with_kept(definition: Definition, before: Mapping[str, Answer], after: Mapping[str, Answer]) -> dict[str, Answer]:
-    """Edited answers with those that the form of the edit could not show: fields of groups such as files, and agreements,
-    which are kept word for word as they were given."""
+    """Edited answers with those that the form of the edit could not show: fields of groups such as files, agreements, which
+    are kept word for word as they were given, and what everything came to when it was sent."""
     kept = {
         field.id: before[field.id]
         for field in definition.fields
-        if field.id in before and (kind_of(field).group == "file" or field.kind == "consent")
+        if field.id in before and (kind_of(field).group == "file" or field.kind in ("consent", "total"))
         and (field.id in after or kind_of(field).group == "file")
     }  # fmt: skip
     return {**after, **kept}

@@ -115,6 +115,20 @@ async def test_who_paid_and_never_clicked_is_not_swept_away(
     assert await left(form) == 2
 
 
+async def test_what_the_office_corrects_does_not_take_the_total_away(shop: Shop, cast: Cast) -> None:  # noqa: F811
+    form = await a_form(fields=[*FIELDS, {"id": "q4", "kind": "total", "label": "Total"}])
+    await shop.pay((await send(form, shop.client)).headers["Location"])
+    await shop.tell()
+    olga = await cast.olga()
+    [entry] = await db.many(db.Row, "SELECT public_id, answers FROM form_entries")
+    assert entry.answers["q4"] == {"minor": 5000, "currency": "EUR"}
+    path = f"/admin/forms/{form.public_id}/entries/{entry.public_id}/answers"
+    sent = {"q1": "Anna", "q2": "ann@x.example", "q3": "full", "q3.quantity": "1"}
+    assert (await olga.browser.post(path, form=sent)).status_code == 303
+    answers = await db.value("SELECT answers FROM form_entries")
+    assert (answers["q1"], answers["q4"]) == ("Anna", {"minor": 5000, "currency": "EUR"})
+
+
 async def test_of_a_stock_as_many_are_held_as_are_ordered(shop: Shop) -> None:  # noqa: F811
     form = await a_form()
     assert (await send(form, shop.client, **{"q3.quantity": "2"})).status_code == 303
