@@ -168,7 +168,7 @@ async def insert_course_product(*, public_id: str, course_id: int, now: datetime
         """
         INSERT INTO products (public_id, slug, kind, title, course_id, created_at, updated_at)
         SELECT :public_id, c.slug, 'course', c.title, c.id, :now, :now FROM courses c WHERE c.id = :course_id
-        ON CONFLICT (course_id) DO UPDATE SET updated_at = excluded.updated_at, is_active = true
+        ON CONFLICT (course_id) DO UPDATE SET updated_at = excluded.updated_at
         RETURNING id
         """,
         public_id=public_id,

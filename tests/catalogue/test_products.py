@@ -69,3 +69,12 @@ async def test_taking_a_course_off_sale_can_be_undone(app: Lectern, cast: Cast) 
     assert not (await products.offer("reading-price")).is_for_sale  # type: ignore[union-attr]
     await rob.browser.post(f"/admin/courses/{course.public_id}/sale")
     assert (await products.offer("reading-price")).is_for_sale  # type: ignore[union-attr]
+
+
+async def test_another_price_does_not_put_a_course_back_on_sale(app: Lectern, cast: Cast) -> None:
+    course, rob = await a_course(), await cast.rob()
+    await rob.browser.post(f"/admin/courses/{course.public_id}/sale/end")
+    await rob.browser.post(f"/admin/courses/{course.public_id}/price", form={"price": "199", "currency": "EUR"})
+    offer = await products.offer("reading-price")
+    assert offer is not None
+    assert (offer.amount_minor, offer.is_for_sale) == (19900, False)
