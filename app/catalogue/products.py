@@ -19,7 +19,9 @@ async def offer(slug: str) -> Offer | None:
 
 
 async def offers_named(slugs: list[str]) -> list[Offer]:
-    """The products of these slugs with their current prices; those that are not there, or have no price, are missing."""
+    """The products that these slugs name, or named before, with their current prices and these names; those that are not there,
+    or have no price, are missing.
+    """
     return await queries.offers_named(slugs) if slugs else []
 
 

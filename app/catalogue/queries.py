@@ -5,13 +5,16 @@ from datetime import datetime
 from app.catalogue.models import PAGE_SIZE, CourseCard, CoursePage, Offer, Search
 from app.core import db
 
-_OFFER = """
-    SELECT p.id AS product_id, p.slug, p.title, p.kind, c.id AS course_id, c.slug AS course_slug, c.plate, c.plate_ground,
-           r.amount_minor, r.currency, p.is_active, c.state = 'published' AS is_published
+_OFFERED = """
+    p.id AS product_id, p.title, p.kind, c.id AS course_id, c.slug AS course_slug, c.plate, c.plate_ground,
+    r.amount_minor, r.currency, p.is_active, c.state = 'published' AS is_published
+"""
+_OFFER = f"""
+    SELECT p.slug, {_OFFERED}
     FROM products p
     JOIN courses c ON c.id = p.course_id
     JOIN prices r ON r.product_id = p.id AND r.replaced_at IS NULL
-"""
+"""  # noqa: S608 (a constant)
 
 _CARD = """
     SELECT c.id, c.slug, c.title, c.promise, c.summary, c.level, t.name AS topic_name, c.lesson_count,
@@ -44,7 +47,19 @@ async def offer(slug: str) -> Offer | None:
 
 
 async def offers_named(slugs: list[str]) -> list[Offer]:
-    return await db.many(Offer, _OFFER + " WHERE p.slug = ANY(:slugs) ORDER BY p.id", slugs=slugs)
+    """Under the names that were asked for: what has such a name now, else what had it before."""
+    return await db.many(
+        Offer,
+        f"""
+        SELECT DISTINCT ON (asked.slug) asked.slug, {_OFFERED}
+        FROM unnest(CAST(:slugs AS text[])) asked (slug)
+        JOIN products p ON p.slug = asked.slug OR asked.slug = ANY(p.former_slugs)
+        JOIN courses c ON c.id = p.course_id
+        JOIN prices r ON r.product_id = p.id AND r.replaced_at IS NULL
+        ORDER BY asked.slug, p.slug = asked.slug DESC, p.id DESC
+        """,  # noqa: S608 (a constant)
+        slugs=slugs,
+    )
 
 
 async def offers(product_ids: list[int]) -> list[Offer]:
@@ -182,7 +197,9 @@ async def follow_course(course_id: int, now: datetime) -> int:
     """Let the product carry its course's title and slug; how many rows changed."""
     return await db.run(
         """
-        UPDATE products p SET title = c.title, slug = c.slug, updated_at = :now
+        UPDATE products p SET title = c.title, slug = c.slug, updated_at = :now,
+               former_slugs = CASE WHEN p.slug = c.slug THEN p.former_slugs
+                                   ELSE array_append(array_remove(p.former_slugs, p.slug), p.slug) END
         FROM courses c WHERE c.id = :course_id AND p.course_id = c.id AND (p.title, p.slug) <> (c.title, c.slug)
         """,
         course_id=course_id,

@@ -424,6 +424,22 @@ async def test_what_cannot_be_sold_is_refused_beside_its_field(
     assert await entries() == []
 
 
+async def test_a_product_whose_address_changed_is_sold_as_before(shop: Shop, sold: list[Any]) -> None:  # noqa: F811
+    course = await a_course()
+    form = await a_form(fields=sold, payment={"on": True})
+    for slug in ("a-first-change", "a-second"):
+        await db.run("UPDATE courses SET slug = :slug", slug=slug)
+        await products.follow_course(course.id)
+        prices = prices_in(await shop.text(f"/forms/{form.slug}"))
+        answer = await send(form, shop.client, q3="", q4="reading-price", prices=prices)
+        assert "/pay/" in answer.headers["Location"]
+        [line] = await orders.items_of(await shop.order())
+        assert (line.amount_minor, line.product_id) == (24900, course.product_id)
+    # Whatever has the name now is what is meant by it.
+    other = await a_course("reading-price", "Another")
+    assert [each.course_id for each in await products.offers_named(["reading-price"])] == [other.id]
+
+
 async def test_a_form_is_kept_while_the_payment_service_is_away(shop: Shop, app: Lectern) -> None:  # noqa: F811
     form = await a_form()
     await shop.stripe.switch(api_fault="error", api_fault_times=20)
