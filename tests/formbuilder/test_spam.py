@@ -174,6 +174,19 @@ async def test_old_spam_is_swept_and_nothing_else(app: Lectern) -> None:
     assert await db.value("SELECT string_agg(state, ',') FROM form_entries") == "received"
 
 
+async def test_what_the_office_calls_spam_lies_there_as_long(app: Lectern) -> None:
+    form, definition = await a_form()
+    entry = await sent(form, definition, Sender(stamp="a"))
+    await db.run("UPDATE form_entries SET created_at = created_at - interval '60 days'")
+    await entries.move(entry, "spam", definition)
+    await spam.sweep()
+    assert await entries.move(entry, "not_spam", definition) == "received"
+    await entries.move(entry, "spam", definition)
+    await db.run("UPDATE form_entry_acts SET created_at = created_at - interval '31 days'")
+    await spam.sweep()
+    assert await db.value("SELECT count(*) FROM form_entries") == 0
+
+
 @pytest.mark.parametrize("text", ["Austria", "AT, X1", "A"])
 def test_what_is_no_country_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="two letters"):

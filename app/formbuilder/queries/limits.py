@@ -85,10 +85,14 @@ async def reason_of(entry_id: int) -> str:
 
 
 async def delete_old_spam(before: datetime) -> int:
+    """What came as spam before then, or was called so before then."""
     return await db.run_in_batches(
         """
         DELETE FROM form_entries WHERE ctid IN (
-            SELECT ctid FROM form_entries WHERE state = 'spam' AND created_at < :before LIMIT :batch)
+            SELECT ctid FROM form_entries e WHERE state = 'spam' AND created_at < :before
+              AND NOT EXISTS (SELECT 1 FROM form_entry_acts a WHERE a.entry_id = e.id AND a.created_at >= :before
+                                AND a.kind = 'state' AND a.after ->> 'state' = 'spam')
+            LIMIT :batch)
         """,
         before=before,
     )
