@@ -14,7 +14,8 @@ from urllib.parse import urljoin
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wtforms import Form
+from werkzeug.datastructures import MultiDict
+from wtforms import Form, HiddenField, PasswordField, StringField
 
 import app as package
 from app import Lectern
@@ -112,6 +113,17 @@ def mixed(names: list[str], turn: int, longest: int = 20_000) -> str:
     values = list(HOSTILE.values())
     pairs = [(name, values[(number + turn) % len(values)]) for number, name in enumerate(names)]
     return "&".join(f"{name}={quoted(value[:longest])}" for name, value in pairs)
+
+
+def test_spaces_are_no_answer_where_one_is_required(app: Lectern) -> None:
+    for kind in _forms(BaseForm):
+        for name, field in kind()._fields.items():
+            if not field.flags.required or not isinstance(field, StringField):
+                continue
+            if isinstance(field, (HiddenField, PasswordField)):
+                continue
+            sent = kind(MultiDict({name: "   "}))._fields[name]
+            assert not sent.validate(sent), f"{kind.__name__}.{name} takes spaces"
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from datetime import date
 
 from wtforms import DateField, HiddenField, SelectField, StringField
-from wtforms.validators import InputRequired, Length, Optional, Regexp, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, Regexp, ValidationError
 
 from app.core import clock
 from app.core.i18n import _
@@ -16,7 +16,7 @@ class GrantForm(BaseForm):
 
     ref = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9a-z]{12}$")])
     product = SelectField(_l("What"))
-    reason = StringField(_l("Why"), validators=[InputRequired(_l("Write down why.")), Length(max=200)])
+    reason = StringField(_l("Why"), validators=[DataRequired(_l("Write down why.")), Length(max=200)])
     until = DateField(_l("Until"), validators=[Optional()])
 
     def validate_until(self, field: DateField) -> None:
@@ -29,4 +29,4 @@ class GrantForm(BaseForm):
 class ClosureForm(BaseForm):
     """Take something away, for a reason that the person will read."""
 
-    reason = StringField(_l("Why"), validators=[InputRequired(_l("Write down why.")), Length(max=200)])
+    reason = StringField(_l("Why"), validators=[DataRequired(_l("Write down why.")), Length(max=200)])

@@ -38,7 +38,7 @@ LIFETIMES = (7, 30, 90, 365)
 def _email() -> EmailField:
     return EmailField(
         _l("Email address"),
-        [InputRequired(_l("Type your email address.")), Length(max=254), email_address],
+        [DataRequired(_l("Type your email address.")), Length(max=254), email_address],
     )
 
 
@@ -58,7 +58,7 @@ def person_name(form: BaseForm, field: Any) -> None:
 class SignInForm(BaseForm):
     """Address and password. `keep`: stay signed in after the browser closes."""
 
-    email = EmailField(_l("Email address"), [InputRequired(_l("Type your email address.")), Length(max=254)])
+    email = EmailField(_l("Email address"), [DataRequired(_l("Type your email address.")), Length(max=254)])
     password = PasswordField(_l("Password"), [InputRequired(_l("Type your password.")), Length(max=1000)])
     keep = BooleanField(_l("Keep me signed in on this device"))
     next = HiddenField(validators=[Length(max=NEXT)])
@@ -74,7 +74,7 @@ class ConfirmForm(BaseForm):
 class SecondStepForm(BaseForm):
     """Six digits of the app, or a recovery code."""
 
-    code = StringField(_l("Code"), [InputRequired(_l("Type the code.")), Length(max=40)])
+    code = StringField(_l("Code"), [DataRequired(_l("Type the code.")), Length(max=40)])
 
 
 class PasskeyForm(BaseForm):
@@ -109,7 +109,7 @@ class TotpForm(SecondStepForm):
 class RegisterForm(TrappedForm):
     """A new account."""
 
-    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
+    name = StringField(_l("Name"), [DataRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     email = _email()
     password = _new_password()
     marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
@@ -157,7 +157,7 @@ class EmailForm(BaseForm):
 class ProfileForm(BaseForm):
     """What a person says about themselves."""
 
-    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
+    name = StringField(_l("Name"), [DataRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     headline = StringField(_l("Headline"), [Length(max=120)])
     biography = TextAreaField(_l("About you"), [Length(max=4000)])
     time_zone = SelectField(_l("Time zone"))
@@ -170,7 +170,7 @@ class ProfileForm(BaseForm):
 class PersonForm(BaseForm):
     """Somebody whom the office adds."""
 
-    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call them.")), Length(max=100), person_name])
+    name = StringField(_l("Name"), [DataRequired(_l("Tell us what to call them.")), Length(max=100), person_name])
     email = _email()
 
 
@@ -239,7 +239,7 @@ class MergeForm(BaseForm):
 class LookForm(BaseForm):
     """Why somebody looks as another person."""
 
-    reason = TextAreaField(_l("Reason"), [InputRequired(_l("Say in a few words why. It is kept.")), Length(max=500)])
+    reason = TextAreaField(_l("Reason"), [DataRequired(_l("Say in a few words why. It is kept.")), Length(max=500)])
 
 
 class ErasureForm(BaseForm):
@@ -257,7 +257,7 @@ class ConsentForm(BaseForm):
 class PersonEditForm(BaseForm):
     """What the office may change about a person."""
 
-    name = StringField(_l("Name"), [InputRequired(_l("Tell us what to call them.")), Length(max=100), person_name])
+    name = StringField(_l("Name"), [DataRequired(_l("Tell us what to call them.")), Length(max=100), person_name])
     email = _email()
     headline = StringField(_l("Headline"), [Length(max=120)])
     country = SelectField(_l("Country"))

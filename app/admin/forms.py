@@ -16,7 +16,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import InputRequired, Length, NumberRange, ValidationError
+from wtforms.validators import DataRequired, Length, NumberRange, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from app.core.i18n import _, lazy
@@ -46,7 +46,7 @@ def _sender(form: Form, field: Any) -> None:
 class SettingsForm(BaseForm):
     """Every setting that the owner types; the logo has a form of its own."""
 
-    name = StringField(lazy("Name of the school"), [InputRequired(), Length(max=60)])
+    name = StringField(lazy("Name of the school"), [DataRequired(), Length(max=60)])
     strapline = StringField(lazy("Strapline"), [Length(max=120)])
     description = StringField(lazy("One sentence about it"), [Length(max=300)])
     hue = IntegerField(lazy("Hue"), [NumberRange(0, 360)])
@@ -54,7 +54,7 @@ class SettingsForm(BaseForm):
     home_lead = TextAreaField(lazy("What the school is for"), [Length(max=600)])
     currency = SelectField(lazy("Currency"), choices=list(CURRENCIES))
     tax_percent = StringField(lazy("Tax in every price, in percent"), [_percent])
-    tax_label = StringField(lazy("What the tax is called"), [InputRequired(), Length(max=20)])
+    tax_label = StringField(lazy("What the tax is called"), [DataRequired(), Length(max=20)])
     time_zone = SelectField(lazy("Time zone"))
     mail_sender = StringField(lazy("Sender of mails"), [Length(max=200), _sender])
     legal_line = StringField(lazy("Legal line"), [Length(max=300)])

@@ -15,7 +15,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 from wtforms.widgets import HiddenInput
 
 from app.core import i18n
@@ -45,7 +45,7 @@ def plates() -> list[str]:
 class NewCourseForm(BaseForm):
     """What a course begins with."""
 
-    title = StringField(lazy("Title"), [InputRequired(lazy("Give the course a title.")), Length(max=120)])
+    title = StringField(lazy("Title"), [DataRequired(lazy("Give the course a title.")), Length(max=120)])
     promise = TextAreaField(
         lazy("Promise"),
         [Length(max=400)],
@@ -63,8 +63,8 @@ class QuestionForm(BaseForm):
 class DetailsForm(BaseForm):
     """Everything about a course but its outline and its price. Lists are typed one to a line."""
 
-    title = StringField(lazy("Title"), [InputRequired(lazy("Give the course a title.")), Length(max=120)])
-    slug = StringField(lazy("Address"), [InputRequired(lazy("Give the course an address.")), Length(max=SLUG_LENGTH)])
+    title = StringField(lazy("Title"), [DataRequired(lazy("Give the course a title.")), Length(max=120)])
+    slug = StringField(lazy("Address"), [DataRequired(lazy("Give the course an address.")), Length(max=SLUG_LENGTH)])
     promise = TextAreaField(lazy("Promise"), [Length(max=400)])
     summary = TextAreaField(lazy("Summary"), [Length(max=300)])
     level = SelectField(lazy("Level"), choices=options(LEVEL_LABELS.items()), default="beginner")
@@ -118,14 +118,14 @@ def lines(text: str | None) -> list[str]:
 class TitleForm(BaseForm):
     """A title alone: a section's, or a new lesson's with its kind."""
 
-    title = StringField(lazy("Title"), [InputRequired(lazy("Give it a title.")), Length(max=150)])
+    title = StringField(lazy("Title"), [DataRequired(lazy("Give it a title.")), Length(max=150)])
     kind = HiddenField(default="text")
 
 
 class LessonForm(BaseForm):
     """What is written in a lesson."""
 
-    title = StringField(lazy("Title"), [InputRequired(lazy("Give the lesson a title.")), Length(max=150)])
+    title = StringField(lazy("Title"), [DataRequired(lazy("Give the lesson a title.")), Length(max=150)])
     slug = StringField(lazy("Address"), [Length(max=SLUG_LENGTH)])
     summary = TextAreaField(lazy("Summary"), [Length(max=300)])
     body_markdown = TextAreaField(lazy("Text"), [Length(max=_PAGE_TEXT)])

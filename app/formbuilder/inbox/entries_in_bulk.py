@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wtforms import StringField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, Length
 
 from app.accounts import users
 from app.core import audit, clock
@@ -81,7 +81,7 @@ class _MarkAct:
 class BulkStatusForm(BaseForm):
     """A word for where entries stand."""
 
-    status = StringField(lazy("Status"), [InputRequired(), Length(max=200)])
+    status = StringField(lazy("Status"), [DataRequired(), Length(max=200)])
 
 
 @dataclass(frozen=True)
