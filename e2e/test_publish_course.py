@@ -101,9 +101,11 @@ def test_the_owner_makes_and_publishes_a_course(
 
 
 def add_lesson(office: Visitor, title: str, kind: str) -> None:
-    office.page.get_by_label("Title of a new lesson in Foundations").fill(title)
+    new = office.page.get_by_label("Title of a new lesson in Foundations")
+    new.fill(title)
     office.press(f"{kind} lesson in Foundations")
     expect(office.page.locator(".editor__title").filter(has_text=title)).to_be_visible()
+    expect(new).to_be_focused()
 
 
 def is_found_and_sold(guest: Visitor, email: str) -> None:

@@ -22,7 +22,7 @@
       if (said && $("announce")) $("announce").textContent = said;
       // What was pressed was swapped away: the keyboard goes on in the same form, or where the form was.
       if (place && document.activeElement === document.body && ["submit", "click"].includes(ctx.sourceEvent?.type)) {
-        const action = ctx.sourceElement?.getAttribute?.("action");
+        const action = ctx.sourceEvent.target.getAttribute?.("action"); // htmx names the place instead of a form that went
         const again = action && place.querySelector(`form[action="${CSS.escape(action)}"] :is(input, button):not([type=hidden])`);
         if (!again) place.tabIndex = -1;
         (again || place).focus({ preventScroll: true });
