@@ -54,6 +54,11 @@ def test_the_owner_makes_and_publishes_a_course(
     assert page.locator("#body_markdown").evaluate("text => text.offsetHeight") > 250, "room from the start"
     page.locator("#body_markdown").fill("# Water\n\nTwice a day **it rises**.")
     expect(page.locator("#draft strong")).to_have_text("it rises")
+    # What is typed is not saved yet: leaving asks, and staying keeps it.
+    page.locator("#body_markdown").press("End")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    office.click("See it as a learner")
+    expect(page.locator("#body_markdown")).to_have_value(re.compile("Twice a day"))
     page.get_by_role("switch", name=re.compile("Published")).check()
     office.press("Save the lesson")
     expect(page.get_by_text("The lesson is saved").first).to_be_visible()
