@@ -79,7 +79,7 @@ def _known_learners(period: Period, now: datetime) -> int | None:
     return learners if counted_at is not None and timedelta() <= now - counted_at < _KEPT_FOR else None
 
 
-# The same days give the same figures, and most visits find them as the one before did: 1 ms.
+# The same days give the same figures in the same language, and most visits find them as the one before did: 1 ms.
 @lru_cache(maxsize=32)
 def _measures(
     days: tuple[Day, ...], learners: tuple[int, int], period: Period, currency: str, on_date: date, locale: str
@@ -125,7 +125,7 @@ def _measures(
         )
 
     def money(minor: float) -> str:
-        return format_money(int(minor), currency, locale)
+        return format_money(int(minor), currency)
 
     return (
         measure("revenue", _("Revenue"), lambda day: day.revenue, paid, whole_money, _("less refunds")),
@@ -169,8 +169,8 @@ def _whole_money(minor: float, currency: str) -> str:
     digits = get_currency_precision(currency)
     amount = minor / 10**digits
     if amount == math.floor(amount):
-        return format_money(int(minor), currency, i18n.locale())
-    return f"{get_currency_symbol(currency, i18n.locale())}{amount:.{digits}f}"
+        return format_money(int(minor), currency)
+    return f"{get_currency_symbol(currency, i18n.format_locale())}{amount:.{digits}f}"
 
 
 def _change(now: int, before: int) -> str:

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 from babel.numbers import format_currency, get_currency_precision
 
+from app.core.i18n import format_locale
+
 # Stripe charges these without minor units; Babel (CLDR) agrees on all but a few, so we name ours once.
 # https://docs.stripe.com/currencies#zero-decimal
 CURRENCIES = ("EUR", "USD", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "JPY", "CAD", "AUD")
@@ -31,10 +33,14 @@ class Money:
             raise ValueError(f"cannot add {other.currency} to {self.currency}")
 
 
+def format_money(minor: int, currency: str) -> str:
+    """`24900, "EUR"` as `€249`: whole amounts are written without their zeros."""
+    return _written(minor, currency, format_locale())
+
+
 # Babel takes 90 µs for an amount; a school has few prices.
 @lru_cache(maxsize=4096)
-def format_money(minor: int, currency: str, locale: str = "en") -> str:
-    """`24900, "EUR"` as `€249`: whole amounts are written without their zeros."""
+def _written(minor: int, currency: str, locale: str) -> str:
     digits = get_currency_precision(currency)
     amount = Decimal(minor).scaleb(-digits)
     whole = digits > 0 and minor % 10**digits == 0

@@ -61,9 +61,7 @@ def configure(assets: Assets, *, app_url: str, debug: bool, compiled: Path | Non
         captcha_gate=traps.captcha,
         # Macros see globals only; the object behind changes with each request.
         school=LocalProxy(_school),
-        money=lambda minor, currency=None: format_money(
-            minor, currency or _school.get().currency, i18n.format_locale()
-        ),
+        money=lambda minor, currency=None: format_money(minor, currency or _school.get().currency),
         number=i18n.format_number,
         percent=i18n.format_share,
         date=lambda moment, form="medium": i18n.format_day(_local(moment), form),

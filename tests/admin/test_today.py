@@ -79,7 +79,7 @@ async def test_days_and_money_are_those_of_the_school(cast: Cast) -> None:
     await an_order(total=5000, currency="EUR")
     await an_order(total=7000, currency="USD")
     page = await seen(olga, "/admin?period=7")
-    assert ">$70<" in page
+    assert ">US$70<" in page
     assert "Sales in EUR are counted as orders" in page
 
 

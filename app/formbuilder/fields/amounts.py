@@ -5,7 +5,7 @@ from typing import Any
 
 from babel.numbers import get_currency_precision
 
-from app.core.i18n import _, format_locale, lazy
+from app.core.i18n import _, lazy
 from app.core.money import CURRENCIES, format_money, parse_money, plain_amount
 from app.formbuilder.fields.kinds import Kind, Wrong
 from app.formbuilder.models import Answer, Field, Posted
@@ -71,4 +71,4 @@ def _minor(bound: float | None, currency: str) -> int | None:
 
 def shown(minor: int, currency: str) -> str:
     """An amount as people read it."""
-    return format_money(minor, currency, format_locale())
+    return format_money(minor, currency)
