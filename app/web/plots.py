@@ -98,13 +98,17 @@ class BarPlot:
     rows: tuple[tuple[str, ...], ...]
 
 
-def nice_steps(highest: float, lines: int = 3) -> tuple[float, ...]:
-    """Choose at most ``lines`` grid values that cover ``highest``: 1, 2, 2.5 or 5 times a power of ten."""
+def nice_steps(highest: float, lines: int = 3, *, whole: bool = False) -> tuple[float, ...]:
+    """Choose at most ``lines`` grid values that cover ``highest``: 1, 2, 2.5 or 5 times a power of ten.
+
+    ``whole``: what is counted has no halves, and neither has the grid.
+    """
     if not math.isfinite(highest) or highest < 1e-6:
         return (1.0,)
     rough = highest / lines
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * power for m in (1, 2, 2.5, 5, 10, 20) if m * power * lines >= highest * (1 - 1e-9))
+    choices = [m * power for m in (1, 2, 2.5, 5, 10, 20) if m * power * lines >= highest * (1 - 1e-9)]
+    step = next(each for each in choices if not whole or each.is_integer())
     count = max(1, math.ceil(highest / step - 1e-9))
     return tuple(float(f"{step * n:.10g}") for n in range(1, count + 1))
 
@@ -126,7 +130,7 @@ def line(
     values are drawn on the axis. Raises ValueError when labels and values differ in number.
     """
     _check(values, labels)
-    steps = nice_steps(max([*values, *before], default=0))
+    steps = _steps([*values, *before])
     points = _points(values, steps[-1])
     path = _path(points)
     return LinePlot(
@@ -157,7 +161,7 @@ def bars(
 ) -> BarPlot:
     """Draw ``values`` as bars from zero; ``last_is_now`` marks the last, whose period still runs."""
     _check(values, labels)
-    steps = nice_steps(max(values, default=0))
+    steps = _steps(values)
     slot = (WIDTH - LEFT - RIGHT) / max(1, len(values))
     width = round(min(slot * 0.66, 48.0), 1)
     drawn = []
@@ -194,6 +198,10 @@ def spark(values: Sequence[float], width: float = 96.0, height: float = 24.0) ->
     if len(points) == 1:
         points.append((width, points[0][1]))
     return _path(points)
+
+
+def _steps(values: Sequence[float]) -> tuple[float, ...]:
+    return nice_steps(max(values, default=0), whole=all(float(value).is_integer() for value in values))
 
 
 def _check(values: Sequence[float], labels: Sequence[str]) -> None:

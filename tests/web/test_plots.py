@@ -19,6 +19,12 @@ def test_steps_are_round_and_cover_the_highest_value() -> None:
     assert plots.nice_steps(30) == (10, 20, 30)
 
 
+def test_what_is_counted_has_no_halves() -> None:
+    assert [line.label for line in plots.line([0, 1], ["a", "b"]).grid] == ["1"]
+    assert [line.label for line in plots.bars([2, 7], ["a", "b"]).grid] == ["5", "10"]
+    assert [line.label for line in plots.line([0, 1.5], ["a", "b"]).grid] == ["0.5", "1", "1.5"]
+
+
 def test_a_series_of_zeros_has_an_axis_all_the_same() -> None:
     plot = plots.line([0, 0, 0], ["a", "b", "c"])
     assert [line.label for line in plot.grid] == ["1"]
