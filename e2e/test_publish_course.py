@@ -51,6 +51,7 @@ def test_the_owner_makes_and_publishes_a_course(
 
     office.click("What a tide is", within="#outline")
     office.sees("What a tide is", level=1)
+    assert page.locator("#summary").evaluate("text => text.offsetHeight") < 70, "two lines, as its rows say"
     assert page.locator("#body_markdown").evaluate("text => text.offsetHeight") > 250, "room from the start"
     page.locator("#body_markdown").fill("# Water\n\nTwice a day **it rises**.")
     expect(page.locator("#draft strong")).to_have_text("it rises")
