@@ -1,5 +1,6 @@
 """The inbox: its list with columns and filters of the form, one entry, and acts on many."""
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -98,7 +99,9 @@ async def test_columns_are_kept_for_each_person_and_form(cast: Cast) -> None:
     await olga.browser.post(f"{base}/columns", **several(field=["q4", "q3", "nothing"]))
     shown = await seen(olga, base)
     assert '<th scope="col">Age' in shown
-    assert "A friend</td>" in shown.replace("\n", "")
+    assert "A friend</span></td>" in shown.replace("\n", "")
+    assert '<span class="table__words">41</span>' in shown
+    assert re.search(r'aria-label="Pick \d+ \w+ \d{4}, \d\d:\d\d unread"', shown), "as it is read, not as it is stored"
     assert (await table.asked(form.public_id, by=olga.id)).form.columns == ["q4", "q3"]
     csv = await seen(olga, f"{base}?format=csv")
     assert csv.splitlines()[0].removeprefix("\ufeff").startswith("Came,Age,How did you find us?")
