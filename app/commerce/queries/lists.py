@@ -39,7 +39,7 @@ ORDERS = Listing(
                 Choice("waiting", _l("Waiting"), "o.state IN ('pending', 'processing')", rare=True),
                 Choice("refunded", _l("Refunded"), "o.state IN ('refunded', 'partially_refunded')"),
                 Choice("failed", _l("Failed")),
-                Choice("given_up", _l("Given up"), "o.state IN ('expired', 'cancelled')"),
+                Choice("given_up", _l("Expired or cancelled"), "o.state IN ('expired', 'cancelled')"),
                 Choice("flagged", _l("Needs a look"), "o.flag <> ''", rare=True),
                 Choice(
                     "refunding",
