@@ -31,7 +31,7 @@ async def show_today() -> Response | BaseResponse:
     if not person.can("dashboard.view"):
         pages = navigation.links()
         if not pages:
-            raise Forbidden(_("Your role does not allow this."))
+            raise Forbidden(_("Your role does not allow this. Whoever gives roles in the school can change that."))
         return redirect(pages[0].url, 303)
     asked = request.args
     today = await dashboard.today(

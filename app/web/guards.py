@@ -124,7 +124,7 @@ def _check_person(guard: Guard, person: Visitor | None, is_fresh: Callable[[], b
     if guard.capability is not None and person.is_held_back:
         raise SignInNeeded(_("Your role asks for a second step at sign-in."), field="second_factor")
     if guard.capability is not None and not person.can(guard.capability):
-        raise Forbidden(_("Your role does not allow this."))
+        raise Forbidden(_("Your role does not allow this. Whoever gives roles in the school can change that."))
     if guard.fresh and not is_fresh():
         raise SignInNeeded(_("Please confirm your password first."), field="fresh")
 
