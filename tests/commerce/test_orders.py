@@ -111,6 +111,33 @@ async def test_a_paid_order_can_neither_fail_nor_expire(shop: Shop, cast: Cast) 
     assert (await shop.order()).state == "paid"
 
 
+async def test_what_waits_for_the_bank_can_neither_expire_nor_be_replaced(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    order, _page = await an_order(shop, await cast.ann())
+    assert await orders.mark_processing(order.id, received(order))
+    assert not await orders.mark_expired(order.id)
+    assert not await orders.mark_replaced(order.id)
+    assert (await shop.order()).state == "processing"
+    assert await orders.mark_failed(order.id, reason="bank")
+
+
+async def test_a_second_payment_is_given_back_once_however_often_it_is_told(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    order, _page = await an_order(shop, await cast.ann())
+    assert await orders.mark_paid(order.id, received(order))
+    for told_by in ("its page", "its payment"):
+        assert not await orders.mark_paid(order.id, received(order, payment_id="pi_second", told_by=told_by))
+    assert await db.value("SELECT array_agg(payment_id) FROM refunds") == ["pi_second"]
+
+
+async def test_a_second_payment_of_nothing_is_not_given_back(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    order, _page = await an_order(shop, await cast.ann())
+    assert await orders.mark_paid(order.id, received(order))
+    assert not await orders.mark_paid(order.id, received(order, payment_id="pi_second", amount_minor=0))
+    assert await db.value("SELECT count(*) FROM refunds") == 0
+
+
 async def test_a_page_that_closed_unused_expires_the_order(shop: Shop, cast: Cast) -> None:
     await a_course()
     ann = await cast.ann()
