@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from app import Lectern
 from app.access import entitlements
+from app.access import queries as access_queries
 from app.access.models import Entitlement, as_cause, explained, order_of, rule_against
 from app.core import clock, db, queue
+from app.learning import queries as learning_queries
 from tests.cast import Cast, Person
 from tests.school import MadeCourse, a_course
 
@@ -181,15 +183,20 @@ def test_the_order_of_a_cause() -> None:
     assert order_of("free:1:2") is None
 
 
+@pytest.mark.parametrize("rule", [access_queries._OPEN, learning_queries._OPEN], ids=["access", "learning"])
 @given(times=st.data())
-async def test_the_database_and_the_rule_say_the_same(app: Lectern, times: st.DataObject) -> None:
-    """`allows` is SQL, `explain` is Python: for any dates they agree."""
+async def test_the_database_and_the_rule_say_the_same(app: Lectern, rule: str, times: st.DataObject) -> None:
+    """`allows` and the player ask by SQL, `explain` is Python: for any dates they agree."""
     starts = times.draw(moments)
-    ends = times.draw(st.none() | moments)
+    ends, closed = times.draw(st.none() | moments), times.draw(st.none() | moments)
     found = await db.value(
-        "SELECT CAST(:starts AS timestamptz) <= :now AND (CAST(:ends AS timestamptz) IS NULL OR CAST(:ends AS timestamptz) > :now)",
+        f"""
+        SELECT {rule} FROM (SELECT CAST(:starts AS timestamptz) AS starts_at, CAST(:ends AS timestamptz) AS ends_at,
+                                   CAST(:closed AS timestamptz) AS closed_at) e
+        """,
         starts=starts,
         ends=ends,
+        closed=closed,
         now=NOW,
     )
-    assert found == (rule_against(a_row(starts, ends, None), NOW) == "")
+    assert found == (rule_against(a_row(starts, ends, closed), NOW) == "")
