@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -7,7 +8,8 @@ from hypothesis import strategies as st
 
 from app import Lectern
 from app.catalogue.models import Offer
-from app.commerce import quotes
+from app.commerce import orders, quotes
+from app.commerce.models import Buyer
 from app.core import tokens
 
 percents = st.decimals(0, 100, places=3)
@@ -112,3 +114,27 @@ def test_what_was_signed_for_something_else_is_no_quote() -> None:
     tokens.configure("a key of the tests")
     assert quotes.read(tokens.sign({"cart": 1, "prices": {"1": 1}, "currency": "EUR"}, "session")) is None
     assert quotes.read("") is None
+
+
+def test_two_orders_are_one_only_when_cart_buyer_things_prices_currency_and_tax_are_the_same() -> None:
+    def key(
+        prices: tuple[int, ...] = (100, 200), email: str = "gus@example.org", cart: int | None = 7, **other: Any
+    ) -> str:
+        currency, percent = other.get("currency", "EUR"), Decimal(other.get("percent", 19))
+        offers = [offer(number, price, currency) for number, price in enumerate(prices, 1)]
+        buyer = Buyer(email, "Gus", other.get("user_id"))
+        return orders.quote_key(quotes.make(offers, percent, "VAT"), buyer, cart, other.get("reference", ""))
+
+    assert key() == key(email="Gus@Example.org")
+    others = [
+        key(cart=8),
+        key(cart=None),
+        key(email="eve@example.org"),
+        key(user_id=7),
+        key((200, 100)),
+        key((100,)),
+        key(currency="USD"),
+        key(percent=20),
+        key(reference="entry:abc"),
+    ]
+    assert len({key(), *others}) == 1 + len(others)
