@@ -1,6 +1,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
 
@@ -12,6 +13,7 @@ from app.catalogue import products
 from app.commerce import checkouts, orders, quotes
 from app.commerce.models import Buyer, Received
 from app.core import clock, db, limits, queue
+from app.core.errors import Conflict
 from app.gateways import payments
 from tests.cast import Cast
 from tests.commerce.shop import Shop
@@ -503,6 +505,22 @@ async def test_placing_the_same_order_twenty_times_at_once_places_one(shop: Shop
     placed = await asyncio.gather(*(orders.place(quote, buyer, cart_id=cart_id) for _ in range(20)))
     assert len({order.id for order in placed}) == 1
     assert await db.value("SELECT count(*) FROM order_items") == 1
+
+
+async def test_what_has_left_the_cart_is_not_ordered_again(shop: Shop, cast: Cast) -> None:
+    """Of two clicks that meet, the later waits for the row of the first; by then that may be paid, and no order is open."""
+    course = await a_course()
+    ann = await cast.ann()
+    offer = await products.offer_of_course(course.id)
+    assert offer is not None
+    await shop.add("reading-price", ann.browser)
+    cart_id = await db.value("SELECT id FROM carts")
+    quote, buyer = quotes.make([offer], Decimal(19), "VAT"), Buyer(ann.email, ann.name, ann.id)
+    first = await orders.place(quote, buyer, cart_id=cart_id)
+    assert await orders.mark_paid(first.id, Received(24900, "EUR", payment_id="pi_1"))
+    with pytest.raises(Conflict):
+        await orders.place(quote, buyer, cart_id=cart_id)
+    assert await order_count() == 1
 
 
 async def test_after_an_order_has_ended_the_same_cart_makes_a_new_one(shop: Shop, cast: Cast) -> None:
