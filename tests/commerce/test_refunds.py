@@ -90,6 +90,19 @@ async def test_refunding_twice_refunds_once(shop: Shop, cast: Cast) -> None:
     assert len(await shop.mails("commerce/refund")) == 1
 
 
+async def test_a_form_of_another_order_is_not_taken_for_a_refund_of_this_one(shop: Shop, cast: Cast) -> None:
+    """Its number would say that the money is on its way, and nothing would go."""
+    ann, bob, olga = await cast.ann(), await cast.bob(), await cast.olga()
+    first, _course = await a_sale(shop, ann)
+    _order, page = await an_order(shop, bob)
+    await shop.pay(page)
+    await shop.tell()
+    second, ref = await shop.order(), public_id()
+    assert (await refund(shop, olga, first, ref=ref)).status_code == 303
+    assert (await refund(shop, olga, second, ref=ref)).status_code == 409
+    assert (await shop.order()).refunded_minor == 0
+
+
 async def test_two_people_at_once_cannot_give_back_more_than_was_paid(shop: Shop, cast: Cast) -> None:
     ann, olga, rob = await cast.ann(), await cast.olga(), await cast.rob()
     order, _course = await a_sale(shop, ann)
