@@ -419,6 +419,16 @@ async def test_what_stripe_refuses_is_said_and_may_be_tried_again(shop: Shop, ca
     assert (await shop.order()).state == "refunded"
 
 
+async def test_what_stripe_refused_is_not_sent_again_by_the_job_that_waits_for_it(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    await shop.stripe.post("/v1/refunds", payment_intent=str(order.stripe_payment_intent_id))
+    await refund(shop, olga, order)
+    assert await queue.drain(ignore_delays=True) > 0
+    asked = [form for method, path, form in shop.stripe.requests if (method, path) == ("POST", "/v1/refunds")]
+    assert len([form for form in asked if "amount" in form]) == 1
+
+
 async def test_the_timeline_says_who_gave_what_back_and_why(shop: Shop, cast: Cast) -> None:
     ann, olga = await cast.ann(), await cast.olga()
     order, _course = await a_sale(shop, ann)
