@@ -1,6 +1,8 @@
 import json
 
-from app.core import db, queue
+import pytest
+
+from app.core import db, mail, queue
 from app.ops import previews
 from app.web.render import TEMPLATES
 from tests.cast import Cast
@@ -59,6 +61,23 @@ async def test_sending_again_takes_the_failed_job_away(cast: Cast) -> None:
     )
     await olga.browser.post(f"/admin/mails/{mail_id}/retries")
     assert await db.value("SELECT count(*) FROM pgqueuer WHERE status = 'failed'") == 0
+
+
+async def test_a_mail_that_another_worker_has_sent_meanwhile_does_not_wait_again(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga, mail_id = await cast.olga(), await a_failed_mail()
+
+    class Slow:
+        async def send(self, message: mail.Message) -> str:
+            await db.run("UPDATE mails SET state = 'sent'")
+            raise ConnectionResetError
+
+    assert mail._wiring is not None
+    monkeypatch.setattr(mail._wiring, "mailer", Slow())
+    await olga.browser.post(f"/admin/mails/{mail_id}/retries")
+    await queue.drain(ignore_delays=True)
+    assert await state(mail_id) == "sent"
 
 
 async def test_support_cannot_send_again(cast: Cast) -> None:
