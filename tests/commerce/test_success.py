@@ -110,6 +110,23 @@ async def test_a_guest_who_signs_in_after_paying_still_sees_it(shop: Shop, cast:
     assert (await ann.browser.get(path)).status_code == 200
 
 
+async def test_what_was_bought_for_somebody_else_is_not_shown_to_who_signs_in_there_next(
+    shop: Shop, cast: Cast
+) -> None:
+    await a_course()
+    ann, bob = await cast.ann(), await cast.bob()
+    await shop.add("reading-price")
+    await shop.check_out_as_guest(bob.email)
+    order = await shop.order()
+    await orders.mark_paid(order.id, Received(24900, "EUR", payment_id="pi_1"))
+    from tests.commerce.test_carts import token_of
+
+    ann.browser.set_cookie("localhost", "cart", token_of(shop.client) or "")
+    await ann.browser.get("/cart")  # the carts merge, and their orders with them
+    assert (await ann.browser.get(f"/checkout/success?order={order.public_id}")).status_code == 404
+    assert (await bob.browser.get(f"/checkout/success?order={order.public_id}")).status_code == 200
+
+
 async def test_a_failed_payment_says_so_and_leads_back(shop: Shop, cast: Cast) -> None:
     await a_course()
     ann = await cast.ann()
