@@ -190,6 +190,28 @@ async def test_a_fault_that_stripe_repeats_for_its_key_does_not_hold_a_refund_up
     assert await sent(shop) == 1
 
 
+async def test_a_refund_that_stripe_made_before_it_answered_with_a_fault_is_found_there(shop: Shop, cast: Cast) -> None:
+    """The next try goes under another key, within seconds: only looking it up first keeps it from going twice."""
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    true = payments.gateway()
+
+    class Faulty:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(true, name)
+
+        async def refund(self, *args: Any, **more: Any) -> payments.Refund:
+            await true.refund(*args, **more)
+            raise payments.Unavailable("500", answered=True)
+
+    payments.use(Faulty())  # type: ignore[arg-type]
+    await refund(shop, olga, order, amount="100")
+    payments.use(true)
+    await queue.drain(ignore_delays=True)
+    assert await sent(shop) == 1
+    assert (await shop.order()).refunded_minor == 10000
+
+
 @asynccontextmanager
 async def _begun(order: Order, olga: Person) -> AsyncIterator[refunds.Refund]:
     """A refund whose process died right after it was begun, and whose job was lost with it."""
