@@ -118,6 +118,19 @@ async def test_who_has_an_account_is_treated_as_was_chosen(cast: Cast, existing:
     assert await entitlements.allows(new, product.course_id)
 
 
+async def test_whose_access_ends_some_day_is_given_it_for_good(cast: Cast) -> None:
+    olga, ann = await cast.olga(), await cast.ann()
+    product = await product_of()
+    async with db.transaction():
+        soon = clock.now() + timedelta(days=7)
+        await entitlements.grant(ann.id, product.id, source="manual", source_ref="manual:1", ends_at=soon)
+    where = await brought(olga, "Email\nann@example.org\n")
+    await tried(olga, where, existing="keep", product=product.public_id)
+    await run(olga, where)
+    assert (await state(where)).counts == {"changed": 1}
+    assert await entitlements.owned(ann.id, [product.id]) == {product.id}
+
+
 async def test_access_is_given_once_whoever_has_it_keeps_one_cause(cast: Cast) -> None:
     olga, ann = await cast.olga(), await cast.ann()
     product = await product_of()
