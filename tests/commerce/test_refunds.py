@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from app.access import entitlements
 from app.commerce import orders, refunds
 from app.commerce.jobs import finish_refunds
-from app.commerce.models import Order
+from app.commerce.models import Order, Received
 from app.core import clock, db, queue
 from app.core.ids import public_id
 from app.gateways import payments
@@ -289,6 +290,28 @@ async def test_news_of_a_refund_may_come_before_the_news_of_the_payment(shop: Sh
     assert not await entitlements.allows(ann.id, course.id)
     assert await db.value("SELECT count(*) FROM refunds") == 1
     assert len(await shop.mails("commerce/refund")) == 1
+
+
+async def test_news_of_a_refund_is_noted_once_and_does_not_go_back_to_waiting(shop: Shop, cast: Cast) -> None:
+    order, _course = await a_sale(shop, await cast.ann())
+    done = payments.Refund("re_1", "succeeded", 5000, "EUR", payment_id=str(order.stripe_payment_intent_id))
+    assert await refunds.record(order.id, done)
+    for again in (done, replace(done, state="pending")):
+        assert not await refunds.record(order.id, again)
+    assert (await kinds(order)).count("refunded") == 1
+    assert await db.value("SELECT state FROM refunds") == "succeeded"
+
+
+async def test_a_refund_of_another_payment_takes_nothing_from_the_order(shop: Shop, cast: Cast) -> None:
+    ann = await cast.ann()
+    order, course = await a_sale(shop, ann)
+    # Of a payment that nobody knows; and of one that came twice, in Stripe's dashboard.
+    assert not await refunds.record(order.id, payments.Refund("re_1", "succeeded", 24900, "EUR", payment_id="pi_other"))
+    assert not await orders.mark_paid(order.id, Received(24900, "EUR", payment_id="pi_second"))
+    assert await refunds.record(order.id, payments.Refund("re_2", "succeeded", 24900, "EUR", payment_id="pi_second"))
+    order = await shop.order()
+    assert (order.state, order.refunded_minor) == ("paid", 0)
+    assert await entitlements.allows(ann.id, course.id)
 
 
 async def test_a_refund_that_fails_later_is_taken_back_and_the_owner_told(shop: Shop, cast: Cast) -> None:
