@@ -129,6 +129,13 @@ async def test_a_verification_link_cannot_set_a_password(browser: Browser, mailb
     assert (await browser.sign_in("ann@example.org", NEW)).status_code == 422
 
 
+async def test_a_link_is_used_for_what_it_was_made_for_only(ann: Person) -> None:
+    for purpose in links.LIFETIMES:
+        _id, token = await links.issue(ann.id, ann.email, purpose)
+        assert await links.use(token, *(links.LIFETIMES.keys() - {purpose})) is None
+        assert await links.use(token, purpose) is not None
+
+
 async def test_only_the_hash_of_a_link_is_stored_and_the_mail_row_forgets_it(
     browser: Browser, ann: Person, mailbox: Mailbox
 ) -> None:
@@ -202,6 +209,16 @@ async def test_changing_the_password_keeps_this_device_and_signs_the_others_out(
     assert (row.action, row.actor_id, row.subject_id, row.before, row.after) == (
         "password.change", ann.id, ann.public_id, None, None
     )  # fmt: skip
+
+
+async def test_changing_the_password_closes_a_link_that_would_sign_in(
+    ann: Person, other_browser: Browser, mailbox: Mailbox
+) -> None:
+    await other_browser.post("/login/link", email="ann@example.org")
+    link = await mailbox.link("ann@example.org")
+    await Browser(ann.browser).post("/account/password", current_password=PASSWORD, new_password=NEW)
+    await other_browser.post(link)
+    assert not await other_browser.is_signed_in()
 
 
 async def test_changing_the_password_needs_the_old_one(ann: Person) -> None:
