@@ -311,6 +311,11 @@ async def test_a_refund_of_another_payment_takes_nothing_from_the_order(shop: Sh
     assert await refunds.record(order.id, payments.Refund("re_2", "succeeded", 24900, "EUR", payment_id="pi_second"))
     order = await shop.order()
     assert (order.state, order.refunded_minor) == ("paid", 0)
+    # Nor does it count when something of its own payment goes back.
+    own = str(order.stripe_payment_intent_id)
+    assert await refunds.record(order.id, payments.Refund("re_3", "succeeded", 5000, "EUR", payment_id=own))
+    order = await shop.order()
+    assert (order.state, order.refunded_minor) == ("partially_refunded", 5000)
     assert await entitlements.allows(ann.id, course.id)
 
 
