@@ -221,6 +221,13 @@ async def test_changing_the_password_closes_a_link_that_would_sign_in(
     assert not await other_browser.is_signed_in()
 
 
+async def test_changing_the_password_stops_a_change_of_the_address(ann: Person) -> None:
+    """Its links end too; but they are made by a job, which may come after this."""
+    await ann.browser.post("/account/email", form={"email": "elsewhere@example.org"})
+    await Browser(ann.browser).post("/account/password", current_password=PASSWORD, new_password=NEW)
+    assert await db.value("SELECT state FROM email_changes") == "cancelled"
+
+
 async def test_changing_the_password_needs_the_old_one(ann: Person) -> None:
     browser = Browser(ann.browser)
     wrong = await browser.post("/account/password", current_password="wrong", new_password=NEW)
