@@ -160,6 +160,15 @@ async def test_what_was_given_up_counts_for_no_limit(shop: Shop) -> None:  # noq
     assert (await send(form, shop.client, q2="ben@x.example")).status_code == 303
 
 
+async def test_what_was_given_up_keeps_no_answer_from_others(shop: Shop) -> None:  # noqa: F811
+    once = {"settings": {"unique": True}}
+    form = await a_form([{**FIELDS[0], **once}, {**FIELDS[1], **once}, TICKET])
+    assert (await send(form, shop.client)).status_code == 303
+    assert (await send(form, shop.client)).status_code == 422
+    await db.run("UPDATE form_entries SET given_up_at = created_at")
+    assert (await send(form, shop.client)).status_code == 303
+
+
 async def test_all_money_back_gives_the_place_back(shop: Shop, cast: Cast) -> None:  # noqa: F811
     form = await a_form()
     answer = await send(form, shop.client)
