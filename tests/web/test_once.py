@@ -249,6 +249,12 @@ async def test_twenty_at_once_make_one(olga: Person, course: Course) -> None:
     assert await made(course) == 1
 
 
+async def test_the_same_form_of_two_people_acts_for_both(olga: Person, cast: Cast, course: Course) -> None:
+    for person in (olga, await cast.rob()):
+        await post(person, f"/admin/courses/{course.public_id}/sections", SECTION)
+    assert await db.value("SELECT count(*) FROM sections WHERE title = 'Another part'") == 2
+
+
 async def test_a_form_whose_sender_hung_up_is_not_done_again_but_led_to(
     olga: Person, course: Course, slowly: Callable[[float], asyncio.Event]
 ) -> None:
