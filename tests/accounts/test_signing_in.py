@@ -10,6 +10,7 @@ from quart import Response
 from app import Lectern
 from app.accounts import hashing, queries, sessions
 from app.accounts.jobs import clear_expired
+from app.accounts.queries import second_factors
 from app.core import clock, db, limits
 from tests.accounts.conftest import Browser, body, count
 from tests.cast import PASSWORD, Cast
@@ -225,6 +226,24 @@ async def test_a_password_changed_during_the_sign_in_is_not_enough(app: Lectern,
     )
     assert made is None
     assert await count("sessions") == 0
+
+
+@pytest.mark.parametrize("has_second_step", [False, True])
+async def test_a_password_that_changes_while_it_is_checked_begins_no_sign_in(
+    browser: Browser, ann: int, monkeypatch: pytest.MonkeyPatch, has_second_step: bool
+) -> None:
+    if has_second_step:
+        await second_factors.insert_secret(ann, b"sealed", 0, clock.now())
+    true = hashing.matches
+
+    async def late(stored: str | None, password: str) -> bool:
+        is_right = await true(stored, password)
+        await set_password(ann, "tide under seven clocks")
+        return is_right
+
+    monkeypatch.setattr(hashing, "matches", late)
+    assert (await browser.sign_in("ann@example.org")).status_code == 422
+    assert (await count("sessions"), await count("pending_sign_ins")) == (0, 0)
 
 
 async def test_many_sign_ins_at_once_all_work(app: Lectern, ann: int) -> None:
