@@ -11,6 +11,7 @@ from app import Lectern
 from app.accounts import email_changes, sessions, users
 from app.accounts.events import EmailChangeAsked
 from app.accounts.jobs import clear_expired, mail_email_change
+from app.accounts.links import issue as make_link
 from app.accounts.models import SignedIn, User
 from app.core import clock, db, queue
 from app.core.errors import Invalid
@@ -73,6 +74,17 @@ async def test_the_new_address_counts_once_both_mailboxes_said_yes(
     assert (row.actor_id, row.before, row.after) == (ann.id, {"email": OLD}, {"email": NEW})
     assert (await browser.sign_in(NEW)).status_code == 303
     assert (await other_browser.sign_in(OLD)).status_code == 422
+
+
+async def test_a_link_that_is_made_late_agrees_to_no_other_change_and_to_none_that_is_over(ann: Person) -> None:
+    """A job makes the links: it may stand still between its look at a change and that, or come a day after."""
+    await ask(ann)
+    _id, of_another = await make_link(ann.id, "elsewhere@example.org", "new_email")
+    assert await email_changes.confirm(of_another) == ""
+    with clock.shifted(timedelta(hours=25)):
+        _id, too_late = await make_link(ann.id, NEW, "new_email")
+        assert await email_changes.confirm(too_late) == ""
+    assert await db.value("SELECT new_confirmed_at FROM email_changes") is None
 
 
 async def test_a_stranger_with_the_links_is_not_signed_in(ann: Person, browser: Browser, mailbox: Mailbox) -> None:
