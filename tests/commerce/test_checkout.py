@@ -318,9 +318,12 @@ async def test_a_connection_that_broke_after_the_page_was_opened_finds_that_page
     await shop.add("reading-price", ann.browser)
     await shop.stripe.switch(api_fault="cut", api_fault_times=1)
     assert (await ann.browser.post("/checkout", form={"quote": await shop.quote(ann.browser)})).status_code == 503
-    await shop.check_out(ann.browser)
+    with clock.shifted(timedelta(minutes=1)):
+        await shop.check_out(ann.browser)
     order = await shop.order()
     assert {form["key"] for form in opened(shop)} == {order.public_id}
+    # Stripe refuses a key that comes with another request than the first time.
+    assert len({form["expires_at"] for form in opened(shop)}) == 1
     sessions = (await shop.stripe.get("/v1/checkout/sessions", limit=10))["data"]
     assert len([session for session in sessions if session["client_reference_id"] == order.public_id]) == 1
 
