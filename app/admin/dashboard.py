@@ -199,7 +199,11 @@ def _steps(settings: School, totals: Totals, *, has_payments: bool) -> list[Step
         Step(_("Set a price"), _("Or 0, and it is free."), "/admin/courses", totals.has_price),
         Step(
             _("Connect Stripe"),
-            _("Set STRIPE_SECRET and its companions in the environment; without them only free courses can be had."),
+            _("Courses with a price can be paid for.")
+            if has_payments
+            else _(
+                "Set STRIPE_SECRET and its companions in the environment; without them only free courses can be had."
+            ),
             "/admin/settings#services",
             has_payments,
         ),

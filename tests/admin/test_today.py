@@ -152,6 +152,7 @@ async def test_a_new_school_is_told_the_next_steps(cast: Cast) -> None:
     page = await seen(olga, "/admin")
     assert "First steps" in page
     assert "2 of 5 done" in page  # it has a name, and Stripe
+    assert "STRIPE_SECRET" not in page, "what is done needs no doing"
     await a_course()
     assert "5 of 5 done" in await seen(olga, "/admin")
     await an_order()
