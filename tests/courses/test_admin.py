@@ -553,6 +553,9 @@ async def test_a_preview_shows_drafts_and_an_empty_course_says_so(cast: Cast) ->
     page = await text(await olga.browser.get(address))
     assert "once it is published" in page
     assert "<p>word word" in page
+    assert "Nothing is written yet." not in page
+    await db.run("UPDATE lessons SET body_markdown = '', body_html = '' WHERE id = :id", id=lesson.id)
+    assert "Nothing is written yet." in await text(await olga.browser.get(address))
     empty = await a_course("Empty")
     answer = await olga.browser.get(f"/admin/courses/{empty.public_id}/preview")
     assert answer.headers["Location"] == f"/admin/courses/{empty.public_id}"
