@@ -198,9 +198,20 @@ async def test_a_job_that_loses_its_database_is_not_to_blame(app: Lectern, monke
     assert seen == [4]
 
 
-def test_waiting_times_grow_to_a_quarter_of_an_hour_and_mail_outlasts_a_server_that_is_away_for_one() -> None:
+async def test_waiting_times_grow_to_a_quarter_of_an_hour_and_mail_outlasts_a_server_that_is_away_for_one(
+    app: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(mail_id: int) -> None:
+        raise ValueError("the mail server is away")
+
     kind = queue.registry["core.deliver_mail"]
-    waits = [min(kind.first_delay * 2**n, queue.LONGEST_DELAY) for n in range(kind.attempts - 1)]
+    monkeypatch.setitem(queue.registry, kind.name, replace(kind, function=refused))
+    await queue.enqueue_named([(kind.name, {"mail_id": 4})])
+    waits = []
+    for _try in range(kind.attempts - 1):
+        await queue.drain(ignore_delays=True, limit=1)
+        waits.append(await db.value("SELECT execute_after - updated FROM pgqueuer"))
+    assert waits[:3] == [kind.first_delay, kind.first_delay * 2, kind.first_delay * 4]
     assert max(waits) == timedelta(minutes=15)
     assert sum(waits, timedelta()) > timedelta(hours=2)
 
