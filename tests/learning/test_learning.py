@@ -83,7 +83,9 @@ async def test_finishing_every_lesson_finishes_the_course_once(app: Lectern, cas
     assert row is not None and row.completed_at is not None and row.completed_count == 3
     first = row.completed_at
     await ann.browser.post("/learn/reading-price/lesson-3/completion/removal")
-    await ann.browser.post("/learn/reading-price/lesson-3/completion")
+    room, steps = await progress.classroom(course.slug, ann.id), (await progress.of(course.id, ann.id)).steps
+    assert room is not None
+    assert not await progress.complete(ann.id, room, steps[2])  # nobody is told a second time
     assert await db.value("SELECT completed_at FROM enrolments") == first
 
 
@@ -188,6 +190,14 @@ async def test_the_film_resumes_at_its_second(app: Lectern, cast: Cast) -> None:
     await ann.browser.post("/learn/reading-price/lesson-1/position", form={"position": "9999"})
     of = await progress.of(course.id, ann.id)
     assert of.steps[0].position_seconds == 300, "never past the end of the lesson"
+
+
+async def test_no_position_is_kept_in_a_lesson_that_was_taken_back(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    await db.run("UPDATE lessons SET state = 'draft' WHERE slug = 'lesson-1'")
+    assert not await progress.save_position(ann.id, course.slug, "lesson-1", 10)
+    assert await progress.save_position(ann.id, course.slug, "lesson-2", 10)
 
 
 async def test_a_position_that_comes_late_does_not_undo_a_later_one(app: Lectern, cast: Cast) -> None:
