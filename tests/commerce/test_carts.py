@@ -2,6 +2,7 @@ import asyncio
 import re
 from collections.abc import Awaitable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from quart.typing import TestClientProtocol
 from app import Lectern
 from app.access import entitlements
 from app.catalogue import products
-from app.commerce import carts
+from app.commerce import carts, orders, quotes
 from app.commerce.carts import Whose
+from app.commerce.models import Buyer
 from app.commerce.queries import carts as cart_queries
 from app.core import clock, db, queue, settings, tokens, webhooks
+from app.core.errors import Conflict
 from tests.cast import Cast, Person
 from tests.commerce.shop import Shop
 from tests.school import MadeCourse, a_course
@@ -295,6 +298,15 @@ async def test_beginning_at_once_from_six_tabs_grants_once(shop: Shop, cast: Cas
     assert await db.value("SELECT count(*) FROM entitlements") == 1
 
 
+async def test_what_costs_something_cannot_be_begun_for_nothing(app: Lectern, cast: Cast) -> None:
+    course, ann = await a_course(), await cast.ann()
+    offer = await products.offer("reading-price")
+    assert offer is not None
+    with pytest.raises(Conflict):
+        await carts.begin(ann.id, offer)
+    assert not await entitlements.allows(ann.id, course.id)
+
+
 async def test_a_free_course_that_was_closed_does_not_open_itself_again(shop: Shop, cast: Cast) -> None:
     course = await a_course("first", "Your First Chart", price=0)
     ann = await cast.ann()
@@ -339,15 +351,18 @@ async def test_guests_carts_are_forgotten_when_nobody_touches_them(app: Lectern,
 
     await a_course()
     ann = await cast.ann()
-    for whose in (Whose(token="old"), Whose(token="new"), Whose(ann.id)):
+    for whose in (Whose(token="old"), Whose(token="new"), Whose(token="paying"), Whose(ann.id)):
         await carts.add(whose, "reading-price")
     await db.run(
-        "UPDATE carts SET updated_at = now() - interval '91 days' WHERE token_hash = :h OR user_id = :u",
-        h=tokens.hashed("old"),
-        u=ann.id,
+        "UPDATE carts SET updated_at = now() - interval '91 days' WHERE token_hash IS DISTINCT FROM :h",
+        h=tokens.hashed("new"),
     )
+    cart = await carts.show(Whose(token="paying"))
+    quote = quotes.make([line.offer for line in cart.lines], Decimal(19), "VAT")
+    await orders.place(quote, Buyer("gus@example.org", "Gus"), cart_id=cart.id)
     await forget_stale_carts()
     assert await carts.find(Whose(token="old")) is None
+    assert await carts.find(Whose(token="paying")) is not None
     assert await carts.find(Whose(token="new")) is not None
     assert await carts.find(Whose(ann.id)) is not None
 
