@@ -9,7 +9,7 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.core import db, i18n, settings
-from app.web.page_cache import PageCache
+from app.web.page_cache import PageCache, pages
 from app.web.page_cache.marks import mark_of
 from tests.cast import Cast
 from tests.everywhere import a_form
@@ -356,3 +356,22 @@ async def test_without_redis_pages_are_kept_too(
 async def test_a_process_that_does_not_listen_keeps_nothing(app: Lectern, client: TestClientProtocol) -> None:
     for _time in range(2):
         assert await how(client, "/courses") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (b"cache-control", b"private, no-store"),
+        (b"cache-control", b"no-store"),
+        (b"cache-control", b"private"),
+        (b"set-cookie", b"device=x"),
+        (b"vary", b"*"),
+        (b"content-range", b"bytes 0-1/2"),
+        (b"content-encoding", b"br"),
+    ],
+)
+def test_an_answer_that_is_not_whole_and_for_all_is_not_kept(name: bytes, text: bytes) -> None:
+    plain = [(b"content-type", b"text/html"), (b"cache-control", b"private, no-cache")]  # as a page says by itself
+    assert pages.may_be_kept(200, plain)
+    assert not pages.may_be_kept(200, [(b"content-type", b"text/html"), (name, text)])
+    assert not pages.may_be_kept(404, plain)
