@@ -57,6 +57,15 @@ async def paid(local_stripe: stripe.Stripe, gateway: StripePayments, reference: 
     return found
 
 
+async def test_the_client_leaves_nothing_in_the_home_folder(
+    gateway: StripePayments, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr("stripe._telemetry_id._loaded", False)
+    await gateway.open_checkout(a_request("telemetry"))
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_a_payment_page_goes_from_open_to_paid(local_stripe: stripe.Stripe, gateway: StripePayments) -> None:
     opened = await gateway.open_checkout(a_request("one"))
     assert (opened.state, opened.payment_state, opened.amount_minor, opened.currency) == (

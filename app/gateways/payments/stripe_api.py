@@ -26,6 +26,9 @@ from app.gateways.payments.models import (
 
 log = structlog.get_logger()
 
+# Else the client keeps a number of this machine in the home folder, and tells Stripe what runs here and how fast it answers.
+stripe.enable_telemetry = False
+
 # Seconds. The buyer waits meanwhile, so it is far below Stripe's own 80.
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 RETRIES = 2
