@@ -18,14 +18,14 @@ from tests.school import a_course
 def dump(url: str) -> str:
     """All of it, as statements; without the key that newer ones guard their lines with, which is another each time."""
     command = [str(binaries() / "pg_dump"), "--no-owner", "--dbname", url]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout
     return re.sub(r"^\\(un)?restrict .*\n", "", told, flags=re.MULTILINE)
 
 
 def restore(told: str, url: str) -> str:
     """What it stumbles over."""
     command = [str(binaries() / "psql"), "--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--dbname", url]
-    return subprocess.run(command, input=told, capture_output=True, text=True, check=False).stderr
+    return subprocess.run(command, input=told, capture_output=True, encoding="utf-8", check=False).stderr
 
 
 async def test_what_is_dumped_and_restored_is_the_same_school(cast: Cast, config: Config, fresh: str) -> None:

@@ -112,7 +112,7 @@ def test_the_secrets_of_a_data_folder_stay_and_are_private(tmp_path: Path) -> No
 
 def test_the_demo_school_is_made_once(tmp_path: Path) -> None:
     assert State.load(tmp_path, empty=False).wants_demo_school()
-    (tmp_path / "demo.json").write_text('{"owner": {"email": "olga@meridian.example", "password": "tide"}}')
+    (tmp_path / "demo.json").write_text('{"owner": {"email": "olga@meridian.example", "password": "tide"}}', "utf-8")
     assert not State.load(tmp_path, empty=False).wants_demo_school()
     (owner,) = demo_people(tmp_path)
     assert (owner.role, owner.email, owner.password) == ("owner", "olga@meridian.example", "tide")
@@ -129,16 +129,16 @@ def test_an_empty_school_is_given_to_somebody_once(tmp_path: Path) -> None:
 
 
 def test_a_changed_migration_is_noticed(tmp_path: Path) -> None:
-    (tmp_path / "0001_first.sql").write_text("SELECT 1")
+    (tmp_path / "0001_first.sql").write_text("SELECT 1", "utf-8")
     first = State.digest_of(tmp_path)
     State.load(tmp_path, empty=True).remember_migrated(first)
     assert State.load(tmp_path, empty=True).migrated == first == State.digest_of(tmp_path)
-    (tmp_path / "0002_second.sql").write_text("SELECT 2")
+    (tmp_path / "0002_second.sql").write_text("SELECT 2", "utf-8")
     assert State.digest_of(tmp_path) != first
 
 
 def test_an_env_file_is_read(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("# A comment\nLOG_LEVEL=DEBUG\nexport FROM_EMAIL='a@b.example'\n#OFF=1\n\n")
+    (tmp_path / ".env").write_text("# A comment\nLOG_LEVEL=DEBUG\nexport FROM_EMAIL='a@b.example'\n#OFF=1\n\n", "utf-8")
     assert read_env_file(tmp_path / ".env") == {"LOG_LEVEL": "DEBUG", "FROM_EMAIL": "a@b.example"}
     assert read_env_file(tmp_path / "none") == {}
 

@@ -73,7 +73,7 @@ def start_and_get_killed(folder: Path, kind: str) -> int:
         os.kill(os.getpid(), signal.SIGKILL)
     """)
     command = [sys.executable, "-c", script, str(folder)]
-    return int(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout)
+    return int(subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False).stdout)
 
 
 async def test_postgres_starts_with_the_database_and_utf8(postgres: Postgres) -> None:
@@ -109,7 +109,7 @@ def test_a_second_redis_on_the_same_folder_is_refused(folder: Path) -> None:
 async def test_postgres_starts_over_a_pid_file_whose_number_is_another_process(postgres: Postgres) -> None:
     postgres.stop()
     stale = postgres.data / "postmaster.pid"
-    stale.write_text(f"{os.getppid()}\n{postgres.data}\n1\n5432\n\n\n\nready\n")
+    stale.write_text(f"{os.getppid()}\n{postgres.data}\n1\n5432\n\n\n\nready\n", "utf-8")
     os.chown(stale, postgres.data.stat().st_uid, -1)
     postgres.start()
     assert await fetch(postgres, "SELECT 1") == 1
