@@ -9,8 +9,11 @@ from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.money import CURRENCIES
 
-# Stripe refuses to charge less than about half a euro (https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
-SMALLEST_CHARGE = 50
+# Stripe refuses to charge less, in minor units (https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
+SMALLEST_CHARGES = {
+    "EUR": 50, "USD": 50, "GBP": 30, "CHF": 50, "SEK": 300, "NOK": 300, "DKK": 250, "PLN": 200, "CZK": 1500, "JPY": 50,
+    "CAD": 50, "AUD": 50,
+}  # fmt: skip
 
 
 async def offer(slug: str) -> Offer | None:
@@ -39,7 +42,7 @@ async def set_price(course_id: int, amount_minor: int, currency: str) -> Offer:
     """Give a course a price from now on (0: free), making its product when missing. Raises Invalid."""
     if currency not in CURRENCIES:
         raise Invalid(_("The school does not sell in this currency."), field="price")
-    if 0 < amount_minor < SMALLEST_CHARGE:
+    if is_too_little(amount_minor, currency):
         raise Invalid(_("Cards cannot be charged this little. Ask for more, or make the course free."), field="price")
     async with db.transaction():
         before = await queries.offer_of_course(course_id)
@@ -53,6 +56,11 @@ async def set_price(course_id: int, amount_minor: int, currency: str) -> Offer:
                 "product.price", "product", after.slug, before=_facts(before), after=_facts(after), summary=after.title
             )
         return after
+
+
+def is_too_little(amount_minor: int, currency: str) -> bool:
+    """Whether an amount is less than a card can be charged; 0 is free, and charged to none."""
+    return 0 < amount_minor < SMALLEST_CHARGES.get(currency, 0)
 
 
 async def stop_selling(course_id: int) -> None:

@@ -6,6 +6,8 @@ from app import Lectern
 from app.catalogue import products
 from app.core import db
 from app.core.errors import Invalid
+from app.core.money import CURRENCIES
+from app.sandbox.stripe.money import least
 from tests.cast import Cast
 from tests.school import a_course
 
@@ -36,11 +38,21 @@ async def test_two_prices_at_once_leave_one_current(app: Lectern) -> None:
     assert await db.value("SELECT count(*) FROM prices WHERE replaced_at IS NULL") == 1
 
 
-@pytest.mark.parametrize(("amount", "currency"), [(49, "EUR"), (24900, "XXX")])
+@pytest.mark.parametrize(
+    ("amount", "currency"), [(49, "EUR"), (29, "GBP"), (299, "SEK"), (1499, "CZK"), (24900, "XXX")]
+)
 async def test_a_price_that_cannot_be_charged_is_refused(app: Lectern, amount: int, currency: str) -> None:
     course = await a_course()
     with pytest.raises(Invalid):
         await products.set_price(course.id, amount, currency)
+
+
+@pytest.mark.parametrize("currency", CURRENCIES)
+async def test_the_smallest_price_is_what_stripe_charges_at_least(app: Lectern, currency: str) -> None:
+    course = await a_course()
+    assert (await products.set_price(course.id, least(currency.lower()), currency)).currency == currency
+    with pytest.raises(Invalid):
+        await products.set_price(course.id, least(currency.lower()) - 1, currency)
 
 
 async def test_the_owner_sets_a_price_on_its_page(app: Lectern, cast: Cast) -> None:

@@ -424,6 +424,22 @@ async def test_what_cannot_be_sold_is_refused_beside_its_field(
     assert await entries() == []
 
 
+@pytest.mark.parametrize(
+    ("currency", "amount", "status"), [("SEK", "2.99", 422), ("SEK", "3", 303), ("GBP", "0.30", 303)]
+)
+async def test_the_smallest_amount_is_that_of_its_currency(
+    shop: Shop,  # noqa: F811
+    currency: str,
+    amount: str,
+    status: int,
+) -> None:
+    gift = {"id": "q5", "kind": "custom_amount", "label": "Gift", "settings": {"currency": currency}}
+    form = await a_form(fields=[*FIELDS[:2], gift], payment={"on": True})
+    answer = await send(form, shop.client, q3="", q5=amount)
+    assert answer.status_code == status
+    assert ("Cards cannot be charged this little." in await answer.get_data(as_text=True)) is (status == 422)
+
+
 async def test_a_product_whose_address_changed_is_sold_as_before(shop: Shop, sold: list[Any]) -> None:  # noqa: F811
     course = await a_course()
     form = await a_form(fields=sold, payment={"on": True})

@@ -275,8 +275,9 @@ def _wrong(
             found[line.field_id] = _("This cannot be paid here yet.")
         elif line.minor < 0:
             found[line.field_id] = _("This amount cannot be paid.")
-    if lines and (is_mixed or minor > LARGEST_MINOR or 0 < minor < products.SMALLEST_CHARGE):
-        sentence = _("Cards cannot be charged this little.") if 0 < minor < products.SMALLEST_CHARGE else ""
+    is_too_little = bool(lines) and products.is_too_little(minor, lines[0].currency)
+    if lines and (is_mixed or minor > LARGEST_MINOR or is_too_little):
+        sentence = _("Cards cannot be charged this little.") if is_too_little else ""
         found.setdefault(lines[-1].field_id, sentence or _("This amount cannot be paid."))
     return found
 
