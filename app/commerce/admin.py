@@ -112,8 +112,10 @@ def _is_confirmed(form: RefundForm, order: Order) -> bool:
 async def create_acceptance(public_id: str) -> BaseResponse:
     """Open what a flagged order holds, although its payment does not fit."""
     order = await _order(public_id)
-    await orders.accept(order)
+    went_back = await orders.accept(order)
     flash(_("Order %(number)s is accepted, and what it holds is open.", number=order.number))
+    if went_back:
+        flash(_("The payments that came before the last one go back."))
     return redirect(url_for(".show_order", public_id=public_id), 303)
 
 

@@ -206,8 +206,9 @@ async def _paid_again(order: Order, received: Received) -> None:
     log.error("order paid a second time", order=order.public_id, payment=received.payment_id)
 
 
-async def accept(order: Order) -> None:
-    """Open what a flagged order holds, because a person looked and decided so. Audited.
+async def accept(order: Order) -> int:
+    """Open what a flagged order holds, because a person looked and decided so; the payment that came last pays it, and
+    those before it go back: how many. Audited.
 
     Raises Conflict without a flag, and when the money went back meanwhile.
     """
@@ -216,7 +217,11 @@ async def accept(order: Order) -> None:
         if await refund_queries.goes_back(order.id):
             raise Conflict(_("The payment of this order went back. There is nothing left to accept."))
         await timeline.note(order.id, "accepted")
+        # An order knows one payment: what else came could never be given back from its page.
+        before = [each for each in await to_give_back(order) if each.payment_id != locked.stripe_payment_intent_id]
+        await _give_back(locked, before)
         await _fulfil(locked, session_id="", payment_id="")
+        return len(before)
 
 
 async def reject(order: Order) -> int:

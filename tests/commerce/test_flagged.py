@@ -17,10 +17,15 @@ async def a_flagged_order(shop: Shop, person: Person, card: str = "pm_card_visa"
     """Two hundred euros were really paid for an order of 249."""
     course = await a_course()
     order, _page = await an_order(shop, person)
+    return await paid_as_well(shop, order, 20000, card), course
+
+
+async def paid_as_well(shop: Shop, order: Order, amount: int, card: str = "pm_card_visa") -> Order:
+    """The order after a payment for it that does not fit."""
     intent = await shop.stripe.post(
         "/v1/payment_intents",
         **{
-            "amount": 20000,
+            "amount": amount,
             "currency": "eur",
             "confirm": "true",
             "payment_method": card,
@@ -32,7 +37,7 @@ async def a_flagged_order(shop: Shop, person: Person, card: str = "pm_card_visa"
     order = await shop.order()
     assert (order.state, order.stripe_payment_intent_id) == ("pending", intent["id"])
     assert order.flag
-    return order, course
+    return order
 
 
 async def act(person: Person, order: Order, what: str) -> int:
@@ -87,6 +92,18 @@ async def test_a_flagged_payment_is_given_back_from_the_back_office(shop: Shop, 
     assert await all_handled()
     assert (await kinds(order)).count("rejected_given_back") == 1
     assert await db.value("SELECT count(*) FROM audit_log WHERE action = 'order.reject'") == 1
+
+
+async def test_accepted_with_its_last_payment_the_one_before_goes_back(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    first, course = await a_flagged_order(shop, ann)
+    second = await paid_as_well(shop, first, 22000)
+    assert await act(olga, second, "acceptance") == 303
+    await queue.drain(ignore_delays=True)
+    assert await entitlements.allows(ann.id, course.id)
+    assert (await given_back(shop, first), await given_back(shop, second)) == ([20000], [])
+    kept = await shop.order()
+    assert (kept.state, kept.refunded_minor) == ("paid", 0)
 
 
 async def test_old_news_of_a_payment_that_was_given_back_flags_nothing_again(shop: Shop, cast: Cast) -> None:
