@@ -197,7 +197,7 @@ async def send_link_again(entry: Entry, definition: Definition, *, by: int | Non
 async def sweep() -> tuple[int, int]:
     """Take away what was never confirmed and what was thrown away long ago; how many of each."""
     now = clock.now()
-    unconfirmed = await queries.delete_unconfirmed(now - SWEPT_AFTER)
+    unconfirmed = await queries.delete_unconfirmed(now - SWEPT_AFTER, now - CONFIRM_WITHIN - SWEPT_AFTER)
     binned = await queries.delete_binned(now - BINNED_FOR)
     if unconfirmed or binned:
         async with db.transaction():

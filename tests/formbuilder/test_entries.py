@@ -9,7 +9,8 @@ import pytest
 from app import Lectern
 from app.core import clock, db
 from app.core.errors import Conflict, Invalid
-from app.formbuilder import entries
+from app.core.limits import Limit
+from app.formbuilder import entries, typed_addresses
 from app.formbuilder.answering import submissions
 from app.formbuilder.answering.submissions import Sender
 from app.formbuilder.definition import definitions, versions
@@ -189,6 +190,20 @@ async def test_what_was_never_confirmed_and_what_lay_in_the_bin_is_swept() -> No
     await db.run("UPDATE form_entries SET binned_at = now() - interval '31 days' WHERE id = :id", id=binned.id)
     assert await entries.sweep() == (1, 1)
     assert await db.value("SELECT array_agg(id) FROM form_entries") == [fresh.id]
+
+
+async def test_an_entry_whose_address_was_sent_no_link_is_swept_after_a_fortnight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form, definition = await a_form(opt_in=True)
+    monkeypatch.setattr(typed_addresses, "TO_ADDRESS", Limit(1, 3600))
+    asked = await sent(form, definition)
+    await sent(form, definition)
+    await db.run("UPDATE form_entries SET created_at = now() - interval '13 days'")
+    assert await entries.sweep() == (0, 0)
+    await db.run("UPDATE form_entries SET created_at = now() - interval '15 days'")
+    assert await entries.sweep() == (1, 0)
+    assert await db.value("SELECT array_agg(id) FROM form_entries") == [asked.id]
 
 
 async def test_an_edit_keeps_what_was_there_before_and_the_log_has_no_answers(cast: Cast) -> None:

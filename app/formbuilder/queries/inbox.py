@@ -288,16 +288,21 @@ def for_file(form_id: int, states: Sequence[str]) -> AsyncIterator[db.Row]:
 # --- what goes -------------------------------------------------------------------------------------------------------
 
 
-async def delete_unconfirmed(before: datetime) -> int:
-    """What was paid for stays, confirmed or not: an unconfirmed entry has an order when that was paid."""
+async def delete_unconfirmed(before: datetime, unasked_before: datetime) -> int:
+    """What was paid for stays, confirmed or not: an unconfirmed entry has an order when that was paid. One whose address was
+    sent no link, since it had had enough mails, has no end of one and goes by its age.
+    """
     return await db.run_in_batches(
         """
         DELETE FROM form_entries WHERE id IN (
             SELECT id FROM form_entries
-            WHERE state = 'unconfirmed' AND confirm_expires_at < :before AND order_id IS NULL LIMIT :batch)
+            WHERE state = 'unconfirmed' AND order_id IS NULL
+              AND (confirm_expires_at < :before OR confirm_expires_at IS NULL AND created_at < :unasked_before)
+            LIMIT :batch)
         """,
         batch=500,
         before=before,
+        unasked_before=unasked_before,
     )
 
 
