@@ -206,6 +206,17 @@ async def test_an_entry_whose_address_was_sent_no_link_is_swept_after_a_fortnigh
     assert await db.value("SELECT array_agg(id) FROM form_entries") == [asked.id]
 
 
+async def test_what_is_brought_back_unconfirmed_is_not_swept_the_next_night() -> None:
+    form, definition = await a_form(opt_in=True)
+    entry = await sent(form, definition)
+    await entries.move(entry, "bin", definition)
+    await db.run("UPDATE form_entries SET confirm_expires_at = now() - interval '8 days'")
+    assert await entries.move(entry, "restore", definition) == "unconfirmed"
+    assert await entries.sweep() == (0, 0)
+    await db.run("UPDATE form_entry_acts SET created_at = now() - interval '8 days'")
+    assert await entries.sweep() == (1, 0)
+
+
 async def test_an_edit_keeps_what_was_there_before_and_the_log_has_no_answers(cast: Cast) -> None:
     olga = await cast.olga()
     form, definition = await a_form()

@@ -290,14 +290,16 @@ def for_file(form_id: int, states: Sequence[str]) -> AsyncIterator[db.Row]:
 
 async def delete_unconfirmed(before: datetime, unasked_before: datetime) -> int:
     """What was paid for stays, confirmed or not: an unconfirmed entry has an order when that was paid. One whose address was
-    sent no link, since it had had enough mails, has no end of one and goes by its age.
+    sent no link, since it had had enough mails, has no end of one and goes by its age. What the office brought back stays as long.
     """
     return await db.run_in_batches(
         """
         DELETE FROM form_entries WHERE id IN (
-            SELECT id FROM form_entries
+            SELECT id FROM form_entries e
             WHERE state = 'unconfirmed' AND order_id IS NULL
               AND (confirm_expires_at < :before OR confirm_expires_at IS NULL AND created_at < :unasked_before)
+              AND NOT EXISTS (SELECT 1 FROM form_entry_acts a
+                              WHERE a.entry_id = e.id AND a.kind = 'state' AND a.created_at >= :before)
             LIMIT :batch)
         """,
         batch=500,
