@@ -350,6 +350,57 @@ async def test_a_calculation_can_be_the_amount_to_the_cent(shop: Shop, app: Lect
 
 
 @pytest.mark.parametrize(
+    ("expression", "status"),
+    [("100 / {q8}", 422), ('if({q8} = "", "free", 5)', 422), ("concat({q8}, 5)", 422), ("{q8} * 10", 303)],
+)
+@pytest.mark.parametrize("hidden", [False, True])
+async def test_an_amount_that_is_no_number_is_not_taken_for_nothing_to_pay(
+    shop: Shop,  # noqa: F811
+    expression: str,
+    status: int,
+    *,
+    hidden: bool,
+) -> None:
+    people = {"id": "q8", "kind": "number", "label": "People", "settings": {}}
+    share = {
+        "id": "q9",
+        "kind": "calculation",
+        "label": "Share",
+        "settings": {"expression": expression, "hidden": hidden},
+    }
+    form = await a_form(fields=[*FIELDS[:2], people, share], payment={"on": True, "amount": "q9"})
+    answer = await send(form, shop.client, q3="")
+    assert answer.status_code == status
+    assert ("cannot be worked out" in await answer.get_data(as_text=True)) is (status == 422)
+    assert [entry.state for entry in await entries()] == ([] if status == 422 else ["received"])
+
+
+async def test_a_hidden_calculation_asks_for_nothing(shop: Shop) -> None:  # noqa: F811
+    share = {"id": "q9", "kind": "calculation", "label": "Share", "settings": {"expression": "100 / {q8}"}}
+    people = {"id": "q8", "kind": "number", "label": "People", "settings": {}}
+    rule = {"id": "r1", "when": {"all": [{"field": "q8", "is": "not_empty"}]}, "do": "show", "targets": ["q9"]}
+    told = {
+        "title": "Evening", "fields": [*FIELDS[:2], people, share], "rules": [rule], "payment": {"on": True, "amount": "q9"}
+    }  # fmt: skip
+    form = await versions.publish((await versions.create(definitions.read(told), by=None)).id)
+    assert (await send(form, shop.client, q3="")).status_code == 303
+    assert [entry.state for entry in await entries()] == ["received"]
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_the_owner_is_told_that_how_many_counts_as_none_in_a_calculation(*, required: bool) -> None:
+    how_many = {"id": "q8", "kind": "quantity", "label": "Seats", "required": required, "settings": {"of": "q3"}}
+    sums = {"id": "q9", "kind": "calculation", "label": "Total", "settings": {"expression": "price(q3) * {q8}"}}
+    told = {"title": "Evening", "fields": [*FIELDS, how_many, sums], "payment": {"on": True, "amount": "q9"}}
+    said = [
+        problem.sentence
+        for problem in definitions.problems(definitions.read(told))
+        if "counts as 0" in problem.sentence
+    ]
+    assert len(said) == (0 if required else 1)
+
+
+@pytest.mark.parametrize(
     "sent",
     [
         {"q8": "\x1f3"},  # space for Python, none for browsers

@@ -43,6 +43,11 @@ def tried(definition: Definition, field: Field, given: Mapping[str, str], today:
     return Trial(samples, "" if found is None else f"{plain(found)} {unit}".strip())
 
 
+def looked_at(definition: Definition, field_id: str) -> frozenset[str]:
+    """The names of the answers that the calculation of this field rests on; none for another field."""
+    return frozenset(name for name, _node in _looked_at(plans.nodes_of(definition), field_id))
+
+
 def _looked_at(nodes: Sequence[Node], field_id: str) -> list[tuple[str, Node]]:
     """The answers that a calculation rests on, also by way of other calculations: (name, field)."""
     owner = {name: node for node in nodes for name in node.names}

@@ -18,6 +18,7 @@ from app.formbuilder.fields.amounts import Amount, shown
 from app.formbuilder.fields.choosing import chosen_of
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.fields.pricing import Priced, Prices
+from app.formbuilder.logic import trials
 from app.formbuilder.models import Answer, Definition, Field
 
 # Stripe takes eight digits: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
@@ -343,6 +344,16 @@ def wrong(definition: Definition) -> list[str]:
 
 def doubts(definition: Definition) -> list[str]:
     """What the owner may not expect of a form that takes payment, a sentence each."""
-    if takes_payment(definition) and any(each.kind == "coupon" for each in definition.fields):
-        return [_("The shop has no coupons: a code that is typed is kept with the entry and changes no price.")]
-    return []
+    if not takes_payment(definition):
+        return []
+    found = []
+    if any(each.kind == "coupon" for each in definition.fields):
+        found.append(_("The shop has no coupons: a code that is typed is kept with the entry and changes no price."))
+    looked_at = trials.looked_at(definition, str(definition.payment.get("amount") or ""))
+    for each in definition.fields:
+        if each.kind == "quantity" and each.id in looked_at and not each.required:
+            found.append(
+                _("“%(label)s” counts as 0 in the amount to pay where it is left empty. Let it be required.",
+                  label=each.label or each.id)
+            )  # fmt: skip
+    return found
