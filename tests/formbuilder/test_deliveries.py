@@ -277,6 +277,19 @@ async def test_credentials_that_are_refused_are_told_and_renewed(post: Post) -> 
     assert (await only(entry)).state == "sent"
 
 
+async def test_an_integration_that_goes_between_two_tries_speaks_not_against_the_credentials(post: Post) -> None:
+    kit = await connect(post, "kit")
+    form = await a_form(sending(post, kit))
+    post.lose = 1
+    entry = await answered(form)
+    await queue.drain()
+    assert (await only(entry)).exchanges
+    await db.run("UPDATE form_versions SET definition = definition || '{\"integrations\": []}'")
+    await _later(timedelta(minutes=5))
+    assert (await only(entry)).state == "held"
+    assert (await connections.find(kit.public_id)).state == "good"
+
+
 async def test_conditions_and_consent_are_looked_at(post: Post) -> None:
     kit = await connect(post, "kit")
     adults = {"all": [{"field": "q3", "is": "at_least", "value": "18"}]}

@@ -118,7 +118,7 @@ async def _send(delivery: Delivery, exchanges: list[Any]) -> Sent:
         raise Permanent(_("The form cannot be read: %(why)s", why=error)) from error
     integration = _integration(live, delivery.integration_id)
     if integration is None:
-        raise RefusedCredentials(_("The form does not send there any more."))
+        raise Permanent(_("The form does not send there any more."))
     about = await about_of(entry)
     contact = mapping.contact_of(definition, title, integration, entry.answers, entry.email, about)
     provider = connections.open_provider(connection, str(integration.get("list") or ""))
