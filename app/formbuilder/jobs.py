@@ -109,8 +109,10 @@ async def empty_sent_entries() -> None:
 @every("23 2 * * *")
 @job()
 async def clear_entries() -> None:
-    """Sweep what was never confirmed or thrown away, and what is older than its form wants it."""
+    """Sweep what was never confirmed or thrown away, what never counted of forms that keep nothing, and what is older than its
+    form wants it."""
     await entries.sweep()
+    await privacy.let_go()
     await privacy.delete_by_age()
 
 

@@ -10,7 +10,7 @@ from app import Lectern
 from app.core import clock, db
 from app.core.errors import Conflict, Invalid
 from app.core.limits import Limit
-from app.formbuilder import entries, typed_addresses
+from app.formbuilder import entries, jobs, typed_addresses
 from app.formbuilder.answering import submissions
 from app.formbuilder.answering.submissions import Sender
 from app.formbuilder.definition import definitions, versions
@@ -262,6 +262,24 @@ async def test_answers_of_a_form_that_keeps_none_go_once_everything_was_sent() -
     assert await db.value("SELECT count(*) FROM form_answer_choices") == 0
     with pytest.raises(Conflict):
         await entries.edit(entry, definition, {"q1": "x"}, "x", "", by=0)
+
+
+@pytest.mark.parametrize("state", ["refused", "unpaid"])
+@pytest.mark.parametrize("no_store", [True, False])
+async def test_a_form_that_keeps_no_answers_keeps_none_that_never_counted(state: str, *, no_store: bool) -> None:
+    form, definition = await a_form(no_store=no_store, approval=True)
+    entry = await sent(form, definition)
+    await db.run("UPDATE form_entries SET state = :state, given_up_at = now() WHERE id = :id", state=state, id=entry.id)
+
+    async def is_kept(days: int) -> bool:
+        with clock.shifted(timedelta(days=days)):
+            await jobs.clear_entries()
+        with clock.shifted(timedelta(days=days, minutes=1)):
+            await privacy.empty_sent()
+        return bool(await db.value("SELECT answers <> '{}' FROM form_entries"))
+
+    assert [await is_kept(29), await is_kept(31)] == [True, not no_store]
+    assert await state_of(entry.id) == state
 
 
 async def test_entries_go_by_age_and_the_number_is_noted() -> None:

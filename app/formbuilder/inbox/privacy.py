@@ -8,6 +8,15 @@ from app.core.i18n import _
 from app.formbuilder.queries import inbox as queries
 from app.web.forms import is_email
 
+# What was refused or not paid for may still be approved, or paid by the link of a mail, for so long.
+LET_GO_AFTER = timedelta(days=30)
+
+
+async def let_go() -> int:
+    """Let the answers go of entries that never came to count, of forms that keep none; how many. `empty_sent` takes them out."""
+    now = clock.now()
+    return await queries.let_go(now - LET_GO_AFTER, now)
+
 
 async def empty_sent() -> int:
     """Take the answers out of entries of forms that keep none, once nothing waits to be sent; how many."""

@@ -356,6 +356,26 @@ async def delete_older_drafts(form_id: int, before: datetime) -> int:
     )
 
 
+async def let_go(before: datetime, now: datetime) -> int:
+    """Let answers go that a form does not keep and that were never sent out: of entries that were refused, or whose payment was
+    given up, before then, and with which nothing was done since; how many.
+    """
+    return await db.run_in_batches(
+        """
+        UPDATE form_entries SET empty_after = :now WHERE id IN (
+            SELECT e.id FROM form_entries e JOIN form_versions v ON v.id = e.version_id
+            WHERE (e.state = 'refused' OR e.state = 'unpaid' AND e.given_up_at < :before) AND e.created_at < :before
+              AND e.emptied_at IS NULL AND e.empty_after IS NULL AND v.definition #> '{settings,no_store}' = 'true'
+              AND NOT EXISTS (SELECT 1 FROM form_entry_acts a
+                              WHERE a.entry_id = e.id AND a.kind = 'state' AND a.created_at >= :before)
+            LIMIT :batch)
+        """,
+        batch=500,
+        before=before,
+        now=now,
+    )
+
+
 async def empty_sent(now: datetime) -> int:
     """Take the answers out of entries that were to be kept only until everything was sent; how many.
 
