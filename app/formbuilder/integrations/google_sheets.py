@@ -6,6 +6,7 @@ The first row names the columns; the column "Entry" tells a row that is there al
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -83,7 +84,7 @@ class GoogleSheets(OAuthCaller):
         made = await self.ask("POST", f"/values/{self._range('A1')}:append", query=query, body={"values": [row]})
         return Sent(str((made.data or {}).get("updates", {}).get("updatedRange", "")), "created")
 
-    def _row(self, head: list[str], contact: Contact, key: str) -> list[str]:
+    def _row(self, head: list[str], contact: Contact, key: str) -> list[str | None]:
         own = {
             "E-mail": contact.email,
             "Email": contact.email,
@@ -98,7 +99,8 @@ class GoogleSheets(OAuthCaller):
             raise Permanent(_("The sheet has no column %(name)s.") % {"name": min(unknown)})
         given = {name: text(value) for name, value in contact.fields.items()}
         values = {**own, **dict(contact.answers), **given, _ENTRY: key}
-        return [text(values.get(name)) for name in head]
+        # A cell of None stays as it is, one of "" is emptied: what the owner wrote into columns of her own is not ours.
+        return [text(values[name]) if values.get(name) else None for name in head]
 
     async def _head(self) -> list[str]:
         return [str(each) for each in next(iter(await self._values("1:1")), [])]
@@ -108,7 +110,7 @@ class GoogleSheets(OAuthCaller):
         rows: list[list[Any]] = found.get("values") or []
         return rows
 
-    async def _write(self, part: str, rows: list[list[str]]) -> None:
+    async def _write(self, part: str, rows: Sequence[Sequence[str | None]]) -> None:
         await self.ask("PUT", f"/values/{self._range(part)}", query={"valueInputOption": "RAW"}, body={"values": rows})
 
     def _range(self, part: str) -> str:

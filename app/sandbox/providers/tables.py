@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import urlsafe_b64decode
+from types import NoneType
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -86,20 +87,23 @@ class GoogleSheets(Stand):
     @route("PUT", "/v4/spreadsheets/1qpyC0XzvTcKT6EISywvqESX3A0MwQoFDE8p/values/{range}")
     def write(self, call: Call) -> Any:
         number = int(re.sub(r":.*", "", self._range(call)))
-        self.rows[number - 1] = self._given(call)
+        given, row = self._given(call), self.rows[number - 1]
+        before = row + [""] * (len(given) - len(row))
+        # null leaves a cell as it is.
+        self.rows[number - 1] = [was if cell is None else cell for was, cell in zip(before, given, strict=False)]
         return {"updatedRows": 1}
 
     @route("POST", "/v4/spreadsheets/1qpyC0XzvTcKT6EISywvqESX3A0MwQoFDE8p/values/{range}:append")
     def append(self, call: Call) -> Any:
         self._range(call)
-        self.rows.append(self._given(call))
+        self.rows.append([cell or "" for cell in self._given(call)])
         return {"updates": {"updatedRange": f"'{self.place}'!A{len(self.rows)}"}}
 
-    def _given(self, call: Call) -> list[str]:
+    def _given(self, call: Call) -> list[str | None]:
         if call.query.get("valueInputOption") != "RAW":
             raise Problem(400, "valueInputOption")
-        [row] = call.json({"values!": [[str]]})["values"]
-        if any("@invalid.example" in value for value in row):
+        [row] = call.json({"values!": [[(str, NoneType)]]})["values"]
+        if any("@invalid.example" in (value or "") for value in row):
             raise Problem(400, "no")
         return list(row)
 

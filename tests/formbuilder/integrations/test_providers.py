@@ -359,6 +359,16 @@ async def test_nobody_is_mentioned_and_no_formula_is_written(town: Town, contact
     assert town.stand("discord").messages[0]["allowed_mentions"] == {"parse": []}
 
 
+async def test_a_row_that_is_sent_again_keeps_what_the_owner_wrote_beside_it(town: Town, contact: Maker) -> None:
+    stand: Any = town.stand("google_sheets")
+    stand.rows[0].append("Called?")
+    await town.provider("google_sheets").upsert(contact("google_sheets"), "entry:1:a")
+    stand.rows[1][3] = "yes, on Monday"
+    sent = await town.provider("google_sheets").upsert(contact("google_sheets", fields={"City": "Odense"}), "entry:1:a")
+    assert sent.outcome == "updated"
+    assert stand.rows[1] == ["ann@learner.example", "Ann", "Odense", "yes, on Monday", "entry:1:a"]
+
+
 async def test_moosend_keeps_the_fields_that_a_form_does_not_ask_for(town: Town, contact: Maker) -> None:
     town.stand("moosend").keep("ann@learner.example", City="Odense")
     await town.provider("moosend").upsert(contact("moosend", fields={}), "entry:1:a")
