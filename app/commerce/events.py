@@ -19,6 +19,13 @@ class OrderRefunded:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderRegained:
+    """Of an order that was given back whole, money did not arrive after all: it is paid, and what it opens is open again."""
+
+    order_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrderFailed:
     """An order ended without a payment: refused by the bank, or given up."""
 

@@ -7,7 +7,7 @@ import structlog
 
 from app.access import entitlements
 from app.commerce import timeline
-from app.commerce.events import OrderRefunded
+from app.commerce.events import OrderRefunded, OrderRegained
 from app.commerce.models import Order, Refund, state_after_refunds
 from app.commerce.queries import orders as order_queries
 from app.commerce.queries import refunds as queries
@@ -320,6 +320,7 @@ async def _recount(order: Order) -> None:
         opened = await entitlements.reopen(f"order:{order.public_id}", reason="refunded")
         if opened:
             await timeline.note(order.id, "access_opened", count=opened)
+        await events.publish(OrderRegained(order.id))
 
 
 async def _book(refund: Refund, order: Order) -> None:

@@ -1,6 +1,6 @@
 """What forms do later: hand entries on."""
 
-from app.commerce.events import OrderFailed, OrderPaid, OrderRefunded
+from app.commerce.events import OrderFailed, OrderPaid, OrderRefunded, OrderRegained
 from app.core.events import on
 from app.core.queue import every, job
 from app.formbuilder import entries
@@ -30,6 +30,7 @@ __all__ = [
     "sweep_files",
     "sweep_forms",
     "sweep_versions",
+    "take_regained_stock",
     "wake_deliveries",
 ]
 
@@ -62,6 +63,12 @@ async def free_stock(event: OrderFailed) -> None:
 async def free_refunded_stock(event: OrderRefunded) -> None:
     """What an entry held whose money went back, all of it, is free again."""
     await payments.paid_back(event.order_id)
+
+
+@on(OrderRegained)
+async def take_regained_stock(event: OrderRegained) -> None:
+    """What an entry held whose money did not go back after all is its own again."""
+    await payments.regained(event.order_id)
 
 
 @every("*/10 * * * *")

@@ -4,6 +4,7 @@ import asyncio
 import html
 import io
 import re
+from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default as policy
@@ -15,7 +16,7 @@ from quart.datastructures import FileStorage
 from quart.typing import TestClientProtocol
 
 from app import Lectern
-from app.commerce import orders
+from app.commerce import orders, refunds
 from app.config import Config
 from app.core import clock, db, queue
 from app.formbuilder import entries
@@ -25,6 +26,7 @@ from app.formbuilder.logic import scoring
 from app.formbuilder.models import Form, Posted
 from app.formbuilder.payment import bills, payments, stock
 from app.formbuilder.routes import stamp_of
+from app.gateways.payments import Refund
 from tests.cast import Cast
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401
 from tests.commerce.shop import Shop
@@ -185,6 +187,21 @@ async def test_all_money_back_gives_the_place_back(shop: Shop, cast: Cast) -> No
     assert not await payments.paid_back(order.id)
     assert await left(form) == 3
     assert await states() == ["received"]
+
+
+async def test_a_refund_that_fails_later_takes_the_place_again(shop: Shop) -> None:  # noqa: F811
+    form = await a_form()
+    answer = await send(form, shop.client)
+    await shop.pay(answer.headers["Location"])
+    await shop.tell()
+    order = await shop.order()
+    went = Refund("re_1", "succeeded", 5000, "EUR", payment_id=order.stripe_payment_intent_id or "")
+    assert await refunds.record(order.id, went)
+    await queue.drain()
+    assert await left(form) == 3
+    assert await refunds.record(order.id, replace(went, state="failed"))
+    await queue.drain()
+    assert ((await shop.order()).state, await left(form)) == ("paid", 2)
 
 
 async def test_of_news_that_come_twice_and_in_any_order_the_payment_wins_once(shop: Shop) -> None:  # noqa: F811

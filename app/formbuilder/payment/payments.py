@@ -232,6 +232,14 @@ async def paid_back(order_id: int) -> bool:
     return bool(await queries.give_back(entry.id))
 
 
+async def regained(order_id: int) -> None:
+    """The order's money did not go back after all: its entry holds again what it held, even if others took it meanwhile."""
+    entry, form = await _paid_by(order_id)
+    order = await orders.find(order_id)
+    if entry is not None and form is not None and order is not None and order.is_paid and order.state != "refunded":
+        await stock.hold(form.id, entry.id, readings.of(form), entry.answers)
+
+
 async def _paid_by(order_id: int) -> tuple[Entry | None, Form | None]:
     entry_id = await queries.entry_of_order(order_id)
     entry = await entry_queries.entry_by_id(entry_id) if entry_id is not None else None
