@@ -323,3 +323,11 @@ def test_a_moment_is_shown_as_its_control_takes_it_and_comes_back(name: str, kep
 def test_a_form_that_closes_before_it_opens_is_told(opens: str, closes: str, told: int) -> None:
     definition = definitions.read({"title": "x", "fields": [], "settings": {"opens_at": opens, "closes_at": closes}})
     assert sum("closes before it opens" in each.sentence for each in definitions.problems(definition)) == told
+
+
+@pytest.mark.parametrize("no_address", [True, False])
+def test_a_limit_for_addresses_that_are_not_kept_is_told(*, no_address: bool) -> None:
+    settings = {"most_per_address": 1, "no_address": no_address}
+    definition = definitions.read({"title": "x", "fields": [], "settings": settings})
+    told = [each for each in definitions.problems(definition) if "counts nothing" in each.sentence]
+    assert len(told) == int(no_address)

@@ -110,9 +110,12 @@ def doubts(definition: Definition) -> list[str]:
     """What the owner may not have meant, a sentence each."""
     opens, closes = definition.settings.get("opens_at", ""), definition.settings.get("closes_at", "")
     # A day without a time is its whole length.
+    found = []
     if opens and closes and opens >= (closes if " " in closes else f"{closes} 24:00"):
-        return [_("The form closes before it opens, so nobody can ever send it.")]
-    return []
+        found.append(_("The form closes before it opens, so nobody can ever send it."))
+    if definition.settings.get("most_per_address") and definition.settings.get("no_address"):
+        found.append(_("The limit for one network address counts nothing: the form does not keep addresses."))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
