@@ -424,3 +424,26 @@ async def test_out_of_a_frame_a_button_leads_to_the_payment_page(shop: Shop) -> 
     action = re.search(r'<form method="post" action="([^"]+)" target="_top"', page)
     assert action is not None
     assert (await shop.client.post(action[1])).headers["Location"].startswith("http")
+
+
+async def test_whoever_is_at_the_form_while_its_address_changes_comes_to_the_end(shop: Shop) -> None:  # noqa: F811
+    form = await a_form(settings={"opt_in": True})
+    paying = await send(form, shop.client)
+    await versions.move_to(form.id, "another-evening")
+    # A page that was open is sent to the old address; whoever pays comes back to it, and so does the click in a mail.
+    late = await send(form, shop.client, q2="ben@x.example")
+    await shop.pay(paying.headers["Location"])
+    await shop.tell()
+    assert late.status_code == 303
+    [paid, _unpaid] = await db.many(db.Row, "SELECT public_id, state FROM form_entries ORDER BY id")
+    back = await shop.client.get(f"/forms/{form.slug}/payments/{paid.public_id}-{payments._mac(paid.public_id)}")
+    assert (paid.state, back.status_code) == ("unconfirmed", 303)
+    entry = await payments.entry_of_token(form, f"{paid.public_id}-{payments._mac(paid.public_id)}")
+    await entries.send_link_again(entry, definitions.read(form.definition), by=None)
+    path = await db.value("SELECT context ->> 'path' FROM mails ORDER BY id DESC LIMIT 1")
+    assert (await shop.client.post(str(path).replace("another-evening", form.slug))).status_code == 303
+    assert await states() == ["received", "unpaid"]
+    # Another form may have the address: then it is that form's.
+    other = await a_form()
+    await versions.move_to(other.id, form.slug)
+    assert (await shop.client.get(back.headers["Location"].replace("another-evening", form.slug))).status_code == 404

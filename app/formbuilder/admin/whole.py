@@ -112,7 +112,7 @@ async def update_address(public_id: str) -> Response | BaseResponse:
         await versions.move_to(form.id, slug)
     except Invalid as error:
         return await _page(form, refused={"slug": error.message}, slug=slug, status=422)
-    flash(_("The form is at its new address. The old one leads nowhere any more."))
+    flash(_("The form is at its new address. The old one leads there until another form takes it."))
     return redirect(url_for(".show_settings", public_id=public_id), 303)
 
 

@@ -28,7 +28,8 @@ async def find(slug: str, token_hash: bytes, now: datetime) -> Draft | None:
         SELECT d.id, d.form_id, d.version_id, d.posted, d.step, d.email, d.user_id, d.entry_id, d.mails, d.created_at,
                e.public_id AS entry_public_id
         FROM form_drafts d JOIN forms f ON f.id = d.form_id LEFT JOIN form_entries e ON e.id = d.entry_id
-        WHERE d.token_hash = :token_hash AND f.slug = :slug AND f.state <> 'archived' AND d.expires_at > :now
+        WHERE d.token_hash = :token_hash AND (f.slug = :slug OR :slug = ANY(f.former_slugs)) AND f.state <> 'archived'
+          AND d.expires_at > :now
         """,
         slug=slug,
         token_hash=token_hash,

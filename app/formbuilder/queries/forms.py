@@ -13,6 +13,12 @@ SELECT f.id, f.public_id, f.slug, f.title, f.state, f.head_id, f.live_id, v.id A
 FROM forms f JOIN form_versions v ON v.form_id = f.id
 """
 
+# What is at an address: the form that has it now comes before one that had it.
+_AT = """
+f.id = (SELECT id FROM forms WHERE slug = :slug OR :slug = ANY(former_slugs) ORDER BY slug = :slug DESC, id DESC LIMIT 1)
+AND f.state <> 'archived'
+"""
+
 
 async def form_by_public_id(public_id: str) -> Form | None:
     """With the version that the builder shows."""
@@ -27,15 +33,23 @@ async def lock_form(form_id: int) -> Form | None:
 
 async def live_form(slug: str) -> Form | None:
     """The form at this address with the version that visitors answer; None for one that was never published."""
-    return await db.one(Form, f"{_FORM} AND v.id = f.live_id WHERE f.slug = :slug AND f.state <> 'archived'", slug=slug)
+    return await db.one(Form, f"{_FORM} AND v.id = f.live_id WHERE {_AT}", slug=slug)
+
+
+async def was_at(form_id: int, slug: str) -> bool:
+    """Whether a form is at this address, or was."""
+    return bool(
+        await db.value(
+            "SELECT slug = :slug OR :slug = ANY(former_slugs) FROM forms WHERE id = :id", id=form_id, slug=slug
+        )
+    )
 
 
 async def form_of_version(slug: str, number: int) -> Form | None:
     """The form at this address with a version that was published once: a page may be older than the form."""
     return await db.one(
         Form,
-        f"""{_FORM} AND v.number = :number
-        WHERE f.slug = :slug AND f.state <> 'archived' AND v.published_at IS NOT NULL""",
+        f"{_FORM} AND v.number = :number WHERE {_AT} AND v.published_at IS NOT NULL",
         slug=slug,
         number=number,
     )
@@ -45,11 +59,11 @@ async def newest_definitions(slug: str) -> list[Any]:
     """What visitors of the form at this address may have before them: what is live, and what was shortly before."""
     rows = await db.many(
         db.Row,
-        """
+        f"""
         SELECT v.definition FROM forms f JOIN form_versions v ON v.form_id = f.id
-        WHERE f.slug = :slug AND f.state <> 'archived' AND v.published_at IS NOT NULL
+        WHERE {_AT} AND v.published_at IS NOT NULL
         ORDER BY v.id = f.live_id DESC, v.published_at DESC LIMIT 4
-        """,
+        """,  # noqa: S608 (a constant)
         slug=slug,
     )
     return [row.definition for row in rows]
@@ -178,7 +192,15 @@ async def set_state(form_id: int, state: str, before: list[str], now: datetime) 
 
 
 async def set_slug(form_id: int, slug: str, now: datetime) -> None:
-    await db.run("UPDATE forms SET slug = :slug, updated_at = :now WHERE id = :id", id=form_id, slug=slug, now=now)
+    await db.run(
+        """
+        UPDATE forms SET slug = :slug, former_slugs = array_append(array_remove(former_slugs, :slug), slug), updated_at = :now
+        WHERE id = :id
+        """,
+        id=form_id,
+        slug=slug,
+        now=now,
+    )
 
 
 async def around(version_id: int) -> Version | None:

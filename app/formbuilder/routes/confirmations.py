@@ -52,6 +52,7 @@ async def create_confirmation_link(slug: str, token: str) -> Response:
 async def _linked(slug: str, token: str) -> tuple[Form, Entry, Definition, bool]:
     found = await entries.of_link(token)
     form = await queries.version_by_id(found[0].version_id) if found is not None else None
-    if found is None or form is None or form.slug != slug:
+    # The form may have moved since the link was mailed.
+    if found is None or form is None or not await queries.was_at(form.id, slug):
         raise NotFound
     return form, found[0], readings.of(form), found[1]
