@@ -331,3 +331,16 @@ def test_a_limit_for_addresses_that_are_not_kept_is_told(*, no_address: bool) ->
     definition = definitions.read({"title": "x", "fields": [], "settings": settings})
     told = [each for each in definitions.problems(definition) if "counts nothing" in each.sentence]
     assert len(told) == int(no_address)
+
+
+@pytest.mark.parametrize(
+    ("settings", "unique", "told"),
+    [({"no_store": True, "most_per_person": 1}, False, 1), ({"no_store": True}, True, 1), ({"no_store": True}, False, 0),
+     ({"most_per_person": 1}, True, 0)],
+)  # fmt: skip
+def test_that_nobody_is_known_again_where_nothing_is_kept_is_told(
+    settings: dict[str, object], told: int, *, unique: bool
+) -> None:
+    address = {"id": "q1", "kind": "email", "label": "Email", "settings": {"unique": unique}}
+    definition = definitions.read({"title": "x", "fields": [address], "settings": settings})
+    assert sum("not known any more" in each.sentence for each in definitions.problems(definition)) == told

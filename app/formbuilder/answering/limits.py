@@ -115,6 +115,11 @@ def doubts(definition: Definition) -> list[str]:
         found.append(_("The form closes before it opens, so nobody can ever send it."))
     if definition.settings.get("most_per_address") and definition.settings.get("no_address"):
         found.append(_("The limit for one network address counts nothing: the form does not keep addresses."))
+    is_once = any(each.settings.get("unique") for each in definition.fields)
+    if definition.settings.get("no_store") and (is_once or definition.settings.get("most_per_person")):
+        found.append(
+            _("Whoever answers again is soon not known any more: the form keeps no answers, and no addresses.")
+        )
     return found
 
 
