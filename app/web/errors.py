@@ -1,14 +1,17 @@
 """Errors become pages: the right status, a clear sentence, a request id; a fault is logged, a refusal is not."""
 
+from urllib.parse import quote
+
 import asyncpg
 import structlog
-from quart import Quart, Response, g, request, url_for
+from quart import Quart, Response, current_app, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from app.core import reach
 from app.core.errors import NoRoom, Refused, SignInNeeded, TooMany
 from app.core.i18n import _, ngettext
 from app.web import api, render, typed
+from app.web.guards import SAFE_METHODS
 from app.web.request import is_htmx, safe_next, user
 
 log = structlog.get_logger()
@@ -85,10 +88,28 @@ async def _show_http_error(error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.response is not None:  # a redirect that routing raised (a missing slash)
         return error.response  # type: ignore[return-value]
+    if error.code == 405 and (above := _page_above()):
+        return Response("", status=303, headers={"Location": above})
     response = await _page(error.code or 500, "")
     if error.code == 405 and getattr(error, "valid_methods", None):
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))  # type: ignore[attr-defined]
     return response
+
+
+def _page_above() -> str:
+    """Where the form stands whose address was opened as a page: the nearest address above that has one, or nothing.
+
+    A refused form leaves its own address in the bar; `/account/profile` leads to `/account`. The front page has none.
+    """
+    if request.method not in SAFE_METHODS or is_htmx() or api.is_api():
+        return ""
+    pages = current_app.create_url_adapter(request)
+    assert pages is not None
+    above = request.path
+    while above := above.rpartition("/")[0]:
+        if pages.test(above, "GET"):
+            return safe_next(quote(above), "")
+    return ""
 
 
 async def _show_fault(error: Exception) -> Response:

@@ -1,3 +1,4 @@
+import pytest
 from quart.typing import TestClientProtocol
 
 from tests.cast import Cast
@@ -64,3 +65,29 @@ async def test_an_error_in_the_office_is_a_page_of_the_school_for_those_outside(
         body = await (await browser.get("/admin/nowhere")).get_data(as_text=True)
         assert "There is no page at this address" in body
         assert ("office__side" in body) is in_office
+
+
+@pytest.mark.parametrize(
+    ("address", "above"),
+    [
+        ("/account/profile", "/account"),
+        ("/account/sessions/removal", "/account/sessions"),
+        ("/cart/items/reading-price/removal", "/cart"),
+        ("/login/google", "/login"),
+        ("/learn/a%20course/caf%C3%A9/completion", "/learn/a%20course/caf%C3%A9"),
+    ],
+)
+async def test_the_address_of_a_form_opened_as_a_page_leads_to_the_page_that_holds_it(
+    client: TestClientProtocol, address: str, above: str
+) -> None:
+    answer = await client.get(address)
+    assert (answer.status_code, answer.headers["Location"]) == (303, above)
+    assert (await client.get(address, headers={"HX-Request": "true"})).status_code == 405
+
+
+@pytest.mark.parametrize("address", ["/logout", "/password/strength", "/webhooks/stripe"])
+async def test_one_without_a_page_above_says_that_it_takes_no_such_request(
+    client: TestClientProtocol, address: str
+) -> None:
+    answer = await client.get(address)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "OPTIONS, POST")
