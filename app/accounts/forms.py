@@ -20,7 +20,7 @@ from wtforms import (
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from app.accounts import names
+from app.accounts import names, strength
 from app.accounts.hashing import LONGEST
 from app.core import clock
 from app.core.errors import Invalid
@@ -114,6 +114,14 @@ class RegisterForm(TrappedForm):
     password = _new_password()
     marketing = BooleanField(_l("Write to me now and then about new courses and offers. I can stop this at any time."))
     next = HiddenField(validators=[Length(max=NEXT)])
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        valid = super().validate(extra_validators)
+        if not valid and not self.password.errors:
+            # The verb would say it next time, and a password has to be typed again each time.
+            why = strength.weakness(self.password.data, known=[self.email.data or "", self.name.data or ""])
+            self.password.errors = [why] if why else []
+        return valid
 
 
 class ForgotForm(TrappedForm):

@@ -141,6 +141,12 @@ async def test_what_cannot_be_is_refused_beside_its_field(
     assert await count("users") == 0
 
 
+async def test_a_weak_password_is_told_together_with_what_else_is_wrong(browser: Browser) -> None:
+    page = await body(await browser.register(name="", password="short"))
+    assert "Tell us what to call you" in page
+    assert "at least 8" in page.split('id="password-error"')[1]
+
+
 async def test_lone_surrogates_are_refused(browser: Browser) -> None:
     answer = await browser.client.post(
         "/register",
