@@ -167,6 +167,7 @@ def test_a_field_keeps_its_value_and_ties_hint_and_error(env: jinja2.Environment
     assert box["type"] == "email"
     assert box["autocomplete"] == "email"
     assert box["aria-invalid"] == "true"
+    assert "autofocus" in box  # a browser without scripts goes to it, however far below it stands
     assert box["aria-describedby"] == "email-hint email-error"
     assert "required" in box
 
@@ -175,6 +176,7 @@ def test_a_field_without_hint_and_error_describes_nothing(env: jinja2.Environmen
     box = Page(draw(env, "{{ ui.field(form.username) }}", form=specimen.SpecimenForm())).all("input")[0]
     assert "aria-describedby" not in box
     assert "aria-invalid" not in box
+    assert "autofocus" not in box
 
 
 def test_only_a_field_that_may_stay_empty_says_so(env: jinja2.Environment) -> None:
