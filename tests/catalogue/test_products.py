@@ -68,6 +68,16 @@ async def test_the_owner_sets_a_price_on_its_page(app: Lectern, cast: Cast) -> N
     assert "a lot" in body
 
 
+async def test_the_page_of_the_price_says_how_the_course_stands_and_publishes_it_as_its_other_pages_do(
+    app: Lectern, cast: Cast
+) -> None:
+    rob, course = await cast.rob(), await a_course(state="draft")
+    body = await (await rob.browser.get(f"/admin/courses/{course.public_id}/price")).get_data(as_text=True)
+    assert "Draft" in body
+    assert f"/admin/courses/{course.public_id}/preview" in body
+    assert "Publish the course" in body
+
+
 async def test_a_member_cannot_set_a_price(app: Lectern, cast: Cast) -> None:
     ann, course = await cast.ann(), await a_course()
     answer = await ann.browser.post(f"/admin/courses/{course.public_id}/price", form={"price": "1", "currency": "EUR"})
