@@ -99,8 +99,14 @@ async def restore_job(token: str) -> BaseResponse:
 @requires("jobs.view")
 async def list_mails() -> Response:
     """Every mail that the school wrote, without its text: links in it are secrets."""
-    choices = [Choice(template.key, template.key) for template in previews.templates()]
-    return await tables.show(queries.MAILS, "ops/mails.html", choices={"template": choices}, may_retry=_may_retry())
+    choices = [Choice(template.key, template.words) for template in previews.templates()]
+    return await tables.show(
+        queries.MAILS,
+        "ops/mails.html",
+        choices={"template": sorted(choices, key=lambda choice: choice.label)},
+        may_retry=_may_retry(),
+        template_words=previews.in_words,
+    )
 
 
 @admin.post("/mails/<public_id>/retries")

@@ -20,6 +20,11 @@ _POLICY = (
 )
 
 
+def in_words(key: str) -> str:
+    """`accounts/email_change_old` is called "Email change old"; one that is not made any more still has its name."""
+    return key.rpartition("/")[2].replace("_", " ").capitalize()
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """A mail that the school writes, as `domain/name`."""
@@ -30,6 +35,11 @@ class Template:
     @property
     def key(self) -> str:
         return f"{self.domain}/{self.name}"
+
+    @property
+    def words(self) -> str:
+        """What it is called in lists."""
+        return in_words(self.key)
 
     @property
     def url(self) -> str:

@@ -1,6 +1,6 @@
 from quart.typing import TestClientProtocol
 
-from app.core import db, queue
+from app.core import db, mail, queue
 from app.ops import backlog
 from tests.cast import Cast
 from tests.office import a_failed_job, seen
@@ -75,6 +75,16 @@ async def test_a_job_that_gave_up_shows_why(cast: Cast) -> None:
     assert "&#34;number&#34;: 13" in page
     assert "Traceback (most recent call last)" in page
     assert "ValueError: thirteen brings no luck" in await seen(olga, "/admin/jobs/log?state=failed")
+
+
+async def test_the_list_of_mails_calls_them_by_words(cast: Cast) -> None:
+    olga = await cast.olga()
+    async with db.transaction():
+        await mail.send("ann@example.org", "accounts/email_changed", {"name": "Ann"}, fact="said once")
+    page = await seen(olga, "/admin/mails")
+    assert ">Email change old</option>" in page
+    assert ">Email changed</small>" in page
+    assert "accounts/email_changed</small>" not in page
 
 
 async def test_what_an_error_says_is_only_text(cast: Cast) -> None:
