@@ -69,6 +69,25 @@ def test_orders_are_filtered_sorted_turned_over_and_exported(
     expect(rows).to_have_count(count)
 
 
+def test_one_step_back_leaves_a_search_that_was_followed_while_typing_and_sent_with_enter(
+    visit: Callable[..., Visitor], owner: Person
+) -> None:
+    office = visit()
+    page = office.page
+    office.sign_in(owner)
+    office.open("/admin/orders")
+    page.locator("#list-q").press_sequentially("nobody bought this")
+    page.wait_for_url(lambda url: "q=nobody" in url)
+    expect(page.locator("#list tbody tr")).to_have_count(0)
+    steps = page.evaluate("history.length")
+    with page.expect_response(lambda answer: "q=nobody" in answer.url):
+        page.locator("#list-q").press("Enter")
+    page.wait_for_timeout(500)
+    assert page.evaluate("history.length") == steps
+    page.go_back()
+    page.wait_for_url(lambda url: "q=" not in url)
+
+
 def test_a_filter_that_matches_nothing_says_so(visit: Callable[..., Visitor], owner: Person) -> None:
     office = visit()
     office.sign_in(owner)

@@ -33,6 +33,11 @@
     }
   });
 
+  // The same address a second time (Enter after the list has followed the typing) is no further step back.
+  document.addEventListener("htmx:before:history:update", ({ detail: { history: step } }) => {
+    if (step.path === location.pathname + location.search) step.type = "replace";
+  });
+
   // The answer never came: say so where errors are said, unless nobody asked for it (a part that loads by itself).
   document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
     if (!ctx || ctx.response || ctx.sourceEvent?.type === "load") return;
