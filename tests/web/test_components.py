@@ -172,6 +172,15 @@ def test_a_field_keeps_its_value_and_ties_hint_and_error(env: jinja2.Environment
     assert "required" in box
 
 
+def test_of_a_wrong_list_its_first_choice_is_gone_to(env: jinja2.Environment) -> None:
+    form = specimen.SpecimenForm()
+    form.topics.errors = ["Choose one."]
+    boxes = Page(draw(env, "{{ ui.field(form.topics) }}", form=form)).all("input")
+    assert ["autofocus" in box for box in boxes] == [True, False]
+    box = Page(draw(env, "{{ ui.confirm_name('1184', 'Refund', error='Type 1184.') }}")).all("input")[0]
+    assert "autofocus" in box
+
+
 def test_a_field_without_hint_and_error_describes_nothing(env: jinja2.Environment) -> None:
     box = Page(draw(env, "{{ ui.field(form.username) }}", form=specimen.SpecimenForm())).all("input")[0]
     assert "aria-describedby" not in box
