@@ -60,6 +60,18 @@ async def test_continue_leads_to_the_next_unfinished_lesson(app: Lectern, cast: 
     assert "1 of 3 lessons done" in page
 
 
+async def test_the_first_lesson_of_a_course_is_not_called_the_first_of_who_has_finished_another(
+    app: Lectern, cast: Cast
+) -> None:
+    ann, done, new = await cast.ann(), await a_course("done", "Done", lessons=1), await a_course("new", "New")
+    await give(ann, done)
+    await give(ann, new, "manual:2")
+    await ann.browser.post("/learn/done/lesson-1/completion")
+    page = await body(ann, "/learn")
+    assert "The first lesson is ready." in page
+    assert "Your first lesson" not in page
+
+
 async def test_continue_goes_on_after_the_lesson_last_opened(app: Lectern, cast: Cast) -> None:
     ann, course = await cast.ann(), await a_course(lessons=4)
     await give(ann, course)
