@@ -31,3 +31,20 @@ def test_a_device_is_signed_out_from_another_browser(
     phone.look()
     visitor.open("/account")
     visitor.sees("Your account", level=1)
+
+
+def test_after_saving_the_keyboard_goes_on_where_it_can_be_seen(visit: Callable[..., Visitor], people: People) -> None:
+    phone = visit(width=375)
+    phone.sign_in(people.member("Ida Ihle"))
+    phone.open("/account")
+    page = phone.page
+    page.set_viewport_size({"width": 375, "height": 320})
+    save = page.get_by_role("button", name="Save", exact=True)
+    save.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Your profile is saved.")).to_be_attached()
+    page.wait_for_function("document.activeElement !== document.body")
+    top, bottom = page.evaluate(
+        "(({ top, bottom }) => [top, bottom - innerHeight])(document.activeElement.getBoundingClientRect())"
+    )
+    assert top >= 0 >= bottom

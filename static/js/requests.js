@@ -1,6 +1,7 @@
 // What htmx leaves to us: short addresses, focus after a refused form, words for readers, and a dead network.
 (() => {
   const $ = (id) => document.getElementById(id);
+  const isInView = (at) => at.getBoundingClientRect().top >= 0 && at.getBoundingClientRect().bottom <= innerHeight;
 
   // A filter that is not set does not belong in the address.
   document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
@@ -23,7 +24,8 @@
       // What was pressed was swapped away: the keyboard goes on in the same form, or where the form was.
       if (place && document.activeElement === document.body && ["submit", "click"].includes(ctx.sourceEvent?.type)) {
         const action = ctx.sourceEvent.target.getAttribute?.("action"); // htmx names the place instead of a form that went
-        const again = action && place.querySelector(`form[action="${CSS.escape(action)}"] :is(input, button):not([type=hidden])`);
+        const controls = action ? [...place.querySelectorAll(`form[action="${CSS.escape(action)}"] :is(input, button):not([type=hidden])`)] : [];
+        const again = controls.find(isInView) ?? controls[0];
         if (!again) place.tabIndex = -1;
         (again || place).focus({ preventScroll: true });
       }
