@@ -52,6 +52,17 @@ async def details_of(browser: TestClientProtocol, address: str) -> dict[str, str
 # --- making a course ---
 
 
+async def test_who_makes_courses_by_a_role_of_the_school_teaches_them(cast: Cast) -> None:
+    await cast.role("author", ["admin.enter", "courses.view", "courses.edit", "courses.edit_any"])
+    kim = await cast.person("Kim Kern", "kim@example.org", role="author")
+    answer = await kim.browser.post("/admin/courses", form={"title": "Reading Price"})
+    assert answer.status_code == 303
+    course = await courses.find_by_slug("reading-price")
+    assert course is not None
+    assert course.instructor_id == kim.id
+    assert "Kim Kern" in await text(await (await cast.olga()).browser.get(f"/admin/courses/{course.public_id}/details"))
+
+
 async def test_an_owner_makes_a_course_and_publishes_it(cast: Cast) -> None:
     olga = await cast.olga()
     browser = olga.browser
