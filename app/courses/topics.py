@@ -1,6 +1,6 @@
 """Topics: what courses are about."""
 
-from app.courses.models import Topic, slug_of
+from app.courses.models import Topic, free_slug, slug_of
 from app.courses.queries import courses as queries
 
 
@@ -10,5 +10,12 @@ async def all_topics() -> list[Topic]:
 
 
 async def ensure(name: str, *, slug: str = "") -> int:
-    """The key of the topic of this name, made when there is none."""
-    return await queries.ensure_topic(slug or slug_of(name), name)
+    """The key of the topic of this name, made when there is none.
+
+    Two names may have the same letters of an address: "C" and "C++", or all that are not written in Latin ones.
+    """
+    known = await queries.topic_named(name)
+    if known is not None:
+        return known
+    wanted = slug or slug_of(name)
+    return await queries.ensure_topic(free_slug(wanted, {topic.slug for topic in await queries.topics()}), name)

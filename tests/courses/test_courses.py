@@ -62,6 +62,14 @@ async def test_an_address_that_is_taken_or_odd_is_refused_beside_its_field(cast:
     assert refusal.value.field == "slug"
 
 
+async def test_a_new_topic_is_the_one_that_was_typed_whatever_its_letters(cast: Cast) -> None:
+    names = ["C", "C++", "日本", "Физика"]
+    keys = [await topics.ensure(name) for name in names]
+    assert [topic.name for topic in await topics.all_topics()] == names
+    assert [topic.slug for topic in await topics.all_topics()] == ["c", "c-2", "untitled-1", "untitled-1-2"]
+    assert [await topics.ensure(name) for name in ("c", "c++", "日本", "физика")] == keys
+
+
 async def test_edits_are_kept_and_noted_with_what_was_before(cast: Cast, heard: list[object]) -> None:
     ines = await cast.ines()
     course = await a_course(teacher=ines.id)

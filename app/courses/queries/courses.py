@@ -183,6 +183,14 @@ async def topics() -> list[Topic]:
     return await db.many(Topic, "SELECT id, slug, name, position FROM topics ORDER BY position, name, id")
 
 
+async def topic_named(name: str) -> int | None:
+    """The key of the first topic that is called so, in small or capital letters."""
+    found: int | None = await db.value(
+        "SELECT id FROM topics WHERE lower(name) = lower(:name) ORDER BY id LIMIT 1", name=name
+    )
+    return found
+
+
 async def ensure_topic(slug: str, name: str) -> int:
     """The key of the topic with this slug, made when it is missing."""
     topic_id: int = await db.value(
