@@ -90,6 +90,7 @@ class CoursePage(Pictured):
     updated_at: datetime
     topic_slug: str | None
     topic_name: str | None
+    instructor_id: int | None
     instructor_name: str | None
     instructor_headline: str | None
     product_id: int | None

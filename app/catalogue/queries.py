@@ -125,8 +125,8 @@ async def course_page(slug: str) -> CoursePage | None:
         """
         SELECT c.id, c.public_id, c.slug, c.title, c.promise, c.summary, c.level, c.language, c.outcomes, c.audience,
                c.not_for, c.included, c.faq, c.plate, c.plate_ground, c.lesson_count, c.duration_seconds,
-               c.preview_count, c.updated_at, t.slug AS topic_slug, t.name AS topic_name, u.name AS instructor_name,
-               u.headline AS instructor_headline, p.id AS product_id,
+               c.preview_count, c.updated_at, t.slug AS topic_slug, t.name AS topic_name, c.instructor_id,
+               u.name AS instructor_name, u.headline AS instructor_headline, p.id AS product_id,
                p.slug AS product_slug, p.is_active, r.amount_minor, r.currency
         FROM courses c
         LEFT JOIN topics t ON t.id = c.topic_id

@@ -70,7 +70,7 @@ async def show_course(slug: str) -> Response:
         outline=outline,
         first_free=first_free,
         level_name=listing.level_name(course.level),
-        teacher=next((person for person in await listing.teachers() if person.name == course.instructor_name), None),
+        teacher=next((person for person in await listing.teachers() if person.id == course.instructor_id), None),
         has_offer="commerce.show_offer" in current_app.view_functions,
     )
 

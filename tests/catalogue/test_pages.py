@@ -165,6 +165,16 @@ async def test_a_teacher_has_a_page_with_what_they_teach(client: TestClientProto
     assert "/teachers/ines-ito" in (await text(client, "/courses/reading-price"))[1]
 
 
+async def test_of_two_teachers_of_one_name_each_course_shows_its_own(client: TestClientProtocol, cast: Cast) -> None:
+    for number, (slug, title) in enumerate((("first", "The first one"), ("second", "The second one"))):
+        person = await cast.person("Ines Ito", f"ines{number}@example.org", role="instructor")
+        await db.run("UPDATE users SET biography = :text WHERE id = :id", text=f"Teaches {slug}.", id=person.id)
+        await a_course(slug, title, instructor_id=person.id)
+    _status, body = await text(client, "/courses/second")
+    assert "Teaches second." in body and "Teaches first." not in body
+    assert f"/teachers/ines-ito-{person.id}" in body
+
+
 async def test_who_teaches_nothing_has_no_page(client: TestClientProtocol, cast: Cast) -> None:
     await cast.ines()
     assert (await text(client, "/teachers/ines-ito"))[0] == 404
