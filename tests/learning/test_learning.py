@@ -212,6 +212,15 @@ async def test_no_position_is_kept_in_a_lesson_that_was_taken_back(app: Lectern,
     assert await progress.save_position(ann.id, course.slug, "lesson-2", 10)
 
 
+async def test_a_film_that_does_not_say_how_long_it_is_resumes_too(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    await db.run("UPDATE lessons SET duration_seconds = 0 WHERE slug = 'lesson-1'")
+    assert await progress.save_position(ann.id, course.slug, "lesson-1", 142)
+    of = await progress.of(course.id, ann.id)
+    assert of.steps[0].position_seconds == 142
+
+
 async def test_a_position_that_comes_late_does_not_undo_a_later_one(app: Lectern, cast: Cast) -> None:
     ann, course = await cast.ann(), await a_course()
     await give(ann, course)

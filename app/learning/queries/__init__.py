@@ -140,12 +140,15 @@ async def note_visit(user_id: int, course_id: int, lesson_id: int, now: datetime
 
 
 async def save_position(user_id: int, course_slug: str, lesson_slug: str, seconds: int, now: datetime) -> bool:
-    """Write where a film was left, if the member may open the lesson and nothing later was written; whether it was."""
+    """Write where a film was left, if the member may open the lesson and nothing later was written; whether it was.
+
+    Not past its end, as far as anybody knows that: a recording that was cut off does not say how long it is.
+    """
     return bool(
         await db.run(
             f"""
             INSERT INTO lesson_progress (user_id, lesson_id, course_id, position_seconds, first_opened_at, updated_at)
-            SELECT :user_id, l.id, c.id, least(:seconds, greatest(l.duration_seconds, 1)), :now, :now
+            SELECT :user_id, l.id, c.id, least(:seconds, nullif(l.duration_seconds, 0)), :now, :now
             FROM courses c JOIN lessons l ON l.course_id = c.id AND l.state = 'published'
             WHERE c.slug = :course AND c.state <> 'draft' AND l.slug = :lesson
               AND EXISTS (SELECT 1 FROM entitlements e JOIN products p ON p.id = e.product_id
