@@ -120,6 +120,8 @@ MAILS = Listing(
         "/admin/mails/templates",
         lazy("See the templates"),
     ),
+    # It has the address of everybody.
+    export_needs="people.export",
     export=[
         (lazy("To"), "recipient"),
         (lazy("Template"), "template"),

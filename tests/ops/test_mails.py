@@ -24,6 +24,13 @@ async def test_the_list_shows_errors_and_no_secrets(cast: Cast) -> None:
         assert "a-secret-link" not in page
 
 
+async def test_the_file_with_everybodys_address_is_for_those_who_may_export_people(cast: Cast) -> None:
+    await a_failed_mail()
+    sam = await cast.sam()
+    assert "format=csv" not in await seen(sam, "/admin/mails")
+    assert (await sam.browser.get("/admin/mails?format=csv")).status_code == 403
+
+
 async def test_mails_are_found_by_state_template_and_address(cast: Cast) -> None:
     olga = await cast.olga()
     await a_failed_mail()
