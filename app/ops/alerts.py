@@ -15,11 +15,15 @@ def configure(owner: str) -> None:
 
 
 async def tell_owner_of_failures() -> bool:
-    """Write the day's mail when a job gave up within the last half hour. False when there was nothing to tell."""
+    """Write the day's mail when a job gave up within the last half hour, or after the mail of the day before. False when there
+    was nothing to tell.
+    """
     if not _owner:
         return False
     now = clock.now()
-    failures = await queries.failures_since(now - timedelta(minutes=30))
+    failures = await queries.failures_since(
+        now - timedelta(minutes=30), told=f"failures:{now.date() - timedelta(days=1)}"
+    )
     if not failures.is_new:
         return False
     context = {"jobs": failures.jobs, "mails": failures.mails, "webhooks": failures.webhooks}

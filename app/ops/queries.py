@@ -345,15 +345,19 @@ async def mail_address(public_id: str) -> str | None:
     return found
 
 
-async def failures_since(moment: datetime) -> Any:
-    """How many jobs, mails and deliveries are failed, and whether any of them failed after `moment`."""
+async def failures_since(moment: datetime, *, told: str) -> Any:
+    """How many jobs, mails and deliveries are failed, and whether a job failed after `moment`, or after the mail of the fact
+    `told` was written.
+    """
     return await db.one(
         db.Row,
         """
         SELECT (SELECT count(*) FROM pgqueuer WHERE status = 'failed') AS jobs,
                (SELECT count(*) FROM mails WHERE state = 'failed') AS mails,
                (SELECT count(*) FROM webhook_events WHERE state = 'failed') AS webhooks,
-               EXISTS (SELECT 1 FROM pgqueuer WHERE status = 'failed' AND updated > :moment) AS is_new
+               EXISTS (SELECT 1 FROM pgqueuer WHERE status = 'failed' AND updated > least(
+                    :moment, (SELECT created_at FROM mails WHERE fact = :told))) AS is_new
         """,
         moment=moment,
+        told=told,
     )

@@ -24,6 +24,17 @@ async def test_the_owner_is_told_once_a_day_when_a_job_gave_up(app: Lectern) -> 
     assert await db.value("SELECT state FROM mails") == "sent"
 
 
+async def test_what_fails_after_the_mail_of_a_day_is_told_on_the_next(app: Lectern) -> None:
+    await a_failed_job()
+    assert await alerts.tell_owner_of_failures()
+    await a_failed_job()
+    with clock.shifted(timedelta(days=1)):
+        assert await alerts.tell_owner_of_failures()
+        assert not await alerts.tell_owner_of_failures()
+    with clock.shifted(timedelta(days=2)):
+        assert not await alerts.tell_owner_of_failures(), "told, and nothing else failed"
+
+
 async def test_what_failed_long_ago_is_not_told_again(app: Lectern) -> None:
     await a_failed_job()
     with clock.shifted(timedelta(days=1)):
