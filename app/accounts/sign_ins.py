@@ -73,6 +73,7 @@ async def finish_with_code(waiting: PendingSignIn, code: str) -> None:
     """The second step by a code of the app or a recovery code. Raises Invalid or TooMany; then it still waits."""
     proof = await second_factors.read(waiting.user_id, waiting.email, code)
     async with db.transaction():
+        await people_queries.lock_users([waiting.user_id])  # before the code, as whoever turns the second step off
         how = await second_factors.take(waiting.user_id, waiting.email, proof)
         await finish(waiting)
         if how == "recovery":
@@ -82,6 +83,8 @@ async def finish_with_code(waiting: PendingSignIn, code: str) -> None:
 
 async def finish(waiting: PendingSignIn) -> None:
     """Both proofs are given: start the session, in the current transaction. Of two at once one gets it."""
+    # The person's row first, as whoever ends half-done sign-ins does (`endings`): each would wait for the other.
+    await people_queries.lock_users([waiting.user_id])
     if not await queries.delete_pending(waiting.id):
         raise Invalid(_("This sign-in is over. Please begin again."))
     await sessions.start(waiting.user_id, keep=waiting.keep, method=waiting.method, second_factor=True)

@@ -16,9 +16,9 @@ from tests import google
 from tests.accounts.conftest import Browser, count
 from tests.accounts.test_google import come_back
 from tests.accounts.test_passkeys import only, owns, signed
-from tests.accounts.test_second_factors import enrol
+from tests.accounts.test_second_factors import code, enrol, half_way
 from tests.authenticator import Device, add_passkey
-from tests.cast import Person
+from tests.cast import Cast, Person
 from tests.test_api import form, sent
 
 
@@ -117,6 +117,32 @@ async def test_a_sign_in_does_not_slip_past_a_second_step_that_is_turned_on_mean
         monkeypatch.setattr(sign_ins, "people_queries", SimpleNamespace(lock_users=unheld))
     await asyncio.gather(other_browser.sign_in(ann.email), ann_turns_it_on())
     assert await other_browser.is_signed_in() is not protected
+
+
+@pytest.mark.parametrize("act", ["sessions/removal", "second-factor/removal"])
+async def test_an_act_of_the_office_and_a_second_step_do_not_wait_for_each_other(
+    app: Lectern, cast: Cast, ann: Person, other_browser: Browser, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """Both end what is half-done and touch the person's row: whichever comes first, the other one waits and goes on."""
+    olga, true, is_shown = await cast.olga(), sessions.start, asyncio.Event()
+    secret, _codes = await enrol(ann)
+    await half_way(other_browser, ann)
+
+    async def unhurried(*args: Any, **kwargs: Any) -> None:
+        is_shown.set()
+        await asyncio.sleep(0.5)
+        await true(*args, **kwargs)
+
+    async def olga_acts() -> int:
+        await is_shown.wait()
+        return (
+            await olga.browser.post(f"/admin/people/{ann.public_id}/{act}", form={"second-reason": "Lost it"})
+        ).status_code
+
+    monkeypatch.setattr(sessions, "start", unhurried)
+    answer, done = await asyncio.gather(other_browser.post("/login/second-step", code=code(secret, 1)), olga_acts())
+    assert (answer.status_code, done) == (303, 303)
+    assert not await other_browser.is_signed_in()
 
 
 @pytest.mark.parametrize("protected", [True, False])
