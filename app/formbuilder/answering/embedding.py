@@ -62,15 +62,16 @@ def _origin(line: str) -> str:
     if line.strip() == "*":
         return "*"
     text = line.strip().rstrip("/").lower()
-    parts = urlsplit(text if "://" in text else f"https://{text}")
+    unfit = Unfit(_("Write the beginning of the site’s address: https://example.org"))
     try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
-        port = "!"
+        raise unfit from None
     host = parts.hostname or ""
     plain = host and all(each.isalnum() or each in "-." for each in host) and host.isascii()
-    if parts.scheme not in ("http", "https") or not plain or port == "!" or parts.path or parts.query:
-        raise Unfit(_("Write the beginning of the site’s address: https://example.org"))
+    if parts.scheme not in ("http", "https") or not plain or parts.path or parts.query:
+        raise unfit
     return f"{parts.scheme}://{host}{port}"
 
 
