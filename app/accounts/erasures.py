@@ -13,6 +13,7 @@ from app.accounts import endings, queries, sessions
 from app.accounts.models import Erasure, SignedIn, User
 from app.accounts.people import locked
 from app.accounts.queries import erasures as rows
+from app.accounts.queries import people as people_queries
 from app.core import audit, clock, db, mail, personal, records, tokens
 from app.core.errors import Conflict, Forbidden
 from app.core.i18n import _, format_day, lazy
@@ -147,6 +148,8 @@ async def _begin(erasure_id: int) -> bool:
         if why:
             await rows.set_hindrance(erasure_id, why)
             return False
+        # From here on nobody enters by it: what came after a step was done would stay.
+        await people_queries.suspend(person.id, _("Is being erased."))
         await endings.end(person.id, "erasure")
         await rows.begin_erasure(erasure_id, list(await personal.words_of(subject)))
         years = (await school()).kept_years

@@ -10,7 +10,7 @@ from app.access import entitlements
 from app.accounts import consents, erasures, exports
 from app.core import audit, clock, db, mail, personal, queue
 from app.core.i18n import format_day
-from tests.accounts.conftest import Mailbox, text_of
+from tests.accounts.conftest import Browser, Mailbox, text_of
 from tests.cast import Cast, Person
 from tests.everywhere import a_form
 from tests.office import an_order, seen
@@ -361,6 +361,24 @@ async def test_killed_half_way_and_done_again_it_ends_the_same(
         await carry_out()
     assert await where_she_is_named() == {"orders.email", "orders.name", "orders.words"}
     assert await db.value("SELECT count(*) FROM audit_log WHERE action = 'erasure.done'") == 1
+
+
+async def test_nobody_enters_an_account_whose_erasure_has_begun(
+    app: Lectern, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step fails, and goes on failing: the steps before it are done, and would not see what comes now."""
+    await ask(ann)
+
+    async def fails(_subject: personal.Subject) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setitem(personal.ERASURES, erasures.LAST, fails)
+    with clock.shifted(DAYS):
+        with pytest.raises(OSError, match="disk"):
+            await erasures.carry_out(await db.value("SELECT id FROM erasures"))
+        again = Browser(app.test_client())
+        await again.sign_in(ann.email)
+        assert not await again.is_signed_in()
 
 
 async def test_every_step_may_be_done_twice(cast: Cast) -> None:
