@@ -144,7 +144,7 @@ async def publish(course_id: int, *, by: Visitor | None) -> Course:
 
 
 async def unpublish(course_id: int, *, by: Visitor | None) -> Course:
-    """Make a draft of it again: those who have it keep it, nobody else sees it. Twice is once."""
+    """Make a draft of it again: nobody learns in it until it is published, those who have it neither. Twice is once."""
     return await _set_state(course_id, "course.unpublish", by)
 
 

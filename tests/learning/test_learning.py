@@ -192,6 +192,18 @@ async def test_a_visitor_is_asked_to_sign_in_and_comes_back(app: Lectern) -> Non
     assert "lesson-2" in answer.headers["Location"]
 
 
+async def test_who_takes_a_course_back_reads_that_its_learners_cannot_open_it(app: Lectern, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    await give(ann, await a_course(instructor_id=olga.id))
+    home = f"/admin/courses/{await db.value('SELECT public_id FROM courses')}"
+    await olga.browser.post(f"{home}/withdrawal")
+    assert "Those who have it cannot open it until it is published." in await body(olga, home)
+    assert (await ann.browser.get("/learn/reading-price")).status_code == 404
+    assert "Reading Price" not in await body(ann, "/learn")
+    await olga.browser.post(f"{home}/publication")
+    assert "Reading Price" in await body(ann, "/learn")
+
+
 async def test_the_film_resumes_at_its_second(app: Lectern, cast: Cast) -> None:
     ann, course = await cast.ann(), await a_course()
     await give(ann, course)

@@ -156,7 +156,10 @@ async def create_withdrawal(public_id: str) -> BaseResponse:
     """Make a draft of it again."""
     course = await courses.unpublish((await seen(public_id)).id, by=signed_in_user())
     undo = url_for(".create_publication", public_id=public_id)
-    flash(_("%(title)s is a draft again. Those who have it keep it.", title=course.title), undo_url=undo)
+    flash(
+        _("%(title)s is a draft again. Those who have it cannot open it until it is published.", title=course.title),
+        undo_url=undo,
+    )
     return _to_outline(public_id)
 
 
