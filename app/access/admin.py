@@ -1,6 +1,6 @@
 """The back office's panel of what a person may use: grant, close, and why."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from quart import Blueprint, Response, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -9,7 +9,8 @@ from app.access import entitlements, queries
 from app.access.forms import ClosureForm, GrantForm
 from app.accounts import users
 from app.accounts.models import User
-from app.core.errors import Conflict, NotFound
+from app.core import clock
+from app.core.errors import Conflict, Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id as new_public_id
 from app.core.settings import school
@@ -40,13 +41,18 @@ async def create_access(public_id: str) -> Response | BaseResponse:
     form.product.choices = options((row.public_id, row.title) for row in await queries.products())
     if not form.validate():
         return await _panel(person, grant_form=form, status=422)
+    try:
+        ends_at = await _end_of(form.until.data)
+    except Invalid as error:
+        form.refuse(error)
+        return await _panel(person, grant_form=form, status=422)
     title = await entitlements.grant_by_hand(
         person.id,
         person.public_id,
         form.product.data,
         ref=form.ref.data,
         reason=form.reason.data,
-        ends_at=await _end_of(form.until.data),
+        ends_at=ends_at,
         granted_by=signed_in_user().id,
     )
     flash(_("%(name)s may use %(title)s from now on.", name=person.name or person.email, title=title))
@@ -100,8 +106,12 @@ async def _panel(
 
 
 async def _end_of(day: date | None) -> datetime | None:
-    """The end of that day where the school is."""
+    """The end of that day where the school is. Raises Invalid when it is over: access that has ended would help nobody."""
     if day is None:
         return None
-    settings = await school()
-    return datetime.combine(day + timedelta(days=1), time.min, settings.zone).astimezone(UTC)
+    zone, now = (await school()).zone, clock.now()
+    # The calendar ends with the year 9999, so that its last day has no next one.
+    ends_at = clock.day_start(day + timedelta(days=1), zone) if day.year < date.max.year else now
+    if ends_at <= now:
+        raise Invalid(_("Choose a day that is still to come, or none for good."), field="until")
+    return ends_at

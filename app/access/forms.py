@@ -1,12 +1,8 @@
 """Forms of the access panel."""
 
-from datetime import date
-
 from wtforms import DateField, HiddenField, SelectField, StringField
-from wtforms.validators import DataRequired, InputRequired, Length, Optional, Regexp, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, Regexp
 
-from app.core import clock
-from app.core.i18n import _
 from app.core.i18n import lazy as _l
 from app.web.forms import BaseForm
 
@@ -18,12 +14,6 @@ class GrantForm(BaseForm):
     product = SelectField(_l("What"))
     reason = StringField(_l("Why"), validators=[DataRequired(_l("Write down why.")), Length(max=200)])
     until = DateField(_l("Until"), validators=[Optional()])
-
-    def validate_until(self, field: DateField) -> None:
-        """Access that has ended already would help nobody."""
-        day: date | None = field.data
-        if day is not None and day < clock.now().date():
-            raise ValidationError(_("Choose a day that is still to come, or none for good."))
 
 
 class ClosureForm(BaseForm):

@@ -7,6 +7,7 @@ from app import Lectern
 from app.access import entitlements
 from app.core import clock, db, queue
 from app.core.ids import public_id
+from app.core.settings import save_school
 from tests.cast import Cast, Person
 from tests.school import MadeCourse, a_course
 
@@ -71,12 +72,29 @@ async def test_access_until_a_day_holds_to_the_end_of_that_day(app: Lectern, cas
 
 
 @pytest.mark.parametrize(
+    ("zone", "hour", "days", "granted"),
+    [("Etc/GMT+12", 11, -1, 1), ("Etc/GMT-14", 12, 0, 0)],  # twelve hours behind UTC, and fourteen ahead of it
+)
+async def test_whether_a_day_is_over_is_told_by_the_schools_clock(
+    app: Lectern, cast: Cast, zone: str, hour: int, days: int, granted: int
+) -> None:
+    await save_school(time_zone=zone)
+    moment = clock.now().replace(hour=hour)
+    until = (moment + timedelta(days=days)).date().isoformat()
+    with clock.shifted(moment - clock.now()):
+        course, ann, rob = await a_course(), await cast.ann(), await cast.rob()
+        await rob.browser.post(f"/admin/people/{ann.public_id}/access", form=await grant_form(course, until=until))
+    assert await db.value("SELECT count(*) FROM entitlements") == granted
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"reason": ""},
         {"reason": "x" * 201},
         {"until": "2001-01-01"},
         {"until": "soon"},
+        {"until": "9999-12-31"},
         {"product": "nothing"},
         {"ref": ""},
         {"ref": "a:b"},
