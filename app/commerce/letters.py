@@ -58,7 +58,7 @@ async def receipt_text(order: Order) -> str:
         if one.state == "succeeded" and one.is_booked
     ]
     tax = _("%(label)s included: %(tax)s", label=facts["tax_label"], tax=facts["tax"]) if facts["tax"] else ""
-    paid_at = format_day(order.paid_at.date(), "long") if order.paid_at is not None else ""
+    paid_at = format_day(order.paid_at.astimezone(settings.zone), "long") if order.paid_at is not None else ""
     parts = [
         _("Receipt %(number)s", number=order.number),
         _("From: %(school)s", school=settings.legal_line or settings.name),

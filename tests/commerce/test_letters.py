@@ -10,7 +10,8 @@ import pytest
 
 from app.commerce import letters, orders
 from app.config import Config
-from app.core import queue
+from app.core import db, queue
+from app.core.settings import save_school
 from tests.cast import Cast
 from tests.commerce.shop import Shop
 from tests.commerce.test_orders import an_order, received
@@ -40,6 +41,15 @@ def letter(config: Config, tag: str) -> tuple[EmailMessage, str, str]:
     assert text is not None
     assert html is not None
     return message, str(text.get_content()), str(html.get_content())  # type: ignore[attr-defined, return-value]
+
+
+async def test_the_receipt_in_a_persons_data_has_the_day_of_the_school(shop: Shop, cast: Cast) -> None:
+    sale, _course = await a_sale(shop, await cast.ann())
+    await save_school(time_zone="Pacific/Auckland")
+    await db.run("UPDATE orders SET paid_at = '2026-03-01 23:30+00'")
+    order = await orders.find(sale.id)
+    assert order is not None
+    assert "Paid on 2 March 2026" in await letters.receipt_text(order)
 
 
 async def test_the_confirmation_is_a_receipt(shop: Shop, cast: Cast, config: Config) -> None:
