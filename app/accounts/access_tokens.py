@@ -138,7 +138,9 @@ async def remove_of(person: User, token_id: str, *, by: SignedIn) -> None:
     async with db.transaction():
         locked = {one.id: one for one in await people_queries.lock_users([person.id, by.id])}
         actor, subject = locked.get(by.id), locked.get(person.id)
-        if actor is None or subject is None or actor.state != "active" or not covers(actor, subject):
+        if actor is None or subject is None or actor.state != "active":
+            raise Forbidden(_("Your role does not allow this."))
+        if not actor.can("people.suspend") or not covers(actor, subject):
             raise Forbidden(_("Your role does not allow this."))
         await _remove(person.id, person.public_id, token_id)
 

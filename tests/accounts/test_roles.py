@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from app import Lectern
-from app.accounts import custom_roles, people
+from app.accounts import access_tokens, custom_roles, people
 from app.accounts.roles import CAPABILITIES, GROUPS, ROLES, capabilities_of, may_give, with_needed
 from app.core import db
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
@@ -285,6 +285,15 @@ async def test_a_deputy_who_was_demoted_meanwhile_does_nothing_more(cast: Cast) 
         await people.change_role(ann.public_id, "clerk", by=me)
     with pytest.raises(Forbidden):
         await custom_roles.create(name="Clerks", description="", capabilities=CLERK, by=me)
+
+
+async def test_who_may_keep_nobody_out_any_more_ends_no_token_of_others(cast: Cast) -> None:
+    """The role changed after the guard of the request had looked."""
+    rob, ann = await cast.rob(), await cast.ann()
+    me, subject = await signed_in(rob), await people.find(ann.public_id)
+    await db.run("UPDATE users SET role = 'instructor' WHERE id = :id", id=rob.id)
+    with pytest.raises(Forbidden):
+        await access_tokens.remove_of(subject, "no such token", by=me)
 
 
 async def test_the_last_owner_stays(cast: Cast) -> None:
