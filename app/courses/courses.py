@@ -78,6 +78,7 @@ async def edit(course_id: int, details: CourseDetails, *, revision: int, by: Vis
             await queries.update_details(course_id, asdict(details), clock.now())
             old = {name: getattr(before, name) for name in asdict(details)}
             await changed(before, "course.edit", before=old, after=asdict(details), summary=details.title)
+            await _let_go_of_picture(before, details.plate)
     except UniqueViolationError:
         raise _slug_taken() from None
     course = await queries.course(course_id)
@@ -124,8 +125,13 @@ async def set_picture(course_id: int, address: str, *, by: Visitor | None) -> No
             return
         await queries.set_plate(course_id, address, clock.now())
         await changed(course, "course.picture", before={"plate": course.plate}, after={"plate": address})
-        if course.picture_url and course.picture_url != address:
-            await queue.enqueue(jobs.drop_unused_picture, after=jobs.KEPT, address=course.picture_url)
+        await _let_go_of_picture(course, address)
+
+
+async def _let_go_of_picture(before: Course, plate: str) -> None:
+    """Forget the picture that a course had, a day after it shows something else."""
+    if before.picture_url and before.picture_url != plate:
+        await queue.enqueue(jobs.drop_unused_picture, after=jobs.KEPT, address=before.picture_url)
 
 
 async def publish(course_id: int, *, by: Visitor | None) -> Course:

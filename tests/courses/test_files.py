@@ -5,8 +5,8 @@ import pytest
 
 from app.core import clock, db, queue
 from app.core.errors import Invalid, NotFound
-from app.courses import files, jobs, lessons, sections
-from app.courses.models import Lesson
+from app.courses import courses, files, jobs, lessons, sections
+from app.courses.models import CourseDetails, Lesson
 from app.media import uploads
 from tests.cast import Cast
 from tests.courses.making import a_course, a_film, a_lesson, some_captions
@@ -86,8 +86,6 @@ async def test_a_film_without_a_length_is_told_one(cast: Cast) -> None:
 
 
 async def test_a_picture_of_a_course_is_forgotten_a_day_after_it_was_replaced(cast: Cast) -> None:
-    from app.courses import courses
-
     course = await a_course()
 
     async def picture() -> str:
@@ -109,3 +107,19 @@ async def test_a_picture_of_a_course_is_forgotten_a_day_after_it_was_replaced(ca
     await courses.set_picture(course.id, "", by=None)
     await jobs.drop_unused_picture(second)
     assert await db.value("SELECT count(*) FROM uploads") == 0
+
+
+async def test_a_picture_goes_too_when_a_drawing_is_chosen_among_the_details(cast: Cast) -> None:
+    course = await a_course()
+    picture = io.BytesIO(samples.picture())
+    stored = await uploads.store(picture, "cover.png", kind="image", owner_id=None, is_public=True)
+    await courses.set_picture(course.id, uploads.path(stored), by=None)
+    pictured = await courses.find(course.id)
+    assert pictured is not None
+    kept = {name: getattr(pictured, name) for name in CourseDetails.__dataclass_fields__}
+    drawn = CourseDetails(**{**kept, "plate": "tidemark"})
+    await courses.edit(course.id, drawn, revision=pictured.revision, by=None)
+    await queue.drain()
+    assert await uploads.find(stored.id) is not None, "for a day it can be put back"
+    await queue.drain(ignore_delays=True)
+    assert await uploads.find(stored.id) is None
