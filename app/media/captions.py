@@ -30,7 +30,9 @@ _SPACE = re.compile(r"\s+")
 
 def read(text: str) -> list[Cue]:
     """The cues of a WebVTT file in order. Raises BrokenCaptions."""
-    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    # As the standard says of NUL, which PostgreSQL does not store.
+    text = text.removeprefix("\ufeff").replace("\x00", "\ufffd")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if not re.fullmatch(r"WEBVTT(?:[ \t].*)?", lines[0]):
         raise BrokenCaptions(_("The first line must be WEBVTT."))
     cues: list[Cue] = []

@@ -123,3 +123,11 @@ async def test_a_picture_goes_too_when_a_drawing_is_chosen_among_the_details(cas
     assert await uploads.find(stored.id) is not None, "for a day it can be put back"
     await queue.drain(ignore_delays=True)
     assert await uploads.find(stored.id) is None
+
+
+async def test_captions_with_a_character_that_nothing_stores_are_read_without_it(cast: Cast) -> None:
+    lesson = await a_video_lesson()
+    text = "WEBVTT\n\n00:01.000 --> 00:04.000\nA \x00 stop\n"
+    kept = await uploads.store(io.BytesIO(text.encode()), "en.vtt", kind="captions", owner_id=None)
+    await files.attach(lesson.id, "captions", kept, by=None)
+    assert (await again(lesson)).transcript == [{"start": 1.0, "text": "A \ufffd stop"}]
