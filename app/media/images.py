@@ -21,7 +21,7 @@ def read(source: BinaryIO) -> Image | None:
     head = source.read(32)
     try:
         found = _png(head) or _gif(head) or _webp(head) or _jpeg(source, head)
-    except struct.error:
+    except (struct.error, IndexError):
         return None
     return found if found is not None and found.width > 0 and found.height > 0 else None
 

@@ -72,6 +72,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
         (files.webm(), "image"),
         (files.picture("PNG"), "video"),
         (files.webm(doctype=b"matroska"), "video"),
+        (b"RIFF\x0c\x00\x00\x00WEBPVP8L", "image"),  # its head ends before its first byte
         (files.webm()[:60], "video"),
         (files.mp4(brand=b"qt  "), "video"),
         (files.mp4(brand=b"avif"), "video"),
