@@ -173,6 +173,7 @@ async def test_a_link_for_one_answer_opened_in_two_places_is_sent_from_one(
         ({"closes_at": "2026-09-01"}, "2026-09-01T22:00:00", False),
         ({"closes_at": "2026-10-25"}, "2026-10-25T22:59:00", True),  # the day that has 25 hours
         ({"closes_at": "2026-10-25"}, "2026-10-25T23:00:00", False),
+        ({"closes_at": "9999-12-31"}, "2026-09-01T10:30:00", True),  # no day follows it
         ({"closes_at": "2026-09-01 12:30"}, "2026-09-01T10:30:00", False),
         ({"weekdays": ["mon"]}, "2026-09-06T22:30:00", True),  # Sunday in UTC, Monday in the school
         ({"weekdays": ["mon"]}, "2026-09-07T22:30:00", False),

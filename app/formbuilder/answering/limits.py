@@ -227,7 +227,7 @@ def closed_at(definition: Definition, now: datetime, zone: ZoneInfo) -> str:
     opens, closes = settings.get("opens_at"), settings.get("closes_at")
     if opens and now < _moment(opens, zone):
         return _("This form opens on %(when)s.", when=i18n.format_moment(_moment(opens, zone)))
-    if closes and now >= _moment(closes, zone) + (timedelta(0) if " " in closes else timedelta(days=1)):
+    if closes and (now >= _moment(closes, zone) if " " in closes else str(now.astimezone(zone).date()) > closes):
         return closed_words(definition)
     days = settings.get("weekdays")
     if days and _DAYS[now.astimezone(zone).weekday()][0] not in days:
