@@ -20,6 +20,8 @@ FOREIGN = [
     {"Origin": ""},
     {"Origin": "http://localhost@evil.example"},
     {"Referer": "https://evil.example/localhost"},
+    {"Referer": "http://localhost.evil.example/"},
+    {"Referer": "https://localhost/"},
     {"Referer": "http://[localhost"},
     {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost", "Referer": "http://localhost/"},
 ]
@@ -79,6 +81,7 @@ async def test_the_same_writes_from_here_are_let_in(app: Lectern, cast: Cast) ->
     before = await everything()
     for headers in (
         {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
         {"Origin": "http://localhost"},
         {"Referer": "http://localhost/x"},
         {},
