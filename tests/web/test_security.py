@@ -51,6 +51,16 @@ async def test_every_answer_carries_the_headers(client: TestClientProtocol, path
         assert len(answer.headers.getlist(name)) == 1, name
 
 
+async def test_a_page_is_framed_by_nobody_and_sends_forms_only_to_those_it_names(client: TestClientProtocol) -> None:
+    policy = (await client.get("/")).headers["Content-Security-Policy"]
+    parts = dict(part.split(" ", 1) for part in policy.split("; "))
+    assert parts["form-action"] == "'self' https://checkout.stripe.com http://sandbox.test"
+    for name in ("default-src", "frame-ancestors", "base-uri"):
+        assert parts[name] == "'none'", name
+    for name in ("script-src", "style-src", "font-src", "connect-src", "manifest-src", "frame-src"):
+        assert parts[name] == "'self'", name
+
+
 async def test_a_fault_carries_them_too_and_tells_nothing(
     app: Lectern, client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch
 ) -> None:
