@@ -111,6 +111,24 @@ async def at_the_end_of(
     return status, wait
 
 
+async def test_machines_have_a_limit_of_their_own_and_no_other(app: Lectern, client: TestClientProtocol) -> None:
+    endpoint, guard = writes(app)["/webhooks/stripe"]
+    await used_up("write", HERE, limits.WRITE)
+    assert (await answered(client, "/webhooks/stripe"))[0] == 400
+    await used_up(endpoint, HERE, guard.limit)
+    assert (await answered(client, "/webhooks/stripe"))[0] == 429
+
+
+async def test_what_is_tried_while_looking_as_another_counts_for_who_tries_it(cast: Cast) -> None:
+    """Else somebody who looks could keep the person from every form of theirs."""
+    rob, ann = await cast.rob(), await cast.ann()
+    reason = {"reason": "She wrote that lesson two does not open"}
+    await rob.browser.post(f"/admin/people/{ann.public_id}/impersonation", form=reason)
+    assert (await rob.browser.post("/account/profile", form={"name": "Mallory"})).status_code == 403
+    assert await limits.used("write", f"user:{ann.id}", limits.WRITE) == 0
+    assert await limits.used("write", f"user:{rob.id}", limits.WRITE) == 2
+
+
 @pytest.mark.usefixtures("store")
 async def test_every_write_has_its_limit_from_one_place_and_for_one_person(app: Lectern, cast: Cast) -> None:
     olga = await cast.olga()
