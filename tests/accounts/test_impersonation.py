@@ -344,6 +344,14 @@ async def test_two_starts_at_once_are_one(cast: Cast) -> None:
     assert await db.value("SELECT count(*) FROM impersonations") == 1
 
 
+async def test_what_asks_for_a_fresh_sign_in_is_refused_and_no_password_is_asked_for(cast: Cast) -> None:
+    olga, rob, ann = await cast.olga(), await cast.rob(), await cast.ann()
+    path = f"/admin/people/{ann.public_id}/impersonation"
+    await seen(rob, path)
+    await look(olga, rob)
+    assert "belongs to Rob Rask alone" in await seen(olga, path, 403)
+
+
 async def test_files_are_not_made_while_looking(cast: Cast) -> None:
     rob, sam = await cast.rob(), await cast.sam()
     await look(rob, sam)
