@@ -14,6 +14,7 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.accounts import access_tokens, queries
+from app.accounts.jobs import clear_expired
 from app.accounts.models import SignedIn
 from app.accounts.roles import CAPABILITIES
 from app.accounts.scopes import ME, SCOPES
@@ -219,6 +220,14 @@ async def test_what_may_not_be_is_refused_beside_its_field(cast: Cast, wrong: di
     assert await db.value("SELECT count(*) FROM access_tokens") == 0
 
 
+@pytest.mark.parametrize(("scopes", "days"), [(["people.view"], 1), (["nothing"], 1), (["me"], 367), (["me"], 0)])
+async def test_whoever_makes_one_without_the_form_gets_no_more(cast: Cast, scopes: list[str], days: int) -> None:
+    person, until = await signed_in(await cast.ann()), clock.now() + timedelta(days=days)
+    with pytest.raises(access_tokens.Invalid):
+        await access_tokens.create(person, public_id(), name="More", scopes=scopes, until=until)
+    assert await db.value("SELECT count(*) FROM access_tokens") == 0
+
+
 async def test_a_day_may_be_chosen(cast: Cast) -> None:
     ann = await cast.ann()
     day = (clock.now() + timedelta(days=12)).date()
@@ -267,6 +276,28 @@ async def test_nobody_has_more_than_twenty_however_many_ask_at_once(
 
     assert sum(await asyncio.gather(*(once() for _ in range(6)))) == 3
     assert await db.value("SELECT count(*) FROM access_tokens") == 3
+
+
+async def test_one_that_is_over_makes_room_and_stays_in_the_list_for_a_month(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await cast.ann()
+    for ago in (29, 31):
+        await a_token(ann)
+        await db.run(
+            """
+            UPDATE access_tokens SET name = :name, created_at = :before, expires_at = :over
+            WHERE name = 'Tests'
+            """,
+            name=f"over for {ago} days",
+            before=clock.now() - timedelta(days=60),
+            over=clock.now() - timedelta(days=ago),
+        )
+    monkeypatch.setattr(access_tokens, "MOST", 1)
+    until = clock.now() + timedelta(minutes=1)
+    await access_tokens.create(await signed_in(ann), public_id(), name="New", scopes=["me"], until=until)
+    await clear_expired()
+    assert [token.name for token in await access_tokens.of(ann.id)] == ["New", "over for 29 days"]
 
 
 # What it opens
@@ -603,6 +634,16 @@ async def test_limits_are_told_and_kept(app: Lectern, cast: Cast, monkeypatch: p
         assert 1 <= wait <= 60
         assert answer.headers["RateLimit"] == f'"api";r=0;t={wait}'
     assert (await asked(client, "/api/v1/me", bobs)).status_code == 200
+
+
+async def test_the_programs_of_one_place_have_a_limit_together(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "API_ADDRESS", Limit(2, 60))
+    client = app.test_client()
+    for person in (await cast.ann(), await cast.bob()):
+        assert (await asked(client, "/api/v1/me", await a_token(person))).status_code == 200
+    await problem(await asked(client, "/api/v1/me", await a_token(await cast.ines())), 429)
 
 
 @pytest.mark.parametrize(
