@@ -1,7 +1,9 @@
 """A product of the shop that costs nothing, chosen in a form, opens what a free order of the shop opens."""
 
+import asyncio
 import html
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -58,6 +60,29 @@ async def test_a_member_has_it_at_once(shop: Shop, cast: Cast) -> None:  # noqa:
     assert await payments.order_of((await newest()).id) == order
     # Heard of once more, it orders nothing more.
     await payments.open_free((await newest()).id)
+    assert await db.value("SELECT count(*) FROM orders") == 1
+
+
+async def test_two_workers_order_it_once(shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """The first stops when it is about to order, until the second is as far as it can come."""
+    await a_course("first", "Your First Chart", price=0)
+    await send(await a_form(), (await cast.ann()).browser, q1="ann@example.org")
+    entry_id, order, arrived, through = (await newest()).id, payments._order, asyncio.Event(), asyncio.Event()
+
+    async def ordered(*args: Any) -> Any:
+        if not arrived.is_set():
+            arrived.set()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(through.wait(), 1)
+        return await order(*args)
+
+    async def work() -> None:
+        await payments.open_free(entry_id)
+        through.set()
+
+    monkeypatch.setattr(payments, "_order", ordered)
+    await asyncio.gather(work(), work())
+    assert arrived.is_set()
     assert await db.value("SELECT count(*) FROM orders") == 1
 
 
