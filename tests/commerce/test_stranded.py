@@ -126,6 +126,19 @@ async def test_a_payment_that_the_bank_sends_back_to_us_calls_the_owner_who_send
     assert (order.state, order.refunded_minor) == (state, 0)
 
 
+async def test_a_flagged_payment_that_came_back_from_the_bank_can_be_accepted(shop: Shop, cast: Cast) -> None:
+    """It was given back in Stripe's dashboard, which failed: the money is with the school."""
+    ann, olga = await cast.ann(), await cast.olga()
+    order, course = await a_flagged_order(shop, ann, "pm_card_refundFail")
+    payment_id = str(order.stripe_payment_intent_id)
+    await shop.stripe.post("/v1/refunds", payment_intent=payment_id)
+    await shop.tell()
+    assert await act(olga, order, "acceptance") == 409
+    await the_bank_returns(shop, payment_id)
+    assert await act(olga, order, "acceptance") == 303
+    assert await entitlements.allows(ann.id, course.id)
+
+
 async def test_a_stranded_payment_that_went_back_by_hand_is_dealt_with_once(shop: Shop, cast: Cast) -> None:
     ann, olga, sam = await cast.ann(), await cast.olga(), await cast.sam()
     order, _course = await a_flagged_order(shop, ann, "pm_card_refundFail")
