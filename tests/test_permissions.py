@@ -459,6 +459,17 @@ async def refused(person: Person, method: str, path: str, status: int = 404) -> 
     assert answer.status_code == status, f"{answer.status_code} {method} {path}"
 
 
+async def test_an_address_that_does_not_say_to_whom_it_is_open_is_shut(
+    app: Lectern, client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unsaid() -> str:
+        return "open to everybody"
+
+    monkeypatch.setitem(app.view_functions, "health.show_live", unsaid)
+    answer = await client.get("/health/live")
+    assert (answer.status_code, "open to everybody" in await answer.get_data(as_text=True)) == (403, False)
+
+
 async def test_orders_receipts_and_devices_of_others_are_not_found(app: Lectern, cast: Cast) -> None:
     ann, bob = await cast.ann(), await cast.bob()
     order = await an_order(user_id=ann.id)
