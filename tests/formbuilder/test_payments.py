@@ -221,6 +221,8 @@ async def test_a_ticket_that_nobody_paid_is_free_again(shop: Shop, app: Lectern)
     await send(form, shop.client, q3="full")
     assert (await send(form, shop.client, q3="full")).status_code == 422
     order = await shop.order()
+    # Old news of an end: the page is open.
+    assert not await payments.given_up(order.id)
     session = order.stripe_session_id
     await shop.stripe.post(f"/v1/checkout/sessions/{session}/expire")
     await shop.tell()
@@ -237,6 +239,8 @@ async def test_news_that_were_lost_are_looked_for(shop: Shop, app: Lectern, monk
     assert checkout is not None
     await checkouts.settle(order, checkout, told_by="reconciliation")
     await db.run("DELETE FROM pgqueuer")  # the job that would have told the form
+    assert not await payments.given_up(order.id)
+    assert await db.value("SELECT count(*) FROM form_stock") == 1
     await db.run("UPDATE form_entries SET created_at = created_at - interval '1 hour'")
     assert await payments.look_for_forgotten() == 1
     assert await payments.look_for_forgotten() == 0
@@ -250,9 +254,12 @@ async def test_money_that_comes_after_the_end_counts_all_the_same(shop: Shop, ap
     await orders.mark_expired(order.id)
     await queue.drain()
     assert await db.value("SELECT count(*) FROM form_stock") == 0
+    assert await db.value("SELECT given_up_at FROM form_entries") is not None
     await shop.tell()
     assert [entry.state for entry in await entries()] == ["received"]
     assert await db.value("SELECT count(*) FROM form_stock") == 1
+    # It counts for the limits of the form again, too.
+    assert await db.value("SELECT given_up_at FROM form_entries") is None
 
 
 COURSE = {
