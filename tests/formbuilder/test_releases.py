@@ -40,6 +40,7 @@ def path_of(form: Form, entry: Entry) -> str:
 async def test_it_waits_for_its_payment_and_the_mailed_link_leads_to_it(shop: Shop, cast: Cast) -> None:  # noqa: F811
     form, olga = await a_form(settings=WORDS), await cast.olga()
     entry = await held_back(shop, form)
+    assert await left(form) == 3
     answer = await olga.browser.post(
         f"/admin/forms/{form.public_id}/entries/{entry.public_id}/state", form={"act": "not_spam"}
     )
