@@ -127,6 +127,15 @@ async def test_it_never_holds_more_than_both_may(cast: Cast) -> None:
     await seen(cleo, "/admin/audit")
 
 
+async def test_a_second_step_that_the_other_role_asks_for_is_asked_for_here_too(cast: Cast) -> None:
+    rob, sam = await cast.rob(), await cast.sam()
+    await look(rob, sam)
+    await seen(rob, "/admin/orders")
+    await settings.save_school(second_factor_roles=["support"])
+    answer = await rob.browser.get("/admin/orders")
+    assert (answer.status_code, "Sam" in await answer.get_data(as_text=True)) == (303, False)
+
+
 async def test_nothing_is_sent_from_any_form(app: Lectern, cast: Cast) -> None:
     """Every POST of the product but the way back and the sign-out; the database is the same afterwards."""
     rob, places = await cast.rob(), await everywhere.one_of_everything(app)
