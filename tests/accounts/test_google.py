@@ -386,6 +386,22 @@ async def test_disconnecting_leaves_a_way_in(config: Config, ann: Person, browse
     assert (await page.post("/account/security/google/removal")).status_code == 409
 
 
+async def test_a_passkey_is_a_way_in_that_is_left(config: Config, ann: Person) -> None:
+    page = Browser(ann.browser)
+    await connect(config, page, ann.email, verified="y")
+    await db.run("UPDATE users SET password_hash = NULL")
+    await db.run(
+        """
+        INSERT INTO passkeys (public_id, user_id, name, credential_id, public_key, sign_count, created_at, user_handle,
+                              is_backup_eligible)
+        VALUES ('key', :id, 'Key', 'x', 'x', 0, now(), 'x', false)
+        """,
+        id=ann.id,
+    )
+    assert (await page.post("/account/security/google/removal")).status_code == 303
+    assert await count("identities") == 0
+
+
 async def test_connecting_and_disconnecting_ask_for_a_fresh_sign_in(ann: Person, cast: Cast) -> None:
     await cast.sign_in(ann, fresh=False)
     for path in ("/account/security/google", "/account/security/google/removal"):
