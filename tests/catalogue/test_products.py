@@ -60,12 +60,14 @@ async def test_the_owner_sets_a_price_on_its_page(app: Lectern, cast: Cast) -> N
     path = f"/admin/courses/{course.public_id}/price"
     answer = await rob.browser.post(path, form={"price": "199,50", "currency": "EUR"})
     assert answer.status_code == 303
-    assert "€199.50" in await (await rob.browser.get(path)).get_data(as_text=True)
+    assert "buy it for €199.50" in await (await rob.browser.get(path)).get_data(as_text=True)
     refused = await rob.browser.post(path, form={"price": "a lot", "currency": "EUR"})
     body = await refused.get_data(as_text=True)
     assert refused.status_code == 422
     assert "Write an amount" in body
     assert "a lot" in body
+    await rob.browser.post(path, form={"price": "0", "currency": "EUR"})
+    assert "begin it for free" in await (await rob.browser.get(path)).get_data(as_text=True)
 
 
 async def test_the_page_of_the_price_says_how_the_course_stands_and_publishes_it_as_its_other_pages_do(
