@@ -48,3 +48,23 @@ def test_after_saving_the_keyboard_goes_on_where_it_can_be_seen(visit: Callable[
         "(({ top, bottom }) => [top, bottom - innerHeight])(document.activeElement.getBoundingClientRect())"
     )
     assert top >= 0 >= bottom
+
+
+def test_a_tab_of_somebody_who_left_saves_nothing_for_whoever_came(
+    visit: Callable[..., Visitor], people: People
+) -> None:
+    visitor = visit()
+    visitor.expect_status(409, "/account/profile")
+    first, second = people.member("Tab One"), people.member("Tab Two")
+    visitor.sign_in(first)
+    visitor.open("/account")
+    old = visitor.page
+    visitor.page = visitor.context.new_page()
+    visitor.open("/account")
+    visitor.page.get_by_role("button", name="Sign out", exact=True).first.click()
+    visitor.sign_in(second)
+    old.get_by_label("Name", exact=True).fill("Somebody Else")
+    old.get_by_role("button", name="Save", exact=True).click()
+    expect(old.get_by_text("You are signed in as Tab Two now")).to_be_visible()
+    visitor.open("/account")
+    expect(visitor.page.get_by_label("Name", exact=True)).to_have_value("Tab Two")

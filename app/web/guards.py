@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from quart import Quart, Response, current_app
 
 from app.core import limits
-from app.core.errors import Forbidden, SignInNeeded
+from app.core.errors import Conflict, Forbidden, SignInNeeded
 from app.core.i18n import _
 from app.core.limits import Limit
 from app.web import acting, once
@@ -21,6 +21,8 @@ from app.web.request import Visitor, client_network, user
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# The field by which a form tells for whom its page was drawn (static/js/requests.js).
+VIEWER = "_viewer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ def install(app: Quart, is_fresh: Callable[[], bool]) -> None:
             _check_bearer(guard, person)
         elif guard.kind not in ("public", "machine"):
             _check_person(guard, person, is_fresh)
+            await _check_viewer(person)
         return await once.take_on() if guard.once else None
 
 
@@ -127,6 +130,19 @@ def _check_person(guard: Guard, person: Visitor | None, is_fresh: Callable[[], b
         raise Forbidden(_("Your role does not allow this. Whoever gives roles in the school can change that."))
     if guard.fresh and not is_fresh():
         raise SignInNeeded(_("Please confirm your password first."), field="fresh")
+
+
+async def _check_viewer(person: Visitor | None) -> None:
+    """Raises Conflict for a form whose page was drawn for somebody else: another tab of this browser signed in since."""
+    if person is None or request.method in SAFE_METHODS or request.mimetype != "application/x-www-form-urlencoded":
+        return
+    if (await request.form).get(VIEWER, person.public_id) != person.public_id:
+        raise Conflict(
+            _(
+                "You are signed in as %(name)s now, and this page was somebody else’s. Nothing was saved.",
+                name=person.name,
+            )
+        )
 
 
 def _check_bearer(guard: Guard, person: Visitor | None) -> None:

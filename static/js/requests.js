@@ -10,6 +10,12 @@
     for (const [key, value] of [...body]) if (value === "") body.delete(key);
   });
 
+  // A form says for whom its page was drawn: in another tab somebody else may have signed in since.
+  const viewer = document.querySelector("meta[name=viewer]")?.content;
+  document.addEventListener("formdata", ({ target, formData }) => {
+    if (viewer && target.getAttribute("method") === "post") formData.append("_viewer", viewer);
+  });
+
   document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
     const status = ctx?.response?.status;
     const place = ctx?.target?.id ? $(ctx.target.id) : ctx?.target;

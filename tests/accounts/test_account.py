@@ -27,6 +27,20 @@ async def test_an_account_needs_a_sign_in(browser: Browser) -> None:
         assert (await browser.post(path)).headers["Location"].startswith("/login")
 
 
+async def test_a_form_that_was_drawn_for_somebody_else_saves_nothing(ann: Person, cast: Cast) -> None:
+    bob, browser = await cast.bob(), Browser(ann.browser)
+    page = await body(await browser.get("/account"))
+    assert f'<meta name="viewer" content="{ann.public_id}">' in page
+    answer = await browser.post("/account/profile", name="Bob Berg", time_zone="", _viewer=bob.public_id)
+    assert answer.status_code == 409
+    assert f"You are signed in as {ann.name} now" in await body(answer)
+    found = await users.find(ann.id)
+    assert found is not None and found.name == ann.name
+    assert (
+        await browser.post("/account/profile", name="Ann B", time_zone="", _viewer=ann.public_id)
+    ).status_code == 303
+
+
 async def test_the_profile_is_saved(ann: Person) -> None:
     browser = Browser(ann.browser)
     answer = await browser.post(

@@ -254,5 +254,7 @@ def context() -> dict[str, Any]:
         ),
         "spark": plots.spark([3, 1, 5, 4.5, 3, 6, 5.5, 6.5, 5, 7.5, 8.5, 9.5]),
         "office_nav": office_nav(),
-        "viewer": SimpleNamespace(name="Marta Lindqvist", email="marta@meridian.example", role="owner"),
+        "viewer": SimpleNamespace(
+            public_id="marta", name="Marta Lindqvist", email="marta@meridian.example", role="owner"
+        ),
     }

@@ -282,8 +282,12 @@ def test_the_holes_of_a_cached_page_do_not_ask_for_ever(env: jinja2.Environment)
 
 def test_a_member_page_draws_the_corner_at_once_and_offers_the_office_to_staff_only(env: jinja2.Environment) -> None:
     page = "{% extends 'layouts/member.html' %}"
-    owner = draw(env, page, viewer=SimpleNamespace(name="Olga Berg", email="o@x", role="owner", office_url="/admin"))
-    member = draw(env, page, viewer=SimpleNamespace(name="", email="ines@x", role="member"))
+    owner = draw(
+        env,
+        page,
+        viewer=SimpleNamespace(public_id="olga", name="Olga Berg", email="o@x", role="owner", office_url="/admin"),
+    )
+    member = draw(env, page, viewer=SimpleNamespace(public_id="ines", name="", email="ines@x", role="member"))
     guest = draw(env, page, viewer=None)
     assert "account-corner" not in owner
     assert 'href="/admin"' in owner
