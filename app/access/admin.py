@@ -10,7 +10,7 @@ from app.access.forms import ClosureForm, GrantForm
 from app.accounts import users
 from app.accounts.models import User
 from app.core import clock
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id as new_public_id
 from app.core.settings import school
@@ -35,8 +35,6 @@ async def show_access(public_id: str) -> Response:
 async def create_access(public_id: str) -> Response | BaseResponse:
     """Let this person use something."""
     person = await _person(public_id)
-    if person.is_closed:
-        raise Conflict(_("This account is closed for good."))
     form = await submitted(GrantForm)
     form.product.choices = options((row.public_id, row.title) for row in await queries.products())
     if not form.validate():
@@ -47,8 +45,7 @@ async def create_access(public_id: str) -> Response | BaseResponse:
         form.refuse(error)
         return await _panel(person, grant_form=form, status=422)
     title = await entitlements.grant_by_hand(
-        person.id,
-        person.public_id,
+        person,
         form.product.data,
         ref=form.ref.data,
         reason=form.reason.data,

@@ -5,6 +5,8 @@ from datetime import datetime
 from app.access import queries
 from app.access.events import AccessClosed, AccessGranted
 from app.access.models import Cause, Explanation, as_cause, explained
+from app.accounts import people
+from app.accounts.models import User
 from app.core import audit, clock, db, events
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
@@ -129,8 +131,7 @@ async def made_by(source_ref: str) -> dict[str, Cause]:
 
 
 async def grant_by_hand(
-    user_id: int,
-    user_public_id: str,
+    person: User,
     product_public_id: str,
     *,
     ref: str,
@@ -140,15 +141,16 @@ async def grant_by_hand(
 ) -> str:
     """A person of the team lets somebody use a product; its title. `ref` makes a form that is sent twice count once.
 
-    Audited. Raises NotFound for an unknown product and Conflict when the form was sent before.
+    Audited. Raises NotFound for an unknown product and Conflict when the form was sent before, or the account is closed.
     """
     known = {row.public_id: row for row in await queries.products()}
     product = known.get(product_public_id)
     if product is None:
         raise NotFound(_("There is no such product."))
     async with db.transaction():
+        await people.open_one(person)  # merged into another or erased meanwhile, they would have it in vain
         granted = await grant(
-            user_id,
+            person.id,
             product.id,
             source="manual",
             source_ref=f"manual:{ref}",
@@ -159,7 +161,7 @@ async def grant_by_hand(
         if not granted:
             raise Conflict(_("This was granted already."))
         after = {"product": product.title, "until": ends_at.isoformat() if ends_at else None, "reason": reason}
-        await audit.record("access.grant", "user", user_public_id, after=after, summary=product.title)
+        await audit.record("access.grant", "user", person.public_id, after=after, summary=product.title)
     return str(product.title)
 
 

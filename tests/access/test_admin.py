@@ -1,5 +1,6 @@
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from app.access import entitlements
 from app.core import clock, db, queue
 from app.core.ids import public_id
 from app.core.settings import save_school
+from app.web.forms import submitted
 from tests.cast import Cast, Person
 from tests.school import MadeCourse, a_course
 
@@ -45,6 +47,22 @@ async def test_somebody_of_the_team_grants_access_with_a_reason(app: Lectern, ca
     assert (row.actor_id, row.subject_id, row.after["reason"]) == (rob.id, ann.public_id, "won the contest")
     await queue.drain()
     assert await db.value("SELECT count(*) FROM enrolments WHERE user_id = :id", id=ann.id) == 1
+
+
+async def test_nothing_is_granted_to_an_account_that_is_closed_while_the_form_comes_in(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = await a_course()
+    ann, rob = await cast.ann(), await cast.rob()
+
+    async def meanwhile(*arguments: Any) -> Any:
+        await db.run("UPDATE users SET state = 'merged', merged_into_id = :rob WHERE id = :ann", ann=ann.id, rob=rob.id)
+        return await submitted(*arguments)
+
+    monkeypatch.setattr("app.access.admin.submitted", meanwhile)
+    answer = await rob.browser.post(f"/admin/people/{ann.public_id}/access", form=await grant_form(course))
+    assert answer.status_code == 409
+    assert await db.value("SELECT count(*) FROM entitlements") == 0
 
 
 async def test_a_form_that_is_sent_twice_grants_once(app: Lectern, cast: Cast) -> None:
