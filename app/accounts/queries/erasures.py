@@ -105,10 +105,12 @@ async def cancel_erasure(erasure_id: int, by: int | None, now: datetime) -> bool
 
 
 async def due_erasures(now: datetime, limit: int) -> list[int]:
+    """The longest due first; those that were hindered after all others, in any order, so that each has its turn."""
     rows = await db.many(
         db.Row,
         """
-        SELECT id FROM erasures WHERE state IN ('waiting', 'begun') AND due_at <= :now ORDER BY due_at, id LIMIT :limit
+        SELECT id FROM erasures WHERE state IN ('waiting', 'begun') AND due_at <= :now
+        ORDER BY hindrance <> '', CASE WHEN hindrance = '' THEN due_at END, random() LIMIT :limit
         """,
         now=now,
         limit=limit,
