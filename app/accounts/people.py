@@ -91,7 +91,7 @@ async def suspend(person_id: str, reason: str, *, by: SignedIn) -> bool:
 
 
 async def unsuspend(person_id: str, *, by: SignedIn) -> bool:
-    """Let a person in again. False when they were not suspended."""
+    """Let a person in again. False when they were not suspended, or are being erased."""
     async with db.transaction():
         return await let_in(await locked(person_id, by)) is not None
 
@@ -113,7 +113,7 @@ async def shut_out(person: User, reason: str) -> bool:
 
 
 async def let_in(person: User) -> str | None:
-    """End the suspension of a locked person: why they were suspended, None when they were not."""
+    """End the suspension of a locked person: why they were suspended, None when they were not, or are being erased."""
     reason = await people_queries.unsuspend(person.id)
     if reason is None:
         return None

@@ -364,7 +364,7 @@ async def test_killed_half_way_and_done_again_it_ends_the_same(
 
 
 async def test_nobody_enters_an_account_whose_erasure_has_begun(
-    app: Lectern, ann: Person, monkeypatch: pytest.MonkeyPatch
+    app: Lectern, cast: Cast, ann: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A step fails, and goes on failing: the steps before it are done, and would not see what comes now."""
     await ask(ann)
@@ -376,6 +376,9 @@ async def test_nobody_enters_an_account_whose_erasure_has_begun(
     with clock.shifted(DAYS):
         with pytest.raises(OSError, match="disk"):
             await erasures.carry_out(await db.value("SELECT id FROM erasures"))
+        rob = await cast.rob()
+        answer = await rob.browser.post(f"/admin/people/{ann.public_id}/suspension/removal")
+        assert "is being erased" in await seen(rob, answer.headers["Location"])
         again = Browser(app.test_client())
         await again.sign_in(ann.email)
         assert not await again.is_signed_in()
@@ -414,6 +417,20 @@ async def test_two_workers_at_once_do_it_once(cast: Cast) -> None:
     assert (
         await db.value("SELECT count(*) FROM audit_log WHERE action = 'audit.shred'") == 2
     )  # and of the merged account
+
+
+async def test_those_that_are_hindered_keep_no_other_from_its_turn(cast: Cast) -> None:
+    for number in range(erasures.AT_ONCE):
+        hindered = await cast.person(f"Paying {number}", f"paying-{number}@example.org")
+        await ask(hindered)
+        await an_order(hindered.email, user_id=hindered.id, state="processing")
+    last = await cast.bob()
+    await ask(last)
+    with clock.shifted(DAYS):
+        await carry_out()
+        assert await db.value("SELECT count(*) FROM erasures WHERE hindrance <> ''") == erasures.AT_ONCE
+        await carry_out()
+    assert await db.value("SELECT erased_at IS NOT NULL FROM users WHERE id = :id", id=last.id)
 
 
 async def test_it_is_not_done_before_its_time(cast: Cast) -> None:

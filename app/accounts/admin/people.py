@@ -102,6 +102,8 @@ async def delete_suspension(public_id: str) -> ResponseReturnValue:
     """Let the person in again."""
     if await people.unsuspend(public_id, by=me()):
         flash(_("The person can sign in again."))
+    else:
+        flash(_("Nothing was changed: the person is not suspended, or is being erased."), "bad")
     return to_person(public_id)
 
 

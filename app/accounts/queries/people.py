@@ -66,12 +66,14 @@ async def suspend(user_id: int, reason: str) -> bool:
 
 
 async def unsuspend(user_id: int) -> str | None:
-    """Why they were suspended; None when they were not."""
+    """Why they were suspended; None when they were not, and once their erasure has begun: nobody enters any more."""
     found: str | None = await db.value(
         """
         UPDATE users u SET state = 'active', suspension_reason = ''
         FROM (SELECT id, suspension_reason FROM users WHERE id = :id) old
-        WHERE u.id = old.id AND u.state = 'suspended' AND u.erased_at IS NULL RETURNING old.suspension_reason
+        WHERE u.id = old.id AND u.state = 'suspended' AND u.erased_at IS NULL
+          AND NOT EXISTS (SELECT 1 FROM erasures e WHERE e.user_id = u.id AND e.state = 'begun')
+        RETURNING old.suspension_reason
         """,
         id=user_id,
     )
