@@ -1,6 +1,7 @@
 """The school's own settings: one row, edited in the back office, read on every request from a hot copy."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
@@ -98,8 +99,7 @@ async def _read(version: int | None) -> School:
             raise
         db.note_table("?")  # it may be of before a change: good enough to go on, not to keep
         return _copy
-    names = {one.name for one in fields(School)}
-    found = School(**{name: value for name, value in stored.items() if name in names})
+    found = _school_of(stored)
     if drops == _drops:
         # Redis counts from 1: 0 stands for "as long as nobody says otherwise".
         _copy, _copy_version, _read_at = found, 0 if version is None and _is_told else version, now
@@ -113,6 +113,12 @@ def drop_copy() -> None:
     _drops += 1
 
 
+def _school_of(stored: Mapping[str, Any]) -> School:
+    """The settings that this version knows, of a row that a newer one may have written."""
+    names = {one.name for one in fields(School)}
+    return School(**{name: value for name, value in stored.items() if name in names})
+
+
 def follow(*, is_told: bool) -> None:
     """Say whether this process hears of changes from now on; either way the row is read again."""
     global _is_told
@@ -124,7 +130,7 @@ async def save_school(**changes: Any) -> School:
     """Change some settings, audited; the next request anywhere sees them."""
     async with db.transaction():
         stored = await db.value("SELECT value FROM settings WHERE name = 'school' FOR UPDATE") or {}
-        before = School(**stored)
+        before = _school_of(stored)
         after = replace(before, **changes)
         if stored and after == before:
             return after
@@ -133,7 +139,8 @@ async def save_school(**changes: Any) -> School:
             INSERT INTO settings (name, value) VALUES ('school', CAST(:value AS jsonb))
             ON CONFLICT (name) DO UPDATE SET value = excluded.value
             """,
-            value=asdict(after),
+            # What a newer version left there is not this one's to drop.
+            value=stored | asdict(after),
         )
         await audit.record("settings.change", "settings", "school", before=asdict(before), after=asdict(after))
     await forget_copy()

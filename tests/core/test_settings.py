@@ -62,3 +62,11 @@ async def test_while_the_database_is_away_the_last_known_ones_serve_however_old(
         assert (await settings.school()).name == "Meridian"
     await change_unheard("Elsewhere")
     assert (await settings.school()).name == "Elsewhere"
+
+
+async def test_what_a_newer_version_keeps_there_is_passed_over_and_stays(app: Lectern) -> None:
+    await settings.save_school(name="Before")
+    await db.run("UPDATE settings SET value = value || CAST(:new AS jsonb)", new={"from_tomorrow": 7})
+    await settings.save_school(name="After")
+    assert (await settings.school()).name == "After"
+    assert await db.value("SELECT value -> 'from_tomorrow' FROM settings WHERE name = 'school'") == 7
