@@ -5,7 +5,7 @@ asks and however many at once: `counted_at` is set by one guarded update.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,11 +14,12 @@ import orjson
 from app.core import audit, clock, db, events, mail, queue, tokens
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _, lazy
+from app.formbuilder.definition import readings
 from app.formbuilder.events import EntryReceived, EntryReturned
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.logic import scoring
-from app.formbuilder.models import Answer, Definition, Entry
-from app.formbuilder.payment import bills
+from app.formbuilder.models import Answer, Definition, Entry, Form
+from app.formbuilder.payment import bills, stock
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries import inbox as queries
 from app.formbuilder.queries import payments as payment_queries
@@ -253,6 +254,14 @@ class ChangedMeanwhile(Conflict):
     """The answers are not those any more that the editor saw."""
 
 
+class SoldOut(Invalid):
+    """Of something that the answers want there is too little left: a sentence by field id."""
+
+    def __init__(self, sentences: Mapping[str, str]) -> None:
+        super().__init__(" ".join(dict.fromkeys(sentences.values())))
+        self.sentences = sentences
+
+
 def mark_of(answers: Mapping[str, Answer]) -> str:
     """What the form of an edit carries, so that it is known whether the answers it shows are still those."""
     return tokens.keyed(f"form-answers:{orjson.dumps(answers, option=orjson.OPT_SORT_KEYS).decode()}").hex()[:24]
@@ -271,9 +280,11 @@ async def edit(
     """Put other answers in place of those; whether anything changed. What was there before stays in the history.
 
     `seen` is the mark of what the editor saw. Raises ChangedMeanwhile when somebody has changed that, Conflict when the answers
-    are gone.
+    are gone, SoldOut where they want more of something than is left.
     """
     async with db.transaction():
+        # One at a time, as when a form is sent: the stock is counted under this lock.
+        form = await form_queries.lock_form(entry.form_id)
         before = await queries.lock_state(entry.id)
         if before is None or before.emptied_at is not None:
             raise Conflict(_("The answers of this entry are gone."))
@@ -286,6 +297,7 @@ async def edit(
         changed = [name for name in {**before.answers, **answers} if before.answers.get(name) != answers.get(name)]
         if not changed:
             return False
+        await _take_stock(form, replace(entry, answers=before.answers), answers)
         await queries.set_answers(entry.id, dict(answers), said, email)
         result = scoring.result_of(definition, answers)
         if result is not None:
@@ -302,6 +314,13 @@ async def edit(
         # Which questions, not what was answered: the log outlives the entry.
         await audit.record("form_entry.edit", "form_entry", entry.public_id, after={"fields": sorted(changed)})
     return True
+
+
+async def _take_stock(form: Form | None, entry: Entry, answers: Mapping[str, Answer]) -> None:
+    """How much there is says what visitors answer now, as when a form is sent."""
+    now = await form_queries.asked_now(entry.form_id)
+    if form is not None and now is not None and (out := await stock.change(form, entry, readings.of(now), answers)):
+        raise SoldOut(out)
 
 
 def with_kept(definition: Definition, before: Mapping[str, Answer], after: Mapping[str, Answer]) -> dict[str, Answer]:

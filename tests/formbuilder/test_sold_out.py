@@ -5,15 +5,20 @@ import re
 from typing import Any
 
 import pytest
+from quart import Response
 from quart.typing import TestClientProtocol
 
 from app.core import db
 from app.formbuilder import entries as entry_moves
 from app.formbuilder.definition import readings
+from app.formbuilder.models import Definition, Entry, Form
+from app.formbuilder.payment import stock
 from app.formbuilder.queries import entries as entry_queries
 from app.web.page_cache import PageCache
+from tests.cast import Cast, Person
 from tests.formbuilder.entering import a_form, sent
 from tests.formbuilder.test_kept_forms import body, settled
+from tests.office import an_order
 from tests.web.conftest import kept  # noqa: F401 (a fixture)
 from tests.web.kept import how, text
 
@@ -78,3 +83,58 @@ async def test_an_older_page_is_told_when_it_is_sent(client: TestClientProtocol)
     # What was chosen stays chosen, and can be changed.
     [control] = re.findall(r'<input[^>]*value="a"[^>]*>', page)
     assert " checked" in control and " disabled" not in control
+
+
+async def edited(olga: Person, form: Form, entry: Entry, **texts: str) -> Response:
+    """The office changes the answers of an entry."""
+    answer: Response = await olga.browser.post(
+        f"/admin/forms/{form.public_id}/entries/{entry.public_id}/answers", form={"q2": "", **texts}
+    )
+    return answer
+
+
+async def left(form: Form, definition: Definition) -> int:
+    return (await stock.left_of(form.id, definition))["q1", "a"]
+
+
+async def test_an_edit_of_the_office_frees_one_option_and_takes_another(cast: Cast) -> None:
+    olga, (form, definition) = await cast.olga(), await a_form(fields("radio"))
+    first = await sent(form, definition, q1="a", q2="", q3="")
+    second = await sent(form, definition, q1="b", q2="", q3="")
+    refused = await edited(olga, form, second, q1="a")
+    assert refused.status_code == 422 and "“Morning” is sold out." in await refused.get_data(as_text=True)
+    assert (await edited(olga, form, first, q1="a", q2="ann@x.example")).status_code == 303  # it has what it takes
+    assert await left(form, definition) == 0
+    assert (await edited(olga, form, first, q1="b")).status_code == 303
+    assert await left(form, definition) == 1
+    assert (await edited(olga, form, second, q1="a")).status_code == 303
+    assert await left(form, definition) == 0
+
+
+async def test_two_edits_at_once_do_not_take_the_last_one_twice(cast: Cast) -> None:
+    olga, (form, definition) = await cast.olga(), await a_form(fields("radio"))
+    both = [await sent(form, definition, q1="b", q2="", q3="") for _each in range(2)]
+    paths = [f"/admin/forms/{form.public_id}/entries/{entry.public_id}/answers" for entry in both]
+    answers = await asyncio.gather(*(olga.browser.post(path, form={"q1": "a", "q2": ""}) for path in paths))
+    assert sorted(answer.status_code for answer in answers) == [303, 422]
+
+
+async def test_what_was_paid_back_takes_nothing_by_an_edit(cast: Cast) -> None:
+    olga, (form, definition) = await cast.olga(), await a_form(fields("radio"))
+    entry = await sent(form, definition, q1="b", q2="", q3="")
+    order = await an_order("ann@x.example", state="refunded")
+    await db.run(
+        "UPDATE form_entries SET order_id = (SELECT id FROM orders WHERE public_id = :order) WHERE id = :id",
+        order=order,
+        id=entry.id,
+    )
+    assert (await edited(olga, form, entry, q1="a")).status_code == 303
+    assert await left(form, definition) == 1
+
+
+async def test_what_was_given_up_takes_nothing_by_an_edit(cast: Cast) -> None:
+    olga, (form, definition) = await cast.olga(), await a_form(fields("radio"))
+    entry = await sent(form, definition, q1="b", q2="", q3="")
+    await db.run("UPDATE form_entries SET given_up_at = now() WHERE id = :id", id=entry.id)
+    assert (await edited(olga, form, entry, q1="a")).status_code == 303
+    assert await left(form, definition) == 1

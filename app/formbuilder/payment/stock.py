@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from app.commerce import orders
 from app.core.i18n import _
 from app.formbuilder.fields.choosing import chosen_of
 from app.formbuilder.fields.kinds import kind_of
-from app.formbuilder.models import Answer, Definition, Form
+from app.formbuilder.models import Answer, Definition, Entry, Form
 from app.formbuilder.payment import bills
 from app.formbuilder.queries import payments as queries
 
@@ -22,9 +23,16 @@ def taken(definition: Definition, answers: Mapping[str, Answer]) -> Counter[tupl
     return found
 
 
-async def sold_out(form: Form, definition: Definition, answers: Mapping[str, Answer]) -> dict[str, str]:
-    """A sentence for each field that wants more of an option than is left. The form is locked, and stays so."""
-    wanted = taken(definition, answers)
+async def sold_out(
+    form: Form,
+    definition: Definition,
+    answers: Mapping[str, Answer],
+    *,
+    beyond: Mapping[tuple[str, str], int] | None = None,
+) -> dict[str, str]:
+    """A sentence for each field that wants more of an option than is left, `beyond` what it holds already. The form is
+    locked, and stays so."""
+    wanted = taken(definition, answers) - Counter(beyond or {})
     if not wanted:
         return {}
     left = await left_of(form.id, definition)
@@ -71,6 +79,27 @@ async def hold(form_id: int, entry_id: int, definition: Definition, answers: Map
     """Take what an entry wants of options with a stock."""
     for (field_id, value), quantity in taken(definition, answers).items():
         await queries.hold(form_id, entry_id, field_id, value, quantity)
+
+
+async def change(form: Form, entry: Entry, definition: Definition, answers: Mapping[str, Answer]) -> dict[str, str]:
+    """Have an entry take what other answers want instead of its own; sentences as of `sold_out` for what there is too little
+    of, and nothing changes then. What was given up or paid back takes nothing. The form is locked, and stays so."""
+    before, after = taken(definition, entry.answers), taken(definition, answers)
+    if before == after or await _is_done_with(entry):
+        return {}
+    holds = {(row.field_id, row.option): row.quantity for row in await queries.held_by(entry.id)}
+    if out := await sold_out(form, definition, answers, beyond=holds):
+        return out
+    await queries.give_back(entry.id)
+    await hold(form.id, entry.id, definition, answers)
+    return {}
+
+
+async def _is_done_with(entry: Entry) -> bool:
+    """Whether it was given up, or all its money went back."""
+    order_id = await queries.order_id_of(entry.id)
+    order = await orders.find(order_id) if order_id is not None else None
+    return (order is not None and order.state == "refunded") or not await queries.is_held(entry.id)
 
 
 def _label(definition: Definition, field_id: str, value: str) -> str:

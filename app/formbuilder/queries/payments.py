@@ -126,6 +126,11 @@ async def hold(form_id: int, entry_id: int, field_id: str, option: str, quantity
     )
 
 
+async def held_by(entry_id: int) -> list[db.Row]:
+    """`field_id, option, quantity`: what an entry took and did not give back, though it may lie in the bin by now."""
+    return await db.many(db.Row, "SELECT field_id, option, quantity FROM form_stock WHERE entry_id = :id", id=entry_id)
+
+
 async def give_back(entry_id: int) -> int:
     """What an entry held is free again; how many options."""
     return await db.run("DELETE FROM form_stock WHERE entry_id = :id", id=entry_id)
