@@ -98,6 +98,20 @@ async def test_a_form_is_paid_and_counts_once(shop: Shop, app: Lectern) -> None:
     assert len(await shop.mails("commerce/order_confirmation")) == 1
 
 
+async def test_who_pays_while_the_form_is_archived_comes_back_to_its_thanks(shop: Shop, app: Lectern) -> None:  # noqa: F811
+    form = await a_form()
+    answer = await send(form, shop.client)
+    await versions.archive(form.id)
+    back = await shop.pay(answer.headers["Location"])
+    waiting = await shop.text(back)
+    assert "Waiting for the payment" in waiting and "Back to the form" not in waiting
+    await shop.tell()
+    assert [each.state for each in await entries()] == ["received"]
+    thanks = await shop.client.get((await shop.client.get(back)).headers["Location"])
+    assert thanks.status_code == 200
+    assert (await shop.client.get(f"/forms/{form.slug}")).status_code == 404
+
+
 async def test_money_that_is_on_its_way_is_not_asked_for_again(shop: Shop, app: Lectern) -> None:  # noqa: F811
     answer = await send(await a_form(), shop.client)
     back = await shop.pay(answer.headers["Location"])

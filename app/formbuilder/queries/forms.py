@@ -14,10 +14,10 @@ FROM forms f JOIN form_versions v ON v.form_id = f.id
 """
 
 # What is at an address: the form that has it now comes before one that had it.
-_AT = """
+_EVER_AT = """
 f.id = (SELECT id FROM forms WHERE slug = :slug OR :slug = ANY(former_slugs) ORDER BY slug = :slug DESC, id DESC LIMIT 1)
-AND f.state <> 'archived'
 """
+_AT = f"{_EVER_AT} AND f.state <> 'archived'"
 
 
 async def form_by_public_id(public_id: str) -> Form | None:
@@ -31,9 +31,11 @@ async def lock_form(form_id: int) -> Form | None:
     return await db.one(Form, f"{_FORM} AND v.id = f.head_id WHERE f.id = :id", id=form_id)
 
 
-async def live_form(slug: str) -> Form | None:
-    """The form at this address with the version that visitors answer; None for one that was never published."""
-    return await db.one(Form, f"{_FORM} AND v.id = f.live_id WHERE {_AT}", slug=slug)
+async def live_form(slug: str, *, archived: bool = False) -> Form | None:
+    """The form at this address with the version that visitors answer; None for one that was never published, and, unless
+    asked for, for an `archived` one.
+    """
+    return await db.one(Form, f"{_FORM} AND v.id = f.live_id WHERE {_EVER_AT if archived else _AT}", slug=slug)
 
 
 async def was_at(form_id: int, slug: str) -> bool:
@@ -45,11 +47,11 @@ async def was_at(form_id: int, slug: str) -> bool:
     )
 
 
-async def form_of_version(slug: str, number: int) -> Form | None:
+async def form_of_version(slug: str, number: int, *, archived: bool = False) -> Form | None:
     """The form at this address with a version that was published once: a page may be older than the form."""
     return await db.one(
         Form,
-        f"{_FORM} AND v.number = :number WHERE {_AT} AND v.published_at IS NOT NULL",
+        f"{_FORM} AND v.number = :number WHERE {_EVER_AT if archived else _AT} AND v.published_at IS NOT NULL",
         slug=slug,
         number=number,
     )

@@ -140,7 +140,7 @@ async def show_thanks(slug: str, token: str) -> Response | BaseResponse:
     told = tokens.unsign(token, "form-thanks", THANKS_SECONDS)
     if not told:
         raise NotFound
-    form, definition = await visits.answered(slug, str(told[0]))
+    form, definition = await visits.answered(slug, str(told[0]), archived=True)
     visit = visits.Visit(form, definition, is_embedded=request.args.get("embed") == "1")
     entry = await entry_queries.entry(form.id, str(told[1]))
     if entry is None:

@@ -18,7 +18,7 @@ from app.web.request import user
 @public()
 async def show_payment(slug: str, token: str) -> Response | BaseResponse:
     """Where the payment page leads back to: the thanks once the money is known to be there, else how it stands."""
-    form, definition = await visits.live(slug)
+    form, definition = await visits.live(slug, archived=True)
     entry = await payments.entry_of_token(form, token)
     if entry.state != "unpaid":
         return redirect(thanks_url(form, entry.public_id, entry.state), 303)
@@ -32,7 +32,7 @@ async def show_payment(slug: str, token: str) -> Response | BaseResponse:
 @public(limit=Limit(30, 60))
 async def create_payment(slug: str, token: str) -> Response | BaseResponse:
     """To the payment page, once more."""
-    form, _definition = await visits.live(slug)
+    form, _definition = await visits.live(slug, archived=True)
     entry = await payments.entry_of_token(form, token)
     if entry.state != "unpaid":
         return redirect(thanks_url(form, entry.public_id, entry.state), 303)

@@ -74,9 +74,12 @@ class Visit:
         return f"/forms/{self.form.slug}" + (f"/drafts/{self.token}" if self.token else "")
 
 
-async def live(slug: str) -> tuple[Form, Definition]:
-    """The form at this address as visitors answer it now. Raises NotFound."""
-    form = await queries.live_form(slug)
+async def live(slug: str, *, archived: bool = False) -> tuple[Form, Definition]:
+    """The form at this address as visitors answer it now. Raises NotFound.
+
+    `archived`: also one that nobody finds any more, for somebody who sent it before.
+    """
+    form = await queries.live_form(slug, archived=archived)
     if form is None:
         raise NotFound
     return form, readings.of(form)
@@ -100,14 +103,14 @@ def _is_looked_at() -> bool:
     return kind in ("document", "iframe") if kind is not None else "Accept-Language" in request.headers
 
 
-async def answered(slug: str, number: str) -> tuple[Form, Definition]:
+async def answered(slug: str, number: str, *, archived: bool = False) -> tuple[Form, Definition]:
     """The version that a page shows; a page may be older than the form, but who may answer is said by the newest."""
     shown = whole_number(number)
     if shown is not None:
-        form = await queries.form_of_version(slug, shown)
+        form = await queries.form_of_version(slug, shown, archived=archived)
         if form is not None:
             return form, await with_newest_settings(form)
-    return await live(slug)
+    return await live(slug, archived=archived)
 
 
 async def with_newest_settings(form: Form) -> Definition:
