@@ -105,8 +105,8 @@ MAILS = Listing(
             lazy("Any state"),
             "m.state",
             [
-                Choice("failed", lazy("Failed")),
-                Choice("waiting", lazy("Waiting"), "m.state IN ('queued', 'sending')"),
+                Choice("failed", lazy("Failed"), "m.state = 'failed'", rare=True),
+                Choice("waiting", lazy("Waiting"), "m.state IN ('queued', 'sending')", rare=True),
                 Choice("sent", lazy("Sent")),
             ],
         ),
