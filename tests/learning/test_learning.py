@@ -72,6 +72,15 @@ async def test_the_first_lesson_of_a_course_is_not_called_the_first_of_who_has_f
     assert "Your first lesson" not in page
 
 
+async def test_nobody_waits_for_lessons_whose_last_open_one_was_removed(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course(lessons=2)
+    await give(ann, course)
+    await ann.browser.post("/learn/reading-price/lesson-1/completion")
+    await db.run("DELETE FROM lessons WHERE slug = 'lesson-2'")
+    page = await body(ann, "/learn")
+    assert "All lessons are done." in page and "being written" not in page
+
+
 async def test_continue_goes_on_after_the_lesson_last_opened(app: Lectern, cast: Cast) -> None:
     ann, course = await cast.ann(), await a_course(lessons=4)
     await give(ann, course)
