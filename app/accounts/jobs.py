@@ -67,7 +67,12 @@ async def _mail_link(person: User, purpose: str, template: str, *, fact: str) ->
     async with db.transaction():
         _, token = await links.issue(person.id, person.email, purpose)
         # Run twice, the mail exists already; then the second link reaches nobody and expires unused.
-        await mail.send(person.email, template, {"name": person.name, "path": f"/password/reset/{token}"}, fact=fact)
+        context = {
+            "name": person.name,
+            "path": f"/password/reset/{token}",
+            "is_team": person.role != "member",
+        }
+        await mail.send(person.email, template, context, fact=fact)
 
 
 # So many mails in an hour say what there is to say. Whoever registered somebody else's address and signs in again and again

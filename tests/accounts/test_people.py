@@ -348,6 +348,14 @@ async def test_the_page_of_a_person_asks_the_database_little(cast: Cast) -> None
     assert sent.total <= 5
 
 
+async def test_who_belongs_to_the_team_is_told_of_the_back_office(app: Lectern, mailbox: Mailbox) -> None:
+    await people.make_owner("olga@meridian.example")
+    await people.add("ann@example.org", "Ann")
+    owner, member = [text_of(await mailbox.last(to)) for to in ("olga@meridian.example", "ann@example.org")]
+    assert "/admin" in owner and "another address before" not in owner
+    assert "/admin" not in member and "another address before" in member
+
+
 async def test_the_command_line_makes_the_first_owner_and_mails_the_link(app: Lectern) -> None:
     await people.make_owner("olga@meridian.example")
     await people.make_owner("olga@meridian.example")
