@@ -233,12 +233,16 @@ async def test_a_schedule_does_not_hold_up_a_worker_that_is_asked_to_stop(line: 
 # --- what is no silence ---
 
 
-async def test_a_process_that_was_busy_itself_does_not_take_the_server_for_silent(line: Proxy, hurried: None) -> None:
-    """The loop stands still for far longer than the server has to answer, again and again."""
+async def test_a_process_that_was_busy_itself_does_not_take_the_server_for_silent(
+    line: Proxy, hurried: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop stands still for longer than the server has to answer, again and again."""
+    # Time enough for a fresh connection while other tests keep both cores busy.
+    monkeypatch.setattr(reach, "PROBE", 0.5)
 
     async def think() -> None:
-        for _time in range(6):
-            time.sleep(0.3)  # noqa: ASYNC251 - this is the point
+        for _time in range(4):
+            time.sleep(0.6)  # noqa: ASYNC251 - this is the point
             await asyncio.sleep(0.01)
 
     thinking: asyncio.Task[None] | None = None
@@ -249,7 +253,7 @@ async def test_a_process_that_was_busy_itself_does_not_take_the_server_for_silen
         thinking = asyncio.create_task(think())
 
     beginning = asyncio.create_task(begin())
-    assert await db.value("SELECT 7 FROM pg_sleep(2.5)") == 7
+    assert await db.value("SELECT 7 FROM pg_sleep(3)") == 7
     assert not reach.is_away()
     await beginning
     assert thinking is not None
