@@ -62,6 +62,8 @@ async def connect(url: str, *, min_size: int = 1, max_size: int = 10) -> None:
     reach.configure(url)
     _database = databases.Database(
         url,
+        # `databases` reads name and place from the address and drops the rest of it: asyncpg heeds sslmode as well.
+        dsn=url,
         min_size=min_size,
         max_size=max_size,
         init=_init_connection,

@@ -309,6 +309,12 @@ async def test_a_full_server_is_not_an_away_one(elsewhere: None, hurried: None) 
         assert not reach.is_away()
 
 
+async def test_an_address_that_asks_for_tls_sends_nothing_without_it(elsewhere: None, hurried: None) -> None:
+    async with Speaker(WELCOME) as url:  # which speaks no TLS
+        with pytest.raises(ConnectionError, match="SSL"):
+            await db.connect(url.replace("sslmode=disable", "sslmode=require"), min_size=1, max_size=2)
+
+
 async def test_whatever_the_look_meets_the_next_one_finds_a_silent_server(
     line: Proxy, hurried: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
