@@ -261,6 +261,24 @@ async def test_news_that_were_lost_are_looked_for(shop: Shop, app: Lectern, monk
     assert [entry.state for entry in await entries()] == ["received"]
 
 
+async def test_entries_that_were_given_up_keep_no_younger_one_from_its_lost_news(
+    shop: Shop,  # noqa: F811
+    app: Lectern,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(payments, "_AT_ONCE", 1)
+    form = await a_form()
+    await send(form, shop.client, q1="Ann")
+    await orders.mark_expired((await shop.order()).id)
+    await queue.drain()
+    await send(form, app.test_client(), q1="Ben", q2="ben@x.example")
+    _ann, ben = await entries()
+    await db.run("UPDATE orders SET state = 'paid', paid_at = now() WHERE id = :id", id=ben.order_id)
+    await db.run("UPDATE form_entries SET created_at = created_at - interval '1 hour'")
+    assert await payments.look_for_forgotten() == 1
+    assert [entry.state for entry in await entries()] == ["unpaid", "received"]
+
+
 async def test_money_that_comes_after_the_end_counts_all_the_same(shop: Shop, app: Lectern) -> None:  # noqa: F811
     answer = await send(await a_form(), shop.client, q3="full")
     await shop.pay(answer.headers["Location"])

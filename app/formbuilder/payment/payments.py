@@ -269,17 +269,16 @@ async def close_replaced(entry_id: int) -> None:
 async def look_for_forgotten() -> int:
     """Entries whose order was paid, or ended, without their hearing of it; how many changed."""
     changed = 0
-    for row in await queries.waiting(clock.now() - _FORGOTTEN, clock.now() - _LATE, _AT_ONCE):
-        order = await orders.find(row.order_id) if row.order_id is not None else None
-        if order is None:
-            changed += await queries.give_up(row.id, clock.now())
-        elif order.is_paid:
+    for row in await queries.forgotten(clock.now() - _FORGOTTEN, clock.now() - _LATE, _AT_ONCE):
+        if row.is_paid:
             try:
-                changed += await received(order.id)
+                changed += await received(row.order_id)
             except readings.Unreadable:
                 continue  # it is logged, and must not keep all others from their payments
-        elif not order.is_open:
-            changed += await given_up(order.id)
+        elif row.order_id is not None:
+            changed += await given_up(row.order_id)
+        else:
+            changed += await queries.give_up(row.id, clock.now())
     return changed
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from app.commerce.models import OPEN_STATES, PAID_STATES
 from app.core import db
 
 
@@ -76,17 +77,26 @@ async def set_score(entry_id: int, score: float | None, outcome: str) -> None:
     )
 
 
-async def waiting(before: datetime, since: datetime, limit: int) -> list[db.Row]:
-    """`id, order_id` of unpaid entries that came before then, oldest first, that were not given up, or came since then."""
+async def forgotten(before: datetime, since: datetime, limit: int) -> list[db.Row]:
+    """`id, order_id, is_paid` of unpaid entries that came before then and whose order was paid, or ended, or is none.
+
+    One that was given up is among them only while it came after `since`, and if its order was paid after all.
+    """
     return await db.many(
         db.Row,
         """
-        SELECT id, order_id FROM form_entries WHERE state = 'unpaid' AND created_at < :before
-          AND (given_up_at IS NULL OR created_at > :since) ORDER BY created_at LIMIT :limit
+        SELECT e.id, e.order_id, coalesce(o.state = ANY(CAST(:paid AS text[])), false) AS is_paid
+        FROM form_entries e LEFT JOIN orders o ON o.id = e.order_id
+        WHERE e.state = 'unpaid' AND e.created_at < :before
+          AND (e.given_up_at IS NULL AND (o.id IS NULL OR o.state <> ALL(CAST(:open AS text[])))
+               OR e.created_at > :since AND o.state = ANY(CAST(:paid AS text[])))
+        ORDER BY e.created_at LIMIT :limit
         """,
         before=before,
         since=since,
         limit=limit,
+        paid=list(PAID_STATES),
+        open=list(OPEN_STATES),
     )
 
 
