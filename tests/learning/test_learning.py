@@ -45,6 +45,17 @@ async def test_access_enrols_and_mails_once(app: Lectern, cast: Cast) -> None:
     assert await db.value("SELECT count(*) FROM mails WHERE template = 'learning/enrolment' AND state = 'sent'") == 1
 
 
+async def test_a_lesson_that_is_removed_meanwhile_is_not_completed(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    room = await progress.classroom("reading-price", ann.id)
+    assert room is not None
+    step = (await progress.of(room.id, ann.id)).steps[0]
+    await db.run("DELETE FROM lessons WHERE id = :id", id=step.id)
+    assert not await progress.complete(ann.id, room, step)
+    assert await done_lessons(ann) == 0
+
+
 async def test_an_empty_shelf_leads_to_the_courses(app: Lectern, cast: Cast) -> None:
     assert "Nothing on your shelf yet" in await body(await cast.ann(), "/learn")
 

@@ -167,12 +167,15 @@ async def save_position(user_id: int, course_slug: str, lesson_slug: str, second
 
 
 async def mark_completed(user_id: int, course_id: int, lesson_id: int, now: datetime) -> bool:
-    """True when the lesson was not completed before."""
+    """True when the lesson was not completed before; False as well when it was removed meanwhile.
+
+    `note_visit` comes first, in the same transaction: it keeps the lesson from being removed between the two.
+    """
     return bool(
         await db.run(
             """
             INSERT INTO lesson_progress (user_id, lesson_id, course_id, first_opened_at, updated_at, completed_at)
-            VALUES (:user_id, :lesson_id, :course_id, :now, :now, :now)
+            SELECT :user_id, id, :course_id, :now, :now, :now FROM lessons WHERE id = :lesson_id
             ON CONFLICT (user_id, lesson_id) DO UPDATE SET completed_at = :now, updated_at = :now
             WHERE lesson_progress.completed_at IS NULL
             """,
