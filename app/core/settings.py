@@ -101,7 +101,7 @@ async def _read(version: int | None) -> School:
         return _copy
     found = _school_of(stored)
     if drops == _drops:
-        # Redis counts from 1: 0 stands for "as long as nobody says otherwise".
+        # Redis did not answer. A process that hears of changes need not ask it: any mark that is not None will do.
         _copy, _copy_version, _read_at = found, 0 if version is None and _is_told else version, now
     return found
 
