@@ -16,7 +16,7 @@ from app.config import Config, ConfigError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; its exit status. A wrong setting ends with one sentence and status 2."""
+    """Run one command; its exit status. What keeps it from starting is told in one sentence, with status 2."""
     print_anything()
     options = _parser().parse_args(arguments)
     try:
@@ -119,7 +119,7 @@ def run_seed(config: Config, options: argparse.Namespace) -> None:
     from app.demo import seed
 
     async def fill() -> None:
-        async with _application(config):
+        async with _migrated_application(config):
             # A small school is there before its first line could be read.
             say = partial(print, flush=True) if options.members > 5_000 else None
             if not await seed.run(config, members=options.members, say=say):
@@ -133,7 +133,7 @@ def run_figures(config: Config, options: argparse.Namespace) -> None:
     from app.admin import figures
 
     async def rebuild() -> None:
-        async with _application(config):
+        async with _migrated_application(config):
             print(f"{await figures.rebuild()} days are added up")
 
     asyncio.run(rebuild())
@@ -148,7 +148,7 @@ def run_owner(config: Config, options: argparse.Namespace) -> int:
         if not is_email(options.email):
             print(f"{options.email} is not an email address", file=sys.stderr)
             return 2
-        async with _application(config):
+        async with _migrated_application(config):
             await people.make_owner(options.email)
         print(f"{options.email} owns the school; the link to set a password is in the mail")
         return 0
@@ -163,7 +163,7 @@ def run_reset_second_factor(config: Config, options: argparse.Namespace) -> int:
 
     async def reset() -> int:
         try:
-            async with _application(config):
+            async with _migrated_application(config):
                 found = await people.reset_second_factor(options.email)
         except Conflict as error:
             print(error.message, file=sys.stderr)
@@ -192,7 +192,7 @@ def run_doctor(config: Config, options: argparse.Namespace) -> int:
 
 
 class CannotStart(Exception):
-    """A process cannot do its work; the message is one sentence that says what to set."""
+    """A process cannot do its work; the message is one sentence that says what to set, or to do first."""
 
 
 # Seconds. A worker that is started again while its database restarts waits for it; longer, and its supervisor does.
@@ -206,6 +206,17 @@ async def _application(config: Config, *, patience: float = 0.0) -> AsyncIterato
 
     app = create_app(config)
     async with _connections(config, patience=patience), app.app_context():
+        yield
+
+
+@asynccontextmanager
+async def _migrated_application(config: Config) -> AsyncIterator[None]:
+    """The same for a command that does one thing and ends. Raises CannotStart while migrations have not run."""
+    from app.core import migrations
+
+    async with _application(config):
+        if waiting := await migrations.pending():
+            raise CannotStart(f"Run python -m app migrate first: {len(waiting)} migrations have not run.")
         yield
 
 

@@ -1,11 +1,15 @@
 """A process that cannot work says in one sentence what to set, and stops with status 2."""
 
+import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import asyncpg
 import pytest
+
+from tests.servers import Servers
 
 ROOT = Path(__file__).resolve().parents[1]
 NOBODY = "postgresql://nobody:secret-word@127.0.0.1:9/lectern"
@@ -42,6 +46,23 @@ def test_a_database_that_does_not_answer_stops_every_process(words: str, tmp_pat
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("Set DATABASE_URL to a PostgreSQL that answers")
     assert "secret-word" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["owner", "ann@x.example"], ["reset-second-factor", "ann@x.example"], ["figures"]])
+async def test_a_command_that_comes_before_the_migrations_says_so(
+    words: list[str], running: Servers, tmp_path: Path
+) -> None:
+    connection = await asyncpg.connect(running.database_url)
+    await connection.execute("CREATE DATABASE bare")
+    try:
+        url = running.database_url.replace("/lectern?", "/bare?")
+        done = await asyncio.to_thread(command, *words, DATABASE_URL=url, DATA_DIR=str(tmp_path))
+    finally:
+        await connection.execute("DROP DATABASE bare WITH (FORCE)")
+        await connection.close()
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("Run python -m app migrate first")
 
 
 @pytest.mark.parametrize(
