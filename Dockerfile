@@ -6,6 +6,8 @@ RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashe
 
 FROM python:3.13-slim
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 LECTERN_ENV=production DATA_DIR=/data
+# So that python -m app is found whichever folder a shell in the container opens in.
+ENV PYTHONPATH=/srv/lectern
 # What the PDFs of entries are written in: most alphabets, and every other script.
 RUN apt-get update && apt-get install -y --no-install-recommends fonts-dejavu-core fonts-unifont && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /data --create-home lectern
