@@ -35,9 +35,8 @@ async def discard_job(job_id: int) -> str | None:
         gone = await queue.discard(job_id) if job_id <= _LARGEST else None
         if gone is None:
             return None
-        name, arguments = gone
-        await audit.record("job.discard", "job", job_id, before={"arguments": arguments}, summary=name)
-    return tokens.sign([job_id, name, arguments], _PURPOSE)
+        await audit.record("job.discard", "job", job_id, before={"arguments": gone.arguments}, summary=gone.name)
+    return tokens.sign([job_id, gone.name, gone.arguments, gone.dedupe_key], _PURPOSE)
 
 
 async def restore_job(token: str) -> bool:
@@ -45,11 +44,12 @@ async def restore_job(token: str) -> bool:
     kept = tokens.unsign(token, _PURPOSE, max_age=24 * 3600)
     if kept is None:
         return False
-    job_id, name, arguments = kept
+    job_id, *rest = kept
+    job = queue.Discarded(*rest)
     async with db.transaction():
-        done = await queue.restore(job_id, name, arguments)
+        done = await queue.restore(job_id, job)
         if done:
-            await audit.record("job.restore", "job", job_id, summary=name)
+            await audit.record("job.restore", "job", job_id, summary=job.name)
     return done
 
 

@@ -136,6 +136,18 @@ async def test_a_discarded_job_can_be_taken_back_once(cast: Cast) -> None:
     assert (await audited("job.discard"), await audited("job.restore")) == (1, 1)
 
 
+async def test_a_job_that_was_taken_back_is_not_retried_beside_the_same_work_either(cast: Cast) -> None:
+    olga, job_id = await cast.olga(), await a_failed_job()
+    await db.run("UPDATE pgqueuer SET dedupe_key = 'the same' WHERE id = :id", id=job_id)
+    token = await backlog.discard_job(job_id)
+    assert token is not None and await backlog.restore_job(token)
+    await db.run(
+        "INSERT INTO pgqueuer (priority, status, entrypoint, dedupe_key) VALUES (0, 'queued', 'other', 'the same')"
+    )
+    await olga.browser.post(f"/admin/jobs/{job_id}/retries")
+    assert await status(job_id) == "failed"
+
+
 async def test_nobody_invents_a_job_to_take_back(cast: Cast) -> None:
     olga = await cast.olga()
     await olga.browser.post("/admin/jobs/restorations/WzEsImNvcmUuZGVsaXZlcl9tYWlsIl0.invented")

@@ -17,12 +17,13 @@ from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 
 from app.core import db
 from app.core.queue.draining import drain
-from app.core.queue.failed import discard, forget_failed, is_under_way, prune, requeue, restore
+from app.core.queue.failed import Discarded, discard, forget_failed, is_under_way, prune, requeue, restore
 from app.core.queue.kinds import JobFunction, JobKind, Schedule, configure, every, job, job_name, registry, schedules
 from app.core.queue.running import LONGEST_DELAY, perform
 
 __all__ = [
     "LONGEST_DELAY",
+    "Discarded",
     "JobFunction",
     "JobKind",
     "Schedule",

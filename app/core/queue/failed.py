@@ -1,5 +1,7 @@
 """Jobs that failed for good: tried again, discarded, restored, and forgotten in time with the log of all."""
 
+from dataclasses import dataclass
+
 from app.core import db
 from app.core.queue.kinds import JobFunction, job_name
 
@@ -28,30 +30,39 @@ async def is_under_way(function: JobFunction, once: str) -> bool:
     return bool(found)
 
 
-async def discard(job_id: int) -> tuple[str, str] | None:
-    """Take a failed job out of the queue; its log stays. Its name and arguments, for `restore`, or None if not failed."""
-    found = await db.one(
-        db.Row,
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """What `restore` needs of a job that was discarded. `dedupe_key` is under what `once` it was enqueued, if it was."""
+
+    name: str
+    arguments: str
+    dedupe_key: str | None = None
+
+
+async def discard(job_id: int) -> Discarded | None:
+    """Take a failed job out of the queue; its log stays. None when it is not failed."""
+    return await db.one(
+        Discarded,
         """
         DELETE FROM pgqueuer WHERE id = :id AND status = 'failed'
-        RETURNING entrypoint, convert_from(coalesce(payload, '{}'), 'UTF8') AS arguments
+        RETURNING entrypoint AS name, convert_from(coalesce(payload, '{}'), 'UTF8') AS arguments, dedupe_key
         """,
         id=job_id,
     )
-    return (found.entrypoint, found.arguments) if found else None
 
 
-async def restore(job_id: int, name: str, arguments: str) -> bool:
+async def restore(job_id: int, job: Discarded) -> bool:
     """Put a discarded job back, still failed; False when it is there."""
     return bool(
         await db.run(
             """
-            INSERT INTO pgqueuer (id, priority, status, entrypoint, payload)
-            VALUES (:id, 0, 'failed', :name, convert_to(:arguments, 'UTF8')) ON CONFLICT (id) DO NOTHING
+            INSERT INTO pgqueuer (id, priority, status, entrypoint, payload, dedupe_key)
+            VALUES (:id, 0, 'failed', :name, convert_to(:arguments, 'UTF8'), :dedupe_key) ON CONFLICT (id) DO NOTHING
             """,
             id=job_id,
-            name=name,
-            arguments=arguments,
+            name=job.name,
+            arguments=job.arguments,
+            dedupe_key=job.dedupe_key,
         )
     )
 
