@@ -96,7 +96,8 @@ async def money_under_way(subject: Subject) -> str:
 async def forget(subject: Subject) -> None:
     """Cart, unpaid orders, and paid ones that are old enough. Younger ones wait for `forget_old_orders`."""
     await queries.delete_cart(subject.id)
-    await queries.forget_unpaid(subject.id, queries.NOBODY)
+    addresses = [word.lower() for word in subject.words if "@" in word]
+    await queries.forget_unpaid(subject.id, addresses, queries.NOBODY)
     await queries.forget_paid(subject.id, queries.NOBODY, before=await _kept_since())
     await queries.forget_words(subject.id, list(subject.words))
 

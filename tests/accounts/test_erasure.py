@@ -603,6 +603,23 @@ async def _erased(person: Person) -> list[str]:
     return [row.said for row in rows]
 
 
+async def test_what_she_did_not_buy_as_a_guest_is_forgotten_too(cast: Cast) -> None:
+    ann = await cast.ann()
+    given_up = [await an_order(email, state="pending") for email in (ann.email.upper(), "somebody.else@example.org")]
+    await db.run("UPDATE orders SET state = 'expired', closed_at = now(), name = 'Ann Archer'")
+    open_one = await an_order(ann.email, state="pending")
+    await _erased(ann)
+    left = {
+        row.public_id: (row.email, row.name)
+        for row in await db.many(db.Row, "SELECT public_id, email, name FROM orders")
+    }
+    assert left == {
+        given_up[0]: ("erased@erased.invalid", ""),
+        given_up[1]: ("somebody.else@example.org", "Ann Archer"),
+        open_one: (ann.email, ""),  # it may be paid yet, and then somebody wants to be let in
+    }
+
+
 async def test_a_name_that_is_theirs_alone_goes_from_texts_about_others(cast: Cast) -> None:
     """The control of the next ones."""
     await _noted_elsewhere("as Mallory Mandel asked")

@@ -28,14 +28,19 @@ async def has_open(user_id: int) -> bool:
     return found
 
 
-async def forget_unpaid(user_id: int, nobody: str) -> int:
-    """Name and address of orders that came to nothing."""
+async def forget_unpaid(user_id: int, addresses: list[str], nobody: str) -> int:
+    """Name and address of orders that came to nothing; of those placed as a guest too, with one of these addresses, once
+    they have ended: one that is open may be paid yet, and makes the account of its address then.
+    """
     return await db.run(
         """
         UPDATE orders SET email = :nobody, name = '', stripe_session_url = NULL, failure = ''
-        WHERE user_id = :id AND paid_at IS NULL
+        WHERE paid_at IS NULL
+          AND (user_id = :id
+               OR user_id IS NULL AND lower(email) = ANY(CAST(:addresses AS text[])) AND closed_at IS NOT NULL AND flag = '')
         """,
         id=user_id,
+        addresses=addresses,
         nobody=nobody,
     )
 
