@@ -29,13 +29,14 @@ T = TypeVar("T")
 __all__ = ["QueryCount", "Row", "bind", "count_queries", "note_table"]  # of others, beside what is below
 
 _database: databases.Database | None = None
-# So many holds ask the database at once, and one that waits for a lock or reads for long is not counted after so many
-# seconds: then as many as there are connections. By measurement (docs/performance.md, "Turns").
+# Five holds of this process may use the database at once; the others wait for their turn. A hold that takes longer than
+# 50 ms (it waits for a lock, or reads much) gives its turn to the next one and goes on, so a slow one keeps nobody waiting;
+# then only the size of the pool is the limit. Both numbers are measured (docs/performance.md, "Turns").
 _turns = Turns(5, longest=0.05)
 
 
 class Hold:
-    """The connection that one request or job keeps, how many statements it sent, and what it need not ask again."""
+    """The connection that one request or job keeps, how many statements it sent, and (`known`) what it has looked up."""
 
     __slots__ = ("connection", "depth", "is_watched", "known", "patience", "pool", "queries", "turn", "watch")
 
@@ -101,9 +102,10 @@ async def _no_reset(connection: asyncpg.Connection) -> None:
 async def hold(*, is_watched: bool = True, patience: float | None = None) -> AsyncIterator[Hold]:
     """Keep one connection for all queries of the block; it is taken at the first and may be `release`d early.
 
-    It is ended when the server has fallen silent, unless `is_watched` is False: for work that reckons for seconds
-    between its statements, while nothing of this process hears whether the server answers. `patience` is how many
-    seconds each statement may take, when it is not as long as a page's.
+    While it is held, the server is asked every two seconds whether it still answers; when it does not, the connection is
+    broken off (`reach.Watch`). Pass `is_watched=False` for work that computes for seconds between its statements: the event
+    loop stands still then, and a server that answered in time would look silent. `patience` is how many seconds each
+    statement may take; without it, as long as a page's (`command_timeout`).
     """
     kept = Hold(is_watched=is_watched, patience=patience)
     token = _hold.set(kept)
@@ -390,7 +392,9 @@ _BROKEN = 12
 
 
 async def _ask(way: str, statement: str, arguments: list[Any], *, is_read: bool) -> Any:
-    """Send a statement; once more on another connection when this one is broken and nothing can be done twice."""
+    """Send a statement. When the connection turns out to be broken it is sent again on another one, if that is safe: it only
+    reads, or it never left.
+    """
     for left in reversed(range(_BROKEN)):
         try:
             kept = _hold.get()
@@ -410,8 +414,10 @@ async def _ask(way: str, statement: str, arguments: list[Any], *, is_read: bool)
 
 
 async def _let_go_of_lost(error: BaseException) -> bool:
-    """Give a broken connection back, so that the next statement gets another; False inside a transaction, which is
-    over with its connection, and for any other error.
+    """If this error says that the connection is lost, drop it, so that the next statement takes another one.
+
+    True when asking again makes sense. False for any other error, inside a transaction (it is lost with its connection) and
+    while the server is known to be away.
     """
     kept = _hold.get()
     if not reach.is_lost(error) or (kept is not None and kept.depth):

@@ -1,8 +1,8 @@
 """Transactional mail: one row a fact, delivered by the worker.
 
 `await mail.send(to, "welcome", {...}, fact="welcome:42")` inside the transaction that makes the fact true
-writes the row and its job. The same fact is never mailed twice. Addresses and context are forgotten in the
-row's `context` once sent, since links in it are secrets.
+writes the row and its job. The same fact is never mailed twice. Once the mail is sent the row's `context` is
+emptied, since links in it are secrets; recipient and subject stay.
 """
 
 from base64 import b64decode, b64encode

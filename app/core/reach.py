@@ -20,12 +20,13 @@ log = structlog.get_logger()
 
 # Seconds. A request waits so long for a connection, then says 503.
 PATIENCE = 4.0
-# A timer that is so late was set in a process that stood still (a long computation, no processor for it).
+# When a timer fires this much too late, this process itself stood still (a long computation, no processor time), and the
+# server is not to blame for the time that went by.
 LATE = 0.15
-# A connection that is held for so long is looked after, and the server has so long to answer a fresh one.
+# A connection that is held longer than SILENCE is looked after: a fresh one is opened, and the server has PROBE to let it in.
 SILENCE = 2.0
 PROBE = 1.5
-# After the server was found away, nobody waits for it until so much later.
+# After the server was found away, requests are refused at once for this long, instead of each waiting for it again.
 PAUSE = 0.5
 RETRY_AFTER = 5
 

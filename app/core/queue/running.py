@@ -45,17 +45,20 @@ async def perform(pg_job: Job) -> None:
             raise RetryRequested(delay, why) from error
 
 
-# A database that went away under a job is not the job's failure: it is tried again soon, and so often more.
+# When the database goes away under a job, that is not the job's failure: it is tried again after two seconds, and such tries
+# are not counted among its attempts, up to this many.
 _LOST_TRIES = 20
 _LOST_DELAY = timedelta(seconds=2)
 LONGEST_DELAY = timedelta(minutes=15)
-# Whose worker died so often while it had the job is a suspect: the job runs alone from then on, so that those which only
-# stood beside a killer (a worker takes several at once) are told from it.
+# A job may kill its worker (it needs too much memory, say). A worker runs several jobs at once, so when one dies any of them
+# may have done it. A job that has seen so many workers die is a suspect: from then on it runs alone, which shows whether it
+# was the one or only stood beside it.
 _SUSPECT_AFTER = 2
-# A job that was begun alone so often, and whose worker died each time, is put off once, in case something else ends the
-# workers just then; after as many more deaths it is not begun again.
+# A suspect whose worker died so often while it ran alone is put off once for five minutes, in case something else is killing
+# the workers just now. If as many workers die of it again after that, it is held as failed.
 _LONE_DEATHS = 3
 _PUT_OFF = timedelta(minutes=5)
+# A dead worker is noticed only after a while, so a job that is younger than this cannot be a suspect yet.
 _YOUNG = timedelta(seconds=15)
 
 
@@ -98,7 +101,7 @@ class Killer(Exception):
 
 async def _is_suspect(pg_job: Job) -> bool:
     """Whether workers that had this job died again and again."""
-    if clock.now() - pg_job.created < _YOUNG:  # nobody can have been found dead over it
+    if clock.now() - pg_job.created < _YOUNG:
         return False
     async with db.hold():
         begun = await db.value(
@@ -149,7 +152,7 @@ async def _forget_lone_runs(job_id: int) -> None:
 class _Company:
     """The jobs that run in this process: many together, or one alone."""
 
-    # So long a suspect waits for the others; then it runs beside them, and a death is not laid at its door.
+    # Seconds that a suspect waits for the others to end. Then it runs beside them, and if the worker dies nothing is proved.
     PATIENCE = 15.0
 
     def __init__(self) -> None:

@@ -80,10 +80,14 @@ def takes_payment(definition: Definition) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SoFar:
-    """What was chosen so far, for a screen that shows the total: all of it, and what the browser adds to what is chosen there.
+    """What was chosen so far, for a screen that shows the total.
 
-    `kept` are the lines of other screens with the number that stands at the product itself, and `times` says by product how many a field of its own before this
-    screen and one behind it asks for; a field on the screen itself counts between the two.
+    `bill` is all of it. The browser needs the rest, to go on adding while something is chosen on this screen:
+
+    - `kept`: the lines of the other screens, with the quantity that was typed at the product itself.
+    - `times`: where a separate field asks how many of a product, and stands on another screen, what it says: by product, the
+      number from a screen before this one and the number from a later one (None where there is no such field). When several
+      fields ask about one product the first counts, so one on this screen comes between the two.
     """
 
     bill: Bill
