@@ -14,9 +14,11 @@ from app import Lectern
 from app.catalogue import products
 from app.commerce import checkouts, orders
 from app.core import clock, db, queue
-from app.formbuilder.definition import definitions, versions
+from app.formbuilder import entries as entry_moves
+from app.formbuilder.definition import definitions, readings, versions
 from app.formbuilder.models import Form
 from app.formbuilder.payment import bills, payments, stock
+from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.routes import stamp_of
 from tests import stripe
@@ -292,6 +294,25 @@ async def test_money_that_comes_after_the_end_counts_all_the_same(shop: Shop, ap
     assert await db.value("SELECT count(*) FROM form_stock") == 1
     # It counts for the limits of the form again, too.
     assert await db.value("SELECT given_up_at FROM form_entries") is None
+
+
+async def test_money_that_comes_for_an_entry_in_the_bin_brings_it_back(shop: Shop, app: Lectern) -> None:  # noqa: F811
+    form = await a_form()
+    answer = await send(form, shop.client, q3="full")
+    entry = await entry_queries.entry_by_id((await entries())[0].id)
+    assert entry is not None
+    await entry_moves.move(entry, "bin", readings.of(form))
+    await shop.pay(answer.headers["Location"])
+    await shop.tell()
+    assert [each.state for each in await entries()] == ["received"]
+    assert await told() == ["Ann paid €50"]
+    assert await db.value("SELECT count(*) FROM form_stock WHERE is_held") == 1
+    # Thrown away now, it stays there, however often the news come.
+    counted = await entry_queries.entry_by_id(entry.id)
+    assert counted is not None
+    await entry_moves.move(counted, "bin", readings.of(form))
+    assert not await payments.received((await shop.order()).id)
+    assert [each.state for each in await entries()] == ["binned"]
 
 
 COURSE = {

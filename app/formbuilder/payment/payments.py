@@ -197,14 +197,17 @@ def _together(lines: Sequence[Line]) -> list[Line]:
 
 
 async def received(order_id: int) -> bool:
-    """The order was paid: its entry goes on, to the click in the mail, to approval or into the inbox, once. False when
-    there was nothing to do."""
+    """The order was paid: its entry goes on, to the click in the mail, to approval or into the inbox, once. One that was
+    thrown away unpaid comes back: nobody's money lies in the bin. False when there was nothing to do."""
     entry, form = await _paid_by(order_id)
-    if entry is None or form is None or entry.state != "unpaid":
+    if entry is None or form is None or entry.state not in ("unpaid", "binned"):
         return False
     definition = readings.of(form)
     try:
         async with db.transaction():
+            standing = await inbox_queries.lock_state(entry.id)
+            if standing is not None and standing.state == "binned" and standing.binned_from == "unpaid":
+                await entries.move(entry, "restore", definition)
             await entries.move(entry, "pay", definition)
             # It may have been given back, if the money came late: what was paid for is taken all the same.
             await queries.keep(entry.id)
