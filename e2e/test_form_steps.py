@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Route, expect
@@ -28,6 +29,11 @@ FIELDS = [
     {"id": "q6", "kind": "long_text", "label": "Anything else?"},
 ]  # fmt: skip
 TEAM = {"all": [{"field": "q2", "is": "equals", "value": "team"}]}
+TICKET = [
+    {"id": "q1", "kind": "email", "label": "Email", "required": True},
+    {"id": "q2", "kind": "radio", "label": "Ticket", "required": True,
+     "settings": {"options": [{"value": "half", "label": "Half", "price": 2500}]}},
+]  # fmt: skip
 RULES = [
     {"id": "r1", "do": "show", "targets": ["q3", "q4"], "when": TEAM},
     {"id": "r2", "do": "require", "targets": ["q3"], "when": TEAM},
@@ -39,7 +45,8 @@ def make_form(school: SmallSchool) -> Callable[..., str]:
     """Puts an open form into the school; its slug."""
 
     def make(fields: list[dict[str, Any]] = FIELDS, rules: list[dict[str, Any]] = RULES, **settings: Any) -> str:
-        slug, _title = forms.put(school, {"title": "Apply", "fields": fields, "rules": rules, "settings": settings})
+        definition = {"title": "Apply", "fields": fields, "rules": rules, "settings": settings}
+        slug, _title = forms.put(school, {**definition, "payment": {"on": fields is TICKET}})
         return slug
 
     return make
@@ -259,6 +266,42 @@ def test_a_form_opens_over_the_page_of_another_site(
     expect(frame.get_by_role("heading", name=re.compile("Thank you"))).to_be_visible()
     page.get_by_role("button", name="Close").click()
     expect(page.locator("dialog")).to_be_hidden()
+    for at in (page.get_by_role("button", name="Close"), frame.get_by_role("heading", name="Thank you")):
+        page.get_by_role("button", name="Ask us").click()
+        at.focus()
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog")).to_be_hidden()
+        expect(page.get_by_role("button", name="Ask us")).to_be_focused()
+    guest.problems.clear()
+
+
+def test_a_payment_leaves_the_frame_of_another_site(
+    visit: Callable[..., Visitor],
+    make_form: Callable[..., str],
+    school: SmallSchool,
+    blog: Callable[[str], str],
+    addresses: Addresses,
+    scripts: bool,
+) -> None:
+    """No payment page lets itself be framed."""
+    guest = visit(scripts=scripts, width=375)
+    page = guest.page
+    slug = make_form(fields=TICKET, rules=[], sites=["*"])
+    frame_code = f'<h1>Blog</h1><iframe src="{school.url}/forms/{slug}/embed" title="Ask us" height="800"></iframe>'
+    page.goto(blog(f'<!doctype html><html lang="en"><title>Blog</title><link rel="icon" href="data:,">{frame_code}'))
+    frame = page.frame_locator("iframe")
+    frame.get_by_label("Email").fill(addresses.mail("ann"))
+    frame.get_by_label("Half").check()
+    button = frame.get_by_role("button", name="Go on to payment")
+    guest.think()
+    button.click()
+    if not scripts:  # its page had no stamp yet
+        expect(frame.get_by_text("Please press the button once more")).to_be_visible()
+        guest.think()
+        button.click()
+    expect(frame.get_by_role("heading", name="Waiting for the payment")).to_be_visible()
+    button.click()
+    page.wait_for_url(lambda url: urlsplit(url).path.startswith("/pay/"))
     guest.problems.clear()
 
 

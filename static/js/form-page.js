@@ -7,7 +7,8 @@ function begin() {
   form = main.querySelector("form");
   stamping = null;
   evaluate = touched = null;
-  if (!form) return;
+  // One that leaves its frame for a payment page goes there as browsers do: fetched, it would stay inside, where that is refused.
+  if (!form || form.target) return;
   form.addEventListener("focusin", (event) => (touched = event.target.closest("[data-field]")?.dataset.field ?? touched));
   for (const type of ["focusin", "pointerover"]) form.addEventListener(type, stamp, { once: true });
   form.addEventListener("submit", send);
@@ -132,8 +133,9 @@ addEventListener("visibilitychange", () => {
 });
 addEventListener("popstate", () => location.reload());
 begin();
-// In a frame on another site: it is as high as what is in it.
+// In a frame on another site: it is as high as what is in it, and Escape closes what it opened in, which cannot hear the key.
 if (parent !== window) {
+  addEventListener("keydown", ({ key }) => key === "Escape" && parent.postMessage({ lectern: -1 }, "*"));
   const measure = () => parent.postMessage({ lectern: document.documentElement.offsetHeight }, "*");
   new ResizeObserver(measure).observe(document.documentElement);
 }

@@ -10,7 +10,7 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.core import clock, db
-from app.formbuilder.answering import drafts, screens
+from app.formbuilder.answering import drafts, embedding, screens
 from app.formbuilder.answering.stamps import stamp_of
 from app.formbuilder.definition import definitions, readings, versions
 from tests.cast import Cast
@@ -258,8 +258,6 @@ async def test_only_the_sites_of_a_form_may_frame_it(client: TestClientProtocol)
     ],
 )
 async def test_what_is_no_site_is_refused(line: str) -> None:
-    from app.formbuilder.answering import embedding
-
     with pytest.raises(ValueError, match="beginning of the site"):
         embedding.Sites(name="sites", label="").read([line])
 
@@ -274,6 +272,14 @@ async def test_other_sites_may_load_the_small_script_that_embeds(client: TestCli
     answer = await client.get("/forms/embed.js")
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert len(await answer.get_data()) < 2048
+
+
+async def test_whoever_has_scripts_off_finds_a_link_where_the_form_would_be() -> None:
+    address = "https://school.example/forms/ask-us"
+    codes = {way: code for way, _words, code in embedding.snippets(address, "ask-us", 'Ask "us"')}
+    for way in ("inline", "popup", "slide"):
+        assert codes[way].endswith(f'<noscript><a href="{address}">Ask &#34;us&#34;</a></noscript>')
+    assert "noscript" not in codes["frame"]
 
 
 async def test_of_two_devices_on_different_screens_neither_undoes_the_others_answers(

@@ -79,9 +79,11 @@ def snippets(address: str, slug: str, title: str) -> list[tuple[str, str, str]]:
     """What is copied into pages of other sites: (id, what it does, the code)."""
     script = f"{address.rpartition('/')[0]}/embed.js"
     words = escape(title)
+    # Whoever has scripts off would see nothing at all.
+    link = f'<noscript><a href="{address}">{words}</a></noscript>'
 
     def tag(way: str) -> str:
-        return f'<script src="{script}" data-form="{slug}" data-as="{way}" data-words="{words}" async></script>'
+        return f'<script src="{script}" data-form="{slug}" data-as="{way}" data-words="{words}" async></script>{link}'
 
     frame = f'<iframe src="{address}/embed" title="{words}" width="100%" height="800" style="border:0"></iframe>'
     return [
