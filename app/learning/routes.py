@@ -6,7 +6,7 @@ from quart import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.access import entitlements
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Forbidden, Invalid, NotFound
 from app.core.i18n import _, format_day
 from app.core.limits import Limit
 from app.core.numbers import whole_number
@@ -99,7 +99,10 @@ async def show_lesson(course_slug: str, lesson_slug: str) -> Response:
 @signed_in()
 async def create_completion(course_slug: str, lesson_slug: str) -> BaseResponse | Response:
     """Mark the lesson done and go on to the next one."""
-    person, room, done, step = await _entered(course_slug, lesson_slug)
+    entered = await _entered(course_slug, lesson_slug)
+    if entered is None:  # the page of the lesson says what closed it
+        return redirect(url_for(".show_lesson", course_slug=course_slug, lesson_slug=lesson_slug), 303)
+    person, room, done, step = entered
     finished = await progress.complete(person.id, room, step)
     after = done.after(step)
     if finished:
@@ -113,8 +116,10 @@ async def create_completion(course_slug: str, lesson_slug: str) -> BaseResponse 
 @signed_in()
 async def delete_completion(course_slug: str, lesson_slug: str) -> BaseResponse:
     """Mark the lesson not done."""
-    person, room, _done, step = await _entered(course_slug, lesson_slug)
-    await progress.reopen(person.id, room, step)
+    entered = await _entered(course_slug, lesson_slug)
+    if entered is not None:
+        person, room, _done, step = entered
+        await progress.reopen(person.id, room, step)
     return redirect(url_for(".show_lesson", course_slug=course_slug, lesson_slug=lesson_slug), 303)
 
 
@@ -124,10 +129,10 @@ async def update_position(course_slug: str, lesson_slug: str) -> Response:
     """Keep the second the film is at; sent by the player, answered with nothing."""
     position = whole_number((await request.form).get("position"), 6)
     if position is None:
-        await _entered(course_slug, lesson_slug)  # a closed course says nothing else
+        await _still_entered(course_slug, lesson_slug)  # a closed course says nothing else
         raise Invalid(_("That is not a place in the film."), field="position")
     if not await progress.save_position(signed_in_user().id, course_slug, lesson_slug, position):
-        await _entered(course_slug, lesson_slug)  # says why not
+        await _still_entered(course_slug, lesson_slug)  # says why not
     return Response(status=204)
 
 
@@ -156,11 +161,18 @@ async def _closed(room: Classroom, person: Visitor) -> Response:
     )
 
 
-async def _entered(course_slug: str, lesson_slug: str) -> tuple[Visitor, Classroom, Progress, Step]:
-    """The member's own lesson, for a write; staff without access cannot write progress."""
+async def _still_entered(course_slug: str, lesson_slug: str) -> None:
+    if await _entered(course_slug, lesson_slug) is None:
+        raise Forbidden(_("This course is not open to you any more."))
+
+
+async def _entered(course_slug: str, lesson_slug: str) -> tuple[Visitor, Classroom, Progress, Step] | None:
+    """The member's own lesson, for a write; staff without access cannot write progress. None when it was open once."""
     person = signed_in_user()
     room = await _room(course_slug, person)
     if not room.allowed:
+        if (await entitlements.explain(person.id, room.id)).causes:
+            return None
         raise NotFound(_("This course is not on your shelf."))
     done = await progress.of(room.id, person.id)
     return person, room, done, _step(done, lesson_slug)

@@ -39,7 +39,16 @@ customElements.define("resume-player", class extends HTMLElement {
     this.#kept = second;
     const body = new URLSearchParams({ position: second });
     if (leaving) navigator.sendBeacon(url, body);
-    else fetch(url, { method: "POST", body, keepalive: true }).catch(() => { this.#kept = -1; });
+    else fetch(url, { method: "POST", body, keepalive: true }).then((answer) => this.#hear(answer), () => { this.#kept = -1; });
+  }
+
+  // Signed out, or access has ended: say so once, and stop asking.
+  #hear({ status, redirected }) {
+    const words = this.querySelector("template[data-closed]"), place = document.getElementById("notices");
+    if (!redirected && status !== 403 && status !== 404) return;
+    this.removeAttribute("save-url");
+    if (words && place) place.replaceChildren(words.content.cloneNode(true));
+    place?.scrollIntoView({ block: "nearest" });
   }
 
   #key(event) {

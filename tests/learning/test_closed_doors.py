@@ -156,6 +156,19 @@ async def test_nothing_of_a_course_opens_once_access_has_ended(
         assert not await db.value("SELECT count(*) FROM lesson_progress WHERE completed_at IS NOT NULL")
 
 
+@pytest.mark.parametrize("act", ["completion", "completion/removal"])
+async def test_the_button_of_an_open_page_leads_to_what_closed_the_course(seat: Seat, act: str) -> None:
+    await refund(seat)
+    answer = await seat.ann.browser.post(f"{LESSON}/{act}")
+    assert (answer.status_code, answer.headers["Location"]) == (303, LESSON)
+    answer = await seat.ann.browser.get(LESSON)
+    words = await answer.get_data(as_text=True)
+    assert answer.status_code == 403 and "It was open once" in words and "refunded" in words.lower()
+    answer = await seat.ann.browser.post(f"{LESSON}/position", form={"position": "30"})
+    assert answer.status_code == 403
+    assert "not open to you any more" in await answer.get_data(as_text=True)
+
+
 async def test_while_access_lasts_all_of_that_opens(seat: Seat) -> None:
     """The negative control of the test above."""
     for address, etag in zip(seat.media, seat.etags, strict=True):
