@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from app.core.i18n import _
+from app.core.money import CURRENCIES, format_money
+from app.ops.words import field_label
 
 HIDDEN = "•••"
 _SECRET = ("secret", "token", "password", "authorization", "api_key")
@@ -40,19 +42,30 @@ def changes(
     after: dict[str, Any] | None,
     longest: int = 160,
     moment: Callable[[datetime], str] = str,
+    currency: str = "",
 ) -> list[Change]:
     """What an audit row says was changed, field by field; of two lists only what went and what came.
 
-    `moment` writes a moment down as its reader knows it: in their own time zone.
+    `moment` writes a moment down as its reader knows it: in their own time zone. `currency` is that of amounts
+    whose own did not change, and so was not written down.
     """
-    before, after = without_secrets(before or {}), without_secrets(after or {})
+    before, after = (_in_money(without_secrets(side or {}), currency) for side in (before, after))
     found = []
     for name in {**before, **after}:
         old, new = before.get(name), after.get(name)
         if isinstance(old, list) and isinstance(new, list):
             old, new = [one for one in old if one not in new], [one for one in new if one not in old]
-        found.append(Change(name.replace("_", " "), _word(old, longest, moment), _word(new, longest, moment)))
+        found.append(Change(field_label(name), _word(old, longest, moment), _word(new, longest, moment)))
     return found
+
+
+def _in_money(told: dict[str, Any], usual: str) -> dict[str, Any]:
+    """An amount and its currency as one sum, as everywhere else; what cannot be read as one stays as it is."""
+    amount, currency = told.get("amount_minor"), told.get("currency", usual)
+    if not isinstance(amount, int) or currency not in CURRENCIES:
+        return told
+    rest = {name: value for name, value in told.items() if name != "currency"}
+    return rest | {"amount_minor": format_money(amount, str(currency))}
 
 
 def _word(value: Any, longest: int, moment: Callable[[datetime], str]) -> str:

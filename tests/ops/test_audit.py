@@ -312,7 +312,19 @@ def test_of_two_lists_only_what_went_and_what_came_is_shown() -> None:
     before = {"capabilities": ["a", "b"], "is_open": True, "token": "x", "same": []}
     after = {"capabilities": ["b", "c"], "is_open": False, "token": "y", "same": []}
     found = {change.name: (change.before, change.after) for change in changes(before, after)}
-    assert found == {"capabilities": ("a", "c"), "is open": ("yes", "no"), "token": ("•••", "•••"), "same": ("", "")}
+    assert found == {"Rights": ("a", "c"), "is open": ("yes", "no"), "token": ("•••", "•••"), "same": ("", "")}
+
+
+def test_fields_go_by_the_words_that_people_know_and_amounts_are_money() -> None:
+    found = changes({"slug": "a", "amount_minor": 24900}, {"slug": "b", "amount_minor": 29950}, currency="EUR")
+    assert [(one.name, one.before, one.after) for one in found] == [
+        ("Address", "a", "b"),
+        ("Amount", "€249", "€299.50"),
+    ]
+    paid = changes(None, {"amount_minor": 500, "currency": "JPY", "reason": "Ill"}, currency="EUR")
+    assert {one.name: one.after for one in paid} == {"Amount": "JP¥500", "Reason": "Ill"}
+    # Of an amount whose currency nobody knows, the number is better than nothing.
+    assert [one.after for one in changes(None, {"amount_minor": 500})] == ["500"]
 
 
 def test_every_act_that_is_written_down_has_words() -> None:
@@ -336,7 +348,7 @@ def test_every_kind_of_thing_that_is_acted_on_has_words() -> None:
 def test_a_moment_is_written_as_its_reader_knows_it() -> None:
     after = {"until": "2026-11-28T11:16:46.089082+00:00", "day": "2026-11-28", "note": "2026-11-28T11:16 or so"}
     found = {change.name: change.after for change in changes(None, after, moment=lambda when: f"{when:%H:%M}")}
-    assert found == {"until": "11:16", "day": "2026-11-28", "note": "2026-11-28T11:16 or so"}
+    assert found == {"Until": "11:16", "day": "2026-11-28", "Note": "2026-11-28T11:16 or so"}
     assert changes({"at": "2026-11-28T11:16:46Z"}, None)[0].before == str(
         datetime.fromisoformat("2026-11-28T11:16:46Z")
     )
