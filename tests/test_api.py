@@ -220,6 +220,14 @@ async def test_what_may_not_be_is_refused_beside_its_field(cast: Cast, wrong: di
     assert await db.value("SELECT count(*) FROM access_tokens") == 0
 
 
+async def test_everything_that_is_wrong_is_told_at_once(cast: Cast) -> None:
+    ann = await cast.ann()
+    answer = await sent(ann, form(name="", scopes=[], lifetime="day", until="soon"))
+    words = await answer.get_data(as_text=True)
+    for sentence in ("Say what it is for.", "Choose at least one thing that it may do.", "a day within a year"):
+        assert sentence in words
+
+
 @pytest.mark.parametrize(("scopes", "days"), [(["people.view"], 1), (["nothing"], 1), (["me"], 367), (["me"], 0)])
 async def test_whoever_makes_one_without_the_form_gets_no_more(cast: Cast, scopes: list[str], days: int) -> None:
     person, until = await signed_in(await cast.ann()), clock.now() + timedelta(days=days)

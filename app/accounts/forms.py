@@ -215,7 +215,11 @@ class AccessTokenForm(BaseForm):
     ref = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9a-z]{12}$")])
     name = StringField(_l("Name"), [DataRequired(_l("Say what it is for.")), Length(max=60), person_name])
     scopes = SelectMultipleField(
-        _l("What it may do"), choices=[], widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
+        _l("What it may do"),
+        [DataRequired(_l("Choose at least one thing that it may do."))],
+        choices=[],
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
     )
     lifetime = SelectField(_l("Good for"), choices=[])
     until = StringField(_l("Last day"), [Length(max=10)])
@@ -224,6 +228,14 @@ class AccessTokenForm(BaseForm):
         super().__init__(*args, **kwargs)
         days = [(str(days), _("%(days)s days", days=days)) for days in LIFETIMES]
         self.lifetime.choices = options([*days, ("day", _("Until a day that I choose"))])
+
+    def validate_until(self, field: StringField) -> None:
+        """A day that is none is told with everything else; whether it is near enough, the verb knows."""
+        if self.lifetime.data == "day":
+            try:
+                date.fromisoformat(field.data or "")
+            except ValueError:
+                raise ValidationError(_("Choose a day within a year from now.")) from None
 
     def moment(self, zone: ZoneInfo) -> datetime:
         """When it ends. Raises Invalid when the day is none."""
