@@ -13,5 +13,10 @@
       menu.open = false;
       menu.querySelector("summary")?.focus();
     }
+    // The drawer of the back office stands in the page and stays open while one works: only from within it, or from nowhere.
+    const drawer = document.querySelector("details.office__drawer[open]"), at = document.activeElement;
+    if (!drawer || (at !== document.body && !drawer.contains(at))) return;
+    drawer.open = false;
+    drawer.querySelector("summary").focus();
   });
 })();
