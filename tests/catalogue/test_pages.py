@@ -21,6 +21,12 @@ async def test_the_front_page_shows_the_owners_words_and_the_courses(client: Tes
     assert "/courses/reading-price/preview/lesson-1" in body
 
 
+async def test_the_front_page_keeps_the_line_breaks_of_the_owner(client: TestClientProtocol) -> None:
+    await settings.save_school(home_lead="For patient people.\n\nFour courses.")
+    _status, body = await text(client, "/")
+    assert 'opening__lead">For patient people.\n\nFour courses.</p>' in body
+
+
 async def test_an_empty_school_still_has_a_front_page_and_a_catalogue(client: TestClientProtocol) -> None:
     for path in ("/", "/courses"):
         status, body = await text(client, path)
