@@ -127,6 +127,9 @@ def _check_person(guard: Guard, person: Visitor | None, is_fresh: Callable[[], b
     if guard.capability is not None and person.is_held_back:
         raise SignInNeeded(_("Your role asks for a second step at sign-in."), field="second_factor")
     if guard.capability is not None and not person.can(guard.capability):
+        looks = acting.current()
+        if looks is not None:  # whoever acts may have the role, and reads this as of themselves
+            raise Forbidden(_("You look as %(name)s, who may not open this.", name=looks.name))
         raise Forbidden(_("Your role does not allow this. Whoever gives roles in the school can change that."))
     if guard.fresh and not is_fresh():
         raise SignInNeeded(_("Please confirm your password first."), field="fresh")

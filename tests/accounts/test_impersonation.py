@@ -36,7 +36,7 @@ async def test_the_school_is_seen_as_the_person_sees_it_and_then_as_oneself(cast
     page = await seen(rob, "/learn")
     assert "You are Rob Rask and look as Ann Archer" in page
     assert "Ann Archer" in await name_shown(rob)
-    await seen(rob, "/admin", 403)
+    assert "You look as Ann Archer, who may not open this" in await seen(rob, "/admin", 403)
     answer = await rob.browser.post("/impersonation/end")
     assert answer.headers["Location"] == f"/admin/people/{ann.public_id}"
     page = await seen(rob, "/admin")
