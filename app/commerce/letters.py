@@ -151,6 +151,7 @@ async def _facts(order: Order) -> dict[str, Any]:
         "total": _price(order.total_minor, order.currency),
         "tax": format_money(order.tax_minor, order.currency) if order.tax_minor else "",
         "tax_label": f"{order.tax_label} {order.tax_rate} %",
+        "opens": any(line.is_course for line in lines),
         "first_path": f"/learn/{lines[0].course_slug}" if len(lines) == 1 and lines[0].course_slug else "/learn",
     }
 

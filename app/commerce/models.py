@@ -217,6 +217,11 @@ class OrderItem:
     access_closed_at: datetime | None
 
     @property
+    def is_course(self) -> bool:
+        """Whether it opens a course; a ticket that a form sells opens nothing."""
+        return self.product_id is not None
+
+    @property
     def art(self) -> str:
         """What `ui.cover` draws when there is no picture."""
         return "" if self.plate.startswith("/") else self.plate or self.course_slug or "course"

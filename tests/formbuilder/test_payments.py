@@ -22,6 +22,7 @@ from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.routes import stamp_of
 from tests import stripe
+from tests.accounts.conftest import Mailbox, mailbox, text_of  # noqa: F401 (fixture)
 from tests.cast import Cast
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401
 from tests.commerce.shop import Shop
@@ -98,6 +99,21 @@ async def test_a_form_is_paid_and_counts_once(shop: Shop, app: Lectern) -> None:
     assert (thanks.status_code, "/thanks/" in thanks.headers["Location"]) == (303, True)
     assert (await shop.order()).state == "paid"
     assert len(await shop.mails("commerce/order_confirmation")) == 1
+
+
+async def test_a_ticket_is_called_no_course(shop: Shop, cast: Cast, mailbox: Mailbox) -> None:  # noqa: F811
+    olga = await cast.olga()
+    answer = await send(await a_form(), shop.client)
+    await shop.pay(answer.headers["Location"])
+    await shop.tell()
+    order = await shop.order()
+    office = await shop.text(f"/admin/orders/{order.public_id}", olga.browser)
+    assert "Sold by a form" in office and "Never opened" not in office
+    receipt = await shop.text(f"/admin/orders/{order.public_id}/receipt", olga.browser)
+    assert "Ticket: Half" in receipt and "Half, course" not in receipt
+    texts = [text_of(mail) for mail in await mailbox.all("ann@x.example")]
+    [told] = [text for text in texts if "Ticket: Half" in text]
+    assert "It is paid." in told and "Begin learning" not in told
 
 
 async def test_who_pays_while_the_form_is_archived_comes_back_to_its_thanks(shop: Shop, app: Lectern) -> None:  # noqa: F811
