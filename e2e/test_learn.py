@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from playwright.sync_api import Response, expect
 
@@ -52,6 +53,32 @@ def test_a_member_learns_a_course_to_the_end(visitor: Visitor, people: People, s
     visitor.look()
     visitor.open("/learn")
     visitor.sees(re.compile("Two queues"), level=1)  # the shelf leads back to it
+
+
+def test_the_player_says_that_access_has_ended(
+    visit: Callable[..., Visitor], people: People, school: SmallSchool
+) -> None:
+    """Neither the film nor the place in it is given any more, while the page is still open."""
+    lea = people.member("Lea Lind")
+    buy_quietly(school, lea, COURSE)
+    learner = visit(width=375)
+    learner.sign_in(lea)
+    page = learner.page
+    for refused in ("**/position", "**/media/**"):
+        learner.open(f"/learn/{COURSE}/an-auction-clears")
+        page.wait_for_function("() => document.querySelector('video').readyState > 0")
+        learner.expect_status(403, "/")
+        page.route(refused, lambda route: route.fulfill(status=403))
+        if "media" in refused:
+            page.route("**/an-auction-clears", lambda route: route.fulfill(status=403))
+            page.evaluate("() => document.querySelector('video').load()")
+        else:
+            learner.press("Play", within="resume-player", exact=True)
+            page.wait_for_function("() => !document.querySelector('video').paused")
+            page.get_by_label("Position in the video").fill("20")
+        expect(page.get_by_role("alert")).to_contain_text("This film has closed")
+        page.unroute_all()
+    learner.problems.clear()
 
 
 def done_is(visitor: Visitor, count: int) -> None:

@@ -20,6 +20,8 @@ customElements.define("resume-player", class extends HTMLElement {
     });
     on(this.video, "pause", () => this.keep());
     on(this.video, "ended", () => this.keep());
+    // A film that stops may have been closed meanwhile: the page itself knows.
+    on(this.video, "error", () => fetch(location, { method: "HEAD" }).then((answer) => this.#hear(answer), () => {}));
     on(document, "visibilitychange", () => document.hidden && this.keep(true));
     on(window, "pagehide", () => this.keep(true));
     on(document, "keydown", (event) => this.#key(event));
