@@ -52,7 +52,7 @@ TABLE = """
 /forms/<slug>/stamp                                        0  1  1
 /forms/<slug>/thanks/<token>                               0  1  1
 /forms/<slug>/payments/<token>                             1  2  2
-/learn                                                     -  3  3
+/learn                                                     -  4  4
 /learn/<course_slug>                                       -  3  3
 /learn/<course_slug>/<lesson_slug>                         -  3  3
 /learn/<course_slug>/access                                -  3  3

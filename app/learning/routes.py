@@ -6,6 +6,7 @@ from quart import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.access import entitlements
+from app.access.models import CLOSED, ENDED
 from app.core.errors import Forbidden, Invalid, NotFound
 from app.core.i18n import _, format_day
 from app.core.limits import Limit
@@ -30,12 +31,20 @@ async def list_courses() -> Response:
     person = signed_in_user()
     shelf = await progress.shelf(person.id)
     weeks = await progress.rhythm(person.id, (await school()).zone)
+    here = {course.slug for course in shelf}
+    causes = await entitlements.causes_of(person.id)
     return await page(
         "learning/shelf.html",
         shelf=shelf,
         current=next((course for course in shelf if course.next_slug), None),
         rhythm=_plot(weeks) if any(count for _week, count in weeks) else None,
         finished=sum(count for _week, count in weeks),
+        # What went from the shelf says why on its own page; without a word it would only be missing.
+        gone={
+            cause.course_slug: cause.product_title
+            for cause in causes
+            if cause.course_slug and cause.course_slug not in here and cause.rule in (CLOSED, ENDED)
+        },
     )
 
 

@@ -164,6 +164,8 @@ async def test_the_button_of_an_open_page_leads_to_what_closed_the_course(seat: 
     answer = await seat.ann.browser.get(LESSON)
     words = await answer.get_data(as_text=True)
     assert answer.status_code == 403 and "It was open once" in words and "refunded" in words.lower()
+    shelf = await (await seat.ann.browser.get("/learn")).get_data(as_text=True)
+    assert "Not open to you any more:" in shelf and "Nothing on your shelf now" in shelf
     answer = await seat.ann.browser.post(f"{LESSON}/position", form={"position": "30"})
     assert answer.status_code == 403
     assert "not open to you any more" in await answer.get_data(as_text=True)

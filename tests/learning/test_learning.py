@@ -158,7 +158,7 @@ async def test_access_that_is_closed_closes_the_lessons_and_keeps_the_progress(a
     await entitlements.close("manual:1", reason="refunded")
     assert "Words of the lesson" not in await body(ann, "/learn/reading-price/lesson-2", 403)
     assert await done_lessons(ann) == 1
-    assert "Nothing on your shelf yet" in await body(ann, "/learn")
+    assert "Nothing on your shelf now" in await body(ann, "/learn")
 
 
 async def test_a_film_is_closed_with_its_course_and_opens_for_nobody_else(app: Lectern, cast: Cast) -> None:
