@@ -109,3 +109,27 @@ def test_every_list_and_page_of_the_office_opens(visit: Callable[..., Visitor], 
         office.is_at(re.compile(f"{address}/.+"))
         expect(office.page.get_by_role("heading", level=1)).to_be_visible()
         office.look()
+
+
+def test_the_drawer_closes_by_escape_and_leaves_the_keyboard_where_it_was(
+    visit: Callable[..., Visitor], owner: Person
+) -> None:
+    office = visit(width=375)
+    office.sign_in(owner)
+    office.open("/admin/orders")
+    page = office.page
+    drawer = page.locator("details.office__drawer")
+    page.locator("details.office__drawer > summary").focus()
+    page.keyboard.press("Enter")
+    expect(drawer).to_have_attribute("open", "")
+    page.keyboard.press("Tab")
+    expect(drawer.get_by_role("link").first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(drawer).not_to_have_attribute("open", "")
+    expect(page.locator("details.office__drawer > summary")).to_be_focused()
+    # It stays open for whoever has gone on to the page.
+    page.keyboard.press("Enter")
+    page.get_by_role("searchbox").first.focus()
+    page.keyboard.press("Escape")
+    expect(drawer).to_have_attribute("open", "")
+    office.look()
