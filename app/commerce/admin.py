@@ -22,6 +22,9 @@ from app.web.request import signed_in_user
 
 admin = Blueprint("commerce_admin", __name__, url_prefix="/admin")
 
+# Orders on the page of a person; all are in the list of orders.
+_SHOWN = 100
+
 
 @admin.get("/orders")
 @requires("orders.view")
@@ -154,12 +157,14 @@ async def list_orders_of_person(public_id: str) -> Response:
     person = await users.find_by_public_id(public_id)
     if person is None:
         raise NotFound()
-    found = await orders.of_member(person.id, limit=100)
+    found = await orders.of_member(person.id, limit=_SHOWN + 1)
+    shown = found[:_SHOWN]
     return await page(
         "commerce/admin/person_orders.html",
         person=person,
-        orders=found,
-        items=await orders.items_by_order(found),
+        orders=shown,
+        has_more=len(found) > _SHOWN,
+        items=await orders.items_by_order(shown),
         trail=[(_("People"), "/admin/people"), (person.name or person.email, f"/admin/people/{person.public_id}")],
     )
 

@@ -8,6 +8,8 @@ from tests.cast import Cast
 from tests.commerce.shop import Shop
 from tests.commerce.test_orders import an_order
 from tests.commerce.test_refunds import a_sale
+from tests.office import an_order as a_past_order
+from tests.office import seen
 from tests.school import a_course
 
 PATHS = ("/admin/orders", "/admin/orders/{order}", "/admin/orders/{order}/receipt", "/admin/people/{person}/orders")
@@ -179,3 +181,18 @@ async def test_the_pages_of_orders_ask_at_most_five_queries(shop: Shop, cast: Ca
         with db.count_queries() as count:
             assert (await browser.get(path)).status_code == 200
         assert count.total <= 5, (path, "\n".join(" ".join(sql.split())[:90] for sql in count.statements))
+
+
+async def test_a_person_with_very_many_orders_has_a_way_to_all_of_them(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.commerce.admin._SHOWN", 2)
+    ann, olga = await cast.ann(), await cast.olga()
+    for _order in range(2):
+        await a_past_order(ann.email, user_id=ann.id)
+    page = await seen(olga, f"/admin/people/{ann.public_id}/orders")
+    assert "See all" not in page
+    await a_past_order(ann.email, user_id=ann.id)
+    page = await seen(olga, f"/admin/people/{ann.public_id}/orders")
+    assert "These are the newest 2." in page and "/admin/orders?q=ann@example.org" in page
+    assert page.count('<th scope="row">') == 2
