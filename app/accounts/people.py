@@ -1,5 +1,6 @@
 """What the office does with people: change roles, suspend, sign out, send links. Every act is in the audit log."""
 
+from datetime import datetime
 from typing import Any
 
 from app.accounts import custom_roles, email_changes, endings, passwords, queries, second_factors, users
@@ -112,9 +113,12 @@ async def shut_out(person: User, reason: str) -> bool:
     return True
 
 
-async def let_in(person: User) -> str | None:
-    """End the suspension of a locked person: why they were suspended, None when they were not, or are being erased."""
-    reason = await people_queries.unsuspend(person.id)
+async def let_in(person: User, *, only_for: str | None = None) -> str | None:
+    """End the suspension of a locked person: why they were suspended, None when they were not, or are being erased.
+
+    `only_for`: one that was given another reason stays.
+    """
+    reason = await people_queries.unsuspend(person.id, only_for)
     if reason is None:
         return None
     await endings.end(person.id, "unsuspension")
@@ -188,9 +192,9 @@ async def ask_for_new_password(person: User) -> bool:
     return True
 
 
-async def waive_new_password(person: User) -> bool:
-    """A locked person may keep the password; False when no other was asked for (any more)."""
-    if not await queries.forget_password_change(person.id):
+async def waive_new_password(person: User, *, asked_by: datetime | None = None) -> bool:
+    """A locked person may keep the password; False when no other was asked for (any more), or again after `asked_by`."""
+    if not await queries.forget_password_change(person.id, asked_by):
         return False
     await audit.record("people.waive_password", "person", person.public_id)
     return True

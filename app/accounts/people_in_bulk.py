@@ -5,6 +5,7 @@ Nobody is touched who can do more than whoever acts, nor that person themselves,
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from app.accounts import custom_roles, people, queries, tags
@@ -24,6 +25,7 @@ from app.accounts.roles import (
     may_help_in,
     outranks,
 )
+from app.core import clock
 from app.core.errors import Forbidden
 from app.core.i18n import _, lazy, ngettext
 from app.web.tables import Choice, bulk
@@ -280,11 +282,13 @@ class _RoleAct:
 
 
 async def _suspend(person: User, options: dict[str, Any]) -> Outcome:
-    return Outcome("" if await people.shut_out(person, options["reason"]) else "already", {})
+    reason = options["reason"]
+    return Outcome("" if await people.shut_out(person, reason) else "already", {"reason": reason})
 
 
-async def _end_suspension(person: User, _before: Any) -> Outcome:
-    return Outcome("" if await people.let_in(person) is not None else "changed")
+async def _end_suspension(person: User, before: Any) -> Outcome:
+    # Let in and suspended for something else since, they stay so.
+    return Outcome("" if await people.let_in(person, only_for=before.get("reason")) is not None else "changed")
 
 
 async def _unsuspend(person: User, _options: dict[str, Any]) -> Outcome:
@@ -302,11 +306,14 @@ async def _sign_out(person: User, _options: dict[str, Any]) -> Outcome:
 
 
 async def _require_password(person: User, _options: dict[str, Any]) -> Outcome:
-    return Outcome("" if await people.ask_for_new_password(person) else "already")
+    done = await people.ask_for_new_password(person)
+    return Outcome("" if done else "already", {"asked_by": clock.now().isoformat()})
 
 
-async def _waive_password(person: User, _before: Any) -> Outcome:
-    return Outcome("" if await people.waive_new_password(person) else "changed")
+async def _waive_password(person: User, before: Any) -> Outcome:
+    # Asked again since, they have to choose one all the same.
+    asked_by = datetime.fromisoformat(before["asked_by"]) if before else None
+    return Outcome("" if await people.waive_new_password(person, asked_by=asked_by) else "changed")
 
 
 async def _send_link(person: User, _options: dict[str, Any]) -> Outcome:

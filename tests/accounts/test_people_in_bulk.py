@@ -267,6 +267,28 @@ async def test_suspensions_are_taken_back_but_not_those_that_stood_before(cast: 
     assert await db.value("SELECT suspension_reason FROM users WHERE id = :id", id=bob.id) == "old"
 
 
+async def test_who_was_suspended_for_something_else_since_stays_so_when_the_first_is_taken_back(cast: Cast) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    page = await choose(rob, "suspend", [ann.public_id])
+    await carry_out(rob, page, reason="By mistake")
+    await carry_out(rob, await choose(rob, "unsuspend", [ann.public_id]))
+    again = await choose(rob, "suspend", [ann.public_id], "sort=name")
+    await carry_out(rob, again, reason="She shares her account")
+    assert shares(await take_back(rob, page)) == {"has changed since": 1}
+    assert await states() == "suspended active"
+
+
+async def test_who_was_asked_for_a_password_again_since_chooses_one_all_the_same(cast: Cast) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    await db.run("UPDATE users SET password_hash = :h WHERE id = :id", h=await hashing.hashed(PASSWORD), id=ann.id)
+    page = await choose(rob, "password", [ann.public_id])
+    await carry_out(rob, page)
+    await db.run("UPDATE users SET password_change_required_at = NULL WHERE id = :id", id=ann.id)  # she chose one
+    await carry_out(rob, await choose(rob, "password", [ann.public_id], "sort=name"))
+    assert shares(await take_back(rob, page)) == {"has changed since": 1}
+    assert await count("users WHERE password_change_required_at IS NOT NULL") == 1
+
+
 async def test_a_tag_is_taken_from_many_and_given_back(cast: Cast) -> None:
     olga = await cast.olga()
     await crowd(3)

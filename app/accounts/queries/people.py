@@ -65,17 +65,21 @@ async def suspend(user_id: int, reason: str) -> bool:
     )
 
 
-async def unsuspend(user_id: int) -> str | None:
-    """Why they were suspended; None when they were not, and once their erasure has begun: nobody enters any more."""
+async def unsuspend(user_id: int, only_for: str | None = None) -> str | None:
+    """Why they were suspended; None when they were not, or for another reason than `only_for`, and once their erasure has
+    begun: nobody enters any more.
+    """
     found: str | None = await db.value(
         """
         UPDATE users u SET state = 'active', suspension_reason = ''
         FROM (SELECT id, suspension_reason FROM users WHERE id = :id) old
         WHERE u.id = old.id AND u.state = 'suspended' AND u.erased_at IS NULL
+          AND old.suspension_reason = coalesce(CAST(:only_for AS text), old.suspension_reason)
           AND NOT EXISTS (SELECT 1 FROM erasures e WHERE e.user_id = u.id AND e.state = 'begun')
         RETURNING old.suspension_reason
         """,
         id=user_id,
+        only_for=only_for,
     )
     return found
 

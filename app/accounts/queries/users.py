@@ -127,15 +127,16 @@ async def require_password_change(user_id: int, now: datetime) -> bool:
     )
 
 
-async def forget_password_change(user_id: int) -> bool:
-    """False when none was asked for (any more)."""
+async def forget_password_change(user_id: int, asked_by: datetime | None = None) -> bool:
+    """False when none was asked for (any more), or only after `asked_by`."""
     return bool(
         await db.run(
             """
             UPDATE users SET password_change_required_at = NULL
-            WHERE id = :id AND password_change_required_at IS NOT NULL
+            WHERE id = :id AND password_change_required_at <= coalesce(CAST(:asked_by AS timestamptz), 'infinity')
             """,
             id=user_id,
+            asked_by=asked_by,
         )
     )
 
