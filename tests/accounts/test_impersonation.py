@@ -8,7 +8,9 @@ from app import Lectern
 from app.access import entitlements
 from app.accounts import impersonations
 from app.core import clock, db, settings
+from app.core.errors import Forbidden
 from tests import everywhere
+from tests.accounts.test_people import signed_in
 from tests.cast import Cast, Person
 from tests.office import seen
 from tests.school import a_course
@@ -50,7 +52,7 @@ async def test_the_reason_is_asked_for_and_kept_with_every_address(cast: Cast) -
     assert "Say in a few words why" in await look(rob, ann, " too short ", status=422)
     assert await db.value("SELECT count(*) FROM impersonations") == 0
     await look(rob, ann)
-    await seen(rob, "/learn?page=2&token=secret")
+    await seen(rob, "/learn?page=2&token=secret&code=secret&state=secret&session_id=secret")
     await seen(rob, "/learn/nothing", 404)
     await rob.browser.post("/account/profile", form={"name": "Mallory"})
     await rob.browser.get("/verify/a-secret-token")
@@ -104,6 +106,25 @@ async def test_nobody_looks_as_somebody_who_may_do_more_or_as_themselves(cast: C
     assert await db.value("SELECT count(*) FROM impersonations") == 0
     await look(rob, sam)
     assert "Look as this person" in await seen(olga, f"/admin/people/{sam.public_id}")
+
+
+async def test_whoever_is_suspended_meanwhile_looks_as_nobody(cast: Cast) -> None:
+    rob, ann = await cast.rob(), await cast.ann()
+    by = await signed_in(rob)
+    await db.run("UPDATE users SET state = 'suspended' WHERE id = :id", id=rob.id)
+    with pytest.raises(Forbidden):
+        await impersonations.start(ann.public_id, REASON, by=by)
+
+
+async def test_it_is_over_with_the_session_at_the_latest(cast: Cast) -> None:
+    rob, ann = await cast.rob(), await cast.ann()
+    await db.run("UPDATE sessions SET expires_at = now() + interval '10 minutes' WHERE user_id = :id", id=rob.id)
+    await look(rob, ann)
+    row = await db.one(
+        db.Row, "SELECT i.ends_at, s.expires_at FROM impersonations i JOIN sessions s ON s.id = i.session_id"
+    )
+    assert row is not None
+    assert row.ends_at == row.expires_at
 
 
 async def test_a_suspended_person_is_not_looked_as(cast: Cast) -> None:
@@ -238,6 +259,7 @@ async def test_after_an_hour_it_is_over_and_nobody_goes_on_as_themselves_unasked
         await seen(rob, "/admin", 403)
         assert (await rob.browser.post("/impersonation/end")).status_code == 303
         await seen(rob, "/admin/people")
+    assert await db.value("SELECT ended_at = ends_at FROM impersonations"), "no longer than it really was"
 
 
 @pytest.mark.parametrize("whose", ["rob", "ann"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from app.access import entitlements
 from app.accounts import erasures, merging, people, users
+from app.commerce import carts
 from app.core import clock, db, queue
 from app.core.errors import Conflict, Forbidden, NotFound, Refused
 from app.learning import progress
@@ -214,6 +215,25 @@ async def test_orders_access_and_the_cart_of_both_are_with_the_kept_account(cast
     assert await db.value("SELECT count(*) FROM person_notes WHERE user_id = :id", id=kept.id) == 2
 
 
+async def test_what_stands_in_one_cart_only_and_its_order_come_along(cast: Cast) -> None:
+    first, second = await a_course("reading-price"), await a_course("risk", "Risk")
+    olga = await cast.olga()
+    gone, kept = await two_anns(cast)
+    for person, slug in ((gone, "risk"), (kept, "reading-price")):
+        await carts.add(carts.Whose(person.id), slug)
+    order_id = await an_order(user_id=gone.id)
+    cart_id = await carts.find(carts.Whose(gone.id))
+    await db.run("UPDATE orders SET cart_id = :cart WHERE public_id = :id", cart=cart_id, id=order_id)
+    await merge(gone, kept, olga)
+    kept_cart = await carts.find(carts.Whose(kept.id))
+    rows = await db.many(db.Row, "SELECT cart_id, product_id FROM cart_items ORDER BY product_id")
+    assert [(row.cart_id, row.product_id) for row in rows] == [
+        (kept_cart, first.product_id),
+        (kept_cart, second.product_id),
+    ]
+    assert await db.value("SELECT cart_id FROM orders WHERE public_id = :id", id=order_id) == kept_cart
+
+
 async def test_of_what_was_learned_in_both_the_further_counts(cast: Cast) -> None:
     await a_course("reading-price", lessons=3)
     olga = await cast.olga()
@@ -339,6 +359,17 @@ async def test_only_who_may_decide_about_both_merges_them(cast: Cast) -> None:
     rows = await db.many(db.Row, "SELECT email FROM users WHERE role = 'owner'")
     assert [row.email for row in rows] == [olga.email]
     assert await db.value("SELECT role FROM users WHERE id = :id", id=kept.id) == "member"
+
+
+async def test_whoever_got_another_role_meanwhile_merges_nobody(cast: Cast) -> None:
+    rob = await cast.rob()
+    gone, kept = await two_anns(cast)
+    by = await signed_in(rob)
+    await cast.role("looker", ["admin.enter", "people.view", "people.edit", "people.notes"])
+    for role in ("looker", "owner"):
+        await db.run("UPDATE users SET role = :role WHERE id = :id", role=role, id=rob.id)
+        with pytest.raises(Forbidden):
+            await merging.merge(gone.public_id, kept.public_id, by=by)
 
 
 async def test_two_owners_who_merge_each_other_away_leave_one(cast: Cast) -> None:
@@ -490,10 +521,12 @@ async def test_whoever_is_forgotten_is_forgotten_under_both_names(cast: Cast) ->
     assert "old.example" not in log
 
 
-async def test_who_asked_to_be_forgotten_is_not_merged(cast: Cast) -> None:
+@pytest.mark.parametrize("whose", ["gone", "kept"])
+async def test_who_asked_to_be_forgotten_is_not_merged(cast: Cast, whose: str) -> None:
     olga = await cast.olga()
     gone, kept = await two_anns(cast)
-    await gone.browser.post("/account/privacy/erasure", form={"confirmation": gone.email})
+    person = {"gone": gone, "kept": kept}[whose]
+    await person.browser.post("/account/privacy/erasure", form={"confirmation": person.email})
     with pytest.raises(Conflict, match="forgotten"):
         await merge(gone, kept, olga)
 
@@ -521,6 +554,15 @@ async def test_likely_duplicates_are_found_by_address_and_by_name(
     person = await users.find(ann.id)
     assert person is not None
     assert [one.why for one in await merging.likely(person)] == ([why] if why else [])
+
+
+async def test_an_account_that_was_merged_is_no_duplicate_any_more(cast: Cast) -> None:
+    olga = await cast.olga()
+    gone, kept = await two_anns(cast)
+    await merge(gone, kept, olga)
+    person = await users.find(kept.id)
+    assert person is not None
+    assert await merging.likely(person) == []
 
 
 _LOCAL = st.text("abc.+AB", min_size=1, max_size=8)

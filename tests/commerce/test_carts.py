@@ -169,6 +169,31 @@ async def test_of_two_yeses_to_one_thing_the_lower_price_holds_after_the_merge(s
     assert cart.needs_yes
 
 
+async def test_the_lower_price_holds_too_when_it_was_the_guest_who_saw_it(shop: Shop, cast: Cast) -> None:
+    course = await a_course(price=15000)
+    ann = await cast.ann()
+    await shop.add("reading-price", ann.browser)
+    await products.set_price(course.id, 10000, "EUR")
+    await carts.add(Whose(token="guest"), "reading-price")
+    await products.set_price(course.id, 15000, "EUR")
+    await carts.merge(ann.id, "guest")
+    cart = await carts.show(Whose(ann.id))
+    assert cart.lines[0].agreed_minor == 10000
+    assert cart.needs_yes
+
+
+async def test_of_two_yeses_in_two_currencies_none_becomes_an_amount_of_the_other(shop: Shop, cast: Cast) -> None:
+    course = await a_course(price=15000)
+    ann = await cast.ann()
+    await shop.add("reading-price", ann.browser)
+    await products.set_price(course.id, 10000, "USD")
+    await carts.add(Whose(token="guest"), "reading-price")
+    await carts.merge(ann.id, "guest")
+    cart = await carts.show(Whose(ann.id))
+    assert (cart.lines[0].agreed_minor, cart.lines[0].agreed_currency) == (15000, "EUR")
+    assert cart.needs_yes
+
+
 async def test_merging_at_once_merges_once(app: Lectern, cast: Cast) -> None:
     await a_course()
     ann = await cast.ann()

@@ -12,12 +12,14 @@ from app.accounts import users
 from app.catalogue import products
 from app.commerce import checkouts, orders, quotes
 from app.commerce.models import Buyer, Received
+from app.commerce.queries import orders as queries
 from app.core import clock, db, limits, queue
 from app.core.errors import Conflict
 from app.gateways import payments
 from tests.cast import Cast
 from tests.commerce.shop import Shop
 from tests.commerce.test_carts import own
+from tests.commerce.test_orders import an_order
 from tests.school import a_course
 from tests.stripe import session_of
 
@@ -383,6 +385,17 @@ async def test_adding_something_after_going_to_payment_closes_the_first_page(sho
     assert (await shop.stripe.get(f"/v1/checkout/sessions/{session_of(second)}"))["status"] == "open"
 
 
+async def test_what_is_free_and_waits_for_its_mail_is_not_ended_by_a_later_order(shop: Shop) -> None:
+    await a_course("first", "Your First Chart", price=0)
+    await a_course()
+    await shop.add("first")
+    await shop.check_out_as_guest()
+    await shop.add("reading-price")
+    await shop.check_out_as_guest()
+    await queue.drain()
+    assert [row.state for row in await db.many(db.Row, "SELECT state FROM orders ORDER BY id")] == ["pending"] * 2
+
+
 async def test_a_page_that_was_paid_before_it_could_be_closed_counts(shop: Shop, cast: Cast) -> None:
     course = await a_course()
     await a_course("risk", "The Arithmetic of Risk")
@@ -547,6 +560,17 @@ async def test_while_the_bank_takes_its_time_nothing_is_paid_twice(shop: Shop, c
     location = await shop.check_out(ann.browser)
     assert location == f"/checkout/success?order={order.public_id}"
     assert "Waiting for your bank" in await shop.text(location, ann.browser)
+
+
+async def test_the_page_of_a_try_whose_key_was_given_up_is_not_the_orders(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    order, _page = await an_order(shop, await cast.ann())
+    await db.run("UPDATE orders SET stripe_session_id = NULL, stripe_session_url = NULL")
+    assert await queries.raise_attempt(order.id, 1)
+    assert not await queries.raise_attempt(order.id, 1), "of two that fail at once one takes another key"
+    assert not await queries.set_session(order.id, attempt=1, session_id="cs_old", url="https://old.example")
+    assert await queries.set_session(order.id, attempt=2, session_id="cs_new", url="https://new.example")
+    assert not await queries.raise_attempt(order.id, 2), "its page is open"
 
 
 async def test_a_page_opened_by_an_overtaken_try_is_closed_at_once(shop: Shop, cast: Cast) -> None:

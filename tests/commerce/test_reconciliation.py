@@ -48,6 +48,14 @@ async def test_a_page_that_expired_unheard_closes_the_order(shop: Shop, cast: Ca
     assert (await shop.order()).state == "expired"
 
 
+async def test_an_order_that_waits_for_a_person_is_not_asked_about(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    await an_order(shop, await cast.ann())
+    await db.run("UPDATE orders SET flag = 'too little came'")
+    with clock.shifted(timedelta(minutes=16)):
+        assert await checkouts.reconcile(older_than=timedelta(minutes=15)) == 0
+
+
 async def test_a_page_that_is_open_stays_open(shop: Shop, cast: Cast) -> None:
     await a_course()
     ann = await cast.ann()

@@ -11,6 +11,7 @@ from app.access import entitlements
 from app.commerce import orders, refunds
 from app.commerce.jobs import finish_refunds
 from app.commerce.models import Order, Received
+from app.commerce.queries import refunds as queries
 from app.core import clock, db, queue
 from app.core.ids import public_id
 from app.gateways import payments
@@ -300,6 +301,29 @@ async def test_news_of_a_refund_is_noted_once_and_does_not_go_back_to_waiting(sh
         assert not await refunds.record(order.id, again)
     assert (await kinds(order)).count("refunded") == 1
     assert await db.value("SELECT state FROM refunds") == "succeeded"
+
+
+async def test_a_refund_that_names_that_of_another_order_is_not_taken_for_it(shop: Shop, cast: Cast) -> None:
+    ann, bob, olga = await cast.ann(), await cast.bob(), await cast.olga()
+    first, _course = await a_sale(shop, ann)
+    await an_order(shop, bob)
+    second = await shop.order()
+    await orders.mark_paid(second.id, Received(24900, "EUR", payment_id="pi_second"))
+    begun = await orders.refund(first, 24900, reason="", ref=public_id(), requested_by=olga.id)
+    told = payments.Refund("re_1", "succeeded", 5000, "EUR", payment_id="pi_second", reference=begun.public_id)
+    assert await refunds.record(second.id, told)
+    assert (await shop.order()).refunded_minor == 5000
+    assert await db.value("SELECT state FROM refunds WHERE id = :id", id=begun.id) == "pending"
+
+
+async def test_two_tries_that_fail_at_once_take_one_new_key_between_them(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    begun = await orders.refund(order, 5000, reason="", ref=public_id(), requested_by=olga.id)
+    assert await queries.raise_attempt(begun.id, 1)
+    assert not await queries.raise_attempt(begun.id, 1)
+    await queries.set_stripe_id(begun.id, "re_1")
+    assert not await queries.raise_attempt(begun.id, 2), "what Stripe knows is not asked for under another key"
 
 
 async def test_a_refund_of_another_payment_takes_nothing_from_the_order(shop: Shop, cast: Cast) -> None:

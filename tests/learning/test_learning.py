@@ -121,6 +121,42 @@ async def test_finishing_every_lesson_finishes_the_course_once(app: Lectern, cas
     assert await db.value("SELECT completed_at FROM enrolments") == first
 
 
+async def test_nobody_waits_for_lessons_that_are_not_published(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    await db.run("UPDATE lessons SET state = 'draft' WHERE slug = 'lesson-3'")
+    for number in (1, 2):
+        await ann.browser.post(f"/learn/reading-price/lesson-{number}/completion")
+    assert await db.value("SELECT completed_at IS NOT NULL FROM enrolments")
+
+
+async def test_a_course_whose_only_lesson_is_taken_back_meanwhile_is_not_finished(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course(lessons=1)
+    await give(ann, course)
+    room, steps = await progress.classroom(course.slug, ann.id), (await progress.of(course.id, ann.id)).steps
+    assert room is not None
+    await db.run("UPDATE lessons SET state = 'draft'")
+    assert not await progress.complete(ann.id, room, steps[0])
+    assert await db.value("SELECT completed_at IS NULL FROM enrolments")
+
+
+async def test_what_is_not_done_any_more_is_not_counted(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    for number in (1, 2):
+        await ann.browser.post(f"/learn/reading-price/lesson-{number}/completion")
+    await ann.browser.post("/learn/reading-price/lesson-1/completion/removal")
+    assert await db.value("SELECT completed_count FROM enrolments") == 1
+
+
+async def test_another_lesson_is_noted_however_soon_it_is_opened(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    await give(ann, course)
+    for number in (1, 3):
+        await body(ann, f"/learn/reading-price/lesson-{number}")
+    assert await db.value("SELECT last_lesson_id FROM enrolments") == course.lesson_ids[2]
+
+
 async def test_completing_twice_counts_once(app: Lectern, cast: Cast) -> None:
     ann, course = await cast.ann(), await a_course()
     await give(ann, course)
@@ -242,6 +278,8 @@ async def test_no_position_is_kept_in_a_lesson_that_was_taken_back(app: Lectern,
     await db.run("UPDATE lessons SET state = 'draft' WHERE slug = 'lesson-1'")
     assert not await progress.save_position(ann.id, course.slug, "lesson-1", 10)
     assert await progress.save_position(ann.id, course.slug, "lesson-2", 10)
+    await db.run("UPDATE courses SET state = 'draft'")
+    assert not await progress.save_position(ann.id, course.slug, "lesson-3", 10)
 
 
 async def test_a_film_that_does_not_say_how_long_it_is_resumes_too(app: Lectern, cast: Cast) -> None:
