@@ -1,10 +1,15 @@
 """Saved views: an address under a name, one's own or the team's, on every list of the office."""
 
 import re
+from unittest.mock import patch
 
 import pytest
 
 from app.core import db, tokens
+from app.core.errors import Invalid, NotFound
+from app.web.tables import views
+from app.web.tables.views import View
+from tests.accounts.test_people import signed_in
 from tests.cast import Cast, Person
 from tests.office import seen
 
@@ -166,3 +171,55 @@ async def test_a_removed_view_comes_back_by_undo_for_who_removed_it(cast: Cast) 
 async def test_a_view_that_is_the_filterless_list_in_another_order_can_be_saved(cast: Cast) -> None:
     olga = await cast.olga()
     assert await save(olga, "/admin/people?sort=name", "By name") == "/admin/people?sort=name"
+
+
+async def test_a_page_of_yesterday_saves_and_brings_back_nothing(cast: Cast) -> None:
+    olga = await cast.olga()
+    by = await signed_in(olga)
+    await save(olga, "/admin/people?role=member", "Members")
+    with patch("itsdangerous.timed.time.time", return_value=1_700_000_000):
+        offer = await offer_of(olga, "/admin/people?role=team")
+        _path, removed = await views.delete(await view_id("Members"), by=by)
+    with pytest.raises(Invalid, match="too old"):
+        await views.save(offer, name="Team", is_shared=False, is_default=False, by=by)
+    with pytest.raises(NotFound):
+        await views.restore(removed, by=by)
+    assert not await db.value("SELECT count(*) FROM saved_views")
+
+
+async def test_whoever_opens_a_list_with_it_no_more_leaves_that_to_the_others(cast: Cast) -> None:
+    olga, sam = await cast.olga(), await cast.sam()
+    await save(olga, "/admin/people?role=team", "Team", is_shared="y", is_default="y")
+    path = f"/admin/views/{await view_id('Team')}"
+    await sam.browser.post(path, form={"name": "Team", "is_default": "y"})
+    await sam.browser.post(path, form={"name": "Team"})
+    assert (await sam.browser.get("/admin/people")).status_code == 200
+    assert (await olga.browser.get("/admin/people")).headers["Location"] == "/admin/people?role=team"
+
+
+async def test_a_view_of_one_form_is_not_the_open_one_of_another(cast: Cast) -> None:
+    olga = await signed_in(await cast.olga())
+    mine = View(1, "v", "form-entries", "/admin/forms/one/entries", "starred=1", "Mine", olga.id, False, False)
+    open_one = views.drawn([mine], olga, "form-entries", "/admin/forms/one/entries", "starred=1")
+    assert open_one.current == mine
+    other = views.drawn([mine], olga, "form-entries", "/admin/forms/two/entries", "starred=1")
+    assert other.current is None
+    assert other.offer, "it can be saved there too"
+
+
+async def test_with_a_hundred_views_one_replaces_one_but_makes_no_more(cast: Cast) -> None:
+    olga = await cast.olga()
+    await db.run(
+        """
+        INSERT INTO saved_views (public_id, list, path, query, name, owner_id, is_shared, created_at)
+        SELECT 'v' || n, 'people', '/admin/people', 'q=' || n, 'View ' || n, :me, false, now()
+        FROM generate_series(1, CAST(:most AS int)) n
+        """,
+        me=olga.id,
+        most=views.MOST,
+    )
+    await save(olga, "/admin/people?role=team", "Team")
+    assert "You have a hundred views of this list" in await seen(olga, "/admin/people")
+    assert await db.value("SELECT count(*) FROM saved_views") == views.MOST
+    await save(olga, "/admin/people?role=team", "view 7")
+    assert await db.value("SELECT query FROM saved_views WHERE name = 'view 7'") == "role=team"

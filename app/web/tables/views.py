@@ -111,7 +111,13 @@ async def _insert(
 ) -> None:
     if (
         await db.value(
-            "SELECT count(*) FROM saved_views WHERE list = :list AND owner_id = :me", list=list_name, me=by.id
+            """
+            SELECT count(*) FROM saved_views
+            WHERE list = :list AND owner_id = :me AND lower(name) <> lower(CAST(:name AS text))
+            """,
+            list=list_name,
+            me=by.id,
+            name=name,
         )
         >= MOST
     ):
