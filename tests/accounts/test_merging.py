@@ -302,6 +302,40 @@ async def test_of_what_was_learned_in_both_the_further_counts(cast: Cast) -> Non
     assert await db.value("SELECT count(*) FROM learners WHERE user_id = :id", id=gone.id) == 0
 
 
+async def test_what_was_finished_and_opened_last_in_the_closed_account_counts(cast: Cast) -> None:
+    await a_course("reading-price", lessons=3)
+    olga = await cast.olga()
+    gone, kept = await two_anns(cast)
+    course = await db.value("SELECT id FROM courses")
+    lessons = [row.id for row in await db.many(db.Row, "SELECT id FROM lessons ORDER BY id")]
+    for user, last, hours, is_done in ((gone, 2, 1, True), (kept, 0, 5, False)):
+        await db.run(
+            """
+            INSERT INTO enrolments (user_id, course_id, enrolled_at, last_activity_at, last_lesson_id, completed_at)
+            VALUES (:user, :course, now(), now() - :hours * interval '1 hour', :last, CASE WHEN :is_done THEN now() END)
+            """,
+            user=user.id, course=course, last=lessons[last], hours=hours, is_done=is_done,
+        )  # fmt: skip
+    await merge(gone, kept, olga)
+    row = await db.one(db.Row, "SELECT user_id, last_lesson_id, completed_at IS NOT NULL AS is_done FROM enrolments")
+    assert row is not None
+    assert (row.user_id, row.last_lesson_id, row.is_done) == (kept.id, lessons[2], True)
+
+
+async def test_access_that_was_closed_enrols_nobody_when_it_moves(cast: Cast) -> None:
+    course = await a_course("reading-price")
+    olga = await cast.olga()
+    gone, kept = await two_anns(cast)
+    async with db.transaction():
+        await entitlements.grant(gone.id, course.product_id or 0, source="manual", source_ref="manual:1")
+        await entitlements.close("manual:1", reason="shared the account")
+    await db.run("DELETE FROM pgqueuer")  # it was closed before anybody heard that it was open
+    await merge(gone, kept, olga)
+    await queue.drain()
+    assert await entitlements.open_courses(kept.id) == []
+    assert not await db.value("SELECT count(*) FROM enrolments")
+
+
 async def test_a_step_that_fails_leaves_everything_as_it_was(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     await a_course("reading-price")
     olga = await cast.olga()

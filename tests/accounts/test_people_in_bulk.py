@@ -355,6 +355,32 @@ async def test_taken_back_twice_at_once_it_is_taken_back_once(cast: Cast) -> Non
     assert await count("audit_log WHERE action = 'people.unsuspend'") == 1
 
 
+async def test_what_is_not_through_or_takes_something_back_itself_is_not_taken_back(cast: Cast) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    page = await choose(rob, "suspend", [ann.public_id])
+    assert (await rob.browser.post(f"{page}/undoing")).status_code == 409
+    assert (await rob.browser.get(f"{page}/result.csv")).status_code == 409
+    await rob.browser.post(f"{page}/beginning", form={"reason": "x"})
+    assert (await rob.browser.post(f"{page}/undoing")).status_code == 409
+    await queue.drain()
+    back = (await rob.browser.post(f"{page}/undoing")).headers["Location"]
+    await queue.drain()
+    assert (await rob.browser.post(f"{back}/undoing")).status_code == 409
+    assert await count("bulk_runs") == 2
+
+
+async def test_a_role_that_has_grown_since_is_not_given_back_by_who_may_do_less(cast: Cast) -> None:
+    await cast.role("deputy", ["admin.enter", "people.view", "people.roles"])
+    await cast.role("helper", ["admin.enter"])
+    ann, kim = await cast.ann(), await cast.person("Kim Kern", "kim@example.org", role="deputy")
+    await db.run("UPDATE users SET role = 'helper' WHERE id = :id", id=ann.id)
+    page = await choose(kim, "role", [ann.public_id])
+    await carry_out(kim, page, role="member")
+    await db.run("UPDATE roles SET capabilities = '{admin.enter,settings.edit}' WHERE key = 'helper'")
+    assert shares(await take_back(kim, page)) == {"you may not give this role": 1}
+    assert await db.value("SELECT role FROM users WHERE id = :id", id=ann.id) == "member"
+
+
 async def test_a_job_that_is_run_by_two_workers_at_once_does_each_row_once(cast: Cast) -> None:
     olga = await cast.olga()
     await crowd(250)

@@ -1,6 +1,7 @@
 """What stands before an entry counts, and that it counts once."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -52,6 +53,71 @@ async def test_only_the_moves_of_the_table_are_made(act: str, before: str) -> No
         with pytest.raises(Conflict):
             await entries.move(entry, act, definition)
         assert await state_of(entry.id) == before
+
+
+def test_nothing_but_this_may_be_done_with_entries_of_these_states() -> None:
+    """Written down once more: whoever lets an act begin somewhere else has to mean it."""
+    assert {act: (set(move.before), move.to) for act, move in entries.MOVES.items()} == {
+        "confirm": ({"unconfirmed"}, ""),
+        "approve": ({"waiting", "refused"}, "received"),
+        "refuse": ({"waiting"}, "refused"),
+        "pay": ({"unpaid"}, ""),
+        "ask": ({"spam"}, "unpaid"),
+        "spam": ({"received", "unconfirmed", "waiting"}, "spam"),
+        "not_spam": ({"spam"}, ""),
+        "bin": ({"received", "unconfirmed", "waiting", "unpaid", "spam", "refused"}, "binned"),
+        "restore": ({"binned"}, ""),
+    }
+
+
+@pytest.mark.parametrize(("state", "act"), [("unpaid", "pay"), ("unconfirmed", "confirm"), ("spam", "ask")])
+async def test_the_office_neither_pays_nor_confirms_for_somebody(cast: Cast, state: str, act: str) -> None:
+    form, definition = await a_form()
+    entry, olga = await sent(form, definition), await cast.olga()
+    await db.run("UPDATE form_entries SET state = :state", state=state)
+    path = f"/admin/forms/{form.public_id}/entries/{entry.public_id}/state"
+    assert (await olga.browser.post(path, form={"act": act})).status_code == 422
+    assert await state_of(entry.id) == state
+
+
+async def test_what_counted_once_counts_again_without_another_approval() -> None:
+    form, definition = await a_form(approval=True)
+    entry = await sent(form, definition)
+    for act in ("approve", "spam", "not_spam"):
+        await entries.move(entry, act, definition)
+    assert await state_of(entry.id) == "received"
+
+
+async def test_a_link_is_sent_again_only_while_a_click_is_waited_for() -> None:
+    form, definition = await a_form(opt_in=True)
+    entry = await sent(form, definition)
+    await entries.confirm(await link_of(entry), definition)
+    with pytest.raises(Conflict):
+        await entries.send_link_again(entry, definition, by=1)
+
+
+async def test_who_has_paid_gets_the_link_however_often_the_address_was_typed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form, definition = await a_form(opt_in=True)
+    entry = await sent(form, definition, q2="")
+    await db.run("UPDATE form_entries SET state = 'unpaid', email = 'ann@example.org', counted_at = NULL")
+
+    async def never(_address: str) -> bool:
+        return False
+
+    monkeypatch.setattr(entries, "may_ask", never)
+    unpaid = replace(entry, state="unpaid", email="ann@example.org")
+    assert await entries.move(unpaid, "pay", definition) == "unconfirmed"
+    assert await db.value("SELECT count(*) FROM mails WHERE template = 'formbuilder/confirm'") == 1
+
+
+@pytest.mark.parametrize("text", ["", "  ", "x" * 5001])
+async def test_a_note_has_words_but_no_book(text: str) -> None:
+    form, definition = await a_form()
+    entry = await sent(form, definition)
+    with pytest.raises(Invalid):
+        await entries.note(entry, text, by=1)
 
 
 async def test_an_approval_publishes_once_however_often_it_is_asked_for() -> None:

@@ -238,13 +238,37 @@ async def test_all_that_the_filters_find_is_of_this_form_and_this_answer(cast: C
     assert await db.value("SELECT array_agg(id) FROM form_entries WHERE is_starred") == [wanted.id]
 
 
-async def test_who_lost_the_right_meanwhile_leaves_the_rest_undone(cast: Cast) -> None:
+async def test_a_word_that_the_form_does_not_have_is_given_to_none(cast: Cast) -> None:
+    olga = await cast.olga()
+    form, definition = await a_form()
+    entry = await sent(form, definition)
+    act = next(act for act in entries_in_bulk.ACTS if act.key == "status")
+    async with db.transaction():
+        found = await act.carry_out([entry.id], {"status": "Nonsense"}, olga.id)
+    assert found[entry.id].reason == "word"
+    assert await db.value("SELECT status FROM form_entries") == ""
+
+
+async def test_a_word_that_somebody_changed_since_is_not_taken_back(cast: Cast) -> None:
+    olga = await cast.olga()
+    form, definition = await a_form()
+    await sent(form, definition)
+    run_id = await _chosen(olga, form, "status")
+    await _begun(olga, run_id, {"status": "Done"})
+    await db.run("UPDATE form_entries SET status = 'In work'")
+    answer = await olga.browser.post(f"/admin/bulk/{run_id}/undoing")
+    await _worked_through(answer.headers["Location"].rpartition("/")[2])
+    assert await db.value("SELECT status FROM form_entries") == "In work"
+
+
+@pytest.mark.parametrize("change", ["role = 'member'", "state = 'suspended'"])
+async def test_who_lost_the_right_meanwhile_leaves_the_rest_undone(cast: Cast, change: str) -> None:
     olga = await cast.olga()
     ida = await cast.person("Ida", "ida@example.org", role="admin")
     assert olga.id != ida.id
     form, definition = await a_form()
     entry = await sent(form, definition)
-    await db.run("UPDATE users SET role = 'member' WHERE id = :id", id=ida.id)
+    await db.run(f"UPDATE users SET {change} WHERE id = :id", id=ida.id)
     for act in entries_in_bulk.ACTS:
         async with db.transaction():
             found = await act.carry_out([entry.id], {"status": "Done"}, ida.id)

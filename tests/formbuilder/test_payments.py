@@ -5,6 +5,7 @@ import html
 import re
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlencode
 
 import pytest
@@ -20,6 +21,7 @@ from app.formbuilder.models import Form
 from app.formbuilder.payment import bills, payments, stock
 from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.queries import forms as form_queries
+from app.formbuilder.queries.entries import entry_by_id
 from app.formbuilder.routes import stamp_of
 from tests import stripe
 from tests.accounts.conftest import Mailbox, mailbox, text_of  # noqa: F401 (fixture)
@@ -389,6 +391,37 @@ async def test_a_price_that_rose_since_the_page_was_drawn_needs_another_yes(
         answer = await send(form, shop.client, q4="reading-price", prices=prices_in(page))
         assert answer.status_code == 303
     assert (await shop.order()).total_minor == now
+
+
+async def test_without_the_prices_of_a_page_of_today_nothing_is_ordered(shop: Shop, sold: list[Any]) -> None:  # noqa: F811
+    await a_course()
+    form = await a_form(fields=sold, payment={})
+    with patch("itsdangerous.timed.time.time", return_value=1_700_000_000):
+        old = prices_in(await shop.text(f"/forms/{form.slug}"))
+    for prices in ("", "made up", old):
+        answer = await send(form, shop.client, q4="reading-price", prices=prices)
+        assert answer.status_code == 422
+        assert "Please look at the prices once more" in await answer.get_data(as_text=True)
+    assert await entries() == []
+
+
+async def test_an_entry_in_the_bin_leads_to_no_payment(shop: Shop) -> None:  # noqa: F811
+    form = await a_form()
+    assert (await send(form, shop.client)).status_code == 303
+    entry = await entry_by_id((await entries())[0].id)
+    assert entry is not None
+    assert await payments.lead_on(form, entry)
+    await db.run("UPDATE form_entries SET state = 'binned', binned_from = 'unpaid'")
+    assert await payments.lead_on(form, replace(entry, state="binned")) == ""
+
+
+async def test_what_one_holds_unpaid_is_not_sold_out_for_oneself(shop: Shop) -> None:  # noqa: F811
+    form = await a_form()
+    definition = readings.of(form)
+    assert (await send(form, shop.client, q3="full")).status_code == 303
+    [held] = await db.many(db.Row, "SELECT entry_id FROM form_stock")
+    assert await stock.gone(form.id, definition) == {("q3", "full")}
+    assert not await stock.gone(form.id, definition, but=held.entry_id)
 
 
 async def test_an_older_page_never_pays_less_than_the_form_costs_now(shop: Shop, cast: Cast) -> None:  # noqa: F811

@@ -135,6 +135,11 @@ async def test_whatever_stands_in_the_address_gives_a_page(app: Lectern, asked: 
     assert len(table.rows) <= 2
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "1969-12-31", "2201-01-01"])
+def test_days_that_nobody_means_are_no_filter(day: str) -> None:
+    assert read(PEOPLE, {"from": day, "to": day}).values == {}
+
+
 @given(asked=st.dictionaries(names, junk), marked=st.dictionaries(names, junk.map(lambda text: f"{text}ZZ{text}")))
 def test_nothing_from_the_address_becomes_sql(asked: dict[str, str], marked: dict[str, str]) -> None:
     sql, _binds = statement(PEOPLE, read(PEOPLE, {**asked, **marked}), UTC_ZONE)
