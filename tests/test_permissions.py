@@ -593,6 +593,17 @@ async def test_money_roles_and_doors_ask_for_a_fresh_sign_in(app: Lectern, cast:
         f"/admin/people/{ann.public_id}/suspension",
         f"/admin/people/{ann.public_id}/suspension/removal",
         f"/admin/people/{ann.public_id}/password-change",
+        f"/admin/people/{ann.public_id}/details",
+        f"/admin/people/{ann.public_id}/second-factor/removal",
+        f"/admin/people/{ann.public_id}/erasure",
+        f"/admin/people/{ann.public_id}/merge",
+        "/admin/people/imports/any/run",
+        f"/admin/orders/{order}/returns",
+        "/admin/roles",
+        "/admin/roles/any",
+        "/admin/roles/any/removal",
+        "/admin/forms/erasure",
+        *(f"/admin/bulk/any/{act}" for act in ("beginning", "undoing", "continuation", "cancellation")),
     ):
         answer = await olga.browser.post(path)
         assert answer.status_code == 303, path

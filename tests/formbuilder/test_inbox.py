@@ -226,6 +226,21 @@ async def test_an_act_on_many_is_done_and_taken_back(cast: Cast, act: str, args:
     assert await db.value(done) == 0
 
 
+@pytest.mark.parametrize(("act", "column"), [("read", "read_at IS NOT NULL"), ("star", "is_starred")])
+async def test_what_was_so_before_an_act_on_many_stays_so_when_it_is_taken_back(
+    cast: Cast, act: str, column: str
+) -> None:
+    olga = await cast.olga()
+    form, definition = await a_form()
+    before, _after = await sent(form, definition), await sent(form, definition)
+    await entries.mark(before, is_read=True, is_starred=True)
+    run_id = await _chosen(olga, form, act)
+    await _begun(olga, run_id)
+    answer = await olga.browser.post(f"/admin/bulk/{run_id}/undoing")
+    await _worked_through(answer.headers["Location"].rpartition("/")[2])
+    assert await db.value(f"SELECT array_agg(id) FROM form_entries WHERE {column}") == [before.id]
+
+
 async def test_all_that_the_filters_find_is_of_this_form_and_this_answer(cast: Cast) -> None:
     olga = await cast.olga()
     form, definition = await a_form()

@@ -94,6 +94,8 @@ async def _begin(client: TestClientProtocol, slug: str, name: str) -> str:
 async def test_what_was_answered_so_far_stands_in_a_list_and_in_a_file(client: TestClientProtocol, cast: Cast) -> None:
     olga = await cast.olga()
     form, _definition = await a_form(STEPPED)
+    other, _other_definition = await a_form(STEPPED)
+    await _begin(client, other.slug, "Elsewhere")
     stamp = _stamp()
     await _left(client, form.slug, stamp, "q1")
     first = await _begin(client, form.slug, "Half Way")
@@ -106,6 +108,7 @@ async def test_what_was_answered_so_far_stands_in_a_list_and_in_a_file(client: T
     assert [each["answers"] for each in told["entries"]] == [{"q1": "Half Way", "q2": {"value": "a"}}]
     listed = await seen(olga, f"/admin/forms/{form.public_id}/unfinished?format=csv")
     assert "Half Way · Apples" in listed
+    assert len(listed.strip().splitlines()) == 2, "neither what was sent nor what another form asks"
     report = await reports.of_form(await table.asked(form.public_id), 30)
     assert (report.begun, report.unfinished) == (3, 2)
 

@@ -248,6 +248,7 @@ async def test_the_export_holds_all_rows_of_the_filter_in_the_order_shown(app: L
     rows: list[Person] = [(f"N{n:04}", n, Decimal("1.50"), DAY, "on" if n % 2 else "off") for n in range(1201)]
     answer, body = await exported(app, "/people?format=csv&state=on&sort=-score", rows)
     assert answer.content_type == "text/csv; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "private, no-store"
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="people-')
     assert body.startswith(b"\xef\xbb\xbf")
     lines = list(csv.reader(io.StringIO(body.decode("utf-8-sig"))))
