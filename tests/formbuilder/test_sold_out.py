@@ -138,3 +138,14 @@ async def test_what_was_given_up_takes_nothing_by_an_edit(cast: Cast) -> None:
     await db.run("UPDATE form_entries SET given_up_at = now() WHERE id = :id", id=entry.id)
     assert (await edited(olga, form, entry, q1="a")).status_code == 303
     assert await left(form, definition) == 1
+
+
+async def test_an_edit_counts_from_what_the_entry_has_by_then(cast: Cast) -> None:
+    """Whoever edits it read it a moment before somebody else did."""
+    olga, (form, definition) = await cast.olga(), await a_form(fields("radio"))
+    entry = await sent(form, definition, q1="a", q2="", q3="")
+    evening = {**entry.answers, "q1": {"value": "b"}}
+    assert await entry_moves.edit(entry, definition, evening, "", "", by=olga.id)
+    assert await left(form, definition) == 1
+    assert await entry_moves.edit(entry, definition, entry.answers, "", "", by=olga.id)
+    assert await left(form, definition) == 0
