@@ -63,6 +63,15 @@ async def test_a_member_has_it_at_once(shop: Shop, cast: Cast) -> None:  # noqa:
     assert await db.value("SELECT count(*) FROM orders") == 1
 
 
+async def test_an_entry_that_is_thrown_away_meanwhile_orders_nothing(shop: Shop, cast: Cast) -> None:  # noqa: F811
+    await a_course("first", "Your First Chart", price=0)
+    await send(await a_form(), (await cast.ann()).browser, q1="ann@example.org")
+    entry = await newest()
+    await db.run("UPDATE form_entries SET state = 'binned', binned_from = 'received'")
+    assert await payments._free_order(entry) is None
+    assert not await db.value("SELECT count(*) FROM orders")
+
+
 async def test_two_workers_order_it_once(shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """The first stops when it is about to order, until the second is as far as it can come."""
     await a_course("first", "Your First Chart", price=0)

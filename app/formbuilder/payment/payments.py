@@ -110,10 +110,11 @@ async def _free_order(entry: Entry) -> Order | None:
     definition = readings.of(form)
     bill, buyer = await bill_of(definition, entry.answers), await buyer_of(entry)
     async with db.transaction():
-        await inbox_queries.lock_state(entry.id)
-        before = await order_of(entry.id)
+        standing, before = await inbox_queries.lock_state(entry.id), await order_of(entry.id)
         if before is not None or buyer is None or not bills.opens_free(definition, bill):
             return before
+        if standing is None or standing.state != "received":  # thrown away, or called spam, a moment ago
+            return None
         order = await _order(entry, bill, buyer)
         await queries.set_free_order(entry.id, order.id)
         return order
