@@ -223,3 +223,19 @@ async def test_with_a_hundred_views_one_replaces_one_but_makes_no_more(cast: Cas
     assert await db.value("SELECT count(*) FROM saved_views") == views.MOST
     await save(olga, "/admin/people?role=team", "view 7")
     assert await db.value("SELECT query FROM saved_views WHERE name = 'view 7'") == "role=team"
+
+
+async def test_what_comes_back_takes_no_other_views_place(cast: Cast) -> None:
+    olga = await cast.olga()
+    await save(olga, "/admin/people?role=team", "Mine")
+    await olga.browser.post(f"/admin/views/{await view_id('Mine')}/removal")
+    page = await seen(olga, "/admin/people?view=all")
+    undo = "/admin/views/restorations/" + page.split('action="/admin/views/restorations/')[1].split('"')[0]
+    await save(olga, "/admin/people?role=member", "mine")
+    assert (await olga.browser.post(undo)).status_code == 303
+    assert "There is a view of this name already" in await seen(olga, "/admin/people")
+    assert await db.value("SELECT query FROM saved_views") == "role=member"
+    await olga.browser.post(f"/admin/views/{await view_id('mine')}/removal")
+    for _twice in range(2):
+        assert (await olga.browser.post(undo)).headers["Location"] == "/admin/people?role=team"
+    assert await db.value("SELECT count(*) FROM saved_views") == 1

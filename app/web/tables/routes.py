@@ -69,7 +69,12 @@ async def delete_view(public_id: str) -> ResponseReturnValue:
 @requires("admin.enter")
 async def restore_view(token: str) -> ResponseReturnValue:
     """Take the removal back."""
-    return redirect(await views.restore(token, by=_me()), 303)
+    try:
+        url = await views.restore(token, by=_me())
+    except Invalid as error:
+        flash(error.message, "bad")
+        return redirect(_back(), 303)
+    return redirect(url, 303)
 
 
 @routes.post("/bulk/lists/<list_name>")

@@ -205,12 +205,28 @@ async def delete(view_id: str, *, by: Visitor) -> tuple[str, str]:
 
 
 async def restore(token: str, *, by: Visitor) -> str:
-    """Take a removal back, for whoever removed it; it is theirs from then on. Returns its address. Raises NotFound."""
+    """Take a removal back, for whoever removed it; it is theirs from then on. Returns its address.
+
+    Raises NotFound, and Invalid when another view of theirs has the name by now.
+    """
     found = tokens.unsign(token, "removed-view", max_age=24 * 3600)
     if found is None or found[6] != by.id:
         raise NotFound(_("There is nothing to take back here any more."))
     list_name, path, query, name, is_shared, is_default, _person = found
     async with db.transaction():
+        taken = await db.value(
+            """
+            SELECT EXISTS (SELECT 1 FROM saved_views WHERE owner_id = :me AND list = :list AND lower(name) = lower(:name)
+                           AND (path, query) <> (:path, :query))
+            """,
+            me=by.id,
+            list=list_name,
+            name=name,
+            path=path,
+            query=query,
+        )
+        if taken:
+            raise Invalid(_("There is a view of this name already."))
         await _insert(list_name, path, query, name, is_shared=is_shared, is_default=is_default, by=by)
     return f"{path}?{query or ALL}"
 
