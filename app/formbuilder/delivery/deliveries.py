@@ -106,11 +106,11 @@ async def deliver(delivery_id: int) -> None:
 
 
 async def _send(delivery: Delivery, exchanges: list[Any]) -> Sent:
-    """Hand the entry over as its form says now: a mapping that was put right counts for what is sent again."""
+    """Hand the entry over as its form says now: a mapping that was put right counts for what is sent again, and an account
+    that was chosen in another's place gets it."""
     entry = await entry_queries.entry_by_id(delivery.entry_id)
-    connection = await connection_queries.connection_by_id(delivery.connection_id) if delivery.connection_id else None
-    if connection is None or entry is None:
-        raise RefusedCredentials(_("The connection is gone; choose another."))
+    if entry is None:
+        raise Permanent(_("The form does not send there any more."))
     try:
         title, definition, live = await _asked(entry)
     except definitions.Malformed as error:
@@ -119,6 +119,11 @@ async def _send(delivery: Delivery, exchanges: list[Any]) -> Sent:
     integration = _integration(live, delivery.integration_id)
     if integration is None:
         raise Permanent(_("The form does not send there any more."))
+    connection = await connection_queries.connection(str(integration.get("connection") or ""))
+    if connection is None:
+        raise RefusedCredentials(_("The connection is gone; choose another."))
+    if connection.id != delivery.connection_id:
+        await queries.lead_to(delivery.id, connection.id)
     about = await about_of(entry)
     contact = mapping.contact_of(definition, title, integration, entry.answers, entry.email, about)
     provider = connections.open_provider(connection, str(integration.get("list") or ""))
@@ -156,21 +161,23 @@ def key_of(delivery: Delivery, entry: Entry) -> str:
 
 
 async def _failed(delivery: Delivery, error: IntegrationError, exchanges: list[Any]) -> None:
-    now = clock.now()
+    now, found = clock.now(), await queries.delivery(delivery.id)
+    # It may have been led to another account than the one it was taken up for.
+    account = found.connection_id if found is not None else None
     if isinstance(error, Passing) and delivery.attempts < ATTEMPTS:
         wait = max(timedelta(seconds=error.retry_after), wait_after(delivery.attempts))
         async with db.transaction():
             if not await queries.put_off(delivery.id, delivery.attempts, now + wait, exchanges, error.reason):
                 return
-            if error.retry_after and delivery.connection_id:
+            if error.retry_after and account:
                 # It speaks of the account: the others of it wait too.
-                await connection_queries.pause(delivery.connection_id, now + timedelta(seconds=error.retry_after))
+                await connection_queries.pause(account, now + timedelta(seconds=error.retry_after))
             await queue.enqueue(deliver, after=wait, delivery_id=delivery.id)
         return
     async with db.transaction():
         await queries.finish(delivery.id, delivery.attempts, "held", "", "", now, exchanges, error.reason)
-        if isinstance(error, RefusedCredentials) and exchanges and delivery.connection_id:
-            await connection_queries.set_state(delivery.connection_id, "refused", now)
+        if isinstance(error, RefusedCredentials) and exchanges and account:
+            await connection_queries.set_state(account, "refused", now)
     log.warning("delivery held", delivery_id=delivery.id, error=type(error).__name__)
 
 

@@ -90,6 +90,15 @@ async def due_at(delivery_id: int) -> datetime | None:
     return found
 
 
+async def lead_to(delivery_id: int, connection_id: int) -> None:
+    """It goes to this account from now on."""
+    await db.run(
+        "UPDATE form_deliveries SET connection_id = :connection_id WHERE id = :id",
+        id=delivery_id,
+        connection_id=connection_id,
+    )
+
+
 async def finish(
     delivery_id: int,
     attempt: int,
