@@ -24,6 +24,13 @@ async def change(form: Form, **integration: Any) -> None:
         )
 
 
+def test_waits_double_until_they_are_six_hours_and_come_to_the_day_and_a_half_that_is_promised() -> None:
+    waits = [deliveries.wait_after(attempts) for attempts in range(1, deliveries.ATTEMPTS)]
+    assert waits[:3] == [timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=2)]
+    assert waits[-2:] == [timedelta(hours=6)] * 2
+    assert timedelta(hours=36) < sum(waits, timedelta()) < timedelta(hours=40)
+
+
 async def paused(connection: Connection) -> Any:
     return (await connections.find(connection.public_id)).paused_until
 

@@ -28,7 +28,7 @@ from app.web.render import site_url
 log = structlog.get_logger()
 
 # So often a delivery is tried; the waits between (30 s, doubled, six hours at most) come to a day and a half.
-ATTEMPTS = 13
+ATTEMPTS = 16
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=6)
 # A provider makes a handful of calls of at most 20 s each.
 CLAIM = timedelta(minutes=4)
