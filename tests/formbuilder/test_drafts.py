@@ -10,6 +10,7 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.core import clock, db
+from app.core.errors import Conflict
 from app.formbuilder.answering import drafts, embedding, screens
 from app.formbuilder.answering.stamps import stamp_of
 from app.formbuilder.definition import definitions, readings, versions
@@ -297,3 +298,61 @@ async def test_of_two_devices_on_different_screens_neither_undoes_the_others_ans
     await drafts.keep(laptop, lambda kept: screens.merged(kept, stale, found["p2"]), "p3")
     kept, _form = await drafts.find(slug, token)
     assert (kept.posted["q1"], kept.posted["q3"]) == (["Ben"], ["Painter"])
+
+
+async def test_a_draft_opens_at_the_address_of_its_own_form_and_not_when_that_is_archived(
+    client: TestClientProtocol,
+) -> None:
+    slug, other = await a_form(), await a_form()
+    answer = await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann"))
+    token = answer.headers["Location"].rpartition("/")[2]
+    assert (await client.get(f"/forms/{slug}/drafts/{token}")).status_code == 200
+    assert (await client.get(f"/forms/{other}/drafts/{token}")).status_code == 404
+    await db.run("UPDATE forms SET slug = 'moved', former_slugs = ARRAY[slug] WHERE slug = :slug", slug=slug)
+    assert (await client.get(f"/forms/{slug}/drafts/{token}")).status_code == 200
+    await db.run("UPDATE forms SET state = 'archived' WHERE slug = 'moved'")
+    assert (await client.get(f"/forms/{slug}/drafts/{token}")).status_code == 404
+
+
+async def test_whoever_goes_on_has_a_month_again(client: TestClientProtocol) -> None:
+    slug = await a_form(rules=[])
+    draft = (await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann"))).headers["Location"]
+    with clock.shifted(timedelta(days=20)):
+        sent = await client.post(draft, form={"version": "1", "screen": "p2", "q3": "Painter", "go": "next"})
+        assert sent.status_code == 303
+    with clock.shifted(timedelta(days=49)):
+        await drafts.sweep()
+        assert (await client.get(draft)).status_code == 200
+    with clock.shifted(timedelta(days=51)):
+        await drafts.sweep()
+    assert await db.value("SELECT count(*) FROM form_drafts") == 0
+
+
+async def test_what_was_sent_lies_in_no_draft_and_its_link_is_not_mailed_any_more(client: TestClientProtocol) -> None:
+    slug = await a_form(rules=[], resume=True)
+    draft = (await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann"))).headers["Location"]
+    token = draft.rpartition("/")[2]
+    early, form = await drafts.find(slug, token)
+    for screen, texts in (("p2", {"q3": "Painter"}), ("p3", {})):
+        await client.post(draft, form={"version": "1", "screen": screen, "go": "next", **texts})
+    row = await db.one(db.Row, "SELECT posted, entry_id FROM form_drafts")
+    assert row is not None
+    assert (row.posted, row.entry_id is None) == ({}, False)
+    # From a page that was read before.
+    assert not await drafts.mail_link(early, form, "ann@example.org", token)
+    with pytest.raises(Conflict):
+        await drafts.keep(early, lambda kept: {**kept, "q1": ["Ben"]}, "p2")
+    assert await db.value("SELECT count(*) FROM mails") == 0
+    assert await db.value("SELECT posted FROM form_drafts") == {}
+
+
+async def test_no_more_than_ten_links_an_hour_are_mailed_from_one_place(
+    app: Lectern, client: TestClientProtocol
+) -> None:
+    slug = await a_form(rules=[], resume=True)
+    found = []
+    for number in range(12):
+        draft = (await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann"))).headers["Location"]
+        await db.run("DELETE FROM mails")
+        found.append((await client.post(f"{draft}/mail", form={"email": f"p{number}@example.org"})).status_code)
+    assert found == [200] * 10 + [429] * 2
