@@ -1,16 +1,19 @@
 """Entries that are brought as a file: what was exported comes back, and what cannot be is told line by line."""
 
+import asyncio
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from app.core import db
-from app.core.errors import Invalid
+from app.core.errors import Invalid, TooLarge
 from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.inbox import entry_import, exports, table
 from app.formbuilder.inbox.table import Asked
+from app.formbuilder.queries import entry_import as queries
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent
 
@@ -167,3 +170,90 @@ async def test_the_page_tries_first_and_then_keeps(cast: Cast) -> None:
     assert await db.value("SELECT count(*) FROM form_entries") == 0
     assert (await post("keep")).status_code == 303
     assert await db.value("SELECT count(*) FROM form_entries") == 1
+
+
+@pytest.mark.usefixtures("app")
+async def test_the_same_file_is_entries_of_each_form_that_it_is_brought_to() -> None:
+    content = b"Your name,Age\nAnn,1\nBob,2\n"
+    for _time in range(2):
+        form, _definition = await a_form(EVERY)
+        assert (await _bring(form.public_id, content)).new == 2
+        assert len(await _rows(form.id)) == 2
+
+
+@pytest.mark.usefixtures("app")
+async def test_of_two_who_bring_the_same_file_at_once_one_is_told_that_it_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form, _definition = await a_form(EVERY)
+    known = queries.known
+
+    async def slow(form_id: int, ids: Sequence[str]) -> set[str]:
+        found = await known(form_id, ids)
+        await asyncio.sleep(0.1)
+        return found
+
+    async def bring() -> entry_import.Result:
+        async with db.hold():
+            return await _bring(form.public_id, b"Your name,Age\nAnn,1\nBob,2\n")
+
+    monkeypatch.setattr(queries, "known", slow)
+    found = await asyncio.gather(bring(), bring())
+    assert sorted((each.new, each.known) for each in found) == [(0, 2), (2, 0)]
+    assert len(await _rows(form.id)) == 2
+
+
+@pytest.mark.usefixtures("app")
+async def test_what_is_brought_was_read_and_has_a_status_of_the_form_or_none() -> None:
+    form, _definition = await a_form(EVERY, statuses=["new", "done"])
+    assert (await _bring(form.public_id, b"Your name,Status\nAnn,done\nBob,hacked\n")).new == 2
+    assert sorted(row.status for row in await _rows(form.id)) == ["", "done"]
+    assert await db.value("SELECT count(*) FROM form_entries WHERE read_at IS NULL") == 0
+
+
+@pytest.mark.usefixtures("app")
+@pytest.mark.parametrize(
+    "came",
+    ["2999-01-01 08:00", "1989-12-31 08:00", "2026-01-01T08:00:00+15:01", "2026-01-01T08:00:00+01:00:30", "soon"],
+)
+async def test_an_entry_came_at_a_moment_that_was(came: str) -> None:
+    form, _definition = await a_form(EVERY)
+    result = await _bring(form.public_id, f"Your name,Came\nAnn,{came}\n".encode(), skips_refused=True)
+    assert (result.new, result.refused) == (0, 1)
+
+
+@pytest.mark.usefixtures("app")
+async def test_a_file_that_is_too_large_or_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    form, _definition = await a_form(EVERY)
+    content = b"Your name,Age\nAnn,1\nBob,old\nCay,2\n"
+    monkeypatch.setattr(entry_import, "LARGEST", len(content) - 1)
+    with pytest.raises(TooLarge):
+        await _bring(form.public_id, content, skips_refused=True)
+    monkeypatch.setattr(entry_import, "LARGEST", len(content))
+    monkeypatch.setattr(entry_import, "MOST_ROWS", 2)
+    with pytest.raises(Invalid, match="rows"):
+        await _bring(form.public_id, content, skips_refused=True)
+    monkeypatch.setattr(entry_import, "MOST_ROWS", 3)
+    assert (await _bring(form.public_id, content, skips_refused=True)).new == 2
+
+
+@pytest.mark.usefixtures("app")
+async def test_nobody_brings_files_money_passwords_or_somebody_elses_agreement() -> None:
+    priced = {"options": [{"value": "full", "label": "Full", "price": 5000}]}
+    fields = [
+        {"id": "q1", "kind": "short_text", "label": "Your name"},
+        {"id": "q2", "kind": "file", "label": "Paper"},
+        {"id": "q3", "kind": "product", "label": "Ticket", "settings": priced},
+        {"id": "q4", "kind": "password", "label": "Word", "settings": {"word": "sesame"}},
+        {"id": "q5", "kind": "consent", "label": "News"},
+        {"id": "q6", "kind": "terms", "label": "Terms"},
+    ]
+    form, _definition = await a_form_unchecked(fields)
+    answers = {
+        "q1": "Ann", "q2": [{"id": "x", "name": "a.pdf", "size": 1, "type": "application/pdf"}], "q3": {"value": "full"},
+        "q4": "sesame", "q5": {"agreed": "Yes"}, "q6": {"agreed": "Yes"},
+    }  # fmt: skip
+    result = await _bring(form, json.dumps({"entries": [{"answers": answers}]}).encode())
+    assert (result.taken, result.left_out) == (["Your name"], ["Paper", "Ticket", "Word", "News", "Terms"])
+    found = await _asked(form)
+    assert [row.answers for row in await _rows(found.form.id)] == [{"q1": "Ann"}]
