@@ -1,5 +1,6 @@
 """Forms of several screens, by plain posts: kept screen by screen, gone on with elsewhere, sent once."""
 
+import asyncio
 import re
 from datetime import timedelta
 from typing import Any
@@ -356,3 +357,33 @@ async def test_no_more_than_ten_links_an_hour_are_mailed_from_one_place(
         await db.run("DELETE FROM mails")
         found.append((await client.post(f"{draft}/mail", form={"email": f"p{number}@example.org"})).status_code)
     assert found == [200] * 10 + [429] * 2
+
+
+async def test_two_screens_that_are_sent_at_once_are_both_kept(client: TestClientProtocol) -> None:
+    slug = await a_form(rules=[])
+    token = (await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann"))).headers["Location"][-43:]
+    draft, _form = await drafts.find(slug, token)
+
+    async def keep(name: str) -> None:
+        async with db.hold():
+            await drafts.keep(draft, lambda kept: {**kept, name: ["here"]}, "p3")
+
+    async with db.transaction():  # both have begun before either may write
+        await db.run("UPDATE form_drafts SET step = step")
+        both = [asyncio.ensure_future(keep(name)) for name in ("q3", "q4")]
+        await asyncio.sleep(0.2)
+    await asyncio.gather(*both)
+    kept, _form = await drafts.find(slug, token)
+    assert (kept.posted.get("q3"), kept.posted.get("q4")) == (["here"], ["here"])
+
+
+async def test_what_was_sent_says_so_and_is_not_sent_again(client: TestClientProtocol) -> None:
+    slug = await a_form(rules=[])
+    draft = (await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann"))).headers["Location"]
+    for screen, texts in (("p2", {"q3": "Painter"}), ("p3", {})):
+        await client.post(draft, form={"version": "1", "screen": screen, "go": "next", **texts})
+    assert "This was sent already" in await (await client.get(draft)).get_data(as_text=True)
+    again = await client.post(draft, form={"version": "1", "screen": "p2", "go": "next", "q3": "Potter"})
+    assert "This was sent already" in await again.get_data(as_text=True)
+    assert await db.value("SELECT posted FROM form_drafts") == {}
+    assert await db.value("SELECT count(*) FROM form_entries") == 1
