@@ -48,7 +48,7 @@ async def sent(client: TestClientProtocol, form: Form, **texts: Any) -> int:
 async def test_a_file_opens_by_the_link_on_its_entry_for_whoever_it_was_made_for_and_for_an_hour(
     cast: Cast, client: TestClientProtocol
 ) -> None:
-    olga, rob = await cast.olga(), await cast.person("Otto", "otto@meridian.example", role="owner")
+    olga, otto = await cast.olga(), await cast.person("Otto", "otto@meridian.example", role="owner")
     form, other = await published(NAME, FILE), await published(NAME, FILE)
     assert (await client.post(f"/forms/{form.slug}", form=body(), files={"q5": paper(10)})).status_code == 303
     entry = await db.value("SELECT public_id FROM form_entries")
@@ -67,7 +67,7 @@ async def test_a_file_opens_by_the_link_on_its_entry_for_whoever_it_was_made_for
         link.replace(form.public_id, other.public_id),
     ):
         assert (await olga.browser.get(wrong)).status_code == 404, wrong
-    assert (await rob.browser.get(link)).status_code == 404, "a link is for one person"
+    assert (await otto.browser.get(link)).status_code == 404, "a link is for one person"
     name, token = link.partition("/files/")[2].split("?token=")
     assert files.opens(name, token, olga.id)
     with clock.shifted(timedelta(seconds=files.LINK_SECONDS + 1)):
