@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from app.core import clock, db, queue
-from app.core.errors import Conflict
+from app.core.errors import Conflict, Invalid
 from app.formbuilder.definition import definitions
 from app.formbuilder.delivery import connections, deliveries
 from app.formbuilder.models import Connection, Delivery, Entry, Form
 from app.formbuilder.queries import connections as connection_queries
 from app.formbuilder.queries import deliveries as queries
+from tests.cast import Cast
 from tests.formbuilder.test_deliveries import Post, _later, a_form, answered, connect, only, post, sending
 
 __all__ = ["post"]
@@ -239,3 +240,61 @@ async def test_what_waits_when_the_form_changes_its_account_goes_to_the_new_one_
     await _later(timedelta(minutes=4))
     assert ((await only(entry)).state, len(post.stand("webhook").messages)) == ("sent", 1)
     assert len(post.stand("kit").calls) == asked
+
+
+async def test_an_old_signing_secret_holds_while_the_address_changes_and_ends_when_another_is_typed(post: Post) -> None:
+    hook = await connect(post, "webhook")
+    before = connections.opened(hook)["secret"]
+    fresh = await connections.renew_secret(hook)
+    stand = post.stand("webhook")
+    stand.given = {**stand.given, "secret": fresh}  # type: ignore[misc]
+    hook = await connections.change(await connections.find(hook.public_id), {"url": stand.given["url"], "secret": ""})
+    kept = connections.opened(hook)
+    assert (kept["secret"], kept["old_secret"]) == (fresh, before)
+    assert int(kept["old_until"]) > clock.now().timestamp()
+    stand.given = {**stand.given, "secret": "whs_typed_by_hand"}  # type: ignore[misc]
+    hook = await connections.change(hook, {"url": stand.given["url"], "secret": "whs_typed_by_hand"})
+    assert "old_secret" not in connections.opened(hook)
+
+
+async def test_a_check_that_is_refused_is_told_of_the_account(post: Post) -> None:
+    kit = await connect(post, "kit")
+    right = post.stand("kit").given
+    post.stand("kit").is_down = True
+    with pytest.raises(Invalid):
+        await connections.verify(kit)
+    assert (await connections.find(kit.public_id)).state == "good", "a service that is down refuses nobody"
+    post.stand("kit").is_down = False
+    post.stand("kit").given = {"api_key": "kit_new"}  # type: ignore[misc]
+    with pytest.raises(Invalid):
+        await connections.verify(kit)
+    assert (await connections.find(kit.public_id)).state == "refused"
+    post.stand("kit").given = right  # type: ignore[misc]
+    await connections.verify(kit)
+    assert (await connections.find(kit.public_id)).state == "good"
+
+
+async def test_the_newest_thirty_requests_of_a_delivery_are_kept(post: Post) -> None:
+    entry, found = await planned(post)
+    old = [{"method": "GET", "url": f"/{number}", "status": 500, "attempt": 1, "at": ""} for number in range(40)]
+    await db.run("UPDATE form_deliveries SET exchanges = CAST(:old AS jsonb)", old=old)
+    await deliveries.deliver(found.id)
+    kept = (await only(entry)).exchanges
+    assert len(kept) == 30
+    assert (kept[0]["url"], kept[-1]["method"]) == ("/11", "POST")
+
+
+async def test_a_delivery_is_shown_and_sent_again_under_its_own_form_only(post: Post, cast: Cast) -> None:
+    olga = await cast.olga()
+    entry, found = await planned(post)
+    own = await db.value("SELECT public_id FROM forms WHERE id = :id", id=entry.form_id)
+    other = await a_form()
+    await db.run("UPDATE form_deliveries SET state = 'held'")
+    for form, status in ((other.public_id, 404), (own, 200)):
+        path = f"/admin/forms/{form}/deliveries/{found.id}"
+        assert (await olga.browser.get(path)).status_code == status
+        again = await olga.browser.post(f"{path}/replays")
+        assert again.status_code == (404 if status == 404 else 303)
+        assert (await only(entry)).state == ("held" if status == 404 else "waiting")
+    assert (await olga.browser.post(f"{path}/replays")).status_code == 303
+    assert (await olga.browser.get(f"/admin/forms/{own}/deliveries/{2**63}")).status_code == 404
