@@ -1,6 +1,10 @@
 """What grows without end is cleared away, a few rows at a time, and nothing that somebody may still need."""
 
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -57,3 +61,32 @@ async def test_a_delivery_within_the_time_is_still_known_as_a_double(app: Lecter
     assert await webhooks.prune() == 0
     assert not await webhooks.store("stripe", "evt_9", "x", {})
     assert await queue.drain() == 0
+
+
+async def started(work: Callable[[], Coroutine[Any, Any, int]]) -> "asyncio.Task[int]":
+    """Work of its own, outside of this transaction, that waits for a row by now."""
+    task = asyncio.get_running_loop().create_task(work(), context=contextvars.Context())
+    await asyncio.sleep(0.2)
+    return task
+
+
+async def test_what_is_replayed_while_it_is_cleared_away_stays(app: Lectern) -> None:
+    webhook_id = await a_delivery("handled")
+    await db.run("UPDATE webhook_events SET received_at = now() - interval '1 year'")
+
+    async def prune() -> int:
+        async with db.hold():
+            return await webhooks.prune()
+
+    async with db.transaction():
+        await db.run("UPDATE webhook_events SET state = 'received' WHERE id = :id", id=webhook_id)
+        pruning = await started(prune)
+    assert await pruning == 0
+    assert await db.value("SELECT state FROM webhook_events") == "received"
+
+
+async def test_jobs_that_still_wait_are_not_forgotten_however_old(app: Lectern) -> None:
+    await queue.enqueue(prune_queue)
+    await db.run("UPDATE pgqueuer SET created = now() - interval '1 year', updated = now() - interval '1 year'")
+    await prune_queue()
+    assert await db.value("SELECT count(*) FROM pgqueuer") == 1

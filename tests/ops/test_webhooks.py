@@ -1,3 +1,4 @@
+from app import Lectern
 from app.core import db, queue, webhooks
 from app.ops.models import HIDDEN, without_secrets
 from tests.cast import Cast
@@ -87,3 +88,32 @@ def test_secrets_are_hidden_however_deep() -> None:
         "token": None,
         "Authorization": HIDDEN,
     }
+
+
+async def test_what_is_replayed_forgets_how_it_failed_and_its_own_failed_job(cast: Cast, unhurried: None) -> None:
+    olga = await cast.olga()
+    one, other = await a_delivery(provider="bank"), await a_delivery(provider="bank", event_id="evt_2")
+    for webhook_id in (one, other):
+        await queue.enqueue(handle_bank_event, webhook_id=webhook_id)
+    await db.run("UPDATE pgqueuer SET status = 'failed'")
+    await olga.browser.post("/admin/webhooks/bank/evt_1/replays")
+    rows = await db.many(db.Row, "SELECT state, error IS NULL AS is_clear FROM webhook_events ORDER BY id")
+    assert [(row.state, row.is_clear) for row in rows] == [("received", True), ("failed", False)]
+    jobs = await db.many(
+        db.Row,
+        """
+        SELECT CAST(status AS text) AS status, CAST(convert_from(payload, 'UTF8') AS jsonb) -> 'webhook_id' AS webhook
+        FROM pgqueuer ORDER BY id
+        """,
+    )
+    assert [(job.status, job.webhook) for job in jobs] == [("failed", other), ("queued", one)]
+
+
+async def test_a_delivery_that_comes_twice_is_kept_and_handled_once(app: Lectern) -> None:
+    handled.clear()
+    assert await webhooks.store("bank", "evt_1", "paid", {"n": 1})
+    assert not await webhooks.store("bank", "evt_1", "paid", {"n": 2})
+    await queue.drain()
+    assert len(handled) == 1
+    assert await db.value("SELECT payload FROM webhook_events") == {"n": 1}
+    assert await db.value("SELECT state FROM webhook_events") == "handled"
