@@ -70,6 +70,15 @@ async def test_a_job_named_once_is_not_added_twice(app: Lectern) -> None:
     assert seen == [5, 5]
 
 
+async def test_a_name_is_that_of_one_kind_of_job(app: Lectern) -> None:
+    await queue.enqueue(note, number=5, once="five")
+    await queue.enqueue_named([("core.deliver_mail", {"mail_id": 5})], once="five")
+    assert await db.value("SELECT count(*) FROM pgqueuer") == 2
+    assert await queue.is_under_way(note, "five")
+    await db.run("UPDATE pgqueuer SET status = 'failed'")
+    assert not await queue.is_under_way(note, "five")
+
+
 async def test_subscribers_hear_an_event_after_the_commit(app: Lectern) -> None:
     async with db.transaction():
         await events.publish(Rang(bell_id=7))

@@ -1,5 +1,7 @@
 from datetime import timedelta
 
+import pytest
+
 from app import Lectern
 from app.core import clock, db, queue
 from app.ops import alerts
@@ -47,3 +49,10 @@ async def test_old_jobs_are_forgotten(app: Lectern) -> None:
     await db.run("UPDATE pgqueuer SET updated = now() - interval '31 days' WHERE id = :id", id=old)
     await prune_queue()
     assert await db.value("SELECT count(*) FROM pgqueuer") == 1
+
+
+async def test_where_no_owner_is_known_nobody_is_told(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "_owner", "")
+    await a_failed_job()
+    assert not await alerts.tell_owner_of_failures()
+    assert await db.value("SELECT count(*) FROM mails") == 0

@@ -1,6 +1,8 @@
+import pytest
+from itsdangerous import TimestampSigner
 from quart.typing import TestClientProtocol
 
-from app.core import db, mail, queue
+from app.core import audit, clock, db, mail, queue
 from app.ops import backlog
 from tests.cast import Cast
 from tests.office import a_failed_job, seen
@@ -185,3 +187,27 @@ async def test_filtering_exchanges_only_the_list(cast: Cast) -> None:
     part = await seen(olga, "/admin/jobs?state=queued", headers=headers)
     assert part.lstrip().startswith('<div class="list" id="list">')
     assert "Nothing matches these filters" in part
+
+
+async def test_a_discarded_job_is_taken_back_within_a_day(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = await backlog.discard_job(await a_failed_job())
+    assert token is not None
+    late = int(clock.now().timestamp()) + 24 * 3600 + 60
+    with monkeypatch.context() as patch:
+        patch.setattr(TimestampSigner, "get_timestamp", lambda _self: late)
+        assert not await backlog.restore_job(token)
+    assert await db.value("SELECT count(*) FROM pgqueuer") == 0
+    assert await backlog.restore_job(token)
+
+
+async def test_what_cannot_be_written_down_is_not_done(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = await a_failed_job()
+
+    async def full(*_args: object, **_more: object) -> None:
+        raise RuntimeError("no room for the log")
+
+    monkeypatch.setattr(audit, "record", full)
+    for act in (backlog.discard_job, backlog.retry_job):
+        with pytest.raises(RuntimeError, match="no room"):
+            await act(job_id)
+        assert await status(job_id) == "failed"
