@@ -476,6 +476,23 @@ async def _cancel(by: Person, where: str) -> None:
     await by.browser.post(f"{where}/cancellation")
 
 
+async def test_what_is_under_way_or_over_is_not_tried_anew(cast: Cast) -> None:
+    olga = await cast.olga()
+    where = await brought(olga, LIST)
+    await tried(olga, where)
+    await run(olga, where, drain=False)
+    found = await state(where)
+    now = {"mapping": ["first_name", "last_name", "email"], "options": {}, "now": clock.now()}
+    assert await queries.begin_check(found.id, 1, **now) is None
+    await queue.drain()
+    for over in ("done", "cancelled", "failed"):
+        await db.run("UPDATE imports SET state = :state", state=over)
+        assert await queries.begin_check(found.id, 1, **now) is None
+    await db.run("UPDATE imports SET state = 'checked'")
+    assert await queries.begin_check(found.id, 0, **now) is None, "somebody else has tried it since"
+    assert await queries.begin_check(found.id, 1, **now) == 2
+
+
 async def test_an_older_trial_does_not_write_into_a_newer_one(cast: Cast) -> None:
     olga = await cast.olga()
     where = await brought(olga, LIST)
