@@ -169,6 +169,7 @@ async def test_a_job_that_never_was_is_not_found(cast: Cast) -> None:
     for job_id in (1, 2**63, 10**30):
         await seen(olga, f"/admin/jobs/{job_id}", 404)
         assert (await olga.browser.post(f"/admin/jobs/{job_id}/retries")).status_code == 404
+        assert (await olga.browser.post(f"/admin/jobs/{job_id}/removal")).status_code == 303, "it is out of the queue"
 
 
 async def test_each_page_costs_at_most_five_queries(cast: Cast) -> None:
