@@ -174,6 +174,38 @@ async def test_a_job_whose_worker_died_once_is_done_by_another(app: Lectern) -> 
     assert seen == [6]
 
 
+async def test_a_job_that_was_put_off_has_all_its_tries(app: Lectern) -> None:
+    await queue.enqueue(note, number=13)
+    await _kill_workers_of_all(running._SUSPECT_AFTER)
+    await _kill_lone_workers_of_all(running._LONE_DEATHS)
+    await queue.drain()
+    assert seen == []
+    await queue.drain(ignore_delays=True)
+    assert seen == [13, 13, 13]
+
+
+async def test_what_workers_died_of_before_a_job_was_held_is_not_counted_when_it_is_tried_anew(
+    app: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone: list[int] = []
+
+    def noted() -> AbstractAsyncContextManager[bool]:
+        alone.append(len(seen))
+        return running._company.together()
+
+    monkeypatch.setattr(running._company, "alone", noted)
+    for number, was_held in ((6, False), (7, True)):
+        await queue.enqueue(note, number=number)
+        await _kill_workers_of_all(running._SUSPECT_AFTER)
+        if was_held:
+            await db.run(
+                "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint)"
+                " SELECT id, 'failed', 0, entrypoint FROM pgqueuer"
+            )
+        await queue.drain()
+    assert (seen, alone) == ([6, 7], [0])
+
+
 async def _kill_lone_workers_of_all(times: int) -> None:
     """Every waiting job has been begun alone so often, too."""
     await db.run("INSERT INTO lone_runs (job_id, begun) SELECT id, :times FROM pgqueuer", times=times)
@@ -205,6 +237,21 @@ async def test_a_job_that_loses_its_database_is_not_to_blame(app: Lectern, monke
     await queue.enqueue(note, number=4)
     await queue.drain(ignore_delays=True)
     assert seen == [4]
+
+
+async def test_a_job_that_loses_its_database_each_time_is_held_in_the_end(
+    app: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unlucky(number: int) -> None:
+        seen.append(number)
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+    kind = queue.registry[queue.job_name(note)]
+    monkeypatch.setitem(queue.registry, kind.name, replace(kind, function=unlucky))
+    await queue.enqueue(note, number=4)
+    await queue.drain(ignore_delays=True, limit=100)
+    assert len(seen) == kind.attempts + running._LOST_TRIES + kind.attempts
+    assert await db.value("SELECT CAST(status AS text) FROM pgqueuer") == "failed"
 
 
 async def test_waiting_times_grow_to_a_quarter_of_an_hour_and_mail_outlasts_a_server_that_is_away_for_one(
