@@ -1,18 +1,20 @@
 """Forms of several screens, by plain posts: kept screen by screen, gone on with elsewhere, sent once."""
 
 import asyncio
+import io
 import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from quart.datastructures import FileStorage
 from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.core import clock, db
 from app.core.errors import Conflict
-from app.formbuilder.answering import drafts, embedding, screens
+from app.formbuilder.answering import drafts, embedding, files, screens
 from app.formbuilder.answering.stamps import stamp_of
 from app.formbuilder.definition import definitions, readings, versions
 from tests.cast import Cast
@@ -387,3 +389,12 @@ async def test_what_was_sent_says_so_and_is_not_sent_again(client: TestClientPro
     assert "This was sent already" in await again.get_data(as_text=True)
     assert await db.value("SELECT posted FROM form_drafts") == {}
     assert await db.value("SELECT count(*) FROM form_entries") == 1
+
+
+async def test_a_screen_brings_no_more_than_its_form_takes(client: TestClientProtocol) -> None:
+    slug = await a_form(rules=[])
+    draft = (await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann"))).headers["Location"]
+    told = {"version": "1", "screen": "p2", "q3": "Painter", "go": "next"}
+    for size, status in ((files.MOST_TEXT + 1, 413), (1000, 303)):
+        large = FileStorage(io.BytesIO(bytes(size)), filename="a.pdf")
+        assert (await client.post(draft, form=told, files={"q9": large})).status_code == status
