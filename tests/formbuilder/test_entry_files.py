@@ -21,6 +21,7 @@ from app.formbuilder.queries import files as queries
 from app.media import shelf
 from tests.cast import Cast
 from tests.formbuilder.test_attacks import NAME, body, paper, published
+from tests.media.files import picture
 from tests.office import seen
 
 FILE: dict[str, Any] = {"id": "q5", "kind": "file", "label": "Paper", "settings": {"most": 2, "megabytes": 1}}
@@ -83,10 +84,10 @@ async def test_a_file_opens_by_the_link_on_its_entry_for_whoever_it_was_made_for
 @pytest.mark.parametrize(
     ("content", "name", "words"),
     [
-        (b"", "a.pdf", "is empty"),
-        (b"%PDF-1.4\n" + bytes(1024 * 1024), "a.pdf", "has more than 1 MB"),
-        (b"MZ" + bytes(100), "a.pdf", "is not of a type"),
-        (b"\x1a\x45\xdf\xa3" + bytes(100), "a.webm", "is not of a type"),
+        (b"", "a.pdf", "“a.pdf” is empty"),
+        (b"%PDF-1.4\n" + bytes(1024 * 1024), "a.pdf", "“a.pdf” has more than 1 MB"),
+        (b"MZ" + bytes(100), "a.pdf", "“a.pdf” is not of a type"),
+        (picture(), "a.png", "“a.png” is not of a type"),
     ],
 )
 async def test_what_a_question_does_not_take_is_not_kept(
