@@ -391,10 +391,16 @@ async def test_what_was_sent_says_so_and_is_not_sent_again(client: TestClientPro
     assert await db.value("SELECT count(*) FROM form_entries") == 1
 
 
-async def test_a_screen_brings_no_more_than_its_form_takes(client: TestClientProtocol) -> None:
+async def test_no_screen_brings_more_than_its_form_takes(client: TestClientProtocol) -> None:
     slug = await a_form(rules=[])
-    draft = (await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann"))).headers["Location"]
-    told = {"version": "1", "screen": "p2", "q3": "Painter", "go": "next"}
-    for size, status in ((files.MOST_TEXT + 1, 413), (1000, 303)):
+
+    async def send(address: str, size: int, **told: str) -> Any:
         large = FileStorage(io.BytesIO(bytes(size)), filename="a.pdf")
-        assert (await client.post(draft, form=told, files={"q9": large})).status_code == status
+        return await client.post(address, form=told, files={"q9": large})
+
+    first = stamped(screen="start", q1="Ann")
+    assert (await send(f"/forms/{slug}", files.MOST_TEXT + 1, **first)).status_code == 413
+    draft = (await send(f"/forms/{slug}", 1000, **first)).headers["Location"]
+    second = {"version": "1", "screen": "p2", "q3": "Painter", "go": "next"}
+    assert (await send(draft, files.MOST_TEXT + 1, **second)).status_code == 413
+    assert (await send(draft, 1000, **second)).status_code == 303
