@@ -455,3 +455,16 @@ async def test_a_stand_in_refuses_what_its_service_does_not_know(town: Town) -> 
         await provider.ask("POST", "/nowhere", body={})
     with pytest.raises(Problem):
         town.stand("kit").keep("no address")
+
+
+async def test_credentials_that_no_header_can_hold_are_refused_unasked(town: Town) -> None:
+    with pytest.raises(RefusedCredentials, match="characters that none have"):
+        await town.provider("kit", api_key="schlüssel").verify()
+    assert not town.stand("kit").calls
+
+
+@pytest.mark.parametrize("email", ["", "nobody", f"{'a' * 250}@x.example"])
+async def test_nobody_without_an_address_is_told_to_a_newsletter(town: Town, contact: Maker, email: str) -> None:
+    with pytest.raises(Permanent, match="no e-mail address"):
+        await town.provider("kit").upsert(contact("kit", email=email), "key-1")
+    assert not town.stand("kit").calls
