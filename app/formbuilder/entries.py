@@ -136,7 +136,9 @@ def _after(act: str, before: Any, entry: Entry, definition: Definition) -> str:
         return str(before.binned_from or "received")
     if before.counted_at is not None:
         return "received"
-    return _next(definition, entry.email, "unpaid" if act == "not_spam" else before.state)
+    if act != "not_spam":
+        return _next(definition, entry.email, before.state)
+    return _next(definition, entry.email, "unconfirmed" if before.is_confirmed else "unpaid")
 
 
 # --- the click in the mail -------------------------------------------------------------------------------------------

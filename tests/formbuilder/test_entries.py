@@ -417,3 +417,14 @@ async def test_an_agreement_keeps_the_words_that_were_agreed_to_and_the_version_
     _name, parts = await exports.begin(await inbox_of_form.asked(form.public_id), "csv")
     lines = b"".join([part async for part in parts]).decode("utf-8-sig").splitlines()
     assert "Keep it for a week." in lines[1] and "Keep it for ever." in lines[2]
+
+
+async def test_who_said_that_it_was_they_is_not_asked_again_when_it_was_no_spam(app: Lectern) -> None:
+    form, definition = await a_form(opt_in=True, approval=True)
+    asked, entry = [await sent(form, definition, q2=f"{name}@example.org") for name in ("bob", "ann")]
+    assert await entries.move(entry, "confirm", definition) == "waiting"
+    mails = await db.value("SELECT count(*) FROM mails")
+    for each, state in ((entry, "waiting"), (asked, "unconfirmed")):
+        await entries.move(each, "spam", definition)
+        assert await entries.move(each, "not_spam", definition) == state
+    assert await db.value("SELECT count(*) FROM mails") == mails + 1

@@ -18,6 +18,8 @@ class Standing:
     binned_from: str | None
     counted_at: datetime | None
     emptied_at: datetime | None
+    # Whether whoever sent it said so by the link in the mail, wherever it stands by now.
+    is_confirmed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,12 @@ async def insert_act(
     )
 
 
-_STANDING = "SELECT state, status, answers, binned_from, counted_at, emptied_at FROM form_entries WHERE id = :id"
+_STANDING = """
+SELECT state, status, answers, binned_from, counted_at, emptied_at,
+       EXISTS (SELECT 1 FROM form_entry_acts a WHERE a.entry_id = e.id AND a.kind = 'state' AND a.body = 'confirm')
+           AS is_confirmed
+FROM form_entries e WHERE id = :id
+"""
 
 
 async def standing(entry_id: int) -> Standing | None:
