@@ -5,8 +5,7 @@ let form, stamping, logic, evaluate, sending, touched, stamped = -Infinity;
 
 function begin() {
   form = main.querySelector("form");
-  stamping = null;
-  evaluate = touched = null;
+  stamping = evaluate = touched = null;
   // One that leaves its frame for a payment page goes there as browsers do: fetched, it would stay inside, where that is refused.
   if (!form || form.target) return;
   form.addEventListener("focusin", (event) => (touched = event.target.closest("[data-field]")?.dataset.field ?? touched));
@@ -128,8 +127,7 @@ function tell(words) {
 // Which question somebody left at, without what was typed: the report of the form counts them.
 addEventListener("visibilitychange", () => {
   if (!document.hidden || sending || !touched || !form?.dataset.left || !form.elements.stamp.value) return;
-  const told = new URLSearchParams({ stamp: form.elements.stamp.value, field: touched });
-  navigator.sendBeacon(form.dataset.left, told);
+  navigator.sendBeacon(form.dataset.left, new URLSearchParams({ stamp: form.elements.stamp.value, field: touched }));
 });
 addEventListener("popstate", () => location.reload());
 begin();
