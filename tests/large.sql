@@ -39,7 +39,7 @@ SELECT 'm' || o.id, 'f' || o.id, o.email, 'commerce/order_confirmation', '{}', '
        o.created_at, o.created_at
 FROM orders o;
 INSERT INTO webhook_events (provider, event_id, type, payload, state, attempts, received_at, handled_at)
-SELECT 'stripe', 'evt_' || o.id, (ARRAY['checkout.session.completed', 'charge.updated'])[1 + o.id % 2], '{}',
+SELECT 'stripe', 'evt_large_' || o.id, (ARRAY['checkout.session.completed', 'charge.updated'])[1 + o.id % 2], '{}',
        (ARRAY['handled', 'ignored', 'ignored'])[1 + o.id % 3], 1, o.created_at, o.created_at
 FROM orders o;
 INSERT INTO audit_log (actor_id, address, request_id, action, subject_type, subject_id, summary, after, created_at)

@@ -206,9 +206,10 @@ async def ensure_topic(slug: str, name: str) -> int:
     return topic_id
 
 
-# Who may edit the courses that they teach: by a built-in role, or by one that the school made.
+# Who may edit the courses that they teach: by a built-in role, or by one that the school made. That they are no member is
+# said once more for the index, in which members are not.
 _MAY_TEACH = """
-    (u.role IN ('owner', 'admin', 'instructor')
+    u.role <> 'member' AND (u.role IN ('owner', 'admin', 'instructor')
      OR EXISTS (SELECT FROM roles r WHERE r.key = u.role AND 'courses.edit' = ANY(r.capabilities)))
 """
 
