@@ -147,11 +147,7 @@ async def test_without_the_lock_and_the_guard_an_approval_would_be_published_mor
     entry = await sent(form, definition)
 
     async def look(entry_id: int) -> Any:
-        found = await db.one(
-            inbox.Standing,
-            "SELECT state, status, answers, binned_from, counted_at, emptied_at FROM form_entries WHERE id = :id",
-            id=entry_id,
-        )
+        found = await inbox.standing(entry_id)
         await asyncio.sleep(0.2)
         return found
 
