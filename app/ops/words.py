@@ -157,8 +157,6 @@ KINDS = {
     "form_delivery": lazy("Delivery to a service"),
     "form_entry": lazy("Entry"),
     "import": lazy("Import"),
-    "included": lazy("What is included"),
-    "instructor_id": lazy("Who teaches"),
     "job": lazy("Job"),
     "lesson": lazy("Lesson"),
     "list": lazy("List"),
