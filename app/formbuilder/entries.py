@@ -18,7 +18,7 @@ from app.formbuilder.definition import readings
 from app.formbuilder.events import EntryReceived, EntryReturned
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.logic import scoring
-from app.formbuilder.models import Answer, Definition, Entry, Form
+from app.formbuilder.models import Answer, Definition, Entry
 from app.formbuilder.payment import bills, stock
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries import inbox as queries
@@ -286,7 +286,7 @@ async def edit(
     """
     async with db.transaction():
         # One at a time, as when a form is sent: the stock is counted under this lock.
-        form = await form_queries.lock_form(entry.form_id)
+        await form_queries.lock_form(entry.form_id)
         before = await queries.lock_state(entry.id)
         if before is None or before.emptied_at is not None:
             raise Conflict(_("The answers of this entry are gone."))
@@ -299,7 +299,7 @@ async def edit(
         changed = [name for name in {**before.answers, **answers} if before.answers.get(name) != answers.get(name)]
         if not changed:
             return False
-        await _take_stock(form, replace(entry, answers=before.answers), answers)
+        await _take_stock(replace(entry, answers=before.answers), answers)
         await queries.set_answers(entry.id, dict(answers), said, email)
         result = scoring.result_of(definition, answers)
         if result is not None:
@@ -318,10 +318,11 @@ async def edit(
     return True
 
 
-async def _take_stock(form: Form | None, entry: Entry, answers: Mapping[str, Answer]) -> None:
-    """How much there is says what visitors answer now, as when a form is sent."""
-    now = await form_queries.asked_now(entry.form_id)
-    if form is not None and now is not None and (out := await stock.change(form, entry, readings.of(now), answers)):
+async def _take_stock(entry: Entry, answers: Mapping[str, Answer]) -> None:
+    """How much there is says what visitors answer now, as when a form is sent; what cannot be read says nothing."""
+    form = await form_queries.asked_now(entry.form_id)
+    now = readings.soundly(form.definition) if form is not None else None
+    if form is not None and now is not None and (out := await stock.change(form, entry, now, answers)):
         raise SoldOut(out)
 
 

@@ -149,3 +149,17 @@ async def test_an_edit_counts_from_what_the_entry_has_by_then(cast: Cast) -> Non
     assert await left(form, definition) == 1
     assert await entry_moves.edit(entry, definition, entry.answers, "", "", by=olga.id)
     assert await left(form, definition) == 0
+
+
+async def test_answers_can_be_edited_while_what_visitors_answer_now_cannot_be_read(cast: Cast) -> None:
+    olga, (form, definition) = await cast.olga(), await a_form(fields("radio"))
+    entry = await sent(form, definition, q1="b", q2="", q3="")
+    await db.run(
+        """
+        WITH broken AS (INSERT INTO form_versions (form_id, number, definition, words, subject, made_at, published_at)
+                        VALUES (:form, 2, '{"fields": 1}', '', '', now(), now()) RETURNING id)
+        UPDATE forms SET live_id = broken.id FROM broken WHERE forms.id = :form
+        """,
+        form=form.id,
+    )
+    assert (await edited(olga, form, entry, q1="a")).status_code == 303
