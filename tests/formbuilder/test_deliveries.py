@@ -263,7 +263,7 @@ async def test_credentials_that_are_refused_are_told_and_renewed(post: Post) -> 
     kit = await connect(post, "kit")
     form = await a_form(sending(post, kit))
     entry = await answered(form)
-    post.stand("kit").given = {"api_key": "kit_new"}  # type: ignore[misc]
+    post.stand("kit").given = {"api_key": "kit_new"}
     await queue.drain()
     assert (await only(entry)).state == "held"
     kit = await connections.find(kit.public_id)
@@ -480,7 +480,7 @@ async def test_a_token_that_another_worker_renewed_is_no_refusal(post: Post, mon
     async def renewing(request: httpx.Request) -> httpx.Response:
         """Somebody else is faster: the token is used up, and the new one kept, before this request arrives."""
         if "oauth2" in request.url.path and stand.given["refresh_token"] != "refresh-2":
-            stand.given = {**stand.given, "refresh_token": "refresh-2"}  # type: ignore[misc]
+            stand.given = {**stand.given, "refresh_token": "refresh-2"}
             await connections.keep_renewed(contact.id, {"refresh_token": "refresh-2"})
         return await handle(request)
 
@@ -533,7 +533,7 @@ async def test_a_new_signing_secret_signs_beside_the_old_one_for_a_day(post: Pos
     stand = post.stand("webhook")
     assert stand.calls[-1].headers["lectern-signature"].count("v1=") == 2
     assert len(stand.messages) == 1, "who receives it still knows the old one"
-    stand.given = {**stand.given, "secret": fresh}  # type: ignore[misc]
+    stand.given = {**stand.given, "secret": fresh}
     await answered(form, "bo@learner.example")
     await queue.drain()
     assert len(stand.messages) == 2

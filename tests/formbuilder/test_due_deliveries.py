@@ -247,12 +247,12 @@ async def test_an_old_signing_secret_holds_while_the_address_changes_and_ends_wh
     before = connections.opened(hook)["secret"]
     fresh = await connections.renew_secret(hook)
     stand = post.stand("webhook")
-    stand.given = {**stand.given, "secret": fresh}  # type: ignore[misc]
+    stand.given = {**stand.given, "secret": fresh}
     hook = await connections.change(await connections.find(hook.public_id), {"url": stand.given["url"], "secret": ""})
     kept = connections.opened(hook)
     assert (kept["secret"], kept["old_secret"]) == (fresh, before)
     assert int(kept["old_until"]) > clock.now().timestamp()
-    stand.given = {**stand.given, "secret": "whs_typed_by_hand"}  # type: ignore[misc]
+    stand.given = {**stand.given, "secret": "whs_typed_by_hand"}
     hook = await connections.change(hook, {"url": stand.given["url"], "secret": "whs_typed_by_hand"})
     assert "old_secret" not in connections.opened(hook)
 
@@ -265,11 +265,11 @@ async def test_a_check_that_is_refused_is_told_of_the_account(post: Post) -> Non
         await connections.verify(kit)
     assert (await connections.find(kit.public_id)).state == "good", "a service that is down refuses nobody"
     post.stand("kit").is_down = False
-    post.stand("kit").given = {"api_key": "kit_new"}  # type: ignore[misc]
+    post.stand("kit").given = {"api_key": "kit_new"}
     with pytest.raises(Invalid):
         await connections.verify(kit)
     assert (await connections.find(kit.public_id)).state == "refused"
-    post.stand("kit").given = right  # type: ignore[misc]
+    post.stand("kit").given = right
     await connections.verify(kit)
     assert (await connections.find(kit.public_id)).state == "good"
 

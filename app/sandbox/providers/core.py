@@ -108,8 +108,8 @@ class Stand:
 
     name: ClassVar[str] = ""
     host: ClassVar[str] = ""
-    # What its owner types, and the header that proves it: a template over these.
-    given: ClassVar[dict[str, str]] = {}
+    # What its owner types, another one from some day on, and the header that proves it: a template over these.
+    given: Mapping[str, str] = {}
     auth: ClassVar[tuple[str, str]] = ("Authorization", "Bearer {api_key}")
     key_name: ClassVar[str] = "api_key"
     place: ClassVar[str] = ""
