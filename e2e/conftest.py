@@ -18,6 +18,7 @@ from e2e.people import Addresses, Mailbox, People, Person
 from e2e.school import SmallSchool
 from e2e.visitor import PATIENCE, Visitor
 from tests.longest import longest_first
+from tests.settled import settle
 
 BROWSERS = (
     "chromium-headless-shell",
@@ -34,6 +35,10 @@ expect.set_options(timeout=PATIENCE)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     longest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    settle()
 
 
 @pytest.fixture(scope="session")

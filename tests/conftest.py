@@ -17,10 +17,15 @@ from tests import google, servers
 from tests.cast import Cast
 from tests.emptying import Emptier
 from tests.longest import longest_first
+from tests.settled import settle
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     longest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    settle()
 
 
 _COSTLY = hashing._hasher, hashing.NOBODY
