@@ -46,8 +46,10 @@ _PASSING = re.compile(r"[\w.+-]+@[\w.-]+|[A-Za-z0-9_-]{20,}|\d+")
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
 _NOSCRIPT = re.compile(r"</?noscript>|<meta http-equiv=\"refresh\"[^>]*>")
 # What axe-core can tell apart: elements, and the attributes that style, name or relate them. Words are words, addresses
-# are addresses, and of equal ones that follow each other one stands for all. Scripts are not seen, nor is what is there
-# for browsers without them, when they have them; without them a copy is looked at that shows it.
+# are addresses, and of equal ones that follow each other one stands for all. A drawing that is hidden from readers is
+# one thing, and of the head only the title and the size of letters matter. Scripts are not seen, nor what htmx leaves
+# behind, nor is what is there for browsers without them, when they have them; without them a copy is looked at that
+# shows it.
 _SHAPE = """scripts => {
   const kept = /^(class|id|for|role|style|type|lang|dir|tabindex|hidden|open|name|autocomplete|scope|headers|rel|aria-.+|data-.+|disabled|required|checked|selected|http-equiv)$/;
   const value = (one, { name, value }) => {
@@ -58,8 +60,9 @@ _SHAPE = """scripts => {
   const shape = one => {
     const tag = one.localName;
     if (tag === "script" || (tag === "noscript" && scripts)) return "";
-    if (tag === "meta" && one.httpEquiv === "refresh" && !scripts) return "";
-    const attributes = [...one.attributes].filter(({ name }) => !name.startsWith("hx-"))
+    if (tag === "link" || (tag === "meta" && one.name !== "viewport" && (one.httpEquiv !== "refresh" || !scripts))) return "";
+    if (tag === "svg" && one.getAttribute("aria-hidden") === "true") return `<svg ${one.getAttribute("class")}>`;
+    const attributes = [...one.attributes].filter(({ name }) => !/^(hx-|data-htmx-)/.test(name))
       .map(found => `${found.name}=${value(one, found)}`).sort().join(" ");
     const inside = [];
     for (const child of one.childNodes) {

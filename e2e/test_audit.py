@@ -23,6 +23,7 @@ FAULTS = [
     ("<h1>Words</h1>", "<h1 style='color: #bbb; background: #fff'>Words</h1>", "color-contrast"),
     ('<html lang="en">', "<html>", "html-has-lang"),
     ("<title>Words</title>", "<title></title>", "document-title"),
+    ("<style>", "<meta name='viewport' content='user-scalable=no'><style>", "meta-viewport"),
     ('<p><label for="name">', '<p role="nothing"><label for="name">', "aria-roles"),
     ("</li></ul>", "</li><div>Three</div></ul>", "list"),
 ]
