@@ -21,7 +21,7 @@ def test_a_token_is_made_used_and_removed(
 ) -> None:
     tilda = people.member("Tilda Thorn")
     visitor = visit(scripts=scripts, width=1280 if scripts else 375)
-    visitor.sign_in(tilda)
+    visitor.come_as(tilda)
     visitor.open(mailbox.link(tilda.email, "confirm", "/verify/"))
     visitor.post("Yes, this is my address")
     visitor.open("/account")

@@ -19,7 +19,7 @@ def test_going_back_without_paying_finds_the_cart_full(visitor: Visitor, address
     expect(visitor.page.locator(".cart-line")).to_have_count(2)
     visitor.look()
     # It can be paid for a second time, now signed in: the cart comes along.
-    visitor.sign_in(people.member("Carl Cole"))
+    visitor.come_as(people.member("Carl Cole"))
     visitor.open("/cart")
     expect(visitor.page.locator(".cart-line")).to_have_count(2)
     visitor.press("Go to payment")

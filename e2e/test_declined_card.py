@@ -34,7 +34,7 @@ def test_after_a_declined_card_another_one_pays_for_the_same_order(
 
 def test_a_card_that_asks_for_proof_pays_after_it(visitor: Visitor, people: People) -> None:
     visitor.expect_status(422, "/pay/")
-    visitor.sign_in(people.member("Tess Tamm"))
+    visitor.come_as(people.member("Tess Tamm"))
     add_to_cart(visitor, "reading-price", "Reading Price")
     visitor.press("Go to payment")
     is_at_payment(visitor)

@@ -17,7 +17,7 @@ def test_an_address_is_changed_when_both_mailboxes_agree(
     wanted = addresses.mail("Mia New")
     visitor.open(mailbox.link(mia.email, "confirm", "/verify/"))
     visitor.post("Yes, this is my address")
-    visitor.sign_in(mia)
+    visitor.come_as(mia)
     visitor.open("/account")
     visitor.click("Change Email address")
     visitor.sees("Another address", level=2)
@@ -46,6 +46,6 @@ def test_an_address_is_changed_when_both_mailboxes_agree(
     # The browser that asked is signed out; the new address opens.
     visitor.page.goto("/account")
     visitor.is_at("/login?next=/account")
-    visitor.sign_in(Person(mia.name, wanted, mia.password))
+    visitor.come_as(Person(mia.name, wanted, mia.password))
     visitor.open("/account")
     expect(visitor.page.get_by_text(wanted)).to_be_visible()

@@ -24,7 +24,7 @@ def name() -> str:
 
 def begin(office: Visitor, owner: Person, title: str) -> str:
     """Make an empty form; the path of its builder."""
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open("/admin/forms/new")
     office.fill("Name", title, exact=True)
     office.press("Make the form")
@@ -34,7 +34,7 @@ def begin(office: Visitor, owner: Person, title: str) -> str:
 
 def imported(office: Visitor, owner: Person, definition: dict[str, object]) -> str:
     """Make a form of this definition; the path of its builder."""
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open("/admin/forms/import")
     office.fill("Or paste it", json.dumps(definition))
     office.press("Import", within="main", exact=True)
@@ -365,7 +365,7 @@ def test_two_who_build_at_once_are_told_and_neither_writes_over_the_other(
     one, two = visit(scripts=True), visit(scripts=True)
     fields = [{"id": f"q{n}", "kind": "short_text", "label": f"Question {n}"} for n in (1, 2)]
     path = imported(one, owner, {"title": title, "fields": fields})
-    two.sign_in(colleague)
+    two.come_as(colleague)
     with two.page.expect_response(lambda answer: "/editors" in answer.url):  # it is noted who is there
         two.page.goto(f"{path}?field=q1")
     one.page.goto(f"{path}?field=q1")

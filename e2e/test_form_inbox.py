@@ -49,7 +49,7 @@ def test_entries_are_gone_through(
 
     office = visit(scripts=scripts)
     page = office.page
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open(f"{builder}/entries")
     office.look()
     page.locator("summary", has_text="Columns").click()
@@ -136,7 +136,7 @@ def test_an_entry_is_approved_by_keyboard_and_exported(
     guest.sees("Thank you", level=1)
     office = visit(scripts=scripts)
     page = office.page
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open(f"/admin/forms/{slug}/entries")
     link = page.get_by_role("row").filter(has_text="keys@example.org").get_by_role("link").first
     _tab_to(page, link)
@@ -177,7 +177,7 @@ def test_nothing_counts_before_the_click_in_the_mail(
     _send(guest, slug, "Ann Hart", email)
     guest.sees("Look into your mail", level=1)
     office = visit(scripts=scripts)
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open(f"/admin/forms/{slug}/entries")
     row = office.page.get_by_role("row").filter(has_text=email)
     expect(row).to_contain_text("Waits for a click in the mail")
@@ -204,7 +204,7 @@ def test_the_report_tells_at_which_question_a_page_was_left(
     guest.think()
     guest.page.goto("about:blank")
     office = visit(scripts=scripts)
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open(f"/admin/forms/{slug}/report")
     if not scripts:  # only a browser that runs scripts tells that a page is left
         guest.think()

@@ -71,7 +71,7 @@ def test_an_entry_arrives_at_a_service_that_was_down_and_came_back(
     assert key is not None
     office = visit(scripts=scripts)
     page = office.page
-    office.sign_in(owner)
+    office.come_as(owner)
 
     office.open("/admin/connections/new")
     office.click("MailerLite", within="main")

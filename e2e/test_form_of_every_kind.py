@@ -148,7 +148,7 @@ def read_in_office(
     visit: Callable[..., Visitor], owner: Person, slug: str, entry: str, *, signed_by_hand: bool
 ) -> None:
     office = visit(scripts=False)
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open(f"/admin/forms/{slug}/entries/{entry}")
     rows: dict[str, Any] = dict(
         office.page.locator("dl.answers > div").evaluate_all(

@@ -34,7 +34,7 @@ SCORED = {"scoring": "points", "pass_mark": 50, "right_answers": ["q2 | 56 | 2"]
 
 def import_form(office: Visitor, owner: Person, definition: dict[str, Any]) -> tuple[str, str]:
     """A form from pasted JSON; the addresses of its builder and its page."""
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open("/admin/forms/import")
     office.page.get_by_label("Or paste it").fill(json.dumps(definition))
     office.press("Import", within="main", exact=True)

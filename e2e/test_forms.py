@@ -18,7 +18,7 @@ def test_a_form_is_built_published_answered_and_read(
     name = f"Ask us {uuid.uuid4().hex[:8]}"
     office = visit(scripts=scripts)
     page = office.page
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open("/admin/forms")
     office.click("New form", within="main", exact=True)
     page.get_by_label("Name", exact=True).fill(name)

@@ -14,7 +14,7 @@ TITLE = "A Year of Trades"
 
 
 def test_a_member_begins_a_free_course_at_once(visitor: Visitor, people: People) -> None:
-    visitor.sign_in(people.member("Fred Frisk"))
+    visitor.come_as(people.member("Fred Frisk"))
     visitor.open(f"/courses/{COURSE}")
     visitor.press("Begin, it is free", within="#offer")
     visitor.is_at(f"/learn/{COURSE}")

@@ -21,7 +21,7 @@ def test_a_list_is_brought_tried_and_imported(
     content = f"Prénom;Nom;Courriel;Quoi\nZoë;Müller;{ada};=1+1\nBob;;{bob};x\nNobody;;not an address;y\n"
     office = visit(scripts=scripts, width=1280 if scripts else 375)
     page = office.page
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open("/admin/people")
     office.click("Import", within="main", exact=True)
     office.sees("Import people", level=1)

@@ -20,7 +20,7 @@ LESSONS = 7
 def test_a_member_learns_a_course_to_the_end(visitor: Visitor, people: People, school: SmallSchool) -> None:
     lea = people.member("Lea Lind")
     buy_quietly(school, lea, COURSE)
-    visitor.sign_in(lea)
+    visitor.come_as(lea)
     visitor.sees(re.compile("Two queues"), level=1)
     visitor.click("Begin", within="main")
     visitor.is_at(re.compile(f"/learn/{COURSE}/.+"))
@@ -62,7 +62,7 @@ def test_the_player_says_that_access_has_ended(
     lea = people.member("Lea Lind")
     buy_quietly(school, lea, COURSE)
     learner = visit(width=375)
-    learner.sign_in(lea)
+    learner.come_as(lea)
     page = learner.page
     for refused in ("**/position", "**/media/**"):
         learner.open(f"/learn/{COURSE}/an-auction-clears")

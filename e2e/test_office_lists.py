@@ -29,7 +29,7 @@ def test_orders_are_filtered_sorted_turned_over_and_exported(
 ) -> None:
     office = visit(scripts=scripts)
     page = office.page
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open("/admin/orders")
     rows = page.locator("#list tbody tr")
     first = rows.first.locator("th").inner_text()
@@ -74,7 +74,7 @@ def test_one_step_back_leaves_a_search_that_was_followed_while_typing_and_sent_w
 ) -> None:
     office = visit()
     page = office.page
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open("/admin/orders")
     page.locator("#list-q").press_sequentially("nobody bought this")
     page.wait_for_url(lambda url: "q=nobody" in url)
@@ -90,7 +90,7 @@ def test_one_step_back_leaves_a_search_that_was_followed_while_typing_and_sent_w
 
 def test_a_filter_that_matches_nothing_says_so(visit: Callable[..., Visitor], owner: Person) -> None:
     office = visit()
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open("/admin/orders?q=nobody+bought+this")
     expect(office.page.locator("#list tbody tr")).to_have_count(0)
     expect(office.page.locator("#list .empty-state, #list [class*=empty]").first).to_be_visible()
@@ -99,7 +99,7 @@ def test_a_filter_that_matches_nothing_says_so(visit: Callable[..., Visitor], ow
 @pytest.mark.parametrize("width", [1280, 375])
 def test_every_list_and_page_of_the_office_opens(visit: Callable[..., Visitor], owner: Person, width: int) -> None:
     office = visit(width=width)
-    office.sign_in(owner)
+    office.come_as(owner)
     for address in ("/admin", "/admin/orders", *LISTS, "/admin/settings"):
         office.open(address)
         expect(office.page.get_by_role("heading", level=1)).to_be_visible()
@@ -115,7 +115,7 @@ def test_the_drawer_closes_by_escape_and_leaves_the_keyboard_where_it_was(
     visit: Callable[..., Visitor], owner: Person
 ) -> None:
     office = visit(width=375)
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open("/admin/orders")
     page = office.page
     drawer = page.locator("details.office__drawer")

@@ -22,7 +22,7 @@ def test_people_are_filtered_kept_as_a_view_tagged_and_untagged(
         people.member(f"{first} {surname}")
     office = visit(scripts=scripts, width=1280 if scripts else 375)
     page = office.page
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open("/admin/people")
     page.locator("#list-q").fill(surname)
     page.locator("#list-role").select_option("member")

@@ -26,7 +26,7 @@ def test_the_owner_looks_as_a_member_and_goes_back(
 ) -> None:
     lena = people.member("Lena Lorenz")
     visitor = visit(scripts=scripts, width=1280 if scripts else 375)
-    visitor.sign_in(owner)
+    visitor.come_as(owner)
     visitor.open(f"/admin/people?q={lena.email}")
     visitor.click("Lena Lorenz", within="main")
     visitor.sees("Lena Lorenz", level=1)
@@ -63,7 +63,7 @@ def test_the_owner_looks_as_a_member_and_goes_back(
 def test_somebody_takes_their_data_along(visit: Callable[..., Visitor], people: People, mailbox: Mailbox) -> None:
     lena = people.confirmed(mailbox, "Lena Lorenz")
     visitor = visit()
-    visitor.sign_in(lena)
+    visitor.come_as(lena)
     visitor.open("/account")
     visitor.click("Privacy")
     visitor.sees("Your data", level=2)
@@ -85,7 +85,7 @@ def test_somebody_is_forgotten_after_the_time_to_think_it_over(
 ) -> None:
     lena = people.confirmed(mailbox, "Lena Lorenz")
     visitor = visit(scripts=scripts, width=375)
-    visitor.sign_in(lena)
+    visitor.come_as(lena)
     _ask(visitor, lena)
     visitor.open(mailbox.link(lena.email, "will be erased", "/privacy/keep/"))
     visitor.sees("Keep the account?", level=1)

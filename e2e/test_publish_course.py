@@ -22,7 +22,7 @@ def test_the_owner_makes_and_publishes_a_course(
 ) -> None:
     office = visit()
     page = office.page
-    office.sign_in(owner)
+    office.come_as(owner)
     office.is_at("/admin")
     office.look()
     office.click("Courses", within=".office__nav")

@@ -25,14 +25,14 @@ def test_the_owner_refunds_an_order_and_its_course_closes(
 ) -> None:
     ria = people.member("Ria Roos")
     buy_quietly(school, ria, COURSE)
-    visitor.sign_in(ria)
+    visitor.come_as(ria)
     lesson = f"/learn/{COURSE}/everything-in-r"
     visitor.open(lesson)
     visitor.press(re.compile("Done, on to lesson 2"))
     visitor.sees("The price at which you are wrong", level=1)
 
     office = visit()
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open("/admin/orders")
     office.page.get_by_label(re.compile("^Name, email")).fill(ria.email)
     expect(office.page.locator("#list tbody tr")).to_have_count(1)

@@ -18,7 +18,7 @@ LOGO = Path(__file__).parents[1] / "app" / "demo" / "content" / "media" / "four-
 def office(visit: Callable[..., Visitor], owner: Person) -> Iterator[Visitor]:
     """The owner at the settings; what was changed is changed back, since all journeys share the school."""
     office = visit()
-    office.sign_in(owner)
+    office.come_as(owner)
     office.open("/admin/settings")
     name, hue = (office.page.locator(field).input_value() for field in ("#name", "#hue"))
     yield office
