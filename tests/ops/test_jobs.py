@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from itsdangerous import TimestampSigner
 from quart.typing import TestClientProtocol
@@ -123,6 +125,36 @@ async def test_a_job_is_not_retried_beside_the_same_work(cast: Cast) -> None:
     answer = await olga.browser.post(f"/admin/jobs/{job_id}/retries")
     assert answer.status_code == 303
     assert await status(job_id) == "failed"
+
+
+async def test_the_same_work_that_is_enqueued_at_this_very_moment_is_no_fault(cast: Cast) -> None:
+    olga, job_id = await cast.olga(), await a_failed_job()
+    await db.run("UPDATE pgqueuer SET dedupe_key = 'the same' WHERE id = :id", id=job_id)
+    is_there, may_end = asyncio.Event(), asyncio.Event()
+
+    async def enqueue() -> None:
+        async with db.transaction():
+            await db.run(
+                "INSERT INTO pgqueuer (priority, status, entrypoint, dedupe_key) VALUES (0, 'queued', 'other', 'the same')"
+            )
+            is_there.set()
+            await may_end.wait()
+
+    async def retry() -> int:
+        return int((await olga.browser.post(f"/admin/jobs/{job_id}/retries")).status_code)
+
+    enqueueing = asyncio.create_task(enqueue())
+    await is_there.wait()
+    retrying = asyncio.create_task(retry())
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(10):
+        while not await db.value(waits):  # noqa: ASYNC110 (nobody tells)
+            await asyncio.sleep(0.01)
+    may_end.set()
+    await enqueueing
+    assert await retrying == 303
+    assert await status(job_id) == "failed"
+    assert await audited("job.retry") == 0
 
 
 async def test_a_discarded_job_can_be_taken_back_once(cast: Cast) -> None:

@@ -2,23 +2,29 @@
 
 from dataclasses import dataclass
 
+from asyncpg import UniqueViolationError
+
 from app.core import db
 from app.core.queue.kinds import JobFunction, job_name
 
 
 async def requeue(job_id: int) -> bool:
     """Give a failed job its tries again; False when it is not failed (any more), or the same work waits already."""
-    return bool(
-        await db.run(
-            """
-            UPDATE pgqueuer SET status = 'queued', attempts = 0, execute_after = now(), updated = now()
-            WHERE id = :id AND status = 'failed' AND NOT EXISTS (
-                SELECT 1 FROM pgqueuer other
-                WHERE other.dedupe_key = pgqueuer.dedupe_key AND other.status IN ('queued', 'picked'))
-            """,
-            id=job_id,
-        )
-    )
+    try:
+        # A savepoint, so that the caller's transaction outlives it when the same work is enqueued at this very moment.
+        async with db.transaction():
+            done = await db.run(
+                """
+                UPDATE pgqueuer SET status = 'queued', attempts = 0, execute_after = now(), updated = now()
+                WHERE id = :id AND status = 'failed' AND NOT EXISTS (
+                    SELECT 1 FROM pgqueuer other
+                    WHERE other.dedupe_key = pgqueuer.dedupe_key AND other.status IN ('queued', 'picked'))
+                """,
+                id=job_id,
+            )
+    except UniqueViolationError:
+        return False
+    return bool(done)
 
 
 async def is_under_way(function: JobFunction, once: str) -> bool:
