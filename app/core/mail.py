@@ -205,6 +205,8 @@ async def retry(mail_public_id: str) -> bool:
         )
         if mail_id is None:
             return False
-        await queue.forget_failed(deliver_mail, "mail_id", mail_id)
+        # A try counts for the mail when its worker dies or the database goes away, and not for the job: that may wait still, as
+        # it does once somebody gave it its tries again. Two jobs could send the mail twice.
+        await queue.forget_undone(deliver_mail, "mail_id", mail_id)
         await queue.enqueue(deliver_mail, mail_id=mail_id)
         return True

@@ -17,7 +17,16 @@ from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 
 from app.core import db
 from app.core.queue.draining import drain
-from app.core.queue.failed import Discarded, discard, forget_failed, is_under_way, prune, requeue, restore
+from app.core.queue.failed import (
+    Discarded,
+    discard,
+    forget_failed,
+    forget_undone,
+    is_under_way,
+    prune,
+    requeue,
+    restore,
+)
 from app.core.queue.kinds import JobFunction, JobKind, Schedule, configure, every, job, job_name, registry, schedules
 from app.core.queue.running import LONGEST_DELAY, perform
 
@@ -34,6 +43,7 @@ __all__ = [
     "enqueue_named",
     "every",
     "forget_failed",
+    "forget_undone",
     "is_under_way",
     "job",
     "job_name",

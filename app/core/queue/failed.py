@@ -75,11 +75,20 @@ async def restore(job_id: int, job: Discarded) -> bool:
 
 async def forget_failed(function: JobFunction, argument: str, value: int) -> None:
     """Discard failed jobs that would do again what was just enqueued anew."""
+    await _forget("'failed'", function, argument, value)
+
+
+async def forget_undone(function: JobFunction, argument: str, value: int) -> None:
+    """Discard jobs, failed or still waiting, that would do again what is enqueued anew. One that runs already goes on."""
+    await _forget("'failed', 'queued'", function, argument, value)
+
+
+async def _forget(states: str, function: JobFunction, argument: str, value: int) -> None:
     await db.run(
-        """
-        DELETE FROM pgqueuer WHERE status = 'failed' AND entrypoint = :name
+        f"""
+        DELETE FROM pgqueuer WHERE status IN ({states}) AND entrypoint = :name
         AND CAST(convert_from(payload, 'UTF8') AS jsonb) -> CAST(:argument AS text) = to_jsonb(CAST(:value AS bigint))
-        """,
+        """,  # noqa: S608 (constants)
         name=job_name(function),
         argument=argument,
         value=value,
