@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stripe as vendor
@@ -238,3 +239,19 @@ async def test_the_tests_own_stripe_is_really_asked(local_stripe: stripe.Stripe)
     async with AsyncClient(base_url=local_stripe.url, trust_env=False) as http:
         await http.get("/v1/events", headers={"Authorization": f"Bearer {stripe.SECRET_KEY}"})
     assert local_stripe.requests[-1][:2] == ("GET", "/v1/events")
+
+
+@pytest.mark.parametrize(("pages", "asked_for"), [([0], [""]), ([2, 0], ["", "evt_1"]), ([2, 1], ["", "evt_1"])])
+async def test_a_page_without_news_that_promises_more_ends_the_search(
+    gateway: StripePayments, monkeypatch: pytest.MonkeyPatch, pages: list[int], asked_for: list[str]
+) -> None:
+    asked: list[str] = []
+
+    async def answer(_method: Any, params: Any) -> dict[str, Any]:
+        asked.append(params.get("starting_after", ""))
+        size = pages[len(asked) - 1]
+        return {"data": [{"id": f"evt_{n}", "type": "x"} for n in range(size)], "has_more": len(asked) < 2 or not size}
+
+    monkeypatch.setattr(gateway, "_call", answer)
+    found = await gateway.list_undelivered(["x"], clock.now())
+    assert (asked, len(found.events), found.before) == (asked_for, sum(pages), "")

@@ -121,8 +121,10 @@ class StripePayments:
             if after:
                 params = {**params, "starting_after": after}
             answer = await self._call(self._client.v1.events.list_async, params)
-            found += [Event(item["id"], item["type"], item) for item in answer["data"]]
-            after = found[-1].id if answer["has_more"] else ""
+            come = [Event(item["id"], item["type"], item) for item in answer["data"]]
+            found += come
+            # A page with nothing on it says nowhere to go on from: asked again it would be the same one, for ever.
+            after = come[-1].id if come and answer["has_more"] else ""
             if not after:
                 break
         return Undelivered(found[::-1], after)
