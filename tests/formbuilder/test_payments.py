@@ -4,6 +4,7 @@ import asyncio
 import html
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
@@ -14,6 +15,7 @@ from quart.typing import TestClientProtocol
 from app import Lectern
 from app.catalogue import products
 from app.commerce import checkouts, orders
+from app.commerce.models import Received
 from app.core import clock, db, queue
 from app.formbuilder import entries as entry_moves
 from app.formbuilder.definition import definitions, readings, versions
@@ -331,6 +333,27 @@ async def test_money_that_comes_for_an_entry_in_the_bin_brings_it_back(shop: Sho
     await entry_moves.move(counted, "bin", readings.of(form))
     assert not await payments.received((await shop.order()).id)
     assert [each.state for each in await entries()] == ["binned"]
+
+
+async def test_money_whose_news_were_lost_is_found_for_an_entry_in_the_bin_too(shop: Shop, app: Lectern) -> None:  # noqa: F811
+    form = await a_form()
+    for email in ("ann@x.example", "ben@x.example"):
+        assert (await send(form, app.test_client(), q2=email, q3="full")).status_code == 303
+        entry = await entry_queries.entry_by_id((await entries())[-1].id)
+        assert entry is not None
+        await entry_moves.move(entry, "bin", readings.of(form))
+        order = await shop.order()
+        await orders.mark_paid(
+            order.id, Received(order.total_minor, order.currency, payment_id=f"pi_{order.public_id}")
+        )
+    # What went back to its sender meanwhile may stay there.
+    await db.run("UPDATE orders SET state = 'refunded', refunded_minor = total_minor WHERE id = :id", id=order.id)
+    await db.run("DELETE FROM pgqueuer")
+    assert await payments.look_for_forgotten() == 0  # too fresh: the news may still come
+    with clock.shifted(timedelta(minutes=21)):
+        assert await payments.look_for_forgotten() == 1
+        assert await payments.look_for_forgotten() == 0
+    assert [each.state for each in await entries()] == ["received", "binned"]
 
 
 COURSE = {

@@ -80,17 +80,23 @@ async def set_score(entry_id: int, score: float | None, outcome: str) -> None:
 async def forgotten(before: datetime, since: datetime, limit: int) -> list[db.Row]:
     """`id, order_id, is_paid` of unpaid entries that came before then and whose order was paid, or ended, or is none.
 
-    One that was given up is among them only while it came after `since`, and if its order was paid after all.
+    One that was given up is among them only while it came after `since`, and if its order was paid after all; and one that was
+    thrown away unpaid, while its money came after `since` and did not go back.
     """
     return await db.many(
         db.Row,
         """
-        SELECT e.id, e.order_id, coalesce(o.state = ANY(CAST(:paid AS text[])), false) AS is_paid
-        FROM form_entries e LEFT JOIN orders o ON o.id = e.order_id
-        WHERE e.state = 'unpaid' AND e.created_at < :before
-          AND (e.given_up_at IS NULL AND (o.id IS NULL OR o.state <> ALL(CAST(:open AS text[])))
-               OR e.created_at > :since AND o.state = ANY(CAST(:paid AS text[])))
-        ORDER BY e.created_at LIMIT :limit
+        (SELECT e.id, e.order_id, coalesce(o.state = ANY(CAST(:paid AS text[])), false) AS is_paid
+         FROM form_entries e LEFT JOIN orders o ON o.id = e.order_id
+         WHERE e.state = 'unpaid' AND e.created_at < :before
+           AND (e.given_up_at IS NULL AND (o.id IS NULL OR o.state <> ALL(CAST(:open AS text[])))
+                OR e.created_at > :since AND o.state = ANY(CAST(:paid AS text[])))
+         ORDER BY e.created_at LIMIT :limit)
+        UNION ALL
+        (SELECT e.id, e.order_id, true FROM orders o JOIN form_entries e ON e.order_id = o.id
+         WHERE o.paid_at > :since AND o.paid_at < :before AND o.state <> 'refunded'
+           AND e.state = 'binned' AND e.binned_from = 'unpaid'
+         ORDER BY o.paid_at LIMIT :limit)
         """,
         before=before,
         since=since,
