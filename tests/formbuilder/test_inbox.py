@@ -227,6 +227,24 @@ async def test_an_act_on_many_is_done_and_taken_back(cast: Cast, act: str, args:
 
 
 @pytest.mark.parametrize(("act", "column"), [("read", "read_at IS NOT NULL"), ("star", "is_starred")])
+@pytest.mark.parametrize(("act", "back", "state"), [("bin", "restore", "binned"), ("spam", "not_spam", "spam")])
+async def test_what_somebody_took_back_and_did_anew_is_not_taken_back_with_the_many(
+    cast: Cast, act: str, back: str, state: str
+) -> None:
+    olga = await cast.olga()
+    form, definition = await a_form()
+    one, other = await sent(form, definition), await sent(form, definition, q2="ben@example.org")
+    run_id = await _chosen(olga, form, act)
+    await _begun(olga, run_id)
+    for move in (back, act):
+        await entries.move(one, move, definition, by=olga.id)
+    answer = await olga.browser.post(f"/admin/bulk/{run_id}/undoing")
+    undoing = answer.headers["Location"].rpartition("/")[2]
+    await _worked_through(undoing)
+    assert (await state_of(one.id), await state_of(other.id)) == (state, "received")
+    assert "has changed since" in await seen(olga, f"/admin/bulk/{undoing}")
+
+
 async def test_what_was_so_before_an_act_on_many_stays_so_when_it_is_taken_back(
     cast: Cast, act: str, column: str
 ) -> None:

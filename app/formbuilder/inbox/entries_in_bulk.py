@@ -191,12 +191,22 @@ class _MoveAct:
         return options
 
     async def carry_out(self, ids: Sequence[int], options: dict[str, Any], actor_id: int) -> Mapping[int, Outcome]:
-        return await self._move(ids, self.key, actor_id, "elsewhere")
+        found = await self._move(ids, self.key, actor_id, "elsewhere")
+        moves = await queries.last_moves([number for number, outcome in found.items() if not outcome.reason])
+        return {
+            number: Outcome("", {**(outcome.before or {}), "move": moves[number]}) if number in moves else outcome
+            for number, outcome in found.items()
+        }
 
     async def take_back(
         self, before: Mapping[int, Any], options: dict[str, Any], actor_id: int
     ) -> Mapping[int, Outcome]:
-        return await self._move(list(before), self.back, actor_id, "changed")
+        """What somebody took back meanwhile and did anew is theirs. Runs of before this was kept do not say which move was theirs."""
+        there = [row.id for row in await queries.lock_many(list(before))]
+        moves = await queries.last_moves(there)
+        theirs = [number for number in there if before[number].get("move", moves.get(number)) != moves.get(number)]
+        ours = [number for number in there if number not in theirs]
+        return {**dict.fromkeys(theirs, Outcome("changed")), **await self._move(ours, self.back, actor_id, "changed")}
 
     async def _move(self, ids: Sequence[int], act: str, actor_id: int, otherwise: str) -> Mapping[int, Outcome]:
         if not await _may(actor_id):

@@ -122,6 +122,19 @@ async def insert_act(
     )
 
 
+async def last_moves(ids: Sequence[int]) -> dict[int, int]:
+    """The number of the last move of each of these, by entry; without those that never moved."""
+    rows = await db.many(
+        db.Row,
+        """
+        SELECT entry_id, max(id) AS act_id FROM form_entry_acts
+        WHERE entry_id = ANY(CAST(:ids AS bigint[])) AND kind = 'state' GROUP BY entry_id
+        """,
+        ids=list(ids),
+    )
+    return {row.entry_id: row.act_id for row in rows}
+
+
 _STANDING = """
 SELECT state, status, answers, binned_from, counted_at, emptied_at,
        EXISTS (SELECT 1 FROM form_entry_acts a WHERE a.entry_id = e.id AND a.kind = 'state' AND a.body = 'confirm')
