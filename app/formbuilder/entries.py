@@ -14,11 +14,12 @@ import orjson
 from app.core import audit, clock, db, events, mail, queue, tokens
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _, lazy
+from app.formbuilder.answering import uniqueness
 from app.formbuilder.definition import readings
 from app.formbuilder.events import EntryReceived, EntryReturned
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.logic import scoring
-from app.formbuilder.models import Answer, Definition, Entry
+from app.formbuilder.models import Answer, Definition, Entry, Form
 from app.formbuilder.payment import bills, stock
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries import inbox as queries
@@ -256,12 +257,20 @@ class ChangedMeanwhile(Conflict):
     """The answers are not those any more that the editor saw."""
 
 
-class SoldOut(Invalid):
-    """Of something that the answers want there is too little left: a sentence by field id."""
+class Unkept(Invalid):
+    """Answers that cannot be put in place of those: a sentence by field id."""
 
     def __init__(self, sentences: Mapping[str, str]) -> None:
         super().__init__(" ".join(dict.fromkeys(sentences.values())))
         self.sentences = sentences
+
+
+class SoldOut(Unkept):
+    """Of something that the answers want there is too little left."""
+
+
+class Taken(Unkept):
+    """Another entry has an answer that may be there once only."""
 
 
 def mark_of(answers: Mapping[str, Answer]) -> str:
@@ -282,10 +291,10 @@ async def edit(
     """Put other answers in place of those; whether anything changed. What was there before stays in the history.
 
     `seen` is the mark of what the editor saw. Raises ChangedMeanwhile when somebody has changed that, Conflict when the answers
-    are gone, SoldOut where they want more of something than is left.
+    are gone, SoldOut where they want more of something than is left, Taken where another entry has what may be there once only.
     """
     async with db.transaction():
-        # One at a time, as when a form is sent: the stock is counted under this lock.
+        # One at a time, as when a form is sent: stock and unique answers are counted under this lock.
         await form_queries.lock_form(entry.form_id)
         before = await queries.lock_state(entry.id)
         if before is None or before.emptied_at is not None:
@@ -299,7 +308,14 @@ async def edit(
         changed = [name for name in {**before.answers, **answers} if before.answers.get(name) != answers.get(name)]
         if not changed:
             return False
-        await _take_stock(replace(entry, answers=before.answers), answers)
+        form = await form_queries.asked_now(entry.form_id)
+        # Visitors are held to what the form says now. Where that cannot be read, it says nothing of how much there is.
+        now = readings.soundly(form.definition) if form is not None else None
+        fresh = {name: answers[name] for name in changed if name in answers}
+        if given := await uniqueness.taken(entry.form_id, now or definition, fresh, but=entry.id):
+            raise Taken(given)
+        if form is not None and now is not None:
+            await _take_stock(form, now, replace(entry, answers=before.answers), answers)
         await queries.set_answers(entry.id, dict(answers), said, email)
         result = scoring.result_of(definition, answers)
         if result is not None:
@@ -318,11 +334,9 @@ async def edit(
     return True
 
 
-async def _take_stock(entry: Entry, answers: Mapping[str, Answer]) -> None:
-    """How much there is says what visitors answer now, as when a form is sent; what cannot be read says nothing."""
-    form = await form_queries.asked_now(entry.form_id)
-    now = readings.soundly(form.definition) if form is not None else None
-    if form is not None and now is not None and (out := await stock.change(form, entry, now, answers)):
+async def _take_stock(form: Form, now: Definition, entry: Entry, answers: Mapping[str, Answer]) -> None:
+    """How much there is says what visitors answer now, as when a form is sent."""
+    if out := await stock.change(form, entry, now, answers):
         raise SoldOut(out)
 
 

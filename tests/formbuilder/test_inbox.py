@@ -1,6 +1,7 @@
 """The inbox: its list with columns and filters of the form, one entry, and acts on many."""
 
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -12,9 +13,9 @@ from app.core import db
 from app.core.errors import Conflict, Invalid
 from app.formbuilder import entries
 from app.formbuilder.after_sending import resending
-from app.formbuilder.definition import versions
+from app.formbuilder.definition import definitions, readings, versions
 from app.formbuilder.inbox import entries_in_bulk, table
-from app.formbuilder.models import Form
+from app.formbuilder.models import Entry, Form
 from app.formbuilder.queries import inbox as queries
 from app.web.tables import bulk
 from app.web.tables.state import read
@@ -226,7 +227,6 @@ async def test_an_act_on_many_is_done_and_taken_back(cast: Cast, act: str, args:
     assert await db.value(done) == 0
 
 
-@pytest.mark.parametrize(("act", "column"), [("read", "read_at IS NOT NULL"), ("star", "is_starred")])
 @pytest.mark.parametrize(("act", "back", "state"), [("bin", "restore", "binned"), ("spam", "not_spam", "spam")])
 async def test_what_somebody_took_back_and_did_anew_is_not_taken_back_with_the_many(
     cast: Cast, act: str, back: str, state: str
@@ -245,6 +245,7 @@ async def test_what_somebody_took_back_and_did_anew_is_not_taken_back_with_the_m
     assert "has changed since" in await seen(olga, f"/admin/bulk/{undoing}")
 
 
+@pytest.mark.parametrize(("act", "column"), [("read", "read_at IS NOT NULL"), ("star", "is_starred")])
 async def test_what_was_so_before_an_act_on_many_stays_so_when_it_is_taken_back(
     cast: Cast, act: str, column: str
 ) -> None:
@@ -403,3 +404,44 @@ async def test_the_list_is_drawn_by_itself_when_a_filter_changes(cast: Cast) -> 
     headers = {"HX-Request": "true", "HX-Target": "div#list"}
     block = await seen(olga, f"/admin/forms/{form.public_id}/entries?state=received", headers=headers)
     assert "<html" not in block and 'badge--good">Received' in block
+
+
+async def test_the_office_writes_no_answer_twice_that_may_be_there_once(cast: Cast) -> None:
+    olga = await cast.olga()
+    address = {"id": "q2", "kind": "email", "label": "Email", "settings": {"unique": True}}
+    name = {"id": "q1", "kind": "short_text", "label": "Name", "settings": {"unique": True}}
+    form = await versions.publish(
+        (await versions.create(definitions.read({"title": "F", "fields": [name, address]}), by=None)).id
+    )
+    definition = readings.of(form)
+    one = await sent(form, definition, q1="Ann", q2="ann@x.example", q3="")
+    other = await sent(form, definition, q1="Ben", q2="ben@x.example", q3="")
+
+    async def edited(entry: Entry, **texts: str) -> int:
+        path = f"/admin/forms/{form.public_id}/entries/{entry.public_id}/answers"
+        answer = await olga.browser.post(path, form=texts)
+        assert ("Somebody has given this answer already" in await answer.get_data(as_text=True)) is (
+            answer.status_code == 422
+        )
+        return int(answer.status_code)
+
+    assert await edited(other, q1="Ann", q2="ben@x.example") == 422
+    assert await edited(other, q1="Ben", q2="ANN@x.example") == 422
+    assert await db.value("SELECT answers ->> 'q1' FROM form_entries WHERE id = :id", id=other.id) == "Ben"
+    # Its own answers are in nobody's way, nor those of an entry that does not count.
+    assert await edited(one, q1="Ann", q2="ANN@x.example") == 303
+    assert await edited(one, q1="ann", q2="ANN@x.example") == 303
+    await entries.move(one, "bin", definition)
+    assert await edited(other, q1="ann", q2="ann@x.example") == 303
+
+
+async def test_an_answer_that_was_there_twice_before_keeps_nobody_from_an_edit(cast: Cast) -> None:
+    olga = await cast.olga()
+    form, definition = await a_form()
+    one, _other = await sent(form, definition), await sent(form, definition)
+    unique = replace(
+        definition,
+        fields=tuple(replace(each, settings={**each.settings, "unique": True}) for each in definition.fields),
+    )
+    answers = {**one.answers, "q1": "Anna"}
+    assert await entries.edit(one, unique, answers, "Anna", one.email, by=olga.id)

@@ -12,7 +12,7 @@ from app.formbuilder.admin import admin
 from app.formbuilder.admin.entries import found
 from app.formbuilder.answering import pages, submissions
 from app.formbuilder.answering.submissions import Mistake
-from app.formbuilder.entries import Change, ChangedMeanwhile, SoldOut
+from app.formbuilder.entries import Change, ChangedMeanwhile, Unkept
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.logic import days
 from app.formbuilder.models import Definition, Entry, Form, Posted
@@ -52,7 +52,7 @@ async def update_answers(public_id: str, entry_id: str) -> Response | BaseRespon
         _form, _definition, theirs = await found(public_id, entry_id)
         clash = entries.changes(definition, theirs.answers, answers)
         return await _answers_page(form, definition, theirs, posted, status=409, sentence=error.message, clash=clash)
-    except SoldOut as error:
+    except Unkept as error:
         mistakes = {name: Mistake(sentence) for name, sentence in error.sentences.items()}
         return await _answers_page(form, definition, entry, posted, mistakes, status=422, seen=seen)
     except Conflict as error:

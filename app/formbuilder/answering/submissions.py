@@ -16,7 +16,7 @@ from app.core.ids import public_id
 from app.core.limits import Limit
 from app.core.settings import school
 from app.formbuilder import entries
-from app.formbuilder.answering import contests, files, limits, links, spam
+from app.formbuilder.answering import contests, files, limits, links, spam, uniqueness
 from app.formbuilder.definition import readings
 from app.formbuilder.fields.kinds import Wrong, kind_of
 from app.formbuilder.fields.pricing import Prices
@@ -200,7 +200,8 @@ async def _judge(sent: _Sent, locked: Form | None, now: Definition) -> str:
     form, definition, sender = sent.form, sent.definition, sent.sender
     await _give_place(form, definition, sender)
     await limits.check(locked, definition, user_id=sender.user_id, email=sent.email, address=sender.address)
-    mistakes = sent.found.mistakes | await _taken(form, now, sent.found.answers)
+    taken = await uniqueness.taken(form.id, now, sent.found.answers)
+    mistakes = sent.found.mistakes | {name: Mistake(sentence) for name, sentence in taken.items()}
     mistakes |= {name: Mistake(sentence) for name, sentence in sent.bill.wrong.items()}
     if mistakes:
         # What cannot be paid may be told by a sum that nobody sees.
@@ -321,20 +322,3 @@ def email_of(definition: Definition, answers: Mapping[str, Answer]) -> str:
         if address := kind_of(each).address(each, answers.get(each.id)):
             return address
     return ""
-
-
-async def _taken(form: Form, definition: Definition, answers: Mapping[str, Answer]) -> dict[str, Mistake]:
-    """Fields that want an answer nobody gave before, and got one that somebody did."""
-    wanted = [each for each in definition.fields if each.settings.get("unique") and each.id in answers]
-    return {
-        each.id: Mistake(_("Somebody has given this answer already; it may be there once only."))
-        for each in wanted
-        if await _was_given(form, each, answers[each.id])
-    }
-
-
-async def _was_given(form: Form, each: Field, answer: Answer) -> bool:
-    # Capital letters make no other mailbox.
-    if isinstance(answer, str) and kind_of(each).address(each, answer):
-        return await queries.has_address(form.id, each.id, answer)
-    return await queries.has_answer(form.id, {each.id: answer})

@@ -59,31 +59,35 @@ async def count(form_id: int, most: int) -> int:
     )
 
 
-async def has_answer(form_id: int, answer: dict[str, Any]) -> bool:
-    """Whether an entry of the form has this answer ({field id: answer})."""
+async def has_answer(form_id: int, answer: dict[str, Any], but: int | None = None) -> bool:
+    """Whether an entry of the form, but for this one, has this answer ({field id: answer})."""
     return bool(
         await db.value(
             """
             SELECT EXISTS (SELECT 1 FROM form_entries WHERE form_id = :form_id AND state NOT IN ('spam', 'refused', 'binned')
-                           AND given_up_at IS NULL AND answers @> CAST(:answer AS jsonb))
+                           AND given_up_at IS NULL AND answers @> CAST(:answer AS jsonb)
+                           AND id IS DISTINCT FROM CAST(:but AS bigint))
             """,
             form_id=form_id,
             answer=answer,
+            but=but,
         )
     )
 
 
-async def has_address(form_id: int, field_id: str, address: str) -> bool:
-    """Whether an entry of the form has this mail address as an answer to this field, in whatever letters."""
+async def has_address(form_id: int, field_id: str, address: str, but: int | None = None) -> bool:
+    """Whether an entry of the form, but for this one, has this mail address as an answer to this field, in whatever letters."""
     return bool(
         await db.value(
             """
             SELECT EXISTS (SELECT 1 FROM form_entries WHERE form_id = :form_id AND state NOT IN ('spam', 'refused', 'binned')
-                           AND given_up_at IS NULL AND lower(answers ->> CAST(:field_id AS text)) = lower(CAST(:address AS text)))
+                           AND given_up_at IS NULL AND lower(answers ->> CAST(:field_id AS text)) = lower(CAST(:address AS text))
+                           AND id IS DISTINCT FROM CAST(:but AS bigint))
             """,
             form_id=form_id,
             field_id=field_id,
             address=address,
+            but=but,
         )
     )
 
