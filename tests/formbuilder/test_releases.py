@@ -1,6 +1,7 @@
 """What costs something and was held back as spam by mistake: let out, it waits for its payment, and its sender can pay."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -8,9 +9,12 @@ from app import Lectern
 from app.commerce import orders
 from app.core import db, queue
 from app.formbuilder import entries
-from app.formbuilder.definition import readings
-from app.formbuilder.models import Entry, Form
-from app.formbuilder.payment import payments, releases, stock
+from app.formbuilder.answering import submissions
+from app.formbuilder.answering.submissions import Sender
+from app.formbuilder.definition import definitions, readings
+from app.formbuilder.inbox import entries_in_bulk
+from app.formbuilder.models import Entry, Form, Posted
+from app.formbuilder.payment import bills, payments, releases, stock
 from app.formbuilder.queries import entries as entry_queries
 from tests.cast import Cast
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401
@@ -180,3 +184,81 @@ async def test_who_sends_it_again_instead_pays_for_that_one_only(shop: Shop, cas
     assert late.headers["Location"] == path_of(form, entry)
     assert "Go on to payment" not in await shop.text(path_of(form, entry))
     assert await db.value("SELECT count(*) FROM orders") == 1
+
+
+PEOPLE = {"id": "q8", "kind": "number", "label": "People", "settings": {}}
+
+
+def amount(expression: str) -> dict[str, Any]:
+    return {"id": "q9", "kind": "calculation", "label": "Share", "settings": {"expression": expression}}
+
+
+async def trapped(form: Form, **texts: str) -> Entry:
+    """An entry that a program filled in: kept as it came."""
+    posted = Posted({"q1": ["Ann"], "q2": ["ann@x.example"]} | {name: [text] for name, text in texts.items()})
+    return await submissions.submit(form, readings.of(form), posted, Sender(suspicion="trap"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "payment", "texts"),
+    [
+        ([PEOPLE, amount("100 / {q8}")], {"on": True, "amount": "q9"}, {}),
+        ([PEOPLE, amount("concat({q8}, 5)")], {"on": True, "amount": "q9"}, {"q8": "4"}),
+        ([{**PEOPLE, "required": True}], {"on": True, "amount": "q8"}, {"q8": "many"}),
+        ([{**FIELDS[2], "required": True}], {}, {"q3": "no such"}),
+    ],
+)
+async def test_what_does_not_tell_its_price_is_not_let_out_for_nothing(
+    app: Lectern, cast: Cast, fields: list[dict[str, Any]], payment: dict[str, Any], texts: dict[str, str]
+) -> None:
+    olga = await cast.olga()
+    form = await a_form(fields=[*FIELDS[:2], *fields], payment=payment)
+    entry = await trapped(form, **texts)
+    with pytest.raises(releases.NoPrice):
+        await let_out(form, entry, olga.id)
+    assert await states() == ["spam"]
+    act = next(act for act in entries_in_bulk.ACTS if act.key == "not_spam")
+    async with db.transaction():
+        found = await act.carry_out([entry.id], {}, olga.id)
+    assert found[entry.id].reason == "price"
+
+
+async def test_what_tells_its_price_once_it_is_corrected_waits_for_its_payment(shop: Shop, cast: Cast) -> None:  # noqa: F811
+    olga = await cast.olga()
+    form = await a_form(fields=[*FIELDS[:2], PEOPLE, amount("100 / {q8}")], payment={"on": True, "amount": "q9"})
+    entry = await trapped(form)
+    path = f"/admin/forms/{form.public_id}/entries/{entry.public_id}"
+    assert (await olga.browser.post(f"{path}/state", form={"act": "not_spam"})).status_code == 409
+    sent = {"q1": "Ann", "q2": "ann@x.example", "q8": "4"}
+    assert (await olga.browser.post(f"{path}/answers", form=sent)).status_code == 303
+    assert (await olga.browser.post(f"{path}/state", form={"act": "not_spam"})).status_code == 303
+    assert await states() == ["unpaid"]
+
+
+@pytest.mark.parametrize(("expression", "state"), [("0 * {q8}", "received"), ("10 * {q8}", "unpaid")])
+async def test_an_amount_that_is_a_number_is_taken_as_it_is(
+    shop: Shop,  # noqa: F811
+    cast: Cast,
+    expression: str,
+    state: str,
+) -> None:
+    form = await a_form(fields=[*FIELDS[:2], PEOPLE, amount(expression)], payment={"on": True, "amount": "q9"})
+    assert await let_out(form, await trapped(form, q8="4"), (await cast.olga()).id) == state
+
+
+async def test_what_chose_nothing_where_nothing_must_be_chosen_is_free(app: Lectern, cast: Cast) -> None:
+    form = await a_form()
+    assert await let_out(form, await trapped(form), (await cast.olga()).id) == "received"
+
+
+def test_prices_in_two_currencies_are_not_nothing() -> None:
+    """A product of the shop can come to cost another currency than the form was made for."""
+    gifts = [
+        {"id": name, "kind": "custom_amount", "label": name, "settings": {"currency": currency}}
+        for name, currency in (("q5", "EUR"), ("q6", "USD"))
+    ]
+    definition = definitions.read({"title": "Gifts", "fields": gifts})
+    answers = {"q5": {"minor": 500, "currency": "EUR"}, "q6": {"minor": 500, "currency": "USD"}}
+    assert bills.lacks_price(definition, answers, bills.bill(definition, answers, {}), "2026-01-01")
+    one = {"q5": answers["q5"]}
+    assert not bills.lacks_price(definition, one, bills.bill(definition, one, {}), "2026-01-01")

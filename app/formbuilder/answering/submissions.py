@@ -106,18 +106,6 @@ def read_answers(definition: Definition, posted: Posted, today: str, *, only: Co
     return found
 
 
-def _unpriced(definition: Definition, posted: Posted, today: str) -> dict[str, str]:
-    """A sentence where the calculation that has the amount to pay is there and comes to no number, as it does when it divides by
-    what was left empty: that is not taken for nothing to pay. 0 is."""
-    each = definition.find(str(definition.payment.get("amount") or ""))
-    if each is None or kind_of(each).value_class != "calculation" or not bills.takes_payment(definition):
-        return {}
-    outcome = plans.evaluate(definition, posted.texts, today)
-    if each.id not in outcome.visible or isinstance(outcome.values.get(each.id), int | float):
-        return {}
-    return {each.id: _("What this costs cannot be worked out from these answers. Please look at them once more.")}
-
-
 def has_secret(definition: Definition) -> bool:
     """Whether something must be known to send the form."""
     return any(kind_of(each).is_secret for each in definition.fields)
@@ -160,7 +148,7 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
     prices, currency = await bills.prices_of(definition), (await school()).currency
     found.answers.update(bills.totals(definition, found.answers, prices, currency=currency))
     bill = bills.bill(definition, found.answers, prices, currency=currency)
-    bill = replace(bill, wrong={**_unpriced(definition, posted, today), **bill.wrong})
+    bill = replace(bill, wrong={**bills.unpriced(definition, posted.texts, today), **bill.wrong})
     words, email = said(definition, found.answers), email_of(definition, found.answers)
     sent = _Sent(form, definition, posted, found, bill, prices, sender, words, email)
     stamp = tokens.hashed(sender.stamp) if sender.stamp else None

@@ -180,6 +180,7 @@ class _MoveAct:
         return {
             "elsewhere": lazy("stands elsewhere"),
             "nobody": lazy("costs something, and has no email address to ask for the payment"),
+            "price": lazy("does not tell what it costs"),
             "changed": _CHANGED,
         }
 
@@ -227,6 +228,8 @@ class _MoveAct:
                 await releases.act(entry, act, read[row.version_id], by=actor_id)
             except releases.NobodyToAsk:
                 found[row.id] = Outcome("nobody")
+            except releases.NoPrice:
+                found[row.id] = Outcome("price")
             except Conflict:
                 found[row.id] = Outcome(otherwise)
             else:

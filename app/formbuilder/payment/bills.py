@@ -18,7 +18,7 @@ from app.formbuilder.fields.amounts import Amount, shown
 from app.formbuilder.fields.choosing import chosen_of
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.fields.pricing import Priced, Prices
-from app.formbuilder.logic import trials
+from app.formbuilder.logic import plans, trials
 from app.formbuilder.models import Answer, Definition, Field
 
 # Stripe takes eight digits: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
@@ -190,6 +190,31 @@ def bill(
     mixed = any(line.currency != currency for line in lines)
     minor = 0 if mixed else sum(line.minor for line in lines)
     return Bill(tuple(lines), minor, currency, mixed, _wrong(lines, minor, definition, prices, is_mixed=mixed))
+
+
+def unpriced(definition: Definition, texts: Mapping[str, Sequence[str]], today: str) -> dict[str, str]:
+    """A sentence where the calculation that has the amount to pay is there and comes to no number, as it does when it divides by
+    what was left empty: that is not taken for nothing to pay. 0 is."""
+    each = definition.find(str(definition.payment.get("amount") or ""))
+    if each is None or kind_of(each).value_class != "calculation" or not takes_payment(definition):
+        return {}
+    outcome = plans.evaluate(definition, texts, today)
+    if each.id not in outcome.visible or isinstance(outcome.values.get(each.id), int | float):
+        return {}
+    return {each.id: _("What this costs cannot be worked out from these answers. Please look at them once more.")}
+
+
+def lacks_price(definition: Definition, answers: Mapping[str, Answer], made: Bill, today: str) -> bool:
+    """Whether answers that were kept without being judged do not tell what they cost: it is no number, or none in one currency,
+    or what had to be answered for it is missing. That is not free."""
+    whole = str(definition.payment.get("amount") or "")
+    if not takes_payment(definition) or made.minor or isinstance(answers.get(whole), int | float | Mapping):
+        return False
+    texts = plans.posted(definition, answers)
+    if any(line.minor for line in made.lines) or unpriced(definition, texts, today):
+        return True
+    asked = {whole} if whole else priced(definition)
+    return any(answers.get(name) is None for name in asked & plans.evaluate(definition, texts, today).required)
 
 
 def totals(

@@ -7,8 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.errors import Conflict, Unavailable
 from app.formbuilder.definition import readings
-from app.formbuilder.fields.kinds import kind_of
-from app.formbuilder.models import Definition, Entry, Form
+from app.formbuilder.models import Entry, Form
 from app.formbuilder.payment import payments, releases
 from app.web.render import page
 
@@ -55,13 +54,3 @@ async def waiting_page(
         headers={"Cache-Control": "no-store", **(headers or {})}
         | ({"Refresh": _WAITS.get(order.state, "3")} if looks_again and order else {}),
     )
-
-
-def typed_before(definition: Definition, entry: Entry) -> dict[str, list[str]]:
-    """The answers of an entry as a browser posted them."""
-    found: dict[str, list[str]] = {}
-    for each in definition.fields:
-        answer = entry.answers.get(each.id)
-        if answer is not None:
-            found |= kind_of(each).posted(each, answer)
-    return found

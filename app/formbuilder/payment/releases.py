@@ -14,6 +14,7 @@ from app.core.ids import public_id
 from app.core.money import format_money
 from app.formbuilder import entries
 from app.formbuilder.definition import readings
+from app.formbuilder.logic import days
 from app.formbuilder.models import Definition, Entry, Form
 from app.formbuilder.payment import bills, payments, stock
 from app.formbuilder.payment.bills import Bill
@@ -28,11 +29,16 @@ class NobodyToAsk(Conflict):
     """An entry that costs something names nobody who could be asked to pay."""
 
 
+class NoPrice(Conflict):
+    """An entry of a form that takes payment does not tell what it costs."""
+
+
 async def act(entry: Entry, name: str, definition: Definition, *, by: int) -> str:
     """Do what entries.MOVES tells under this name, as the office; the state it is in then. What costs something leaves the
     quarantine as unpaid, and its sender is asked to pay.
 
-    Raises Conflict when it stands elsewhere by now, NobodyToAsk when nobody could be asked.
+    Raises Conflict when it stands elsewhere by now, NobodyToAsk when nobody could be asked, NoPrice when its answers do not
+    tell what it costs.
     """
     bill = await _due(entry, definition) if name == "not_spam" else None
     if bill is None:
@@ -98,13 +104,16 @@ async def order_asked_for(form: Form, entry: Entry) -> None:
 
 
 async def _due(entry: Entry, definition: Definition) -> Bill | None:
-    """What an entry in quarantine is still to be paid; None for one that costs nothing, that counted before, or that is paid."""
+    """What an entry in quarantine is still to be paid; None for one that costs nothing, that counted before, or that is paid.
+    What a program filled in was kept as it came, without a look at the price. Raises NoPrice."""
     if not bills.takes_payment(definition):
         return None
     standing, order = await queries.standing(entry.id), await payments.order_of(entry.id)
     if standing is None or standing.counted_at is not None or (order is not None and order.is_paid):
         return None
     bill = await payments.bill_of(definition, entry.answers)
+    if bills.lacks_price(definition, entry.answers, bill, await days.today()):
+        raise NoPrice(_("What this entry costs cannot be worked out from its answers. Correct them first."))
     return bill if payments.is_due(definition, entry.answers, bill) else None
 
 

@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.core.limits import Limit
 from app.formbuilder.answering import drafts, screens
+from app.formbuilder.logic import plans
 from app.formbuilder.models import Posted
 from app.formbuilder.payment import paying, payments
 from app.formbuilder.routes import routes, visits
@@ -48,7 +49,7 @@ async def back_from_payment(visit: Visit, token: str) -> Response | BaseResponse
     stopped = await visits.gate(visit)
     if stopped is not None:
         return await visits.gate_page(visit, stopped)
-    typed = paying.typed_before(visit.definition, entry)
+    typed = plans.posted(visit.definition, entry.answers)
     seen = screens.screens_of(visit.definition)
     if len(seen) == 1:
         visit.posted = Posted(typed)
