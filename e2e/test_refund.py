@@ -50,7 +50,15 @@ def test_the_owner_refunds_an_order_and_its_course_closes(
     amount.fill(whole)
     button = refund.get_by_role("button", name=f"Give €{whole.removesuffix('.00')} back", exact=True)
     expect(button).to_have_attribute("aria-disabled", "true")
-    refund.get_by_label("Type the order's number to confirm").fill(number)
+    typed, wrong = (
+        refund.get_by_label("Type the order's number to confirm"),
+        refund.get_by_text(f"Type {number} to confirm."),
+    )
+    expect(wrong).to_be_hidden()
+    typed.press("Enter")
+    expect(wrong).to_be_visible()
+    typed.fill(number)
+    expect(wrong).to_be_hidden()
     with office.answered():
         button.click()
     shows_refunded(office)

@@ -121,8 +121,8 @@ async def test_two_people_at_once_cannot_give_back_more_than_was_paid(shop: Shop
         ({"amount": "-5"}, "Write an amount"),
         ({"amount": "some"}, "Write an amount"),
         ({"amount": ""}, "How much goes back?"),
-        ({"confirmation": "1"}, "to confirm."),
-        ({"confirmation": ""}, "to confirm."),
+        ({"confirmation": "1"}, 'id="confirm-confirmation-error">'),
+        ({"confirmation": ""}, 'id="confirm-confirmation-error">'),
         ({"ref": "../../etc"}, "Refund"),
     ],
 )

@@ -181,6 +181,16 @@ def test_of_a_wrong_list_its_first_choice_is_gone_to(env: jinja2.Environment) ->
     assert "autofocus" in box
 
 
+def test_what_is_wrong_with_a_name_stands_ready_for_who_presses_enter_without_it(env: jinja2.Environment) -> None:
+    drawn = Page(draw(env, "{{ ui.confirm_name('1184', 'Refund') }}"))
+    [sentence] = [each for each in drawn.all("p") if each.get("class") == "field__error"]
+    assert "hidden" in sentence
+    # What is hidden describes nothing: browsers would read it out.
+    assert sentence["id"] not in (drawn.all("input")[0]["aria-describedby"] or "")
+    told = Page(draw(env, "{{ ui.confirm_name('1184', 'Refund', error='Type 1184.') }}"))
+    assert all("hidden" not in each for each in told.all("p"))
+
+
 def test_a_field_without_hint_and_error_describes_nothing(env: jinja2.Environment) -> None:
     box = Page(draw(env, "{{ ui.field(form.username) }}", form=specimen.SpecimenForm())).all("input")[0]
     assert "aria-describedby" not in box
