@@ -15,3 +15,10 @@ class CoursePublished:
     """A course can be seen by everyone from now on."""
 
     course_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class LessonRemoved:
+    """A lesson that learners had before them is gone for good, with what they did in it."""
+
+    course_id: int

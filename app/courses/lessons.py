@@ -2,11 +2,12 @@
 
 from asyncpg import UniqueViolationError
 
-from app.core import clock, db, queue
+from app.core import clock, db, events, queue
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.courses import jobs, prose
+from app.courses.events import LessonRemoved
 from app.courses.models import (
     KINDS,
     Lesson,
@@ -197,6 +198,8 @@ async def remove(lesson_id: int, *, confirmation: str, by: Visitor | None) -> No
         await queries.delete_lesson(lesson_id)
         await _write_places(await _places(course.id))
         before = {"title": lesson.title, "slug": lesson.slug, "body_markdown": lesson.body_markdown}
+        if lesson.state == "published":
+            await events.publish(LessonRemoved(course.id))
         await changed(
             course, "lesson.remove", subject=("lesson", lesson.public_id), before=before, summary=lesson.title
         )

@@ -2,7 +2,8 @@
 
 from app.access.events import AccessGranted
 from app.core import events, mail
-from app.learning import enrolments, queries
+from app.courses.events import LessonRemoved
+from app.learning import enrolments, progress, queries
 from app.learning.events import Enrolled
 
 
@@ -11,6 +12,12 @@ async def enrol_on_access(event: AccessGranted) -> None:
     """Whoever may open a course is enrolled in it."""
     if event.course_id is not None:
         await enrolments.enrol(event.user_id, event.course_id, quietly=event.quietly)
+
+
+@events.on(LessonRemoved)
+async def finish_without_lesson(event: LessonRemoved) -> None:
+    """Whoever had done all but a lesson that was removed has finished the course. One that is only taken back may return."""
+    await progress.finish_shortened(event.course_id)
 
 
 @events.on(Enrolled)

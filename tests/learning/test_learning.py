@@ -9,6 +9,7 @@ import pytest
 from app import Lectern
 from app.access import entitlements
 from app.core import clock, db, queue
+from app.courses import lessons
 from app.learning import progress
 from app.media import uploads
 from tests.cast import Cast, Person
@@ -90,6 +91,30 @@ async def test_nobody_waits_for_lessons_whose_last_open_one_was_removed(app: Lec
     await db.run("DELETE FROM lessons WHERE slug = 'lesson-2'")
     page = await body(ann, "/learn")
     assert "All lessons are done." in page and "being written" not in page
+
+
+async def test_whoever_did_all_lessons_but_one_that_is_removed_has_finished_the_course(
+    app: Lectern, cast: Cast
+) -> None:
+    ann, bob, course = await cast.ann(), await cast.bob(), await a_course()
+    for person, numbers in ((ann, (1, 2)), (bob, (1,))):
+        await give(person, course)
+        for number in numbers:
+            await person.browser.post(f"/learn/reading-price/lesson-{number}/completion")
+    title = str(await db.value("SELECT title FROM lessons WHERE slug = 'lesson-3'"))
+    finished = "SELECT array_agg(user_id) FROM enrolments WHERE completed_at IS NOT NULL"
+    await db.run("UPDATE lessons SET state = 'draft' WHERE slug = 'lesson-3'")
+    await queue.drain()
+    assert await db.value(finished) is None, "it may come back"
+    await db.run("UPDATE lessons SET state = 'published' WHERE slug = 'lesson-3'")
+    await lessons.remove(course.lesson_ids[2], confirmation=title, by=None)
+    await queue.drain()
+    assert await db.value(finished) == [ann.id]
+    at = await db.value("SELECT completed_at FROM enrolments WHERE user_id = :id", id=ann.id)
+    with clock.shifted(timedelta(days=1)):
+        await progress.finish_shortened(course.id)
+    assert await db.value("SELECT completed_at FROM enrolments WHERE user_id = :id", id=ann.id) == at
+    assert "Finished on" in await body(ann, "/learn")
 
 
 async def test_continue_goes_on_after_the_lesson_last_opened(app: Lectern, cast: Cast) -> None:

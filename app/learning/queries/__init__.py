@@ -237,6 +237,28 @@ async def count_completed(user_id: int, course_id: int, now: datetime) -> db.Row
     )
 
 
+async def finish_those_done(course_id: int, now: datetime) -> list[int]:
+    """Finish a course for those who have done all its lessons and had not finished it; who they are."""
+    rows = await db.many(
+        db.Row,
+        """
+        WITH counted AS (
+            SELECT n.id, count(l.id) AS total, count(lp.completed_at) AS done
+            FROM enrolments n
+            JOIN lessons l ON l.course_id = n.course_id AND l.state = 'published'
+            LEFT JOIN lesson_progress lp ON lp.lesson_id = l.id AND lp.user_id = n.user_id
+            WHERE n.course_id = :course_id AND n.completed_at IS NULL AND n.completed_count > 0 GROUP BY n.id
+        )
+        UPDATE enrolments n SET completed_count = c.done, completed_at = :now
+        FROM counted c WHERE c.id = n.id AND c.done = c.total AND n.completed_at IS NULL
+        RETURNING n.user_id
+        """,
+        course_id=course_id,
+        now=now,
+    )
+    return [row.user_id for row in rows]
+
+
 async def finished_by_week(user_id: int, since: datetime, zone: str) -> list[db.Row]:
     """Lessons finished in each week (its Monday) since then."""
     return await db.many(
