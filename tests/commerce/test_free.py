@@ -1,10 +1,13 @@
 """What costs nothing: closed for somebody it stays closed by every way, and nobody's mailbox is flooded."""
 
+from datetime import timedelta
+
 from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.access import entitlements
-from app.core import db, queue
+from app.commerce.models import CONFIRMATION_LIFETIME
+from app.core import clock, db, queue
 from tests.cast import Cast, Person
 from tests.commerce.shop import Shop
 from tests.commerce.test_carts import token_of
@@ -98,3 +101,31 @@ async def test_a_guest_who_turned_back_finds_name_and_address_again(shop: Shop, 
     stranger = app.test_client()
     await shop.add("reading-price", stranger)
     assert "gus@example.org" not in await shop.text("/checkout", stranger)
+
+
+async def test_beside_something_that_was_closed_the_rest_of_a_free_order_opens(shop: Shop, cast: Cast) -> None:
+    closed = await a_course("first", "Your First Chart", price=0)
+    other = await a_course("second", "Your Second Chart", price=0)
+    ann = await cast.ann()
+    await closed_for(shop, ann, "first")
+    for slug in ("first", "second"):
+        await shop.add(slug)
+    await shop.check_out_as_guest(ann.email, "Ann")
+    assert (await shop.client.post(await confirmation_link(shop))).status_code == 303
+    assert await entitlements.allows(ann.id, other.id)
+    assert not await entitlements.allows(ann.id, closed.id)
+
+
+async def test_who_asks_for_it_again_after_the_link_has_ended_gets_another_link(shop: Shop) -> None:
+    await a_course("first", "Your First Chart", price=0)
+    await shop.add("first")
+    await shop.check_out_as_guest("gus@example.org", "Gus")
+    old = await shop.order()
+    with clock.shifted(CONFIRMATION_LIFETIME + timedelta(minutes=1)):
+        await shop.check_out_as_guest("gus@example.org", "Gus")
+        new = await shop.order()
+        assert new.id != old.id
+        assert [await db.value("SELECT state FROM orders WHERE id = :id", id=each.id) for each in (old, new)] == [
+            "expired", "pending"
+        ]  # fmt: skip
+    assert len(await shop.mails("commerce/free_confirmation")) == 2
