@@ -537,3 +537,16 @@ async def test_an_order_that_stripe_never_knew_is_refunded_in_the_books(shop: Sh
     assert (order.state, order.refunded_minor) == ("refunded", 24900)
     assert not await entitlements.allows(ann.id, course.id)
     assert len(await shop.mails("commerce/refund")) == 1
+
+
+async def test_only_a_refund_that_is_not_sent_is_forgotten(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    begun = await refunds.request(order, 100, reason="", ref=public_id(), requested_by=olga.id)
+    for state in ("succeeded", "failed"):
+        await db.run("UPDATE refunds SET state = :state", state=state)
+        await queries.delete_pending(begun.id)
+        assert await db.value("SELECT state FROM refunds") == state
+    await db.run("UPDATE refunds SET state = 'pending'")
+    await queries.delete_pending(begun.id)
+    assert await db.value("SELECT count(*) FROM refunds") == 0
