@@ -9,7 +9,7 @@ import pytest
 from app.access import entitlements
 from app.commerce import checkouts, stripe_events
 from app.commerce.jobs import fetch_lost_events, reconcile
-from app.core import clock, db, queue
+from app.core import clock, db, queue, webhooks
 from app.gateways import payments
 from app.gateways.payments import stripe_api
 from tests.cast import Cast
@@ -202,3 +202,35 @@ async def test_a_search_for_lost_news_goes_on_by_itself_and_ends(shop: Shop, mon
     await queue.drain(ignore_delays=True)
     assert asked == ["", "evt_2", "evt_1"]
     assert not await db.value("SELECT count(*) FROM settings WHERE name LIKE 'webhooks.%'")
+
+
+async def test_orders_that_nobody_asked_about_for_longest_have_their_turn_first(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    waiting = [(await an_order(shop, person))[0] for person in (await cast.ann(), await cast.bob(), await cast.olga())]
+    looked = []
+    for minutes in (16, 17, 18, 19):
+        with clock.shifted(timedelta(minutes=minutes)):
+            assert await checkouts.reconcile(older_than=timedelta(minutes=15), limit=1) == 1
+            looked.append(await db.value("SELECT id FROM orders ORDER BY looked_at DESC NULLS LAST LIMIT 1"))
+    assert looked == [order.id for order in (*waiting, waiting[0])]
+
+
+async def test_a_search_that_cannot_go_on_where_it_stopped_begins_anew(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Forgetful(payments.NoPayments):
+        async def list_undelivered(self, kinds: Any, since: Any, after: str = "") -> payments.Undelivered:
+            asked.append(after)
+            if after:
+                raise payments.Refused("No such event: evt_2")
+            return payments.Undelivered([], "")
+
+    monkeypatch.setattr(payments, "is_configured", lambda: True)
+    payments.use(Forgetful())
+    await webhooks.set_sweep_mark("stripe", webhooks.SweepMark("evt_2", clock.now() - timedelta(days=1)))
+    with pytest.raises(payments.Refused):
+        await fetch_lost_events()
+    await fetch_lost_events()
+    assert asked == ["evt_2", ""]
