@@ -10,6 +10,7 @@ import pytest
 
 from app import Lectern
 from app.access import entitlements
+from app.commerce import stripe_events
 from app.commerce.jobs import handle_stripe_event
 from app.core import db, queue, webhooks
 from tests import stripe
@@ -337,3 +338,21 @@ async def test_a_second_payment_for_a_paid_order_goes_back_and_takes_nothing_awa
     assert await entitlements.allows(ann.id, course.id)
     kinds = [row.kind for row in await db.many(db.Row, "SELECT kind FROM order_events ORDER BY id")]
     assert (kinds.count("paid_again"), kinds.count("second_given_back")) == (1, 1)
+
+
+@pytest.mark.parametrize(("state", "acts"), [("received", 1), ("failed", 1), ("handled", 0), ("ignored", 0)])
+async def test_news_that_were_dealt_with_are_not_acted_on_again(
+    app: Lectern, monkeypatch: pytest.MonkeyPatch, state: str, acts: int
+) -> None:
+    """A worker that dies after its work and before its job is gone leaves the job to another."""
+    heard: list[str] = []
+
+    async def handle(kind: str, _payload: dict[str, Any]) -> str:
+        heard.append(kind)
+        return ""
+
+    monkeypatch.setattr(stripe_events, "handle", handle)
+    await deliver(app, *stripe.signed(EVENT))
+    await db.run("UPDATE webhook_events SET state = :state", state=state)
+    await handle_stripe_event(await db.value("SELECT id FROM webhook_events"))
+    assert len(heard) == acts
