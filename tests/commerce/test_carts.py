@@ -491,3 +491,18 @@ async def test_without_the_lock_and_the_note_it_would_be_lost(
     monkeypatch.setattr(cart_queries, "merged_into", nothing)
     await add_while_merging(ann, monkeypatch, first=first)
     assert "two" not in await slugs(Whose(ann.id))
+
+
+async def test_a_cart_holds_so_much_and_no_more(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carts, "LARGEST", 2)
+    guest = Whose(token="somebody")
+    for slug in ("one", "two", "three"):
+        await a_course(slug, slug.title())
+    for slug in ("one", "two"):
+        assert (await carts.add(guest, slug)).outcome == "added"
+    with pytest.raises(Conflict, match="Your cart is full"):
+        await carts.add(guest, "three")
+    assert (await carts.add(guest, "two")).outcome == "there"
+    assert await slugs(guest) == ["one", "two"]
+    await carts.remove(guest, "one")
+    assert (await carts.add(guest, "three")).outcome == "added"
