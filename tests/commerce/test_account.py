@@ -79,3 +79,15 @@ async def test_a_long_list_has_pages_whatever_stands_in_the_address(shop: Shop, 
     second = await shop.text(f"/account/orders?before={older}", ann.browser)
     assert second.count("/account/orders/") == 6
     assert str(order.number) in second
+
+
+async def test_a_member_sees_what_came_to_something_or_may_yet(shop: Shop, cast: Cast) -> None:
+    await a_course()
+    ann = await cast.ann()
+    shown = {}
+    for state in ("pending", "processing", "paid", "failed", "partially_refunded", "refunded", "expired", "cancelled"):
+        await an_order(shop, ann)
+        order = await shop.order()
+        await db.run("UPDATE orders SET state = :state WHERE id = :id", state=state, id=order.id)
+        shown[state] = f"/account/orders/{order.public_id}" in await shop.text("/account/orders", ann.browser)
+    assert [state for state, is_shown in shown.items() if not is_shown] == ["expired", "cancelled"]

@@ -3,6 +3,7 @@ import io
 
 import pytest
 
+from app.commerce import orders
 from app.core import db
 from tests.cast import Cast
 from tests.commerce.shop import Shop
@@ -196,3 +197,17 @@ async def test_a_person_with_very_many_orders_has_a_way_to_all_of_them(
     page = await seen(olga, f"/admin/people/{ann.public_id}/orders")
     assert "These are the newest 2." in page and "/admin/orders?q=ann@example.org" in page
     assert page.count('<th scope="row">') == 2
+
+
+async def test_the_page_of_an_order_counts_what_its_own_buyer_bought(shop: Shop, cast: Cast) -> None:
+    ann, bob = await cast.ann(), await cast.bob()
+    bought, _course = await a_sale(shop, ann)
+    await a_course("risk", "The Arithmetic of Risk", price=1000)
+    for person in (bob, bob):
+        other, page = await an_order(shop, person, "risk")
+    await shop.pay(page)
+    await shop.tell()
+    mine, theirs = await orders.file(bought.public_id), await orders.file(other.public_id)
+    assert mine is not None and theirs is not None
+    assert (mine.customer_id, mine.orders, mine.spent_minor) == (ann.public_id, 1, 24900)
+    assert (theirs.customer_id, theirs.orders, theirs.spent_minor) == (bob.public_id, 1, 1000)
