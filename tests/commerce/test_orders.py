@@ -12,6 +12,7 @@ from app.core import db, queue
 from tests.cast import Cast, Person
 from tests.commerce.shop import Shop
 from tests.commerce.test_carts import own
+from tests.meeting import Meeting
 from tests.school import MadeCourse, a_course
 
 
@@ -348,3 +349,22 @@ async def test_titles_and_prices_stay_as_they_were_sold(shop: Shop, cast: Cast) 
     assert "Reading Price" in receipt
     assert "€249" in receipt
     assert "Another Name" not in receipt
+
+
+async def test_of_two_payments_of_one_person_the_second_waits_for_what_the_first_opens(
+    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_course()
+    ann = await cast.ann()
+    (first, _), (second, _) = await two_orders(shop, ann)
+    true, meeting = entitlements.owned, Meeting(2, patience=0.5)
+
+    async def unhurried(user_id: int, product_ids: Any) -> set[int]:
+        found = await true(user_id, product_ids)
+        await meeting.wait()
+        return found
+
+    monkeypatch.setattr(entitlements, "owned", unhurried)
+    await asyncio.gather(*(orders.mark_paid(order.id, received(order)) for order in (first, second)))
+    assert await db.value("SELECT count(*) FROM entitlements") == 1
+    assert await db.value("SELECT count(*) FROM refunds") == 1
