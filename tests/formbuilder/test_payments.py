@@ -680,3 +680,30 @@ async def test_a_form_has_one_currency_and_sells_nothing_again_and_again() -> No
     assert any("again and again" in each for each in errors)
     off = replace(told, payment={"on": False})
     assert not [each for each in definitions.problems(off) if each.level == "error"]
+
+
+@pytest.mark.parametrize(
+    ("state", "may"),
+    [
+        ("expired", True),
+        ("failed", True),
+        ("pending", False),
+        ("processing", False),
+        ("paid", False),
+        ("cancelled", False),
+    ],
+)
+async def test_an_entry_that_was_given_up_may_be_replaced_when_its_payment_page_closed_unused(
+    shop: Shop,  # noqa: F811
+    state: str,
+    *,
+    may: bool,
+) -> None:
+    assert (await send(await a_form(), shop.client, q3="full")).status_code == 303
+    entry = await entry_queries.entry_by_id((await entries())[0].id)
+    assert entry is not None
+    assert await payments.may_return(entry)
+    await db.run("UPDATE form_entries SET given_up_at = now()")
+    await db.run("UPDATE orders SET state = :state", state=state)
+    assert await payments.may_return(entry) is may
+    assert not await payments.may_return(replace(entry, state="received"))
