@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -265,6 +266,16 @@ async def test_the_same_form_makes_one_token(cast: Cast) -> None:
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
     assert await db.value("SELECT count(*) FROM access_tokens") == 1
     assert await db.value("SELECT count(*) FROM mails") == 1
+
+
+@pytest.mark.parametrize("passed", [True, False])
+async def test_a_token_remembers_whether_a_second_factor_was_passed_when_it_was_made(
+    cast: Cast, *, passed: bool
+) -> None:
+    person = replace(await signed_in(await cast.ann()), second_factor_at=clock.now() if passed else None)
+    until = clock.now() + timedelta(days=1)
+    await access_tokens.create(person, public_id(), name="Backup", scopes=["me"], until=until)
+    assert await db.value("SELECT second_factor FROM access_tokens") is passed
 
 
 async def test_nobody_has_more_than_twenty_however_many_ask_at_once(
