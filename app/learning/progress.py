@@ -79,9 +79,11 @@ async def reopen(user_id: int, room: Classroom, step: Step) -> None:
 
 async def finish_shortened(course_id: int) -> None:
     """Finish a course for everybody who has done all lessons that are left of it. Doing it again changes nothing."""
-    async with db.transaction():
-        for user_id in await queries.finish_those_done(course_id, clock.now()):
-            await events.publish(CourseCompleted(user_id, course_id))
+    for user_id in await queries.who_did_all(course_id):
+        async with db.transaction():
+            await queries.lock_enrolment(user_id, course_id)
+            if await queries.finish(user_id, course_id, clock.now()):
+                await events.publish(CourseCompleted(user_id, course_id))
 
 
 async def rhythm(user_id: int, zone: ZoneInfo) -> list[tuple[str, int]]:

@@ -10,7 +10,7 @@ from app import Lectern
 from app.access import entitlements
 from app.core import clock, db, queue
 from app.courses import lessons
-from app.learning import progress
+from app.learning import progress, queries
 from app.media import uploads
 from tests.cast import Cast, Person
 from tests.media import files
@@ -110,6 +110,14 @@ async def test_whoever_did_all_lessons_but_one_that_is_removed_has_finished_the_
     await lessons.remove(course.lesson_ids[2], confirmation=title, by=None)
     await queue.drain()
     assert await db.value(finished) == [ann.id]
+
+    async def both(course_id: int) -> list[int]:
+        return [ann.id, bob.id]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queries, "who_did_all", both)
+        await progress.finish_shortened(course.id)
+    assert await db.value(finished) == [ann.id], "who took a lesson back since they were looked for has not"
     at = await db.value("SELECT completed_at FROM enrolments WHERE user_id = :id", id=ann.id)
     with clock.shifted(timedelta(days=1)):
         await progress.finish_shortened(course.id)

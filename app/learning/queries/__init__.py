@@ -237,26 +237,45 @@ async def count_completed(user_id: int, course_id: int, now: datetime) -> db.Row
     )
 
 
-async def finish_those_done(course_id: int, now: datetime) -> list[int]:
-    """Finish a course for those who have done all its lessons and had not finished it; who they are."""
+async def who_did_all(course_id: int) -> list[int]:
+    """Learners who have done all lessons of a course and had not finished it."""
     rows = await db.many(
         db.Row,
         """
-        WITH counted AS (
-            SELECT n.id, count(l.id) AS total, count(lp.completed_at) AS done
-            FROM enrolments n
-            JOIN lessons l ON l.course_id = n.course_id AND l.state = 'published'
-            LEFT JOIN lesson_progress lp ON lp.lesson_id = l.id AND lp.user_id = n.user_id
-            WHERE n.course_id = :course_id AND n.completed_at IS NULL AND n.completed_count > 0 GROUP BY n.id
-        )
-        UPDATE enrolments n SET completed_count = c.done, completed_at = :now
-        FROM counted c WHERE c.id = n.id AND c.done = c.total AND n.completed_at IS NULL
-        RETURNING n.user_id
+        SELECT n.user_id
+        FROM enrolments n
+        JOIN lessons l ON l.course_id = n.course_id AND l.state = 'published'
+        LEFT JOIN lesson_progress lp ON lp.lesson_id = l.id AND lp.user_id = n.user_id
+        WHERE n.course_id = :course_id AND n.completed_at IS NULL AND n.completed_count > 0
+        GROUP BY n.user_id HAVING count(l.id) = count(lp.completed_at) ORDER BY n.user_id
         """,
         course_id=course_id,
-        now=now,
     )
     return [row.user_id for row in rows]
+
+
+async def finish(user_id: int, course_id: int, now: datetime) -> bool:
+    """Finish a course for somebody who has done all its lessons, without calling that a visit; whether it is finished by this.
+
+    The enrolment is locked by whoever asks.
+    """
+    return bool(
+        await db.run(
+            """
+            WITH counted AS (
+                SELECT count(*) AS total, count(lp.completed_at) AS done
+                FROM lessons l LEFT JOIN lesson_progress lp ON lp.lesson_id = l.id AND lp.user_id = :user_id
+                WHERE l.course_id = :course_id AND l.state = 'published'
+            )
+            UPDATE enrolments n SET completed_count = counted.done, completed_at = :now FROM counted
+            WHERE n.user_id = :user_id AND n.course_id = :course_id AND n.completed_at IS NULL
+              AND counted.total > 0 AND counted.done = counted.total
+            """,
+            user_id=user_id,
+            course_id=course_id,
+            now=now,
+        )
+    )
 
 
 async def finished_by_week(user_id: int, since: datetime, zone: str) -> list[db.Row]:
