@@ -62,18 +62,21 @@ def _webp(head: bytes) -> Image | None:
 # Start-of-frame markers; C4, C8 and CC in their midst mean something else (ITU T.81, table B.1).
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+# Segments and fill bytes before the frame: a file can be made of millions.
+_MOST_STEPS = 5000
 
 
 def _jpeg(source: BinaryIO, head: bytes) -> Image | None:
     if head[:3] != b"\xff\xd8\xff":
         return None
     source.seek(2)
-    for _segment in range(500):
+    for _step in range(_MOST_STEPS):
         marker = source.read(2)
-        while len(marker) == 2 and marker[0] == 0xFF and marker[1] == 0xFF:  # fill bytes
-            marker = marker[1:] + source.read(1)
         if len(marker) < 2 or marker[0] != 0xFF:
             return None
+        if marker[1] == 0xFF:  # the first was a fill byte
+            source.seek(-1, 1)
+            continue
         if marker[1] in _ALONE:
             continue
         (length,) = struct.unpack(">H", source.read(2))

@@ -105,6 +105,41 @@ def test_a_picture_of_too_many_pixels_is_refused_however_small_its_file() -> Non
         look(bomb, "image")
 
 
+class Counting(io.BytesIO):
+    """Counts how often it is read."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.reads += 1
+        return super().read(size)
+
+
+def _of_empty_tracks() -> bytes:
+    entry = files.element(0xAE, b"\xec\x80" * 90_000)
+    head = files.element(0x1A45DFA3, files.element(0x4282, b"webm"))
+    return head + files.element(0x18538067, files.element(0x1549A966, b"") + files.element(0x1654AE6B, entry * 20))
+
+
+def _of_empty_boxes() -> bytes:
+    track = files.box(b"trak", files.box(b"free", b"") * 90_000)
+    return files.box(b"ftyp", b"isom" + bytes(4)) + files.box(b"moov", track * 20)
+
+
+@pytest.mark.parametrize("content", [_of_empty_tracks(), _of_empty_boxes(), b"\xff\xd8" + b"\xff" * 1_000_000])
+def test_a_file_of_millions_of_parts_is_not_looked_through(content: bytes) -> None:
+    source = Counting(content)
+    assert images.read(source) is None
+    assert films.read(source) is None
+    assert source.reads < 500_000
+
+
+def test_fill_bytes_stand_before_any_segment() -> None:
+    content = files.picture("JPEG", (321, 123))
+    found = look(content[:2] + b"\xff" * 100 + content[2:], "image")
+    assert (found.width, found.height) == (321, 123)
+
+
 def test_size_limits_are_by_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     content = files.picture("PNG")
     monkeypatch.setitem(inspection.LIMITS, "image", len(content))
