@@ -20,7 +20,8 @@ from xml.parsers import expat
 from app.core.errors import Invalid, TooLarge
 from app.core.i18n import _
 from app.core.numbers import whole_number
-from app.imports.models import MOST_COLUMNS, MOST_ROWS
+from app.imports.models import LARGEST, MOST_COLUMNS, MOST_ROWS
+from app.media import archives
 
 _START = b"PK\x03\x04"
 # A part may unpack to so much: an archive of a few kilobytes can hold terabytes of nothing.
@@ -49,6 +50,8 @@ def readable(source: BinaryIO) -> Iterator[BinaryIO]:
         return
     with tempfile.SpooledTemporaryFile(max_size=4 * 1024 * 1024) as file:
         try:
+            if not archives.has_short_list(source):
+                raise zipfile.BadZipFile("it lists more files than any workbook has")
             with zipfile.ZipFile(source) as archive:
                 _write(archive, cast(IO[bytes], file))
         except (

@@ -1,6 +1,7 @@
 """A workbook is read as a table: what Excel means by a cell, and what is no workbook at all."""
 
 import io
+import struct
 import zipfile
 from collections.abc import Callable
 from datetime import date, datetime, time
@@ -121,6 +122,33 @@ def test_what_unpacks_without_end_or_declares_what_grows_is_refused(monkeypatch:
     far = b'<worksheet><sheetData><row r="999999999"><c r="A1" t="str"><v>x</v></c></row></sheetData></worksheet>'
     with pytest.raises(TooLarge):
         table(_with(SHEET, far))
+
+
+def test_a_workbook_of_very_many_parts_is_refused_before_they_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = _with_parts(20_000)
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    with pytest.raises(Invalid, match="cannot be read"):
+        table(content)
+
+
+def _with_parts(count: int) -> bytes:
+    out = io.BytesIO(book(["Name"], ["Ann"]))
+    with zipfile.ZipFile(out, "a") as archive:
+        for number in range(count):
+            archive.writestr(str(number), "")
+    return out.getvalue()
+
+
+def test_a_workbook_with_a_second_end_for_large_archives_is_read() -> None:
+    """Some programs write it whatever the size."""
+    content = book(["Name"], ["Ann"])
+    at = content.rfind(b"PK\x05\x06")
+    _sign, _disk, _start, here, whole, length, offset, _comment = struct.unpack("<4s4H2LH", content[at:])
+    end = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, here, whole, length, offset)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1)
+    assert table(content[:at] + end + locator + content[at:]) == [(2, ["Ann"])]
+    with pytest.raises(Invalid, match="cannot be read"):
+        table(content[:at] + end + locator.replace(struct.pack("<Q", at), bytes(8)) + content[at:])
 
 
 def test_cells_without_names_follow_each_other_and_names_out_of_order_lose_nothing() -> None:

@@ -5,7 +5,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from app.media import films, images
+from app.media import archives, films, images
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,6 @@ _NAMED = {
 }
 _PLAIN = {"csv": "sheet", "tsv": "sheet", "md": "document", "txt": "document"}
 _SNIFFED = 65_536
-# How an archive ends: 22 bytes, with a comment of up to 64 KB behind them (APPNOTE.TXT, 4.3.16).
-_END, _END_BYTES = b"PK\x05\x06", 22
-_END64, _LOCATOR_BYTES = b"PK\x06\x07", 20
-# Bytes of the list of files that is read: some ten thousand files. Each becomes an object of half a kilobyte.
-_LIST_BYTES = 1_000_000
 
 
 def recognise(source: BinaryIO, file_name: str) -> FileType | None:
@@ -61,7 +56,7 @@ def recognise(source: BinaryIO, file_name: str) -> FileType | None:
 
 def _archive(source: BinaryIO) -> FileType | None:
     """Told by the list of its files; nothing is unpacked but the few bytes that name an OpenDocument."""
-    if not _has_short_list(source):
+    if not archives.has_short_list(source):
         return None
     source.seek(0)
     try:
@@ -82,19 +77,6 @@ def _archive(source: BinaryIO) -> FileType | None:
         if "[Content_Types].xml" in names and any(name.startswith(folder) for name in names):
             return found
     return FileType("archive", "application/zip", "zip")
-
-
-def _has_short_list(source: BinaryIO) -> bool:
-    """Whether the list of an archive's files can be read at all: each of them costs memory, and it says itself how many."""
-    size = source.seek(0, 2)
-    source.seek(max(0, size - _LOCATOR_BYTES - _END_BYTES - 65_535))
-    tail = source.read()
-    at = tail.rfind(_END)
-    # What has a second end for more than 4 GB (its locator stands before the first one) is larger than anything taken here.
-    if at < 0 or len(tail) < at + _END_BYTES or tail[max(0, at - _LOCATOR_BYTES) : at].startswith(_END64):
-        return False
-    (length,) = struct.unpack_from("<I", tail, at + 12)
-    return bool(length <= _LIST_BYTES)
 
 
 def _sound(head: bytes) -> FileType | None:
