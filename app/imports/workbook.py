@@ -73,12 +73,16 @@ def _write(archive: zipfile.ZipFile, file: IO[bytes]) -> None:
     # Excel's own note about the delimiter, which `reading` knows.
     text.write("sep=,\n")
     writer = csv.writer(text)
-    written = 0
+    written = length = 0
 
     def row(number: int, cells: list[str]) -> None:
-        nonlocal written
+        nonlocal written, length
         if number > MOST_ROWS + 1:
             raise TooLarge(_("The file has more than 100,000 rows. Split it into several."), field="file")
+        # Cells share texts: a thousand times a long one is written once in the workbook.
+        length += sum(map(len, cells))
+        if length > LARGEST:
+            raise TooLarge(_("The workbook is too large. Save its sheet as CSV (UTF-8)."), field="file")
         # Empty rows stand too, so that a refusal names the row that a spreadsheet shows.
         writer.writerows([] for _number in range(written + 1, number))
         writer.writerow(cells)

@@ -151,6 +151,16 @@ def test_a_workbook_with_a_second_end_for_large_archives_is_read() -> None:
         table(content[:at] + end + locator.replace(struct.pack("<Q", at), bytes(8)) + content[at:])
 
 
+def test_a_text_that_is_shared_by_very_many_cells_fills_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "LARGEST", 1_000_000)
+    content = book(["Name"], *(["x" * 30_000] for _row in range(40)))
+    assert len(content) < 20_000
+    with pytest.raises(TooLarge, match="workbook is too large"), workbook.readable(io.BytesIO(content)):
+        pass
+    with workbook.readable(io.BytesIO(book(["Name"], *(["x" * 30_000] for _row in range(30))))) as file:
+        assert len(file.read()) > 900_000
+
+
 def test_cells_without_names_follow_each_other_and_names_out_of_order_lose_nothing() -> None:
     sheet = b"""<x:worksheet xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><x:sheetData>
         <x:row><x:c t="inlineStr"><x:is><x:t>One</x:t><x:rPh><x:t>said</x:t></x:rPh></x:is></x:c><x:c t="str"><x:v>Two</x:v></x:c></x:row>
