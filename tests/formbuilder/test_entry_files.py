@@ -16,7 +16,7 @@ from app.core import clock, db
 from app.formbuilder.answering import files
 from app.formbuilder.definition import definitions
 from app.formbuilder.fields.attached import TOKEN_SECONDS, read_token
-from app.formbuilder.models import Form, Posted
+from app.formbuilder.models import EntryFile, Form, Posted
 from app.formbuilder.queries import files as queries
 from app.media import shelf
 from tests.cast import Cast
@@ -164,6 +164,46 @@ async def test_only_what_no_entry_and_no_draft_speaks_of_is_swept_after_two_days
     assert whole
     assert await db.value(ROWS) == 2
     assert await shelf.storage().size(key) is None
+
+
+async def test_a_file_that_is_sent_while_others_are_swept_stays(
+    client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = await published(NAME, FILE)
+    token = await kept(client, form, paper(10))
+    key = await db.value("SELECT storage_key FROM form_entry_files")
+    loose = queries.loose
+
+    async def then_sent(*arguments: Any) -> list[EntryFile]:
+        found = await loose(*arguments)
+        assert await sent(client, form, **{"q5.kept": token}) == 303
+        return found
+
+    monkeypatch.setattr(queries, "loose", then_sent)
+    monkeypatch.setattr(files, "_LOOSE", timedelta(0))
+    assert await files.sweep() == 0
+    assert await db.value(ROWS) == 1
+    assert await shelf.storage().size(key) is not None
+
+
+async def test_a_file_whose_bytes_are_being_swept_goes_with_no_entry(
+    client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = await published(NAME, FILE)
+    token = await kept(client, form, paper(10))
+    disk = shelf.storage()
+    delete, answers = disk.delete, []
+
+    async def meanwhile(key: str) -> None:
+        await delete(key)
+        answers.append(await sent(client, form, **{"q5.kept": token}))
+
+    monkeypatch.setattr(disk, "delete", meanwhile)
+    monkeypatch.setattr(files, "_LOOSE", timedelta(0))
+    assert await files.sweep() == 1
+    assert answers != [303]
+    assert await db.value("SELECT count(*) FROM form_entries") == 0
+    assert await db.value(ROWS) == 0
 
 
 async def test_a_file_that_was_sent_after_all_keeps_its_row(client: TestClientProtocol) -> None:

@@ -124,18 +124,26 @@ def pieces(file: EntryFile) -> AsyncIterator[bytes]:
 
 
 async def sweep() -> int:
-    """Remove the files that belong to no entry and to no draft; how many. Bytes first: a row finds them again."""
+    """Remove the files that belong to no entry and to no draft; how many. Bytes first: a row finds them again. Before that the
+    row is claimed: a page may send its file along until the last moment, and then it stays.
+    """
     gone = 0
     for _round in range(_ROUNDS):
         loose = await queries.loose(clock.now() - _LOOSE, _AT_ONCE)
         for file in loose:
-            await db.release()
-            await shelf.storage().delete(file.storage_key)
-            await queries.delete(file.id)
-        gone += len(loose)
+            gone += await _swept(file)
         if len(loose) < _AT_ONCE:
             break
     return gone
+
+
+async def _swept(file: EntryFile) -> bool:
+    if not await queries.claim(file.id):
+        return False
+    await db.release()
+    await shelf.storage().delete(file.storage_key)
+    await queries.delete(file.id)
+    return True
 
 
 def _taking(definition: Definition) -> list[tuple[Field, Attached]]:

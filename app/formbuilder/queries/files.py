@@ -93,5 +93,12 @@ async def loose(before: datetime, most: int) -> list[EntryFile]:
     )
 
 
+async def claim(file_id: int) -> bool:
+    """Take a file that belongs to no entry out of reach of entries to come; False when one has it by now."""
+    return bool(
+        await db.run("UPDATE form_entry_files SET form_id = NULL WHERE id = :id AND entry_id IS NULL", id=file_id)
+    )
+
+
 async def delete(file_id: int) -> None:
     await db.run("DELETE FROM form_entry_files WHERE id = :id AND entry_id IS NULL", id=file_id)
