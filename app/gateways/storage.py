@@ -140,16 +140,22 @@ class DiskStorage:
         return await asyncio.to_thread(self._tidy, time.time() - older_than.total_seconds())
 
     def _tidy(self, before: float) -> int:
-        stale = [part for part in self._parts.glob("*") if part.stat().st_mtime < before]
-        for part in stale:
-            part.unlink(missing_ok=True)
-        return len(stale)
+        return sum(_removed_if_older(part, before) for part in self._parts.glob("*"))
 
     def _path(self, key: str) -> Path:
         path = (self._folder / key).resolve()
         if not path.is_relative_to(self._folder.resolve()) or path.is_relative_to(self._parts.resolve()):
             raise ValueError(f"not a key: {key!r}")
         return path
+
+
+def _removed_if_older(part: Path, before: float) -> bool:
+    """False also for what was finished, and is called otherwise, since the folder was listed."""
+    with suppress(FileNotFoundError):
+        if part.stat().st_mtime < before:
+            part.unlink()
+            return True
+    return False
 
 
 def _sync_folder(folder: Path) -> None:
@@ -262,9 +268,17 @@ class S3Storage:
     def _tidy(self, before: datetime) -> int:
         pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket)
         stale = [upload for page in pages for upload in page.get("Uploads", []) if upload["Initiated"] < before]
-        for upload in stale:
-            self.client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-        return len(stale)
+        return sum(self._abort(upload["Key"], upload["UploadId"]) for upload in stale)
+
+    def _abort(self, key: str, upload_id: str) -> bool:
+        """False when it was finished, or aborted by somebody else, since they were listed."""
+        try:
+            self.client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
+        except self.client.exceptions.ClientError as error:
+            if _status(error) == 404:
+                return False
+            raise
+        return True
 
 
 class _Open:

@@ -74,6 +74,17 @@ async def test_halves_of_killed_writes_are_swept_once_they_are_old(disk: DiskSto
     assert [path.name for path in parts.iterdir()] == ["new"]
 
 
+async def test_halves_that_are_finished_while_they_are_swept_are_no_error(
+    disk: DiskStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = tmp_path / "files" / ".parts"
+    parts.mkdir(parents=True)
+    (parts / "old").write_bytes(b"half")
+    os.utime(parts / "old", (1, 1))
+    monkeypatch.setattr(Path, "glob", lambda folder, _pattern: iter([folder / "finished", folder / "old"]))
+    assert await disk.tidy(timedelta(days=1)) == 1
+
+
 def test_the_vendor_is_chosen_when_its_endpoint_is_set(tmp_path: Path) -> None:
     settings = {"DATA_DIR": str(tmp_path), "R2_BUCKET": "school", "R2_ENDPOINT": "https://acc.r2.example",
                 "R2_ACCESS_KEY_ID": "id", "R2_SECRET_ACCESS_KEY": "key"}  # fmt: skip
@@ -150,10 +161,14 @@ async def test_s3_forgets_uploads_that_were_never_finished(s3: S3Storage, asked:
     uploads = [
         {"Key": "old", "UploadId": "1", "Initiated": now - timedelta(days=2)},
         {"Key": "new", "UploadId": "2", "Initiated": now},
+        {"Key": "finished", "UploadId": "3", "Initiated": now - timedelta(days=2)},
+        {"Key": "older", "UploadId": "4", "Initiated": now - timedelta(days=3)},
     ]
     asked.add_response("list_multipart_uploads", {"Uploads": uploads, "IsTruncated": False}, {"Bucket": "school"})
     asked.add_response("abort_multipart_upload", {}, {"Bucket": "school", "Key": "old", "UploadId": "1"})
-    assert await s3.tidy(timedelta(days=1)) == 1
+    asked.add_client_error("abort_multipart_upload", "NoSuchUpload", http_status_code=404)
+    asked.add_response("abort_multipart_upload", {}, {"Bucket": "school", "Key": "older", "UploadId": "4"})
+    assert await s3.tidy(timedelta(days=1)) == 2
 
 
 def test_s3_signs_addresses_both_ways(s3: S3Storage) -> None:
