@@ -100,7 +100,11 @@ class DiskStorage:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        # A folder that was made for it has to be found again too.
+        for folder in (path.parent, *path.parent.parents):
+            _sync_folder(folder)
+            if folder == self._folder:
+                break
 
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         try:

@@ -85,6 +85,15 @@ async def test_halves_that_are_finished_while_they_are_swept_are_no_error(
     assert await disk.tidy(timedelta(days=1)) == 1
 
 
+async def test_each_folder_on_the_way_survives_a_power_cut(
+    disk: DiskStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(storage, "_sync_folder", synced.append)
+    await disk.put("video/ab/x", io.BytesIO(b"x"), content_type="video/webm")
+    assert synced == [tmp_path / "files/video/ab", tmp_path / "files/video", tmp_path / "files"]
+
+
 def test_the_vendor_is_chosen_when_its_endpoint_is_set(tmp_path: Path) -> None:
     settings = {"DATA_DIR": str(tmp_path), "R2_BUCKET": "school", "R2_ENDPOINT": "https://acc.r2.example",
                 "R2_ACCESS_KEY_ID": "id", "R2_SECRET_ACCESS_KEY": "key"}  # fmt: skip
