@@ -23,7 +23,7 @@ from app.core.i18n import _
 from app.core.ids import public_id
 from app.core.personal import Subject
 from app.core.settings import school
-from app.gateways.storage import Storage
+from app.gateways.storage import Storage, once_begun
 
 log = structlog.get_logger()
 
@@ -72,9 +72,10 @@ async def find(user_id: int, export_id: str) -> PersonalExport:
     return found
 
 
-def pieces(export: PersonalExport) -> AsyncIterator[bytes]:
-    """Its bytes, a piece at a time."""
-    return _shelf().open(export.storage_key or "", 0, (export.size_bytes or 1) - 1)
+async def begun(export: PersonalExport) -> AsyncIterator[bytes]:
+    """Its bytes, a piece at a time, once the first is there. Raises NotFound when the storage has lost them."""
+    await db.release()
+    return await once_begun(_shelf().open(export.storage_key or "", 0, (export.size_bytes or 1) - 1))
 
 
 async def build(export_id: int) -> None:

@@ -15,8 +15,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote
 
-from app.config import Config
+import structlog
 
+from app.config import Config
+from app.core.errors import NotFound
+
+log = structlog.get_logger()
 CHUNK = 256 * 1024
 
 
@@ -39,7 +43,7 @@ class Storage(Protocol):
         """Keep what `source` holds from its beginning, whole or not at all; closing it is the caller's."""
 
     def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
-        """The bytes from `start` to `end`, both included, a piece at a time. Raises Missing."""
+        """The bytes from `start` to `end`, both included, a piece at a time. Raises Missing, also when they end before `end`."""
 
     async def size(self, key: str) -> int | None:
         """How many bytes there are under the key; None when there is nothing."""
@@ -73,6 +77,22 @@ def choose(config: Config) -> Storage:
             public_url=config.cdn_base_url or config.r2_public_url,
         )
     return DiskStorage(config.data_dir / "files")
+
+
+async def once_begun(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same pieces once the first is there: before an answer begins it is known that the storage has them. Raises NotFound."""
+    try:
+        first = await anext(pieces, b"")
+    except Missing as missing:
+        log.error("a file is missing from the storage", key=str(missing))
+        raise NotFound from None
+
+    async def rest() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    return rest()
 
 
 class DiskStorage:
@@ -119,6 +139,8 @@ class DiskStorage:
                 yield piece
         finally:
             source.close()
+        if left > 0:
+            raise Missing(key)
 
     async def size(self, key: str) -> int | None:
         try:
@@ -213,11 +235,15 @@ class S3Storage:
 
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         body = await asyncio.to_thread(self._get, key, start, end)
+        left = end - start + 1
         try:
             while piece := await asyncio.to_thread(body.read, CHUNK):
+                left -= len(piece)
                 yield piece
         finally:
             body.close()
+        if left > 0:
+            raise Missing(key)
 
     def _get(self, key: str, start: int, end: int) -> Any:
         try:

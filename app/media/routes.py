@@ -37,7 +37,7 @@ async def show_upload(public_id: str, file_name: str) -> Response:
         seconds, cache = found.seconds, "private, no-cache"
     # Captions come from our own host: a track of another one is refused without CORS.
     elsewhere = None if upload.kind == "captions" else _elsewhere(upload, seconds, cache)
-    return elsewhere or _answer(upload, cache)
+    return elsewhere or await _answer(upload, cache)
 
 
 def _elsewhere(upload: Upload, seconds: int, cache: str) -> Response | None:
@@ -59,7 +59,7 @@ def _elsewhere(upload: Upload, seconds: int, cache: str) -> Response | None:
     return Response(b"", 302, {"Location": address, "Cache-Control": cache})
 
 
-def _answer(upload: Upload, cache: str) -> Response:
+async def _answer(upload: Upload, cache: str) -> Response:
     headers = _headers(upload, cache)
     etag = headers["ETag"]
     if etag in [tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")]:
@@ -74,7 +74,7 @@ def _answer(upload: Upload, cache: str) -> Response:
     start, end = part or (0, upload.size_bytes - 1)
     if part is not None:
         headers["Content-Range"] = f"bytes {start}-{end}/{upload.size_bytes}"
-    body = b"" if request.method == "HEAD" else uploads.pieces(upload, start, end)
+    body = b"" if request.method == "HEAD" else await uploads.begun(upload, start, end)
     response = Response(body, 206 if part else 200, headers)
     response.headers["Content-Length"] = str(end - start + 1)
     # Somebody may watch for as long as they like.

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from app.core import audit, clock, db, queue, tokens
 from app.core.ids import public_id
+from app.gateways import storage
 from app.media import jobs, queries, shelf
 from app.media.inspection import LIMITS, inspect
 from app.media.models import Upload
@@ -128,6 +129,12 @@ async def read(upload: Upload) -> bytes:
 def pieces(upload: Upload, start: int, end: int) -> AsyncIterator[bytes]:
     """The bytes from `start` to `end`, both included, a piece at a time."""
     return shelf.storage().open(upload.storage_key, start, end)
+
+
+async def begun(upload: Upload, start: int, end: int) -> AsyncIterator[bytes]:
+    """The same once the first piece is there, for an answer. Raises NotFound when the storage has lost them."""
+    await db.release()
+    return await storage.once_begun(pieces(upload, start, end))
 
 
 async def remove(upload_id: int) -> None:

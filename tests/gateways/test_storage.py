@@ -13,6 +13,7 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from app.config import Config
+from app.core.errors import NotFound
 from app.gateways import storage
 from app.gateways.storage import DiskStorage, Missing, S3Storage
 
@@ -85,6 +86,13 @@ async def test_halves_that_are_finished_while_they_are_swept_are_no_error(
     assert await disk.tidy(timedelta(days=1)) == 1
 
 
+async def test_what_ends_too_early_is_missing(disk: DiskStorage) -> None:
+    await disk.put("a/x", io.BytesIO(b"half"), content_type="video/webm")
+    assert await read(disk, "a/x", 0, 3) == b"half"
+    with pytest.raises(Missing):
+        await read(disk, "a/x", 0, 7)
+
+
 async def test_each_folder_on_the_way_survives_a_power_cut(
     disk: DiskStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +100,15 @@ async def test_each_folder_on_the_way_survives_a_power_cut(
     monkeypatch.setattr(storage, "_sync_folder", synced.append)
     await disk.put("video/ab/x", io.BytesIO(b"x"), content_type="video/webm")
     assert synced == [tmp_path / "files/video/ab", tmp_path / "files/video", tmp_path / "files"]
+
+
+async def test_an_answer_begins_once_the_first_piece_is_there(disk: DiskStorage) -> None:
+    content = os.urandom(storage.CHUNK + 1)
+    await disk.put("a/x", io.BytesIO(content), content_type="video/webm")
+    pieces = await storage.once_begun(disk.open("a/x", 0, len(content) - 1))
+    assert b"".join([piece async for piece in pieces]) == content
+    with pytest.raises(NotFound):
+        await storage.once_begun(disk.open("a/y", 0, 0))
 
 
 def test_the_vendor_is_chosen_when_its_endpoint_is_set(tmp_path: Path) -> None:
@@ -157,12 +174,17 @@ async def test_s3_is_asked_for_a_range_and_says_what_is_missing(s3: S3Storage, a
     asked.add_response("head_object", {"ContentLength": 9}, {"Bucket": "school", "Key": "k"})
     asked.add_client_error("head_object", "404", http_status_code=404)
     asked.add_response("delete_object", {}, {"Bucket": "school", "Key": "k"})
+    asked.add_response("get_object", {"Body": StreamingBody(io.BytesIO(b"cde"), 3)})
     assert await read(s3, "k", 2, 4) == b"cde"
     with pytest.raises(Missing):
         await read(s3, "k", 0, 1)
     assert await s3.size("k") == 9
     assert await s3.size("k") is None
     await s3.delete("k")
+    with pytest.raises(Missing):
+        await read(s3, "k", 2, 9)
+
+
 
 
 async def test_s3_forgets_uploads_that_were_never_finished(s3: S3Storage, asked: Stubber) -> None:

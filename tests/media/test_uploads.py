@@ -11,8 +11,9 @@ from quart.typing import TestClientProtocol
 from app import Lectern
 from app.config import Config
 from app.core import clock, db, queue
-from app.core.errors import Invalid
-from app.media import captions, jobs, shelf, uploads
+from app.core.errors import Invalid, NotFound
+from app.gateways.storage import Missing
+from app.media import captions, jobs, queries, shelf, uploads
 from app.media.models import Upload
 from tests.cast import Cast
 from tests.media import files
@@ -179,6 +180,19 @@ async def test_a_public_picture_is_kept_by_caches_for_good(app: Lectern, client:
         head = await plain.head(address)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["Content-Length"] == str(picture.size_bytes)
+
+
+async def test_a_file_without_its_bytes_is_not_there(cast: Cast, client: TestClientProtocol, config: Config) -> None:
+    """Begun, an answer could only be broken off, and a cache might keep what it has of it for a year."""
+    film = await a_film()
+    [path] = kept_files(config)
+    path.write_bytes(files.webm()[:100])
+    with pytest.raises(Missing):
+        await uploads.read(film)
+    path.unlink()
+    answer = await client.get(uploads.address(film))
+    assert answer.status_code == 404
+    assert "immutable" not in answer.headers.get("Cache-Control", "")
 
 
 async def test_a_film_is_handed_out_in_the_parts_that_a_player_asks_for(cast: Cast, client: TestClientProtocol) -> None:

@@ -43,7 +43,7 @@ async def show_export(public_id: str) -> Response:
     """The person's own file."""
     export = await exports.find(me().id, public_id)
     response = Response(
-        exports.pieces(export),
+        await exports.begun(export),
         headers={
             "Content-Type": "application/zip",
             "Content-Disposition": 'attachment; filename="data.zip"',

@@ -22,7 +22,7 @@ async def show_file(public_id: str, file_id: str) -> Response:
     if file is None or not files.opens(file_id, request.args.get("token", ""), signed_in_user().id):
         raise NotFound
     response = Response(
-        files.pieces(file),
+        await files.begun(file),
         200,
         {
             "Content-Type": file.content_type,

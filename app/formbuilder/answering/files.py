@@ -23,6 +23,7 @@ from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.models import Answer, Definition, EntryFile, Field, Form, Posted
 from app.formbuilder.queries import files as queries
 from app.formbuilder.queries import forms as form_queries
+from app.gateways import storage
 from app.media import shelf
 from app.media.inspection import clean_name
 
@@ -121,6 +122,12 @@ async def find(form_id: int, file_id: str) -> EntryFile | None:
 def pieces(file: EntryFile) -> AsyncIterator[bytes]:
     """Its bytes, a piece at a time."""
     return shelf.storage().open(file.storage_key, 0, file.size_bytes - 1)
+
+
+async def begun(file: EntryFile) -> AsyncIterator[bytes]:
+    """The same once the first piece is there, for an answer. Raises NotFound when the storage has lost them."""
+    await db.release()
+    return await storage.once_begun(pieces(file))
 
 
 async def sweep() -> int:
