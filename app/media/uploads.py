@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import BinaryIO
@@ -72,16 +73,11 @@ async def store(
     await db.release()
     try:
         await _put(key, source, found.content_type)
-        async with db.transaction():
-            await queries.mark_stored(upload_id)
-            after = {"kind": kind, "file_name": found.file_name, "size_bytes": found.size_bytes}
-            await audit.record("upload.create", "upload", new_id, after=after, summary=found.file_name)
+        return await _finish(upload_id)
     except BaseException:
-        await asyncio.shield(_undo(upload_id, key))
+        with suppress(Exception):  # the storage or the database may be away still; then what is left is swept
+            await asyncio.shield(_undo(upload_id, key))
         raise
-    kept = await queries.upload(upload_id)
-    assert kept is not None
-    return kept
 
 
 async def _put(key: str, source: BinaryIO, content_type: str) -> None:
@@ -94,10 +90,25 @@ async def _put(key: str, source: BinaryIO, content_type: str) -> None:
         raise
 
 
+async def _finish(upload_id: int) -> Upload:
+    async with db.transaction():
+        if not await queries.mark_stored(upload_id):
+            raise RuntimeError("a file took so long to store that it was swept meanwhile")
+        kept = await queries.upload(upload_id)
+        assert kept is not None
+        after = {"kind": kept.kind, "file_name": kept.file_name, "size_bytes": kept.size_bytes}
+        await audit.record("upload.create", "upload", kept.public_id, after=after, summary=kept.file_name)
+    return kept
+
+
 async def _undo(upload_id: int, key: str) -> None:
+    """The row goes last: bytes that cannot be removed now are swept by it. Nobody may see it meanwhile, although we may have
+    been told that it is not `stored` when it is."""
+    async with db.hold():
+        await queries.mark_storing(upload_id)
+    await shelf.storage().delete(key)
     async with db.hold():
         await queries.delete_upload(upload_id)
-    await shelf.storage().delete(key)
 
 
 async def find(upload_id: int) -> Upload | None:

@@ -2,6 +2,7 @@ import asyncio
 import io
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -91,6 +92,71 @@ async def test_an_upload_that_is_given_up_half_way_leaves_no_row_and_no_bytes(ca
         await task
     assert await db.value("SELECT count(*) FROM uploads") == 0
     assert kept_files(config) == []
+
+
+async def test_bytes_that_a_storage_keeps_although_it_says_no_are_swept(
+    cast: Cast, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took them and answered too late, and was away when they should go again."""
+    disk = shelf.storage()
+    put = disk.put
+
+    async def late(*arguments: Any, **more: Any) -> None:
+        await put(*arguments, **more)
+        raise TimeoutError("no answer")
+
+    async def away(key: str) -> None:
+        raise ConnectionError("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(disk, "put", late)
+        patched.setattr(disk, "delete", away)
+        with pytest.raises(TimeoutError, match="no answer"):
+            await a_film()
+    assert len(kept_files(config)) == 1
+    with clock.shifted(timedelta(days=2)):
+        await jobs.sweep_uploads()
+    assert kept_files(config) == []
+    assert await db.value("SELECT count(*) FROM uploads") == 0
+
+
+async def test_nobody_sees_a_file_while_its_upload_is_taken_back(
+    cast: Cast, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit may come through although we hear that it failed."""
+    ines = await cast.ines()
+    film = await a_film(ines.id)
+    assert await queries.uploads_of(ines.id) == [film]
+
+    async def killed(key: str) -> None:
+        assert await uploads.find(film.id) is None
+        assert await uploads.find_by_public_id(film.public_id) is None
+        assert await uploads.find_many([film.id]) == {}
+        assert await queries.uploads_of(ines.id) == []
+        raise ConnectionError("away")
+
+    monkeypatch.setattr(shelf.storage(), "delete", killed)
+    with pytest.raises(ConnectionError):
+        await uploads._undo(film.id, film.storage_key)
+    assert await db.value("SELECT state FROM uploads") == "storing"
+
+
+async def test_a_file_that_was_swept_while_it_was_stored_is_not_kept(
+    cast: Cast, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = shelf.storage()
+    put = disk.put
+
+    async def slow(*arguments: Any, **more: Any) -> None:
+        with clock.shifted(timedelta(days=2)):
+            await jobs.sweep_uploads()
+        await put(*arguments, **more)
+
+    monkeypatch.setattr(disk, "put", slow)
+    with pytest.raises(RuntimeError, match="swept meanwhile"):
+        await a_film()
+    assert kept_files(config) == []
+    assert await db.value("SELECT count(*) FROM audit_log WHERE action = 'upload.create'") == 0
 
 
 async def test_what_a_killed_process_left_is_swept_after_a_day(cast: Cast, config: Config) -> None:
