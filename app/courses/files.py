@@ -1,5 +1,8 @@
 """The files of a lesson: film, captions, poster. What was replaced is kept for a day, so that it can be undone."""
 
+import asyncio
+from typing import BinaryIO
+
 from app.core import clock, db, queue
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
@@ -15,12 +18,38 @@ ROLES = ("video", "captions", "poster")
 KIND_OF = {"video": "video", "captions": "captions", "poster": "image"}
 
 
+async def bring(lesson_id: int, role: str, source: BinaryIO, file_name: str, *, by: Visitor) -> int | None:
+    """Keep a file as the film, captions or poster of a lesson, or not at all; the key of the upload that it had before.
+
+    Raises Invalid or TooLarge, for `file`, and NotFound for a lesson that is gone by now.
+    """
+    earlier: list[int | None] = []
+
+    async def give(upload: Upload) -> None:
+        cues = await asyncio.to_thread(_read_captions, source) if role == "captions" else []
+        earlier.append(await _give(lesson_id, role, upload, cues, by=by))
+
+    await uploads.store(source, file_name, kind=KIND_OF[role], owner_id=by.id, then=give)
+    return earlier[0]
+
+
+def _read_captions(source: BinaryIO) -> list[dict[str, float | str]]:
+    source.seek(0)
+    return captions.paragraphs(captions.read(source.read().decode()))
+
+
 async def attach(lesson_id: int, role: str, upload: Upload | None, *, by: Visitor | None) -> int | None:
     """Give a lesson its film, captions or poster (None takes it away); the key of the upload that it had before.
 
     A film brings its length, captions become the transcript. Raises Invalid when a published film would go.
     """
     cues = await _transcript(upload) if role == "captions" else []
+    return await _give(lesson_id, role, upload, cues, by=by)
+
+
+async def _give(
+    lesson_id: int, role: str, upload: Upload | None, cues: list[dict[str, float | str]], *, by: Visitor | None
+) -> int | None:
     async with db.transaction():
         if upload is not None and upload.kind != KIND_OF[role]:
             raise NotFound

@@ -42,11 +42,13 @@ async def store(
     owner_id: int | None,
     is_public: bool = False,
     field: str = "file",
+    then: Callable[[Upload], Awaitable[object]] | None = None,
 ) -> Upload:
     """Keep a file of a kind (image, video, captions) after a look at what it really is.
 
     The file is there whole when this returns. Raises Invalid or TooLarge, for the form's `field`. Not to be called
-    inside a transaction: it writes to the storage.
+    inside a transaction: it writes to the storage. `then` gives the file its place, in the transaction that makes it a file:
+    when it raises, or nobody lives to finish it, nothing is kept.
     """
     if db.in_transaction():
         raise RuntimeError("a file was stored inside a transaction")
@@ -73,7 +75,7 @@ async def store(
     await db.release()
     try:
         await _put(key, source, found.content_type)
-        return await _finish(upload_id)
+        return await _finish(upload_id, then)
     except BaseException:
         with suppress(Exception):  # the storage or the database may be away still; then what is left is swept
             await asyncio.shield(_undo(upload_id, key))
@@ -90,7 +92,7 @@ async def _put(key: str, source: BinaryIO, content_type: str) -> None:
         raise
 
 
-async def _finish(upload_id: int) -> Upload:
+async def _finish(upload_id: int, then: Callable[[Upload], Awaitable[object]] | None) -> Upload:
     async with db.transaction():
         if not await queries.mark_stored(upload_id):
             raise RuntimeError("a file took so long to store that it was swept meanwhile")
@@ -98,6 +100,8 @@ async def _finish(upload_id: int) -> Upload:
         assert kept is not None
         after = {"kind": kept.kind, "file_name": kept.file_name, "size_bytes": kept.size_bytes}
         await audit.record("upload.create", "upload", kept.public_id, after=after, summary=kept.file_name)
+        if then is not None:
+            await then(kept)
     return kept
 
 

@@ -388,6 +388,25 @@ async def test_a_file_over_its_limit_is_refused(cast: Cast, monkeypatch: pytest.
     assert answer.status_code == 413
 
 
+async def test_a_file_that_finds_no_place_is_not_kept(cast: Cast, config: Config) -> None:
+    olga = await cast.olga()
+    course = await course_of(olga)
+    lesson = (await outlines.of(course.id)).lessons[1]
+    await courses.archive(course.id, by=None)
+    before = await db.value("SELECT count(*) FROM uploads")
+    kept = sorted(path for path in (config.data_dir / "files").rglob("*") if path.is_file())
+    address = f"/admin/courses/{course.public_id}"
+    for place, content, name in (
+        (f"lessons/{lesson.public_id}/video", samples.webm(), "a.webm"),
+        (f"lessons/{lesson.public_id}/captions", samples.CAPTIONS.encode(), "a.vtt"),
+        ("picture", samples.picture(), "a.png"),
+    ):
+        answer = await olga.browser.post(f"{address}/{place}", files=sent(content, name))
+        assert answer.status_code == 409
+    assert await db.value("SELECT count(*) FROM uploads") == before
+    assert sorted(path for path in (config.data_dir / "files").rglob("*") if path.is_file()) == kept
+
+
 async def test_an_upload_that_is_cut_off_leaves_nothing(app: Lectern, cast: Cast, config: Config) -> None:
     """The browser is closed half-way: the server hears it and forgets what it had."""
     olga = await cast.olga()

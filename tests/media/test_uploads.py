@@ -159,6 +159,25 @@ async def test_a_file_that_was_swept_while_it_was_stored_is_not_kept(
     assert await db.value("SELECT count(*) FROM audit_log WHERE action = 'upload.create'") == 0
 
 
+async def test_a_file_is_kept_together_with_its_place_or_not_at_all(cast: Cast, config: Config) -> None:
+    placed: list[Upload] = []
+
+    async def place(upload: Upload) -> None:
+        placed.append(upload)
+        assert db.in_transaction()
+
+    async def gone(upload: Upload) -> None:
+        raise NotFound
+
+    picture = files.picture()
+    kept = await uploads.store(io.BytesIO(picture), "a.png", kind="image", owner_id=None, then=place)
+    assert placed == [kept]
+    with pytest.raises(NotFound):
+        await uploads.store(io.BytesIO(picture), "a.png", kind="image", owner_id=None, then=gone)
+    assert await db.value("SELECT count(*) FROM uploads") == 1
+    assert len(kept_files(config)) == 1
+
+
 async def test_what_a_killed_process_left_is_swept_after_a_day(cast: Cast, config: Config) -> None:
     whole, half = await a_film(), await a_film()
     await db.run("UPDATE uploads SET state = 'storing' WHERE id = :id", id=half.id)

@@ -1,5 +1,6 @@
 """Files of courses and lessons: uploaded, replaced, taken away, put back."""
 
+from collections.abc import Awaitable, Callable
 from typing import BinaryIO, cast
 
 from quart import Response, redirect, request, url_for
@@ -54,24 +55,31 @@ async def create_poster(public_id: str, lesson_id: str) -> Response | BaseRespon
 async def _attach(public_id: str, lesson_id: str, role: str) -> Response | BaseResponse:
     course, lesson = await course_and_lesson(public_id, lesson_id)
     form = await submitted(FileForm)
-    upload = await _stored(form, files.KIND_OF[role])
-    if upload is None:
+    try:
+        earlier = await files.bring(lesson.id, role, *_sent(form), by=signed_in_user())
+    except (Invalid, TooLarge) as error:
+        form.refuse(Invalid(error.message, field="file"))
         return await _refused(course, lesson, {role: form})
-    earlier = await files.attach(lesson.id, role, upload, by=signed_in_user())
     if earlier is not None:
         _say(_("The file is replaced."), course, lesson, role, earlier)
     return _to_lesson(course, lesson)
 
 
-async def _stored(form: FileForm | PictureForm, kind: str, *, is_public: bool = False) -> Upload | None:
-    """The file of a form once it is kept; None when the form says what is wrong with it."""
+def _sent(form: FileForm | PictureForm) -> tuple[BinaryIO, str]:
+    """The file of a form, and its name. Raises Invalid when there is none."""
     sent = form.file.data
     if not isinstance(sent, FileStorage) or not sent.filename:
-        form.refuse(Invalid(_("Choose a file first."), field="file"))
-        return None
+        raise Invalid(_("Choose a file first."), field="file")
+    return cast(BinaryIO, sent.stream), sent.filename
+
+
+async def _picture(
+    form: FileForm | PictureForm, then: Callable[[Upload], Awaitable[object]] | None = None
+) -> Upload | None:
+    """The picture of a form once it is kept, for everyone; None when the form says what is wrong with it."""
     try:
-        stream = cast(BinaryIO, sent.stream)
-        return await uploads.store(stream, sent.filename, kind=kind, owner_id=signed_in_user().id, is_public=is_public)
+        source, name = _sent(form)
+        return await uploads.store(source, name, kind="image", owner_id=signed_in_user().id, is_public=True, then=then)
     except (Invalid, TooLarge) as error:
         form.refuse(Invalid(error.message, field="file"))
         return None
@@ -145,7 +153,7 @@ async def create_picture(public_id: str, lesson_id: str) -> Response | BaseRespo
     """Keep a picture for the text, and show how it is written there."""
     course, lesson = await course_and_lesson(public_id, lesson_id)
     form = await submitted(PictureForm)
-    upload = await _stored(form, "image", is_public=True) if form.validate() else None
+    upload = await _picture(form) if form.validate() else None
     if upload is None:
         return await _refused(course, lesson, {"picture": form})
     return _to_lesson(course, lesson, picture=upload.public_id, alt=form.alt.data or "")
@@ -158,10 +166,12 @@ async def create_course_picture(public_id: str) -> Response | BaseResponse:
     """Show a picture instead of the plate."""
     course = await edited(public_id)
     form = await submitted(FileForm)
-    upload = await _stored(form, "image", is_public=True)
-    if upload is None:
+
+    async def show(upload: Upload) -> None:
+        await courses.set_picture(course.id, uploads.path(upload), by=signed_in_user())
+
+    if await _picture(form, show) is None:
         return await page("courses/admin/picture.html", status=422, course=course, form=form)
-    await courses.set_picture(course.id, uploads.path(upload), by=signed_in_user())
     return _to_picture(public_id)
 
 

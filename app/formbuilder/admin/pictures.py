@@ -11,6 +11,7 @@ from app.core.i18n import _
 from app.formbuilder.admin import admin
 from app.formbuilder.definition import definitions, editing, versions
 from app.media import uploads
+from app.media.models import Upload
 from app.web.bodies import brings
 from app.web.flash import flash
 from app.web.guards import requires
@@ -26,15 +27,17 @@ async def create_option_picture(public_id: str, field_id: str) -> BaseResponse:
     sent, attached = await request.form, await request.files
     file, value = attached.get("file"), sent.get("option", "")
     put = partial(editing.with_picture, field_id=field_id, value=value)
+
+    async def show(upload: Upload) -> None:
+        change = partial(put, address=uploads.path(upload))
+        await versions.edit(form.id, change, words=_("Gave an option its picture"), by=person)
+
     try:
         put(definitions.read(form.definition), address="")  # before anything is kept
         if file is None or not file.filename:
             raise Invalid(_("Choose a file."))
-        upload = await uploads.store(
-            cast(BinaryIO, file.stream), file.filename, kind="image", owner_id=person.id, is_public=True
-        )
-        await versions.edit(
-            form.id, partial(put, address=uploads.path(upload)), words=_("Gave an option its picture"), by=person
+        await uploads.store(
+            cast(BinaryIO, file.stream), file.filename, kind="image", owner_id=person.id, is_public=True, then=show
         )
     except (Invalid, TooLarge) as error:
         flash(error.message, "bad")
