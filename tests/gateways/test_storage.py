@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
@@ -84,6 +85,23 @@ async def test_halves_that_are_finished_while_they_are_swept_are_no_error(
     os.utime(parts / "old", (1, 1))
     monkeypatch.setattr(Path, "glob", lambda folder, _pattern: iter([folder / "finished", folder / "old"]))
     assert await disk.tidy(timedelta(days=1)) == 1
+
+
+async def test_nothing_lies_under_a_key_until_all_of_it_is_on_the_disk(
+    disk: DiskStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "files/a/x"
+
+    class Looking(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            assert not path.exists()
+            return super().read(4)
+
+    synced: list[bool] = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(path.exists()), sync(descriptor))[1])
+    await disk.put("a/x", Looking(b"x" * 20), content_type="video/webm")
+    assert synced[:2] == [False, True], "first the file, then its name"
 
 
 async def test_what_ends_too_early_is_missing(disk: DiskStorage) -> None:
@@ -185,6 +203,21 @@ async def test_s3_is_asked_for_a_range_and_says_what_is_missing(s3: S3Storage, a
         await read(s3, "k", 2, 9)
 
 
+async def test_a_store_that_refuses_or_is_away_is_not_one_that_has_lost_a_file(s3: S3Storage, asked: Stubber) -> None:
+    for status in (403, 503):
+        asked.add_client_error("get_object", "No", http_status_code=status)
+        with pytest.raises(ClientError):
+            await read(s3, "k", 0, 1)
+        asked.add_client_error("head_object", "No", http_status_code=status)
+        with pytest.raises(ClientError):
+            await s3.size("k")
+    asked.add_response(
+        "list_multipart_uploads",
+        {"Uploads": [{"Key": "k", "UploadId": "1", "Initiated": datetime(2020, 1, 1, tzinfo=UTC)}]},
+    )
+    asked.add_client_error("abort_multipart_upload", "No", http_status_code=403)
+    with pytest.raises(ClientError):
+        await s3.tidy(timedelta(days=1))
 
 
 async def test_s3_forgets_uploads_that_were_never_finished(s3: S3Storage, asked: Stubber) -> None:

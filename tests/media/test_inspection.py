@@ -78,6 +78,9 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
         (files.mp4(brand=b"avif"), "video"),
         (files.mp4()[:-40], "video"),
         (b"\x1a\x45\xdf\xa3" + b"\xff" * 50, "video"),
+        (files.webm(doctype=b"webm" + bytes(40)), "video"),  # it could be the whole file, and is held in memory
+        (files.picture("PNG")[:16] + bytes(4) + files.picture("PNG")[20:], "image"),  # no pixel wide
+        (b"\xff\xd8\xff\xda\x00\x02\xff\xc0\x00\x0b\x08\x00\x10\x00\x10\x01", "image"),  # after its pixels have begun
         (files.CAPTIONS.encode(), "image"),
         (b"1\n00:00:01,000 --> 00:00:02,000\nSubRip\n", "captions"),
         (b"WEBVTT\n\n\xff\xfe", "captions"),
@@ -132,6 +135,22 @@ def test_a_file_of_millions_of_parts_is_not_looked_through(content: bytes) -> No
     assert images.read(source) is None
     assert films.read(source) is None
     assert source.reads < 500_000
+
+
+def test_what_stands_before_the_frame_is_not_taken_for_it() -> None:
+    content = files.picture("JPEG", (321, 123))
+    found = look(content[:2] + b"\xff\xc4\x00\x07\x08\x75\x30\x75\x30" + content[2:], "image")
+    assert (found.width, found.height) == (321, 123)
+
+
+def test_a_film_whose_length_is_told_in_too_many_bytes_is_kept_without_it() -> None:
+    head = files.element(0x1A45DFA3, files.element(0x4282, b"webm"))
+    for info in (
+        files.element(0x4489, b"\x00\x00\x01"),
+        files.element(0x2AD7B1, b"\x01" + bytes(200)) + files.element(0x4489, bytes(8)),
+    ):
+        found = look(head + files.element(0x18538067, files.element(0x1549A966, info)), "video")
+        assert found.duration_seconds is None
 
 
 def test_fill_bytes_stand_before_any_segment() -> None:

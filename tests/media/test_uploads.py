@@ -205,6 +205,23 @@ async def test_a_removed_file_keeps_its_bytes_until_the_removal_is_certain(cast:
     assert kept_files(config) == []
 
 
+async def test_bytes_that_a_row_names_are_not_erased(cast: Cast) -> None:
+    film = await a_film()
+    await jobs.erase_bytes(film.storage_key)
+    assert await uploads.read(film) == files.webm()
+
+
+async def test_a_file_is_found_by_our_own_address_only(cast: Cast) -> None:
+    film = await a_film()
+    assert await uploads.find_by_address(uploads.address(film)) == film
+    for other in (
+        f"/static/{film.public_id}/x",
+        f"/media/{film.public_id}",
+        f"https://a.example/media/{film.public_id}/x",
+    ):
+        assert await uploads.find_by_address(other) is None
+
+
 async def test_files_are_not_stored_inside_a_transaction(cast: Cast) -> None:
     with pytest.raises(RuntimeError, match="transaction"):
         async with db.transaction():
@@ -257,6 +274,7 @@ async def test_a_public_picture_is_kept_by_caches_for_good(app: Lectern, client:
     answer = await client.get(address)
     assert answer.status_code == 200
     assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     again = await client.get(address, headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status_code == 304
     assert await again.get_data() == b""
@@ -305,6 +323,7 @@ async def test_files_in_an_outside_store_are_led_to_with_a_short_signature(
 
     film = await a_film()
     vtt = await uploads.store(io.BytesIO(files.CAPTIONS.encode()), "en.vtt", kind="captions", owner_id=None)
+    picture = await uploads.store(io.BytesIO(files.picture()), "a.png", kind="image", owner_id=None, is_public=True)
     disk = shelf.storage()
     outside = S3Storage(endpoint="https://acc.r2.example", access_key_id="i", secret_access_key="k", bucket="b")
     monkeypatch.setattr(outside, "open", disk.open)
@@ -317,5 +336,14 @@ async def test_files_in_an_outside_store_are_led_to_with_a_short_signature(
     assert "X-Amz-Expires=1050" in answer.headers["Location"]
     assert answer.headers["Cache-Control"] == "private, no-cache"
     assert (await client.get(uploads.address(film).partition("?")[0])).status_code == 404
+    address = uploads.address(film)
+    with clock.shifted(uploads.LIFETIME - timedelta(seconds=100)):
+        expires = (await client.get(address)).headers["Location"].partition("X-Amz-Expires=")[2].partition("&")[0]
+        assert 90 <= int(expires) <= 100, "no longer than our own"
+    # Without a host of its own a public file is signed for too: whoever keeps the way must not do so for too long.
+    assert uploads.address(picture) == uploads.path(picture)
+    answer = await client.get(uploads.address(picture))
+    assert answer.headers["Cache-Control"] == "private, max-age=1800"
+    assert "X-Amz-Expires=3600" in answer.headers["Location"]
     # A track of another host would be refused by the browser.
     assert (await client.get(uploads.address(vtt))).status_code == 200
