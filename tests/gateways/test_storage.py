@@ -97,11 +97,15 @@ async def test_nothing_lies_under_a_key_until_all_of_it_is_on_the_disk(
             assert not path.exists()
             return super().read(4)
 
-    synced: list[bool] = []
-    sync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(path.exists()), sync(descriptor))[1])
+    synced: list[tuple[bool, int]] = []
+
+    def note(descriptor: int) -> None:
+        synced.append((path.exists(), os.fstat(descriptor).st_size))
+
+    monkeypatch.setattr(os, "fsync", note)
     await disk.put("a/x", Looking(b"x" * 20), content_type="video/webm")
-    assert synced[:2] == [False, True], "first the file, then its name"
+    assert synced[0] == (False, 20), "first the whole file …"
+    assert synced[1][0], "… then its name"
 
 
 async def test_what_ends_too_early_is_missing(disk: DiskStorage) -> None:
@@ -251,6 +255,7 @@ def test_s3_signs_addresses_both_ways(s3: S3Storage) -> None:
     assert {"content-length", "content-type", "host"} <= set(signed)
     assert put.headers == {"Content-Type": "image/png", "Content-Length": "12"}
     assert s3.public_address("image/x.png") == "https://cdn.example/image/x.png"
+    assert s3.public_address("image/a b.png") == "https://cdn.example/image/a%20b.png"
 
 
 def test_a_disposition_survives_any_name() -> None:

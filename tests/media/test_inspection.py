@@ -153,6 +153,52 @@ def test_a_film_whose_length_is_told_in_too_many_bytes_is_kept_without_it() -> N
         assert found.duration_seconds is None
 
 
+HEAD = files.element(0x1A45DFA3, files.element(0x4282, b"webm"))
+INFO = files.element(0x1549A966, b"")
+TYPE = files.box(b"ftyp", b"isom" + bytes(4))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (TYPE + files.box(b"moov", b"") + files.box(b"mdat", bytes(100))[:-40], "video"),  # cut off among its frames
+        (TYPE + files.box(b"mdat", bytes(100)), "video"),  # nothing says what its frames are
+        (HEAD + files.element(0x18538067, b""), "video"),
+        (HEAD + files.element(0x18538067, INFO + b"\xec\x40\xff"), "video"),
+        (files.picture("PNG").replace(b"IHDR", b"CgBI"), "image"),
+        (files.picture("WEBP").replace(b"WEBP", b"WEBM"), "image"),
+        (files.picture("WEBP").replace(b"\x9d\x01\x2a", b"\x9d\x01\x2b"), "image"),
+    ],
+)
+def test_what_browsers_would_not_show_is_refused(content: bytes, kind: str) -> None:
+    with pytest.raises(Invalid):
+        look(content, kind)
+
+
+def test_a_recording_is_kept_as_far_as_it_came() -> None:
+    """A browser that records knows no length, and may be closed."""
+    cluster = files.element(0x1F43B675, b"frame" * 20)
+    live = HEAD + b"\x18\x53\x80\x67\x01" + b"\xff" * 7 + INFO + cluster + b"\x00" * 9
+    assert look(live, "video").content_type == "video/webm"
+
+
+def test_a_length_that_nobody_knows_is_none() -> None:
+    ages = files.box(b"mvhd", struct.pack(">IIIII", 0, 0, 0, 1_000_000, 0xFFFFFFFF) + bytes(80))
+    assert look(TYPE + files.box(b"moov", ages), "video").duration_seconds is None
+
+
+def test_a_width_in_too_many_bytes_is_none() -> None:
+    size = files.element(0xB0, bytes(7) + b"\x05\x00") + files.element(0xBA, b"\x02\xd0")
+    tracks = files.element(0x1654AE6B, files.element(0xAE, files.element(0xE0, size)))
+    found = look(HEAD + files.element(0x18538067, INFO + tracks), "video")
+    assert (found.width, found.height) == (None, 720)
+
+
+def test_a_marker_without_a_segment_is_passed_over() -> None:
+    content = files.picture("JPEG", (321, 123))
+    assert look(content[:2] + b"\xff\x01" + content[2:], "image").width == 321
+
+
 def test_fill_bytes_stand_before_any_segment() -> None:
     content = files.picture("JPEG", (321, 123))
     found = look(content[:2] + b"\xff" * 100 + content[2:], "image")
