@@ -1,3 +1,4 @@
+import hashlib
 import io
 import struct
 
@@ -39,6 +40,24 @@ def test_films_say_how_long_and_large_they_are() -> None:
     assert (found.content_type, found.duration_seconds, found.width, found.height) == ("video/webm", 75, 1280, 720)
     found = look(files.mp4(62.0), "video")
     assert (found.content_type, found.duration_seconds, found.width, found.height) == ("video/mp4", 62, 1920, 1080)
+
+
+def test_a_film_is_never_shorter_than_a_second() -> None:
+    assert look(files.webm(0.2), "video").duration_seconds == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(files.picture("JPEG"), "image"), (files.webm(), "video"), (files.CAPTIONS.encode(), "captions")],
+)
+def test_the_checksum_is_of_the_whole_file_wherever_its_reader_stopped(content: bytes, kind: str) -> None:
+    assert look(content, kind).checksum == hashlib.sha256(content).hexdigest()
+
+
+def test_an_empty_file_is_called_so() -> None:
+    for kind in inspection.LIMITS:
+        with pytest.raises(Invalid, match="is empty"):
+            look(b"", kind)
 
 
 def test_a_recording_without_a_length_is_kept_without_one() -> None:
@@ -221,6 +240,8 @@ def test_size_limits_are_by_kind(monkeypatch: pytest.MonkeyPatch) -> None:
         ("..\\..\\x.exe", "x.png"),
         ("über mich (1).PNG", "über-mich-1.png"),
         ("a\x00b\r\nX: y.png", "a-b-X-y.png"),
+        ("u\u0308ber.png", "\u00fcber.png"),
+        ("a\udc80b.png", "ab.png"),
         ("", "file.png"),
         ("...", "file.png"),
         ("x" * 300, "x" * 80 + ".png"),
