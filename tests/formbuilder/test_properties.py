@@ -7,6 +7,7 @@ import pytest
 from werkzeug.datastructures import FileStorage
 
 from app.core import db
+from app.core.errors import Conflict
 from app.core.money import plain_amount
 from app.formbuilder.definition import definitions, versions
 from app.formbuilder.fields.kinds import all_kinds
@@ -173,6 +174,25 @@ async def test_questions_and_products_are_picked_and_a_missing_one_is_told(cast:
     assert page.count("which is not there") >= 2
     page = await seen(olga, f"/admin/forms/{form.public_id}?field=q4")
     assert '<option value="q3">Goods</option>' in page and '<option value="q2"' not in page
+
+
+async def test_a_picture_for_an_option_that_is_gone_meanwhile_is_not_kept(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga = await cast.olga()
+    form = await made(olga, "picture_choice", {"options": [{"value": "a", "label": "A"}, {"value": "b", "label": "B"}]})
+
+    async def gone(*_arguments: Any, **_more: Any) -> None:
+        raise Conflict("This field is gone.")
+
+    monkeypatch.setattr(versions, "edit", gone)
+    answer = await olga.browser.post(
+        f"/admin/forms/{form.public_id}/fields/q1/pictures",
+        form={"option": "a"},
+        files={"file": FileStorage(io.BytesIO(samples.picture()), filename="a.png")},
+    )
+    assert answer.status_code == 409
+    assert await db.value("SELECT count(*) FROM uploads") == 0
 
 
 async def test_an_option_gets_a_picture_from_somebodys_disk(cast: Cast) -> None:
