@@ -21,7 +21,7 @@ from app.core import audit, clock, db, mail, personal, queue
 from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
-from app.core.personal import Subject
+from app.core.personal import File, Subject
 from app.core.settings import school
 from app.gateways.storage import Storage, once_begun
 
@@ -126,12 +126,23 @@ async def _pack(target: IO[bytes], subject: Subject) -> None:
                 await _write_rows(file, part(subject))
         for files in personal.FILES.values():
             async for each in files(subject):
-                kind = zipfile.ZipInfo(safe_name(each.name), date_time=packed)
-                kind.compress_type = zipfile.ZIP_STORED  # films and pictures are packed already
-                with archive.open(kind, "w", force_zip64=True) as file:
-                    async for piece in each.pieces:
-                        await asyncio.to_thread(file.write, piece)
+                await _pack_file(archive, each, packed)
     target.seek(0, 2)
+
+
+async def _pack_file(archive: zipfile.ZipFile, each: File, packed: Any) -> None:
+    """A file that the storage has lost is told of in its place: the rest is the person's all the same."""
+    try:
+        pieces = await once_begun(each.pieces)
+    except NotFound:
+        lost = zipfile.ZipInfo(f"{safe_name(each.name)}.txt", date_time=packed)
+        archive.writestr(lost, _("We have lost this file."))
+        return
+    kind = zipfile.ZipInfo(safe_name(each.name), date_time=packed)
+    kind.compress_type = zipfile.ZIP_STORED  # films and pictures are packed already
+    with archive.open(kind, "w", force_zip64=True) as file:
+        async for piece in pieces:
+            await asyncio.to_thread(file.write, piece)
 
 
 async def _write_rows(file: Any, rows: AsyncIterator[Any]) -> None:

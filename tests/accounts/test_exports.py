@@ -15,7 +15,7 @@ from app.accounts import consents, exports
 from app.accounts.queries import exports as rows
 from app.config import Config
 from app.core import audit, clock, db, mail, personal, queue
-from app.media import uploads
+from app.media import shelf, uploads
 from tests.accounts.conftest import Mailbox, text_of
 from tests.cast import Cast, Person
 from tests.everywhere import a_form
@@ -120,6 +120,20 @@ async def test_it_holds_every_domain_and_nothing_of_anybody_else(app: Lectern, c
     for other in ("Bob", "bob@example.org", "Rob Rask", "rob@"):
         assert other not in everything, other
     assert "203.0.113.9" in everything
+
+
+async def test_a_file_that_the_storage_has_lost_is_told_of_and_all_else_is_there(app: Lectern, cast: Cast) -> None:
+    ann = await cast.ann()
+    lost, kept = [
+        await uploads.store(BytesIO(samples.picture()), f"{name}.png", kind="image", owner_id=ann.id) for name in "ab"
+    ]
+    await shelf.storage().delete(lost.storage_key)
+    archive = await exported(ann)
+    first, second = (row["file"] for row in json.loads(archive.read("uploads.json")))
+    assert first not in archive.namelist()
+    assert archive.read(f"{first}.txt") == b"We have lost this file."
+    assert archive.read(second) == samples.picture()
+    assert kept.public_id in second
 
 
 async def test_whoever_registers_an_address_that_is_not_theirs_gets_nothing_that_was_answered_under_it(
