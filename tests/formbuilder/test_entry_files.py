@@ -12,7 +12,7 @@ from itsdangerous import TimestampSigner
 from quart.datastructures import FileStorage
 from quart.typing import TestClientProtocol
 
-from app.core import clock, db
+from app.core import clock, db, mail
 from app.formbuilder.answering import files
 from app.formbuilder.definition import definitions
 from app.formbuilder.fields.attached import TOKEN_SECONDS, read_token
@@ -204,6 +204,18 @@ async def test_a_file_whose_bytes_are_being_swept_goes_with_no_entry(
     assert answers != [303]
     assert await db.value("SELECT count(*) FROM form_entries") == 0
     assert await db.value(ROWS) == 0
+
+
+async def test_a_mail_leaves_without_a_file_that_is_lost(client: TestClientProtocol) -> None:
+    form = await published(NAME, FILE)
+    assert (await client.post(f"/forms/{form.slug}", form=body(), files={"q5": paper(10)})).status_code == 303
+    row = await db.one(db.Row, "SELECT public_id, storage_key, size_bytes FROM form_entry_files")
+    assert row is not None
+    attached = await mail._sources["form-file"](row.public_id)
+    assert attached is not None
+    assert len(attached) == row.size_bytes
+    await shelf.storage().delete(row.storage_key)
+    assert await mail._sources["form-file"](row.public_id) is None
 
 
 async def test_a_file_that_was_sent_after_all_keeps_its_row(client: TestClientProtocol) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from app.core import audit, clock, db, mail
-from app.core.errors import Invalid
+from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, lazy
 from app.core.ids import public_id
 from app.core.mail import Attachment
@@ -184,8 +184,10 @@ async def _read_file(public_id: str) -> bytes | None:
     file = await file_queries.by_name(public_id)
     if file is None:
         return None
-    await db.release()
-    return b"".join([piece async for piece in files.pieces(file)])
+    try:
+        return b"".join([piece async for piece in await files.begun(file)])
+    except NotFound:
+        return None  # without it, the mail still says what was answered
 
 
 mail.attached_from("form-file", _read_file)

@@ -119,15 +119,10 @@ async def find(form_id: int, file_id: str) -> EntryFile | None:
     return await queries.file_of_form(form_id, file_id)
 
 
-def pieces(file: EntryFile) -> AsyncIterator[bytes]:
-    """Its bytes, a piece at a time."""
-    return shelf.storage().open(file.storage_key, 0, file.size_bytes - 1)
-
-
 async def begun(file: EntryFile) -> AsyncIterator[bytes]:
-    """The same once the first piece is there, for an answer. Raises NotFound when the storage has lost them."""
+    """Its bytes, a piece at a time, once the first is there. Raises NotFound when the storage has lost them."""
     await db.release()
-    return await storage.once_begun(pieces(file))
+    return await storage.once_begun(shelf.storage().open(file.storage_key, 0, file.size_bytes - 1))
 
 
 async def sweep() -> int:
