@@ -68,6 +68,9 @@ async def _give(
             after={role: upload.id if upload else None},
             summary=lesson.title,
         )
+        if upload is not None:
+            # One that was replaced before and is put back has its whole day again once it is replaced anew.
+            await queue.forget_undone(jobs.drop_unused_upload, "upload_id", upload.id)
         if before is not None:
             await queue.enqueue(jobs.drop_unused_upload, after=jobs.KEPT, upload_id=before)
     return before

@@ -15,6 +15,8 @@ KEPT = timedelta(days=1)
 async def drop_unused_upload(upload_id: int) -> None:
     """Forget a file that a lesson had, unless a lesson has it (again)."""
     async with db.transaction():
+        # Who gives it to a lesson at this moment waits, or is waited for: a lesson that has it would lose it without a word.
+        await uploads.lock(upload_id)
         if not await lessons.is_upload_used(upload_id):
             await uploads.remove(upload_id)
 

@@ -79,6 +79,10 @@ async def mark_storing(upload_id: int) -> None:
     await db.run("UPDATE uploads SET state = 'storing' WHERE id = :id", id=upload_id)
 
 
+async def lock_upload(upload_id: int) -> None:
+    await db.run("SELECT 1 FROM uploads WHERE id = :id FOR UPDATE", id=upload_id)
+
+
 async def delete_upload(upload_id: int) -> str | None:
     """The storage key of the row that is gone now."""
     key: str | None = await db.value("DELETE FROM uploads WHERE id = :id RETURNING storage_key", id=upload_id)

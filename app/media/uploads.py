@@ -152,6 +152,11 @@ async def begun(upload: Upload, start: int, end: int) -> AsyncIterator[bytes]:
     return await storage.once_begun(pieces(upload, start, end))
 
 
+async def lock(upload_id: int) -> None:
+    """Let nobody begin to use a file or remove it until the current transaction ends."""
+    await queries.lock_upload(upload_id)
+
+
 async def remove(upload_id: int) -> None:
     """Forget a file, as part of the current transaction; its bytes go after that commits."""
     async with db.transaction():

@@ -1,3 +1,4 @@
+import asyncio
 import io
 from datetime import timedelta
 
@@ -49,6 +50,52 @@ async def test_a_replaced_film_can_be_put_back_for_a_day(cast: Cast) -> None:
     await queue.drain(ignore_delays=True)
     assert await uploads.find(first.id) == first
     assert await uploads.find(second.id) is None
+
+
+async def test_what_was_put_back_has_its_day_anew_when_it_is_replaced_again(cast: Cast) -> None:
+    lesson = await a_video_lesson()
+    first, second, third = await a_film(), await a_film(), await a_film()
+    for film in (first, second, first):
+        await files.attach(lesson.id, "video", film, by=None)
+    with clock.shifted(timedelta(hours=23)):
+        await files.attach(lesson.id, "video", third, by=None)
+    due = "SELECT array_agg(convert_from(payload, 'UTF8')::jsonb ->> 'upload_id') FROM pgqueuer WHERE entrypoint LIKE '%drop%'"
+    assert sorted(await db.value(due)) == sorted([str(second.id), str(first.id)])
+    late = "SELECT execute_after > now() + interval '22 hours' FROM pgqueuer WHERE convert_from(payload, 'UTF8')::jsonb = :of"
+    assert await db.value(late, of={"upload_id": first.id})
+
+
+async def a_film_put_back_while_it_is_forgotten(lesson: Lesson) -> int | None:
+    """The key of the film that the lesson has at the end."""
+    film, back, goes_on = await a_film(), asyncio.Event(), asyncio.Event()
+
+    async def put_back() -> None:
+        async with db.transaction():
+            await files.attach(lesson.id, "video", film, by=None)
+            back.set()
+            await goes_on.wait()
+
+    putting = asyncio.create_task(put_back())
+    await back.wait()
+    forgetting = asyncio.create_task(jobs.drop_unused_upload(film.id))
+    async with asyncio.timeout(20):
+        while not await db.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 (nobody tells)
+            await asyncio.sleep(0.01)
+    goes_on.set()
+    await asyncio.gather(putting, forgetting)
+    return (await again(lesson)).video_id
+
+
+async def test_a_film_stays_that_is_put_back_while_it_is_forgotten(cast: Cast) -> None:
+    assert await a_film_put_back_while_it_is_forgotten(await a_video_lesson()) is not None
+
+
+async def test_without_its_lock_a_lesson_would_lose_it(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(upload_id: int) -> None:
+        """The lock taken away."""
+
+    monkeypatch.setattr(uploads, "lock", nothing)
+    assert await a_film_put_back_while_it_is_forgotten(await a_video_lesson()) is None
 
 
 async def test_a_file_of_another_kind_does_not_fit(cast: Cast) -> None:
