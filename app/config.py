@@ -110,6 +110,7 @@ class Config:
     r2_access_key_id: str = ""
     r2_secret_access_key: Secret = UNSET
     r2_bucket: str = ""
+    r2_public_bucket: str = ""
     r2_public_url: str = ""
     cdn_base_url: str = ""
 
@@ -291,6 +292,7 @@ def _check_groups(config: Config) -> None:
         if missing and len(missing) < len(names):
             present = next(name for name in names if name not in missing)
             raise ConfigError(f"Set {' and '.join(missing)} too, or remove {present}: they work together.")
+    _check_public_files(config)
     if config.postmark_token and config.smtp_host:
         raise ConfigError("Set either POSTMARK_TOKEN or SMTP_HOST, not both.")
     if config.provisioning_mode == "unofficial-api" and not (
@@ -299,6 +301,16 @@ def _check_groups(config: Config) -> None:
         raise ConfigError(
             "Set TV_ACCESS_API_URL, or TV_SESSION_ID and TV_SIGNATURE, "
             "or set PROVISIONING_MODE to manual to grant access by hand."
+        )
+
+
+def _check_public_files(config: Config) -> None:
+    """A public address opens a bucket as a whole, and a signed address tells where in it a paid film lies."""
+    name = "R2_PUBLIC_URL" if config.r2_public_url else "CDN_BASE_URL"
+    if (config.r2_public_url or config.cdn_base_url) and config.r2_public_bucket in ("", config.r2_bucket):
+        raise ConfigError(
+            f"Set R2_PUBLIC_BUCKET to the bucket that {name} shows, another one than R2_BUCKET: "
+            "everybody can read what is in it."
         )
 
 

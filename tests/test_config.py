@@ -118,6 +118,8 @@ def test_production_needs_some_way_to_send_mail() -> None:
         ("STRIPE_ALLOW_TEST", "maybe", "1 or 0"),
         ("SMTP_USERNAME", "ann", "SMTP_PASSWORD"),
         ("R2_BUCKET", "files", "R2_ENDPOINT"),
+        ("R2_PUBLIC_URL", "https://files.school.example", "R2_PUBLIC_BUCKET"),
+        ("CDN_BASE_URL", "https://cdn.school.example", "R2_PUBLIC_BUCKET"),
         ("GOOGLE_CLIENT_ID", "id", "GOOGLE_CLIENT_SECRET"),
         ("SMTP_HOST", "mail.internal", "not both"),
         ("PROVISIONING_MODE", "unofficial-api", "TV_SESSION_ID"),
@@ -128,6 +130,13 @@ def test_a_wrong_setting_is_refused_in_one_sentence(name: str, value: str, says:
     assert name in message
     assert says in message
     assert message.endswith(".")
+
+
+def test_the_bucket_that_everybody_can_read_is_not_the_one_of_what_is_sold() -> None:
+    env = {**PRODUCTION, "R2_ENDPOINT": "https://r2.example", "R2_ACCESS_KEY_ID": "id", "R2_SECRET_ACCESS_KEY": "key",
+           "R2_BUCKET": "school", "R2_PUBLIC_URL": "https://files.school.example"}  # fmt: skip
+    assert "R2_PUBLIC_BUCKET" in refusal({**env, "R2_PUBLIC_BUCKET": "school"})
+    assert Config.from_env({**env, "R2_PUBLIC_BUCKET": "shown"}).r2_public_bucket == "shown"
 
 
 def test_two_ways_to_believe_proxies_are_one_too_many() -> None:

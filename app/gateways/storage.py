@@ -21,6 +21,9 @@ from app.config import Config
 from app.core.errors import NotFound
 
 log = structlog.get_logger()
+
+# What the keys of files in a public bucket begin with.
+_PUBLIC = "public/"
 CHUNK = 256 * 1024
 
 
@@ -38,6 +41,9 @@ class PresignedPut:
 
 class Storage(Protocol):
     """What keeps files."""
+
+    def place(self, name: str, *, is_public: bool) -> str:
+        """The key under which a new file of that name is kept."""
 
     async def put(self, key: str, source: BinaryIO, *, content_type: str) -> None:
         """Keep what `source` holds from its beginning, whole or not at all; closing it is the caller's."""
@@ -74,6 +80,7 @@ def choose(config: Config) -> Storage:
             access_key_id=config.r2_access_key_id,
             secret_access_key=config.r2_secret_access_key.reveal(),
             bucket=config.r2_bucket,
+            public_bucket=config.r2_public_bucket,
             public_url=config.cdn_base_url or config.r2_public_url,
         )
     return DiskStorage(config.data_dir / "files")
@@ -101,6 +108,9 @@ class DiskStorage:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
         self._parts = self._folder / ".parts"
+
+    def place(self, name: str, *, is_public: bool) -> str:
+        return name
 
     async def put(self, key: str, source: BinaryIO, *, content_type: str) -> None:
         await asyncio.to_thread(self._write, self._path(key), source)
@@ -195,10 +205,21 @@ def _sync_folder(folder: Path) -> None:
 
 
 class S3Storage:
-    """Cloudflare R2 or any S3 through boto3 (https://developers.cloudflare.com/r2/api/s3/api/), off the event loop."""
+    """Cloudflare R2 or any S3 through boto3 (https://developers.cloudflare.com/r2/api/s3/api/), off the event loop.
+
+    A bucket that has a public address is readable as a whole, so what anyone may see lies in one of its own, where there
+    is one; its keys say so, and files that were kept before there was one stay where they are.
+    """
 
     def __init__(
-        self, *, endpoint: str, access_key_id: str, secret_access_key: str, bucket: str, public_url: str = ""
+        self,
+        *,
+        endpoint: str,
+        access_key_id: str,
+        secret_access_key: str,
+        bucket: str,
+        public_bucket: str = "",
+        public_url: str = "",
     ) -> None:
         # boto3 takes a third of a second to import; only those who use it pay.
         import boto3
@@ -221,8 +242,14 @@ class S3Storage:
                 response_checksum_validation="when_required",
             ),
         )
-        self._bucket = bucket
+        self._bucket, self._public_bucket = bucket, public_bucket
         self._public_url = public_url.rstrip("/")
+
+    def place(self, name: str, *, is_public: bool) -> str:
+        return f"{_PUBLIC}{name}" if is_public and self._public_bucket else name
+
+    def _bucket_of(self, key: str) -> str:
+        return self._public_bucket if self._public_bucket and key.startswith(_PUBLIC) else self._bucket
 
     async def put(self, key: str, source: BinaryIO, *, content_type: str) -> None:
         await asyncio.to_thread(self._put, key, source, content_type)
@@ -231,7 +258,7 @@ class S3Storage:
         source.seek(0)
         # In parts of 8 MB when large; a failed part aborts the whole. boto3 closes what it uploads, and the
         # file is the caller's, hence the wrapper.
-        self.client.upload_fileobj(_Open(source), self._bucket, key, ExtraArgs={"ContentType": content_type})
+        self.client.upload_fileobj(_Open(source), self._bucket_of(key), key, ExtraArgs={"ContentType": content_type})
 
     async def open(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         body = await asyncio.to_thread(self._get, key, start, end)
@@ -247,7 +274,7 @@ class S3Storage:
 
     def _get(self, key: str, start: int, end: int) -> Any:
         try:
-            return self.client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes={start}-{end}")["Body"]
+            return self.client.get_object(Bucket=self._bucket_of(key), Key=key, Range=f"bytes={start}-{end}")["Body"]
         except self.client.exceptions.ClientError as error:
             if _status(error) == 404:
                 raise Missing(key) from None
@@ -255,7 +282,7 @@ class S3Storage:
 
     async def size(self, key: str) -> int | None:
         try:
-            head = await asyncio.to_thread(self.client.head_object, Bucket=self._bucket, Key=key)
+            head = await asyncio.to_thread(self.client.head_object, Bucket=self._bucket_of(key), Key=key)
         except self.client.exceptions.ClientError as error:
             if _status(error) == 404:
                 return None
@@ -263,7 +290,7 @@ class S3Storage:
         return int(head["ContentLength"])
 
     async def delete(self, key: str) -> None:
-        await asyncio.to_thread(self.client.delete_object, Bucket=self._bucket, Key=key)
+        await asyncio.to_thread(self.client.delete_object, Bucket=self._bucket_of(key), Key=key)
 
     def address(
         self, key: str, *, expires: timedelta, file_name: str, content_type: str, inline: bool = True
@@ -272,7 +299,7 @@ class S3Storage:
             self.client.generate_presigned_url(
                 "get_object",
                 Params={
-                    "Bucket": self._bucket,
+                    "Bucket": self._bucket_of(key),
                     "Key": key,
                     "ResponseContentType": content_type,
                     "ResponseContentDisposition": disposition(file_name, inline=inline),
@@ -282,12 +309,13 @@ class S3Storage:
         )
 
     def public_address(self, key: str) -> str | None:
-        return f"{self._public_url}/{quote(key)}" if self._public_url else None
+        is_there = self._public_url and self._bucket_of(key) != self._bucket
+        return f"{self._public_url}/{quote(key)}" if is_there else None
 
     def presign_put(self, key: str, *, content_type: str, size: int, expires: timedelta) -> PresignedPut | None:
         url = self.client.generate_presigned_url(
             "put_object",
-            Params={"Bucket": self._bucket, "Key": key, "ContentType": content_type, "ContentLength": size},
+            Params={"Bucket": self._bucket_of(key), "Key": key, "ContentType": content_type, "ContentLength": size},
             ExpiresIn=int(expires.total_seconds()),
         )
         return PresignedPut(str(url), {"Content-Type": content_type, "Content-Length": str(size)})
@@ -296,14 +324,17 @@ class S3Storage:
         return await asyncio.to_thread(self._tidy, datetime.now(UTC) - older_than)
 
     def _tidy(self, before: datetime) -> int:
-        pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket)
-        stale = [upload for page in pages for upload in page.get("Uploads", []) if upload["Initiated"] < before]
-        return sum(self._abort(upload["Key"], upload["UploadId"]) for upload in stale)
+        return sum(self._tidy_bucket(bucket, before) for bucket in (self._bucket, self._public_bucket) if bucket)
 
-    def _abort(self, key: str, upload_id: str) -> bool:
+    def _tidy_bucket(self, bucket: str, before: datetime) -> int:
+        pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket)
+        stale = [upload for page in pages for upload in page.get("Uploads", []) if upload["Initiated"] < before]
+        return sum(self._abort(bucket, upload["Key"], upload["UploadId"]) for upload in stale)
+
+    def _abort(self, bucket: str, key: str, upload_id: str) -> bool:
         """False when it was finished, or aborted by somebody else, since they were listed."""
         try:
-            self.client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
+            self.client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
         except self.client.exceptions.ClientError as error:
             if _status(error) == 404:
                 return False

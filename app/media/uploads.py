@@ -55,7 +55,8 @@ async def store(
     await db.release()
     found = await asyncio.to_thread(inspect, source, file_name, kind, field=field)
     new_id = public_id(20)
-    key = f"{kind}/{new_id[:2]}/{public_id(26)}.{found.file_name.rpartition('.')[2]}"
+    name = f"{kind}/{new_id[:2]}/{public_id(26)}.{found.file_name.rpartition('.')[2]}"
+    key = shelf.storage().place(name, is_public=is_public)
     async with db.transaction():
         upload_id = await queries.insert_upload(
             public_id=new_id,

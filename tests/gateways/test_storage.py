@@ -254,8 +254,45 @@ def test_s3_signs_addresses_both_ways(s3: S3Storage) -> None:
     signed = parse_qs(urlsplit(put.url).query)["X-Amz-SignedHeaders"][0].split(";")
     assert {"content-length", "content-type", "host"} <= set(signed)
     assert put.headers == {"Content-Type": "image/png", "Content-Length": "12"}
-    assert s3.public_address("image/x.png") == "https://cdn.example/image/x.png"
-    assert s3.public_address("image/a b.png") == "https://cdn.example/image/a%20b.png"
+    assert s3.public_address("image/x.png") is None, "a public address opens a bucket as a whole"
+
+
+async def test_what_anyone_may_see_lies_in_a_bucket_of_its_own() -> None:
+    s3 = S3Storage(
+        endpoint="https://acc.r2.example",
+        access_key_id="id",
+        secret_access_key="key",
+        bucket="school",
+        public_bucket="shown",
+        public_url="https://cdn.example/",
+    )
+    sold, shown = (s3.place("image/a b.png", is_public=is_public) for is_public in (False, True))
+    assert (sold, shown) == ("image/a b.png", "public/image/a b.png")
+    assert s3.public_address(sold) is None
+    assert s3.public_address(shown) == "https://cdn.example/public/image/a%20b.png"
+    with Stubber(s3.client) as asked:
+        for key, bucket in ((sold, "school"), (shown, "shown")):
+            asked.add_response("head_object", {"ContentLength": 9}, {"Bucket": bucket, "Key": key})
+            asked.add_response("delete_object", {}, {"Bucket": bucket, "Key": key})
+            asked.add_response(
+                "get_object",
+                {"Body": StreamingBody(io.BytesIO(b"x"), 1)},
+                {"Bucket": bucket, "Key": key, "Range": "bytes=0-0"},
+            )
+            assert await s3.size(key) == 9
+            await s3.delete(key)
+            assert await read(s3, key, 0, 0) == b"x"
+            signed = s3.address(key, expires=timedelta(minutes=1), file_name="x", content_type="image/png")
+            assert urlsplit(signed or "").path.startswith(f"/{bucket}/")
+        for bucket in ("school", "shown"):
+            asked.add_response("list_multipart_uploads", {"Uploads": [], "IsTruncated": False}, {"Bucket": bucket})
+        assert await s3.tidy(timedelta(days=1)) == 0
+        asked.assert_no_pending_responses()
+
+
+def test_without_such_a_bucket_a_key_that_sounds_like_one_is_private(s3: S3Storage) -> None:
+    assert s3.place("image/x.png", is_public=True) == "image/x.png"
+    assert s3.public_address("public/image/x.png") is None
 
 
 def test_a_disposition_survives_any_name() -> None:
