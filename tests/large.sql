@@ -13,7 +13,8 @@ FROM generate_series(1, 12000) n;
 -- One tag that few have, one that most have; a second step of one in fifty.
 INSERT INTO tags (public_id, name, created_at) VALUES ('press', 'Press', now()), ('most', 'Most', now());
 INSERT INTO user_tags (user_id, tag_id)
-SELECT u.id, t.id FROM users u, tags t WHERE u.role = 'member' AND (t.public_id = 'most' OR abs(hashint8(u.id)) % 7 = 0);
+SELECT u.id, t.id FROM users u, tags t
+WHERE u.role = 'member' AND (t.public_id = 'most' OR t.public_id = 'press' AND abs(hashint8(u.id)) % 7 = 0);
 INSERT INTO mfa_secrets (user_id, sealed_secret, created_at, last_step)
 SELECT id, '', now(), 0 FROM users WHERE role = 'member' AND abs(hashint8(id)) % 50 = 0;
 
