@@ -6,7 +6,7 @@ import gc
 
 
 def settle() -> None:
-    """Let the garbage collector pass by everything that is there, and look less often for what comes: 7 % of a run."""
+    """Let the garbage collector pass by everything that is there, and look less often for what comes: 3 to 7 % of a run."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
