@@ -1,12 +1,14 @@
 """Somebody whose password the school wants changed: nothing goes on before a new one is chosen."""
 
 import asyncio
+from contextvars import Context
 from datetime import timedelta
 
 import pytest
 
 from app import Lectern
 from app.accounts import hashing, passwords, queries
+from app.accounts.models import Credentials
 from app.core import clock, db
 from tests.accounts.conftest import Browser, Mailbox, body
 from tests.cast import PASSWORD, Cast, Person
@@ -77,6 +79,29 @@ async def test_two_at_once_choose_one(app: Lectern, rob: Person) -> None:
     assert [answer.status_code for answer in answers].count(303) >= 1
     changed = await db.value("SELECT count(*) FROM audit_log WHERE action = 'password.change'")
     assert changed == 1
+
+
+async def test_whoever_was_on_the_way_while_another_chose_replaces_nothing(
+    rob: Person, app: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (Browser(app.test_client()) for _ in range(2))
+    await first.sign_in(rob.email)
+    await second.sign_in(rob.email)
+    look_up = queries.credentials_by_id
+
+    async def overtaken(user_id: int) -> Credentials | None:
+        monkeypatch.setattr(queries, "credentials_by_id", look_up)
+        # In a context of its own, as another browser's request is.
+        chosen = await asyncio.create_task(first.post("/password/required", new_password=NEW), context=Context())
+        assert chosen.status_code == 303
+        return await look_up(user_id)
+
+    monkeypatch.setattr(queries, "credentials_by_id", overtaken)
+    assert (await second.post("/password/required", new_password=f"{NEW} 2")).status_code == 409
+    assert await first.is_signed_in()
+    assert not await second.is_signed_in()
+    assert (await second.sign_in(rob.email, NEW)).status_code == 303
+    assert await db.value("SELECT count(*) FROM audit_log WHERE action = 'password.change'") == 1
 
 
 async def test_a_reset_by_mail_is_a_choice_too(rob: Person, browser: Browser, mailbox: Mailbox) -> None:
