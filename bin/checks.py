@@ -107,11 +107,10 @@ def run(steps: list[Step], extra: list[str], env: dict[str, str]) -> list[str]:
     The steps of `lint` need one core, and `faults` mostly waits: when both are asked for, they run side by side, and
     what `lint` says is kept until the faults are over.
     """
-    beside = [step for step in steps if step.part == "lint"] if any(step.part == "faults" for step in steps) else []
+    has_faults = any(step.part == "faults" for step in steps)
+    beside = [step for step in steps if has_faults and step.part == "lint"]
     failed: list[str] = []
-    for step in steps:
-        if step in beside:
-            continue
+    for step in (step for step in steps if not has_faults or step.part != "lint"):
         if step.part != "faults" or not beside:
             failed += [] if passes(step, extra, env) else [step.name]
             continue
@@ -119,6 +118,7 @@ def run(steps: list[Step], extra: list[str], env: dict[str, str]) -> list[str]:
             others = [pool.submit(said, one, extra, env) for one in beside]
             failed += [] if passes(step, extra, env) else [step.name]
             failed += [one.name for one, other in zip(beside, others, strict=True) if not told(one, *other.result())]
+        beside = []  # once is enough, and there may be more faults
     return failed
 
 
