@@ -307,7 +307,11 @@ def _check_groups(config: Config) -> None:
 def _check_public_files(config: Config) -> None:
     """A public address opens a bucket as a whole, and a signed address tells where in it a paid film lies."""
     name = "R2_PUBLIC_URL" if config.r2_public_url else "CDN_BASE_URL"
-    if (config.r2_public_url or config.cdn_base_url) and config.r2_public_bucket in ("", config.r2_bucket):
+    if not (config.r2_public_url or config.cdn_base_url):
+        return
+    if not config.r2_endpoint:
+        raise ConfigError(f"Set R2_ENDPOINT and what belongs to it, or remove {name}: it shows files that lie there.")
+    if config.r2_public_bucket in ("", config.r2_bucket):
         raise ConfigError(
             f"Set R2_PUBLIC_BUCKET to the bucket that {name} shows, another one than R2_BUCKET: "
             "everybody can read what is in it."

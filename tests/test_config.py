@@ -118,8 +118,8 @@ def test_production_needs_some_way_to_send_mail() -> None:
         ("STRIPE_ALLOW_TEST", "maybe", "1 or 0"),
         ("SMTP_USERNAME", "ann", "SMTP_PASSWORD"),
         ("R2_BUCKET", "files", "R2_ENDPOINT"),
-        ("R2_PUBLIC_URL", "https://files.school.example", "R2_PUBLIC_BUCKET"),
-        ("CDN_BASE_URL", "https://cdn.school.example", "R2_PUBLIC_BUCKET"),
+        ("R2_PUBLIC_URL", "https://files.school.example", "R2_ENDPOINT"),
+        ("CDN_BASE_URL", "https://cdn.school.example", "R2_ENDPOINT"),
         ("GOOGLE_CLIENT_ID", "id", "GOOGLE_CLIENT_SECRET"),
         ("SMTP_HOST", "mail.internal", "not both"),
         ("PROVISIONING_MODE", "unofficial-api", "TV_SESSION_ID"),
@@ -135,6 +135,8 @@ def test_a_wrong_setting_is_refused_in_one_sentence(name: str, value: str, says:
 def test_the_bucket_that_everybody_can_read_is_not_the_one_of_what_is_sold() -> None:
     env = {**PRODUCTION, "R2_ENDPOINT": "https://r2.example", "R2_ACCESS_KEY_ID": "id", "R2_SECRET_ACCESS_KEY": "key",
            "R2_BUCKET": "school", "R2_PUBLIC_URL": "https://files.school.example"}  # fmt: skip
+    assert "R2_PUBLIC_BUCKET" in refusal(env)
+    assert "CDN_BASE_URL" in refusal({**env, "R2_PUBLIC_URL": "", "CDN_BASE_URL": "https://cdn.school.example"})
     assert "R2_PUBLIC_BUCKET" in refusal({**env, "R2_PUBLIC_BUCKET": "school"})
     assert Config.from_env({**env, "R2_PUBLIC_BUCKET": "shown"}).r2_public_bucket == "shown"
 
