@@ -45,6 +45,7 @@ async def set_price(course_id: int, amount_minor: int, currency: str) -> Offer:
     if is_too_little(amount_minor, currency):
         raise Invalid(_("Cards cannot be charged this little. Ask for more, or make the course free."), field="price")
     async with db.transaction():
+        await queries.lock_course(course_id)
         before = await queries.offer_of_course(course_id)
         product_id = await queries.insert_course_product(public_id=public_id(), course_id=course_id, now=clock.now())
         changed = await queries.replace_price(product_id, amount_minor=amount_minor, currency=currency, now=clock.now())

@@ -177,6 +177,11 @@ async def first_free_lesson() -> db.Row | None:
     )
 
 
+async def lock_course(course_id: int) -> None:
+    """Keep the course from others until the transaction ends: one at a time gives it a price, and with the first a product."""
+    await db.run("SELECT 1 FROM courses WHERE id = :id FOR NO KEY UPDATE", id=course_id)
+
+
 async def insert_course_product(*, public_id: str, course_id: int, now: datetime) -> int:
     """The product of a course, made when missing and called like the course; its id."""
     found: int = await db.value(

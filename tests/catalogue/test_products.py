@@ -38,6 +38,17 @@ async def test_two_prices_at_once_leave_one_current(app: Lectern) -> None:
     assert await db.value("SELECT count(*) FROM prices WHERE replaced_at IS NULL") == 1
 
 
+async def test_two_first_prices_at_once_make_one_product(app: Lectern) -> None:
+    course = await a_course(price=None)
+    for _round in range(30):
+        await asyncio.gather(*(products.set_price(course.id, amount, "EUR") for amount in (10000, 20000, 30000, 40000)))
+        told = await db.many(db.Row, "SELECT before, after FROM audit_log WHERE action = 'product.price' ORDER BY id")
+        amounts = [(row.before["amount_minor"], row.after["amount_minor"]) for row in told[-4:]]
+        assert [before for before, _after in amounts] == [None, *(after for _before, after in amounts[:-1])]
+        await db.run("DELETE FROM prices")
+        await db.run("DELETE FROM products")
+
+
 @pytest.mark.parametrize(
     ("amount", "currency"), [(49, "EUR"), (29, "GBP"), (299, "SEK"), (1499, "CZK"), (24900, "XXX")]
 )
