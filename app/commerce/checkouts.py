@@ -210,11 +210,16 @@ async def _open(order: Order, returns: Returns) -> str:
 
 
 async def _page_of_another_try(order: Order, opened: payments.Checkout) -> str:
-    """The page that this order has by now. If it is another one, that which was just opened must not be paid too."""
+    """The page that this order has by now. If it is another one, that which was just opened must not be paid too.
+
+    Raises Conflict when the order ended meanwhile.
+    """
     current = await queries.order(order.id)
     if current is not None and current.stripe_session_id == opened.session_id:
         return opened.url
     await payments.gateway().expire_checkout(opened.session_id)
+    if current is not None and not current.is_open and not current.is_paid:  # a later order took its place
+        raise Conflict(_("The payment page of this order has closed."))
     if current is None or not current.stripe_session_url:
         raise payments.Unavailable("another try is under way")
     return current.stripe_session_url
@@ -255,13 +260,18 @@ async def close_replaced(order_id: int) -> None:
 
 
 async def _replace(other: Order) -> None:
-    if other.stripe_session_id is None:
-        await orders.mark_replaced(other.id, told_by="replaced")
+    session_id = other.stripe_session_id
+    if session_id is None:
+        if await orders.mark_replaced(other.id, told_by="replaced", unopened=True):
+            return
+        current = await queries.order(other.id)  # its page was opened a moment ago, or it ended
+        session_id = current.stripe_session_id if current is not None else None
+    if session_id is None:
         return
     try:
-        await payments.gateway().expire_checkout(other.stripe_session_id)
+        await payments.gateway().expire_checkout(session_id)
     except payments.Refused:  # not open any more: paid, or expired by itself
-        checkout = await payments.gateway().find_checkout(other.stripe_session_id)
+        checkout = await payments.gateway().find_checkout(session_id)
         if checkout is not None:
             await settle(other, checkout, told_by="replaced")
     else:

@@ -359,15 +359,17 @@ async def mark_expired(order_id: int, *, told_by: str = "") -> bool:
     return await _close(order_id, "expired", "", told_by)
 
 
-async def mark_replaced(order_id: int, *, told_by: str = "") -> bool:
-    """End an order that a later one from the same cart replaced; False when it is not pending."""
-    return await _close(order_id, "cancelled", "", told_by)
+async def mark_replaced(order_id: int, *, told_by: str = "", unopened: bool = False) -> bool:
+    """End an order that a later one from the same cart replaced; False when it is not pending, or, if it is to be
+    `unopened`, has a payment page by now.
+    """
+    return await _close(order_id, "cancelled", "", told_by, unopened=unopened)
 
 
-async def _close(order_id: int, state: str, failure: str, told_by: str) -> bool:
-    states = OPEN_STATES if state == "failed" else ("pending",)
+async def _close(order_id: int, state: str, failure: str, told_by: str, *, unopened: bool = False) -> bool:
+    states, now = OPEN_STATES if state == "failed" else ("pending",), clock.now()
     async with db.transaction():
-        if not await queries.set_closed(order_id, state, failure=failure, states=states, now=clock.now()):
+        if not await queries.set_closed(order_id, state, failure=failure, states=states, now=now, unopened=unopened):
             return False
         await timeline.note(order_id, state, reason=failure, told_by=told_by)
         await events.publish(OrderFailed(order_id))

@@ -196,12 +196,12 @@ async def items(order_ids: Sequence[int]) -> list[OrderItem]:
 
 
 async def set_session(order_id: int, *, attempt: int, session_id: str, url: str) -> bool:
-    """Remember the payment page of an order that has none yet."""
+    """Remember the payment page of an order that has none yet; False also for one that ended meanwhile."""
     return bool(
         await db.run(
             """
             UPDATE orders SET stripe_session_id = :session_id, stripe_session_url = :url
-            WHERE id = :id AND stripe_session_id IS NULL AND checkout_attempt = :attempt
+            WHERE id = :id AND stripe_session_id IS NULL AND checkout_attempt = :attempt AND state = 'pending'
             """,
             id=order_id,
             attempt=attempt,
@@ -288,19 +288,24 @@ async def set_processing(order_id: int, *, payment_id: str) -> bool:
     )
 
 
-async def set_closed(order_id: int, state: str, *, failure: str, states: Sequence[str], now: datetime) -> bool:
-    """End an order without a payment; False when it is in none of `states` (any more)."""
+async def set_closed(
+    order_id: int, state: str, *, failure: str, states: Sequence[str], now: datetime, unopened: bool = False
+) -> bool:
+    """End an order without a payment; False when it is in none of `states` (any more), or, if it is to be `unopened`, has a
+    payment page by now.
+    """
     return bool(
         await db.run(
             """
             UPDATE orders SET state = :state, failure = :failure, closed_at = :now
-            WHERE id = :id AND state = ANY(:states) AND flag = ''
+            WHERE id = :id AND state = ANY(:states) AND flag = '' AND (NOT :unopened OR stripe_session_id IS NULL)
             """,
             id=order_id,
             state=state,
             failure=failure,
             states=list(states),
             now=now,
+            unopened=unopened,
         )
     )
 
