@@ -98,8 +98,9 @@ async def alert_refund_failed(refund_id: int) -> None:
 
 @queue.job(attempts=8)
 async def perform_refund(refund_id: int) -> None:
-    """Send a refund that was begun; safe to repeat."""
-    await refunds.perform(refund_id)
+    """Send a refund that was begun; safe to repeat. One that turned out not to be needed is gone."""
+    if await refund_queries.refund(refund_id) is not None:
+        await refunds.perform(refund_id)
 
 
 @queue.job(attempts=5)

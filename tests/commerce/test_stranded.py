@@ -250,3 +250,24 @@ async def test_what_did_not_fit_goes_back_when_the_right_payment_comes_after_it(
     assert await all_handled()
     assert (await shop.order()).refunded_minor == 0
     assert await entitlements.allows(ann.id, course.id)
+
+
+async def test_what_went_back_in_stripes_dashboard_before_it_was_sent_again_fails_no_job(
+    shop: Shop, cast: Cast
+) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_flagged_order(shop, ann, "pm_card_refundFail")
+    await act(olga, order, "rejection")
+    await queue.drain(ignore_delays=True)
+    await the_bank_returns(shop, str(order.stripe_payment_intent_id))
+    # Given back in the dashboard, and the news has not come yet.
+    await shop.stripe.post("/v1/refunds", payment_intent=str(order.stripe_payment_intent_id))
+    assert await press(shop, olga, order, "again") == 303
+    # The job that would have finished it, had the request died, finds nothing left of it.
+    await queue.drain(ignore_delays=True)
+    assert await db.value("SELECT count(*) FROM pgqueuer WHERE status = 'failed'") == 0
+    await shop.tell()
+    assert [refund["amount"] for refund in await refunds_at_stripe(shop, str(order.stripe_payment_intent_id))] == [
+        20000,
+        20000,
+    ]
