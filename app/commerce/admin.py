@@ -84,7 +84,8 @@ async def create_refund(public_id: str) -> Response | BaseResponse:
     except Invalid as error:
         form.refuse(error)
         return await _order_page(public_id, form=form, status=422)
-    await _perform(refund.id, format_money(amount, order.currency))
+    # Of the refund, not as typed: a page that was sent before, and is sent again with another amount, sends that one.
+    await _perform(refund.id, format_money(refund.amount_minor, order.currency))
     return redirect(url_for(".show_order", public_id=public_id), 303)
 
 

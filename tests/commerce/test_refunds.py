@@ -78,6 +78,20 @@ async def test_a_partial_refund_keeps_the_course_open(shop: Shop, cast: Cast) ->
     assert not await entitlements.allows(ann.id, course.id)
 
 
+async def test_a_page_that_is_sent_again_with_another_amount_says_what_went_back(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, _course = await a_sale(shop, ann)
+    typed = form(order, amount="10")
+    path = f"/admin/orders/{order.public_id}"
+    assert (await olga.browser.post(f"{path}/refunds", form=typed)).status_code == 303
+    assert "€10 was refunded" in await shop.text(path, olga.browser)
+    assert (await olga.browser.post(f"{path}/refunds", form={**typed, "amount": "50"})).status_code == 303
+    page = await shop.text(path, olga.browser)
+    assert "€50 was refunded" not in page
+    assert "€10 was refunded" in page
+    assert await sent(shop) == 1
+
+
 async def test_refunding_twice_refunds_once(shop: Shop, cast: Cast) -> None:
     ann, olga = await cast.ann(), await cast.olga()
     order, _course = await a_sale(shop, ann)
