@@ -9,7 +9,7 @@ import structlog
 from asyncpg import ForeignKeyViolationError
 
 from app.access import entitlements
-from app.accounts import users
+from app.accounts import merging, users
 from app.commerce import refunds, timeline
 from app.commerce.events import OrderFailed, OrderFlagged, OrderPaid
 from app.commerce.models import OPEN_STATES, Buyer, Order, OrderFile, OrderItem, Quote, QuoteLine, Received, mismatch
@@ -271,7 +271,7 @@ async def _fulfil(order: Order, *, session_id: str, payment_id: str) -> None:
     """Everything that being paid means, in the caller's transaction, which holds the order's row."""
     paid = await queries.set_paid(order.id, session_id=session_id, payment_id=payment_id, now=clock.now())
     assert paid is not None
-    user_id = paid.user_id if paid.user_id is not None else await _account_of(paid)
+    user_id = await _account_of(paid)
     await queries.lock_buyer(user_id)
     lines = await queries.items([order.id])
     await _let_in(paid, user_id, lines)
@@ -280,6 +280,12 @@ async def _fulfil(order: Order, *, session_id: str, payment_id: str) -> None:
 
 
 async def _account_of(order: Order) -> int:
+    """The buyer's account: who ordered, unless it was merged into another while they did; a guest's is made."""
+    if order.user_id is not None:
+        kept = await merging.kept_for(order.user_id)
+        if kept is not None:
+            await queries.set_user(order.id, kept.id)
+        return kept.id if kept is not None else order.user_id
     person, made = await users.ensure(order.email, order.name)
     await queries.set_user(order.id, person.id)
     await timeline.note(order.id, "account", made=made)
