@@ -4,6 +4,7 @@ import asyncio
 import io
 from collections.abc import Coroutine
 from contextvars import Context
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,22 +12,25 @@ from quart.datastructures import FileStorage
 
 from app.access import entitlements
 from app.accounts import merging
-from app.commerce import orders
+from app.commerce import orders, refunds
 from app.commerce.models import Order, Received
-from app.core import clock, db
+from app.core import clock, db, queue
 from app.formbuilder import entries
+from app.formbuilder.answering import links
 from app.formbuilder.definition import definitions
 from app.formbuilder.models import Entry, Form
 from app.formbuilder.payment import payments
 from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.routes import stamp_of
+from app.gateways.payments import Refund
 from tests.accounts.test_people import signed_in
 from tests.cast import Cast
 from tests.commerce.conftest import local_stripe, shop  # noqa: F401 (fixtures)
 from tests.commerce.shop import Shop
-from tests.formbuilder.test_paid_entries import FIELDS, a_form, send
+from tests.formbuilder.test_paid_entries import FIELDS, a_form, left, send, states
 from tests.formbuilder.test_payments import COURSE, prices_in
+from tests.formbuilder.test_releases import WORDS, held_back, let_out, path_of
 from tests.school import a_course
 
 pytestmark = pytest.mark.usefixtures("unlimited")
@@ -54,16 +58,18 @@ async def with_a_file(shop: Shop, form: Form) -> tuple[Entry, Order]:  # noqa: F
     return await newest(), await shop.order()
 
 
-def paid_meanwhile(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The money of an entry comes just before another one takes its place."""
+def meanwhile(work: Coroutine[Any, Any, Any], monkeypatch: pytest.MonkeyPatch) -> list[asyncio.Task[Any]]:
+    """Do it just before another entry takes the place of the first; where that is locked, it waits."""
     take_place = payments.replace
+    begun: list[asyncio.Task[Any]] = []
 
     async def overtaken(entry: Entry) -> bool:
-        await elsewhere(orders.mark_paid(order.id, Received(order.total_minor, "EUR", payment_id="pi_first")))
-        await elsewhere(payments.received(order.id))
+        begun.append(asyncio.create_task(work, context=Context()))
+        await asyncio.wait(begun, timeout=0.5)
         return await take_place(entry)
 
     monkeypatch.setattr(payments, "replace", overtaken)
+    return begun
 
 
 async def choose(form: Form, entry: Entry, ticket: str, by: int) -> None:
@@ -94,3 +100,139 @@ async def test_what_was_ordered_while_the_account_was_merged_opens_in_the_one_th
     await shop.tell()
     assert await entitlements.allows(bob.id, course.id)
     assert (await shop.order()).user_id == bob.id
+
+
+async def test_an_entry_that_was_paid_while_it_was_sent_again_keeps_its_files(
+    shop: Shop,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form = await a_form([*FIELDS, {"id": "q5", "kind": "file", "label": "Paper", "settings": {}}])
+    first, order = await with_a_file(shop, form)
+    await orders.mark_paid(order.id, Received(5000, "EUR", payment_id="pi_first"))
+    news = meanwhile(payments.received(order.id), monkeypatch)
+    await send(form, shop.client, q3="half", instead=payments.token_of(first))
+    assert await news[0]
+    assert await states() == ["received", "unpaid"]
+    assert await db.value("SELECT entry_id FROM form_entry_files") == first.id
+
+
+async def test_an_entry_that_was_thrown_away_while_it_was_sent_again_gives_its_link_to_nobody(
+    shop: Shop,  # noqa: F811
+    cast: Cast,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form = await a_form(settings={"by_link": True})
+    definition = definitions.read(form.definition)
+    await links.make(form, definition, 1, {}, by=await signed_in(await cast.olga()))
+    [made] = await db.many(db.Row, "SELECT public_id FROM form_links")
+    token = links.path(form, made).partition("link=")[2]
+    assert (await send(form, shop.client, link=token)).headers["Location"].startswith("http")
+    first = await newest()
+    meanwhile(entries.move(first, "bin", definition), monkeypatch)
+    assert (await send(form, shop.client, instead=payments.token_of(first))).status_code == 409
+    assert await states() == ["binned"]
+
+
+async def test_money_that_comes_for_an_entry_that_was_sent_again_brings_its_files_back(shop: Shop) -> None:  # noqa: F811
+    form = await a_form([*FIELDS, {"id": "q5", "kind": "file", "label": "Paper", "settings": {}}])
+    first, order = await with_a_file(shop, form)
+    await send(form, shop.client, q3="half", instead=payments.token_of(first))
+    assert await db.value("SELECT entry_id FROM form_entry_files") is None
+    await orders.mark_paid(order.id, Received(5000, "EUR", payment_id="pi_first"))
+    assert await payments.received(order.id)
+    assert await db.value("SELECT entry_id FROM form_entry_files") == first.id
+
+
+async def test_answers_that_were_changed_while_the_money_came_hold_what_they_say(
+    shop: Shop,  # noqa: F811
+    cast: Cast,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form, olga = await a_form(), await cast.olga()
+    await shop.pay((await send(form, shop.client)).headers["Location"])
+    entry, order = await newest(), await shop.order()
+    assert await left(form) == 2
+    read = form_queries.version_by_id
+
+    async def overtaken(version_id: int) -> Form | None:
+        monkeypatch.setattr(form_queries, "version_by_id", read)
+        edit = asyncio.create_task(choose(form, entry, "half", olga.id), context=Context())
+        await asyncio.wait([edit], timeout=0.5)  # where the entry is locked it waits
+        edits.append(edit)
+        return await read(version_id)
+
+    edits: list[asyncio.Task[None]] = []
+    monkeypatch.setattr(form_queries, "version_by_id", overtaken)
+    assert await payments.received(order.id)
+    await edits[0]
+    assert (await newest()).answers["q3"]["value"] == "half"
+    assert await left(form) == 3
+
+
+async def test_money_that_is_back_before_the_payment_is_heard_of_holds_nothing(shop: Shop) -> None:  # noqa: F811
+    form = await a_form()
+    await send(form, shop.client)
+    order = await shop.order()
+    await orders.mark_paid(order.id, Received(5000, "EUR", payment_id="pi_ticket"))
+    await refunds.record(order.id, Refund("re_1", "succeeded", 5000, "EUR", payment_id="pi_ticket"))
+    # The job that counts the entry is tried again later.
+    await payments.paid_back(order.id)
+    assert await payments.received(order.id)
+    assert (await states(), await left(form)) == (["received"], 3)
+
+
+async def test_a_payment_that_is_asked_for_anew_while_the_last_one_is_given_up_keeps_its_ticket(
+    shop: Shop,  # noqa: F811
+    cast: Cast,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form = await a_form(settings=WORDS)
+    entry = await held_back(shop, form)
+    await let_out(form, entry, (await cast.olga()).id)
+    await shop.client.post(path_of(form, entry))
+    first, look_up = await shop.order(), orders.find
+    await orders.mark_expired(first.id)
+    clicks: list[asyncio.Task[Any]] = []
+
+    async def overtaken(order_id: int) -> Order | None:
+        monkeypatch.setattr(orders, "find", look_up)
+        found = await look_up(order_id)
+        clicks.append(asyncio.create_task(shop.client.post(path_of(form, entry)), context=Context()))
+        await asyncio.wait(clicks, timeout=1)  # where the entry is locked it waits
+        return found
+
+    monkeypatch.setattr(orders, "find", overtaken)
+    await payments.given_up(first.id)
+    assert (await clicks[0]).headers["Location"].startswith("http")
+    assert await left(form) == 2
+    assert await db.value("SELECT given_up_at FROM form_entries") is None
+
+
+async def test_money_that_comes_back_while_its_ticket_is_freed_keeps_it(
+    shop: Shop,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form = await a_form()
+    await send(form, shop.client)
+    order, look_up = await shop.order(), orders.find
+    await orders.mark_paid(order.id, Received(5000, "EUR", payment_id="pi_ticket"))
+    await queue.drain()
+    went = Refund("re_1", "succeeded", 5000, "EUR", payment_id="pi_ticket")
+    await refunds.record(order.id, went)
+    bank: list[asyncio.Task[Any]] = []
+
+    async def returned() -> None:
+        await refunds.record(order.id, replace(went, state="failed"))
+        await payments.regained(order.id)
+
+    async def overtaken(order_id: int) -> Order | None:
+        monkeypatch.setattr(orders, "find", look_up)
+        found = await look_up(order_id)
+        bank.append(asyncio.create_task(returned(), context=Context()))
+        await asyncio.wait(bank, timeout=0.5)  # where the entry is locked it waits
+        return found
+
+    monkeypatch.setattr(orders, "find", overtaken)
+    await payments.paid_back(order.id)
+    await bank[0]
+    assert ((await shop.order()).state, await left(form)) == ("paid", 2)

@@ -255,9 +255,10 @@ async def _give_place(form: Form, definition: Definition, sender: Sender) -> Non
     before = await payments.sent_before(form, sender.instead) if sender.instead else None
     if before is None:
         return
-    if definition.settings["by_link"] and sender.link_id is None and not await payments.may_return(before):
+    may_return = await payments.may_return(before)
+    has_place = await payments.replace(before) and may_return
+    if definition.settings["by_link"] and sender.link_id is None and not has_place:
         raise Conflict(links.used_words())
-    await payments.replace(before)
 
 
 async def _now(locked: Form | None, form: Form, definition: Definition) -> Definition:

@@ -21,6 +21,7 @@ from app.core.errors import Conflict, NotFound
 from app.core.money import included_tax
 from app.core.settings import school
 from app.formbuilder import entries
+from app.formbuilder.answering import files
 from app.formbuilder.definition import definitions, readings
 from app.formbuilder.models import Answer, Definition, Entry, Form
 from app.formbuilder.payment import bills, stock
@@ -200,19 +201,22 @@ def _together(lines: Sequence[Line]) -> list[Line]:
 async def received(order_id: int) -> bool:
     """The order was paid: its entry goes on, to the click in the mail, to approval or into the inbox, once. One that was
     thrown away unpaid comes back: nobody's money lies in the bin. False when there was nothing to do."""
-    entry, form = await _paid_by(order_id)
-    if entry is None or form is None or entry.state not in ("unpaid", "binned"):
-        return False
-    definition = readings.of(form)
     try:
         async with db.transaction():
-            standing = await inbox_queries.lock_state(entry.id)
+            entry, form, order = await _locked(order_id)
+            if entry is None or form is None or order is None or entry.state not in ("unpaid", "binned"):
+                return False
+            definition = readings.of(form)
+            standing = await inbox_queries.standing(entry.id)
             if standing is not None and standing.state == "binned" and standing.binned_from == "unpaid":
                 await entries.move(entry, "restore", definition)
             await entries.move(entry, "pay", definition)
-            # It may have been given back, if the money came late: what was paid for is taken all the same.
+            # It may have been given back, if the money came late: what was paid for is taken all the same, and its files too,
+            # where nobody else has them. Money that is back already takes nothing.
             await queries.keep(entry.id)
-            await stock.hold(form.id, entry.id, definition, entry.answers)
+            await files.bind(form.id, entry.id, definition, entry.answers)
+            if order.state != "refunded":
+                await stock.hold(form.id, entry.id, definition, entry.answers)
     except Conflict:
         return False
     return True
@@ -220,46 +224,56 @@ async def received(order_id: int) -> bool:
 
 async def given_up(order_id: int) -> bool:
     """The order ended without payment: what its entry held is free again. The entry stays, unpaid."""
-    entry, _form = await _paid_by(order_id)
-    order = await orders.find(order_id)
-    if entry is None or order is None or order.is_paid or order.is_open:
-        return False
-    return await queries.give_up(entry.id, clock.now())
+    async with db.transaction():
+        entry, _form, order = await _locked(order_id)
+        if entry is None or order is None or order.is_paid or order.is_open:
+            return False
+        return await queries.give_up(entry.id, clock.now())
 
 
 async def paid_back(order_id: int) -> bool:
     """All of the order's money went back: what its entry held is free again. The entry stays as it is."""
-    entry, _form = await _paid_by(order_id)
-    order = await orders.find(order_id)
-    if entry is None or order is None or order.state != "refunded":
-        return False
-    return bool(await queries.give_back(entry.id))
+    async with db.transaction():
+        entry, _form, order = await _locked(order_id)
+        if entry is None or order is None or order.state != "refunded":
+            return False
+        return bool(await queries.give_back(entry.id))
 
 
 async def regained(order_id: int) -> None:
     """The order's money did not go back after all: its entry holds again what it held, even if others took it meanwhile."""
-    entry, form = await _paid_by(order_id)
-    order = await orders.find(order_id)
-    if entry is not None and form is not None and order is not None and order.is_paid and order.state != "refunded":
-        await stock.hold(form.id, entry.id, readings.of(form), entry.answers)
-
-
-async def _paid_by(order_id: int) -> tuple[Entry | None, Form | None]:
-    entry_id = await queries.entry_of_order(order_id)
-    entry = await entry_queries.entry_by_id(entry_id) if entry_id is not None else None
-    return entry, await form_queries.version_by_id(entry.version_id) if entry is not None else None
-
-
-async def replace(entry: Entry) -> None:
-    """Another entry takes this one's place: its stock and its files are free at once, its payment page is closed by a job,
-    and a link that was mailed leads to none."""
-    if entry.state != "unpaid":
-        return
     async with db.transaction():
+        entry, form, order = await _locked(order_id)
+        if entry is not None and form is not None and order is not None and order.is_paid and order.state != "refunded":
+            await stock.hold(form.id, entry.id, readings.of(form), entry.answers)
+
+
+async def _locked(order_id: int) -> tuple[Entry | None, Form | None, Order | None]:
+    """The entry that this order pays, with what it answered and the order, as they are now. Whatever else is done with the entry
+    waits until the transaction ends: news of one order may be worked on at the same time, and in any order."""
+    form_id = await queries.form_of_order(order_id)
+    if form_id is None:
+        return None, None, None
+    await form_queries.lock_form(form_id)  # before the entry, as whoever sends or changes one does
+    entry_id = await queries.lock_entry_of_order(order_id)
+    entry = await entry_queries.entry_by_id(entry_id) if entry_id is not None else None
+    if entry is None:
+        return None, None, None
+    return entry, await form_queries.version_by_id(entry.version_id), await orders.find(order_id)
+
+
+async def replace(entry: Entry) -> bool:
+    """Another entry takes this one's place: its stock and its files are free at once, its payment page is closed by a job,
+    and a link that was mailed leads to none. False when it waits for no payment, or was paid a moment ago."""
+    async with db.transaction():
+        standing = await inbox_queries.lock_state(entry.id)
+        if standing is None or standing.state != "unpaid":
+            return False
         await queries.give_up(entry.id, clock.now())
         await queries.set_pay_until(entry.id, None)
         await file_queries.unbind(entry.id)
         await queue.enqueue(close_replaced, entry_id=entry.id)
+        return True
 
 
 @queue.job(attempts=8)

@@ -12,9 +12,15 @@ async def order_id_of(entry_id: int) -> int | None:
     return found
 
 
-async def entry_of_order(order_id: int) -> int | None:
-    """The entry that this order pays."""
-    found: int | None = await db.value("SELECT id FROM form_entries WHERE order_id = :id", id=order_id)
+async def form_of_order(order_id: int) -> int | None:
+    """The form whose entry this order pays."""
+    found: int | None = await db.value("SELECT form_id FROM form_entries WHERE order_id = :id", id=order_id)
+    return found
+
+
+async def lock_entry_of_order(order_id: int) -> int | None:
+    """The entry that this order pays, kept from others until the transaction ends."""
+    found: int | None = await db.value("SELECT id FROM form_entries WHERE order_id = :id FOR UPDATE", id=order_id)
     return found
 
 
