@@ -5,6 +5,7 @@ import io
 from collections.abc import Coroutine
 from contextvars import Context
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from app.formbuilder.models import Entry, Form
 from app.formbuilder.payment import payments
 from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.queries import forms as form_queries
+from app.formbuilder.queries import payments as payment_queries
 from app.formbuilder.routes import stamp_of
 from app.gateways.payments import Refund
 from tests.accounts.test_people import signed_in
@@ -236,3 +238,47 @@ async def test_money_that_comes_back_while_its_ticket_is_freed_keeps_it(
     await payments.paid_back(order.id)
     await bank[0]
     assert ((await shop.order()).state, await left(form)) == ("paid", 2)
+
+
+async def test_answers_that_were_changed_while_their_payment_was_asked_for_are_what_is_paid(
+    shop: Shop,  # noqa: F811
+    cast: Cast,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form, olga = await a_form(settings=WORDS), await cast.olga()
+    entry = await held_back(shop, form)
+    await let_out(form, entry, olga.id)
+    lock = form_queries.lock_form
+
+    async def overtaken(form_id: int) -> Form | None:
+        monkeypatch.setattr(form_queries, "lock_form", lock)
+        await elsewhere(choose(form, entry, "half", olga.id))
+        return await lock(form_id)
+
+    monkeypatch.setattr(form_queries, "lock_form", overtaken)
+    await shop.client.post(path_of(form, entry))
+    assert ((await shop.order()).total_minor, await left(form)) == (2500, 3)
+
+
+async def test_an_entry_that_was_sent_anew_is_not_asked_for_its_payment_once_more(
+    shop: Shop,  # noqa: F811
+    cast: Cast,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form, olga = await a_form(settings=WORDS), await cast.olga()
+    entry = await held_back(shop, form)
+    await let_out(form, entry, olga.id)
+    set_until = payment_queries.set_pay_until
+
+    async def overtaken(entry_id: int, until: datetime | None) -> bool:
+        monkeypatch.setattr(payment_queries, "set_pay_until", set_until)
+        again = await elsewhere(send(form, shop.client, instead=payments.token_of(entry)))
+        assert again.headers["Location"].startswith("http")
+        return await set_until(entry_id, until)
+
+    monkeypatch.setattr(payment_queries, "set_pay_until", overtaken)
+    path = f"/admin/forms/{form.public_id}/entries/{entry.public_id}/sending"
+    assert (await olga.browser.post(path, form={"link": "1"})).status_code == 409
+    await shop.client.post(path_of(form, entry))
+    assert await db.value("SELECT count(*) FROM orders") == 1
+    assert len(await shop.mails("formbuilder/payment")) == 1

@@ -21,6 +21,7 @@ from app.formbuilder.payment.bills import Bill
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries import inbox as queries
 from app.formbuilder.queries import payments as payment_queries
+from app.formbuilder.queries.entries import entry_by_id
 
 PAY_WITHIN = timedelta(days=14)
 
@@ -62,9 +63,8 @@ async def ask_again(entry: Entry, definition: Definition, *, by: int) -> None:
     not asked for its payment, or has it."""
     bill, buyer = await payments.bill_of(definition, entry.answers), await payments.buyer_of(entry)
     async with db.transaction():
-        if buyer is None or await payment_queries.pay_until(entry.id) is None:
+        if buyer is None or not await payment_queries.set_pay_until(entry.id, clock.now() + PAY_WITHIN):
             raise Conflict(_("This entry waits for no payment by mail."))
-        await payment_queries.set_pay_until(entry.id, clock.now() + PAY_WITHIN)
         await _mail(entry, definition, bill, buyer.email, fact=f"form_entry:{entry.id}:payment:{public_id()}")
         await queries.insert_act(entry.id, "resend", by, "payment", None, None, clock.now())
 
@@ -85,10 +85,11 @@ async def order_asked_for(form: Form, entry: Entry) -> None:
     if version is None or not await is_asked(entry):  # asked once more under the lock: most who come here were not
         return
     definition = readings.of(version)
-    bill, buyer = await payments.bill_of(definition, entry.answers), await payments.buyer_of(entry)
     async with db.transaction():
-        # One at a time, as when a form is sent: the stock is counted under this lock.
+        # One at a time, as when a form is sent: the stock is counted under this lock, and answers are changed under it.
         await form_queries.lock_form(form.id)
+        entry = await entry_by_id(entry.id) or entry
+        bill, buyer = await payments.bill_of(definition, entry.answers), await payments.buyer_of(entry)
         order = await payments.order_of(entry.id)
         if buyer is None or not await is_asked(entry) or (order is not None and (order.is_open or order.is_paid)):
             return

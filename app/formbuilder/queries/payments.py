@@ -59,10 +59,14 @@ async def ask_to_pay(entry_id: int, until: datetime, now: datetime) -> bool:
     return bool(done)
 
 
-async def set_pay_until(entry_id: int, until: datetime | None) -> None:
-    """Let the mailed link of an unpaid entry lead to its payment for longer, or not any more."""
-    await db.run(
-        "UPDATE form_entries SET pay_until = :until WHERE id = :id AND state = 'unpaid'", id=entry_id, until=until
+async def set_pay_until(entry_id: int, until: datetime | None) -> bool:
+    """Let the mailed link of an unpaid entry lead to its payment for longer, or not any more; False when none leads there."""
+    return bool(
+        await db.run(
+            "UPDATE form_entries SET pay_until = :until WHERE id = :id AND state = 'unpaid' AND pay_until IS NOT NULL",
+            id=entry_id,
+            until=until,
+        )
     )
 
 
