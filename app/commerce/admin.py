@@ -116,7 +116,7 @@ def _is_confirmed(form: RefundForm, order: Order) -> bool:
 async def create_acceptance(public_id: str) -> BaseResponse:
     """Open what a flagged order holds, although its payment does not fit."""
     order = await _order(public_id)
-    went_back = await orders.accept(order)
+    went_back = await orders.accept(order, seen=(await request.form).get("seen", ""))
     flash(_("Order %(number)s is accepted, and what it holds is open.", number=order.number))
     if went_back:
         flash(_("The payments that came before the last one go back."))

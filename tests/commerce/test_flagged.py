@@ -1,6 +1,7 @@
 """A payment that does not fit its order: accepted or given back by a person, once, and its news never fails."""
 
 import asyncio
+import re
 from typing import Any
 
 from app.access import entitlements
@@ -152,3 +153,22 @@ async def test_of_two_who_decide_at_once_one_is_told(shop: Shop, cast: Cast) -> 
     await queue.drain(ignore_delays=True)
     is_open = await entitlements.allows(ann.id, course.id)
     assert await given_back(shop, order) == ([] if is_open else [20000])
+
+
+async def test_a_payment_that_came_since_the_page_was_shown_is_not_accepted_unseen(shop: Shop, cast: Cast) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    order, course = await a_flagged_order(shop, ann)
+    path = f"/admin/orders/{order.public_id}"
+
+    async def accept(page: str) -> int:
+        form = dict(re.findall(r'name="(seen)" value="([^"]*)"', page))
+        assert form
+        return int((await olga.browser.post(f"{path}/acceptance", form=form)).status_code)
+
+    shown = await shop.text(path, olga.browser)
+    await paid_as_well(shop, order, 100)
+    assert await accept(shown) == 409
+    assert not await entitlements.allows(ann.id, course.id)
+    assert await given_back(shop, order) == []
+    assert await accept(await shop.text(path, olga.browser)) == 303
+    assert await entitlements.allows(ann.id, course.id)
