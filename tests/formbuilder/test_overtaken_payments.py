@@ -110,8 +110,12 @@ async def test_an_entry_that_was_paid_while_it_was_sent_again_keeps_its_files(
 ) -> None:
     form = await a_form([*FIELDS, {"id": "q5", "kind": "file", "label": "Paper", "settings": {}}])
     first, order = await with_a_file(shop, form)
-    await orders.mark_paid(order.id, Received(5000, "EUR", payment_id="pi_first"))
-    news = meanwhile(payments.received(order.id), monkeypatch)
+
+    async def paid() -> bool:
+        await orders.mark_paid(order.id, Received(5000, "EUR", payment_id="pi_first"))
+        return await payments.received(order.id)
+
+    news = meanwhile(paid(), monkeypatch)
     await send(form, shop.client, q3="half", instead=payments.token_of(first))
     assert await news[0]
     assert await states() == ["received", "unpaid"]
@@ -282,3 +286,28 @@ async def test_an_entry_that_was_sent_anew_is_not_asked_for_its_payment_once_mor
     await shop.client.post(path_of(form, entry))
     assert await db.value("SELECT count(*) FROM orders") == 1
     assert len(await shop.mails("formbuilder/payment")) == 1
+
+
+@pytest.mark.parametrize("how", ["paid", "on its way", "heard of", "looked at"])
+async def test_a_page_that_was_left_open_asks_nobody_to_pay_again(shop: Shop, how: str) -> None:  # noqa: F811
+    form = await a_form()
+    await send(form, shop.client)
+    entry, order = await newest(), await shop.order()
+    back = f"/forms/{form.slug}?payment={payments.token_of(entry)}"
+    assert "Ann" in await shop.text(back)
+    if how == "on its way":
+        await orders.mark_processing(order.id, Received(5000, "EUR", payment_id="pi_first"))
+    else:
+        amount = 4900 if how == "looked at" else 5000
+        await orders.mark_paid(order.id, Received(amount, "EUR", payment_id="pi_first"))
+    if how == "heard of":
+        assert await payments.received(order.id)
+    answer = await send(form, shop.client, q3="half", instead=payments.token_of(entry))
+    assert answer.status_code == 409
+    assert "need not be sent again" in await answer.get_data(as_text=True)
+    assert (len(await states()), await left(form), await db.value("SELECT count(*) FROM orders")) == (1, 2, 1)
+    again = await shop.client.get(back)
+    assert again.status_code == 303
+    assert ("/thanks/" if how == "heard of" else path_of(form, entry)) in again.headers["Location"]
+    # Something else may be sent at any time.
+    assert (await send(form, shop.client)).headers["Location"].startswith("http")

@@ -250,11 +250,18 @@ async def _keep(sent: _Sent, now: Definition, stamp: bytes | None, suspicion: st
 async def _give_place(form: Form, definition: Definition, sender: Sender) -> None:
     """The unpaid entry that was sent before from this page, if the token is its, holds nothing any more.
 
-    Raises Conflict where only that lets somebody in, by a link, and it gave its place already: of two at once, to the other.
+    Raises Conflict where only that lets somebody in, by a link, and it gave its place already: of two at once, to the other;
+    and where it is paid for since that page was shown.
     """
     before = await payments.sent_before(form, sender.instead) if sender.instead else None
     if before is None:
         return
+    if await payments.has_money(before):
+        raise Conflict(
+            _(
+                "What you sent before is paid for, or its payment is on its way: it need not be sent again. To send something else, open the form anew."
+            )
+        )
     may_return = await payments.may_return(before)
     has_place = await payments.replace(before) and may_return
     if definition.settings["by_link"] and sender.link_id is None and not has_place:

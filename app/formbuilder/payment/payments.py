@@ -181,6 +181,14 @@ async def may_return(entry: Entry) -> bool:
     return order is not None and order.state in ("expired", "failed")
 
 
+async def has_money(entry: Entry) -> bool:
+    """Whether it is paid for, its payment is on its way, or a person looks at it: nobody has to pay again."""
+    order = await order_of(entry.id)
+    if order is None or order.state == "refunded":
+        return False
+    return order.is_paid or order.state == "processing" or bool(order.flag)
+
+
 async def holds(entry: Entry) -> bool:
     """Whether an unpaid entry still counts for limits."""
     return entry.state == "unpaid" and await queries.is_held(entry.id)

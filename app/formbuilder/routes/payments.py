@@ -45,6 +45,8 @@ async def back_from_payment(visit: Visit, token: str) -> Response | BaseResponse
     entry = await payments.entry_of_token(visit.form, token)
     if entry.state != "unpaid":
         return redirect(thanks_url(visit.form, entry.public_id, entry.state), 303)
+    if await payments.has_money(entry):
+        return go_to(visit, paying.path_of(visit.form, entry))
     visit.instead = token
     stopped = await visits.gate(visit)
     if stopped is not None:
