@@ -171,6 +171,9 @@ async def _page_again(order: Order, session_id: str) -> Next:
     if checkout is None or checkout.state == "expired":
         raise _Gone
     if checkout.state == "open":
+        # Whoever goes back to an earlier order of the cart means that one by now.
+        for later in await queries.others_open(order.cart_id, order.id, later=True) if order.cart_id else []:
+            await _replace(later)
         return Next(order, checkout.url)
     await settle(order, checkout, told_by="checkout")
     return Next(order)
@@ -251,9 +254,11 @@ async def settle(order: Order, checkout: payments.Checkout, *, told_by: str) -> 
 
 
 async def close_replaced(order_id: int) -> None:
-    """Close the payment pages of earlier orders from the same cart, so that one cart is paid once."""
+    """Close the payment pages of earlier orders from the same cart, so that one cart is paid once. One that ended unpaid before
+    this ran has taken no other's place.
+    """
     order = await queries.order(order_id)
-    if order is None or order.cart_id is None:
+    if order is None or order.cart_id is None or not (order.is_open or order.is_paid):
         return
     for other in await queries.others_open(order.cart_id, order.id):
         await _replace(other)

@@ -86,3 +86,25 @@ async def test_a_payment_page_that_is_opened_while_its_order_is_replaced_is_clos
     await queue.drain()
     assert await db.value("SELECT state FROM orders WHERE id = :id", id=first.id) == "cancelled"
     assert await pages_that_can_be_paid(shop) == 1
+
+
+async def test_a_payment_page_that_is_gone_back_to_stays_open_when_the_news_of_a_later_order_comes_late(
+    shop: Shop, cast: Cast
+) -> None:
+    await a_course()
+    await a_course("risk", "The Arithmetic of Risk", price=18900)
+    ann = await cast.ann()
+    await shop.add("reading-price", ann.browser)
+    page = await shop.check_out(ann.browser)
+    first = await shop.order()
+    await shop.add("risk", ann.browser)
+    await shop.check_out(ann.browser)
+    # She changes her mind before the worker has closed the first page.
+    await ann.browser.post("/cart/items/risk/removal")
+    assert await shop.check_out(ann.browser) == page
+    await queue.drain()
+    assert (await shop.stripe.get(f"/v1/checkout/sessions/{first.stripe_session_id}"))["status"] == "open"
+    assert await pages_that_can_be_paid(shop) == 1
+    await shop.pay(page)
+    await shop.tell()
+    assert await db.value("SELECT array_agg(state ORDER BY id) FROM orders") == ["paid", "cancelled"]

@@ -351,13 +351,17 @@ async def set_refunded(order_id: int, state: str, refunded_minor: int) -> bool:
     )
 
 
-async def others_open(cart_id: int, order_id: int) -> list[Order]:
-    """Earlier orders of this cart that still wait for a payment; a free one waits for its mail and harms nobody."""
+async def others_open(cart_id: int, order_id: int, *, later: bool = False) -> list[Order]:
+    """Earlier (or `later`) orders of this cart that still wait for a payment; a free one waits for its mail and harms nobody."""
     return await db.many(
         Order,
-        f"{_ORDER} WHERE cart_id = :cart_id AND id < :id AND state = 'pending' AND total_minor > 0 ORDER BY id",
+        f"""
+        {_ORDER} WHERE cart_id = :cart_id AND id <> :id AND (id > :id) = :later AND state = 'pending' AND total_minor > 0
+        ORDER BY id
+        """,
         cart_id=cart_id,
         id=order_id,
+        later=later,
     )
 
 
