@@ -248,9 +248,15 @@ async def settle(order: Order, checkout: payments.Checkout, *, told_by: str) -> 
         await orders.mark_paid(order.id, received)
     elif checkout.state == "complete":
         await orders.mark_processing(order.id, received)
-    # The page of an overtaken try is closed at once: that ends no order whose page is another one.
-    elif checkout.state == "expired" and order.stripe_session_id in (None, checkout.session_id):
+    elif checkout.state == "expired" and _is_page_of(order, checkout):
         await orders.mark_expired(order.id, told_by=told_by)
+
+
+def _is_page_of(order: Order, checkout: payments.Checkout) -> bool:
+    """The page of an overtaken try is closed at once: that ends no order whose page is another one, or is just being opened."""
+    if order.stripe_session_id is None:
+        return order.checkout_attempt == 1
+    return order.stripe_session_id == checkout.session_id
 
 
 async def close_replaced(order_id: int) -> None:
@@ -265,18 +271,16 @@ async def close_replaced(order_id: int) -> None:
 
 
 async def _replace(other: Order) -> None:
-    session_id = other.stripe_session_id
-    if session_id is None:
+    if other.stripe_session_id is None:
         if await orders.mark_replaced(other.id, told_by="replaced", unopened=True):
             return
-        current = await queries.order(other.id)  # its page was opened a moment ago, or it ended
-        session_id = current.stripe_session_id if current is not None else None
-    if session_id is None:
+        other = await queries.order(other.id) or other  # its page was opened a moment ago, or it ended
+    if other.stripe_session_id is None:
         return
     try:
-        await payments.gateway().expire_checkout(session_id)
+        await payments.gateway().expire_checkout(other.stripe_session_id)
     except payments.Refused:  # not open any more: paid, or expired by itself
-        checkout = await payments.gateway().find_checkout(session_id)
+        checkout = await payments.gateway().find_checkout(other.stripe_session_id)
         if checkout is not None:
             await settle(other, checkout, told_by="replaced")
     else:

@@ -108,3 +108,35 @@ async def test_a_payment_page_that_is_gone_back_to_stays_open_when_the_news_of_a
     await shop.pay(page)
     await shop.tell()
     assert await db.value("SELECT array_agg(state ORDER BY id) FROM orders") == ["paid", "cancelled"]
+
+
+async def test_the_end_of_an_overtaken_page_does_not_end_the_order_whose_next_page_is_being_opened(
+    shop: Shop, cast: Cast
+) -> None:
+    await a_course()
+    ann = await cast.ann()
+    await shop.add("reading-price", ann.browser)
+    await shop.check_out(ann.browser)
+    order, gateway = await shop.order(), payments.gateway()
+    # Its first try was given up and its page closed; the news of that comes while the second one opens another.
+    await db.run("UPDATE orders SET stripe_session_id = NULL, stripe_session_url = NULL, checkout_attempt = 2")
+
+    async def news() -> None:
+        await shop.stripe.post(f"/v1/checkout/sessions/{order.stripe_session_id}/expire")
+        await shop.tell("checkout.session.expired")
+
+    class Overtaken:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(gateway, name)
+
+        async def open_checkout(self, request: payments.CheckoutRequest) -> payments.Checkout:
+            payments.use(gateway)
+            await elsewhere(news())
+            return await gateway.open_checkout(request)
+
+    payments.use(Overtaken())  # type: ignore[arg-type]  # what it does not say itself, the gateway does
+    page = await shop.check_out(ann.browser)
+    assert page.startswith("http")
+    await shop.pay(page)
+    await shop.tell()
+    assert await db.value("SELECT array_agg(state) FROM orders") == ["paid"]
