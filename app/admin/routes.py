@@ -10,8 +10,9 @@ from app.admin.forms import LogoForm, SettingsForm
 from app.core import clock
 from app.core.errors import Forbidden, Invalid, SignInNeeded, TooLarge
 from app.core.i18n import _
-from app.core.settings import save_school, school
+from app.core.settings import change_school, forget_copy, save_school, school
 from app.media import uploads
+from app.media.models import Upload
 from app.web import tables
 from app.web.bodies import brings
 from app.web.flash import flash
@@ -98,15 +99,25 @@ async def create_logo() -> Response | BaseResponse:
     try:
         if not file or not file.filename:
             raise Invalid(_("Choose a picture first."), field="logo")
-        upload = await uploads.store(
-            file.stream, file.filename, kind="image", owner_id=signed_in_user().id, is_public=True, field="logo"
+        await uploads.store(
+            file.stream,
+            file.filename,
+            kind="image",
+            owner_id=signed_in_user().id,
+            is_public=True,
+            field="logo",
+            then=_show_logo,
         )
     except (Invalid, TooLarge) as error:
         form.refuse(Invalid(error.message, field="logo"))
         return await _settings_page(await _form_of_school(), logo_form=form, status=422)
-    await save_school(logo_url=uploads.address(upload))
+    await forget_copy()
     flash(_("The logo is in place."))
     return redirect(url_for(".show_settings"), 303)
+
+
+async def _show_logo(logo: Upload) -> None:
+    await change_school(logo_url=uploads.address(logo))
 
 
 @admin.post("/settings/logo/removal")

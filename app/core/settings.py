@@ -129,21 +129,27 @@ def follow(*, is_told: bool) -> None:
 async def save_school(**changes: Any) -> School:
     """Change some settings, audited; the next request anywhere sees them."""
     async with db.transaction():
-        stored = await db.value("SELECT value FROM settings WHERE name = 'school' FOR UPDATE") or {}
-        before = _school_of(stored)
-        after = replace(before, **changes)
-        if stored and after == before:
-            return after
-        await db.run(
-            """
-            INSERT INTO settings (name, value) VALUES ('school', CAST(:value AS jsonb))
-            ON CONFLICT (name) DO UPDATE SET value = excluded.value
-            """,
-            # What a newer version left there is not this one's to drop.
-            value=stored | asdict(after),
-        )
-        await audit.record("settings.change", "settings", "school", before=asdict(before), after=asdict(after))
+        after = await change_school(**changes)
     await forget_copy()
+    return after
+
+
+async def change_school(**changes: Any) -> School:
+    """Change some settings, audited, as part of the current transaction; whoever ends it calls `forget_copy`."""
+    stored = await db.value("SELECT value FROM settings WHERE name = 'school' FOR UPDATE") or {}
+    before = _school_of(stored)
+    after = replace(before, **changes)
+    if stored and after == before:
+        return after
+    await db.run(
+        """
+        INSERT INTO settings (name, value) VALUES ('school', CAST(:value AS jsonb))
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value
+        """,
+        # What a newer version left there is not this one's to drop.
+        value=stored | asdict(after),
+    )
+    await audit.record("settings.change", "settings", "school", before=asdict(before), after=asdict(after))
     return after
 
 
