@@ -734,8 +734,8 @@ async def a_world(shop: Shop, emptier: Emptier) -> World:  # noqa: F811 (the fix
     return world
 
 
-async def send(world: World, rule: str, case: Case, times: int) -> list[int]:
-    """Send the form so many times at once; the statuses."""
+async def sender(world: World, rule: str, case: Case) -> Callable[[], Awaitable[int]]:
+    """Prepare the world; what sends the form once and says the status."""
     form = dict(case.form)
     if case.sql:
         await db.run(case.sql)
@@ -768,6 +768,12 @@ async def send(world: World, rule: str, case: Case, times: int) -> list[int]:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return int((await browser.post(path, data=body, headers=kind)).status_code)
 
+    return once
+
+
+async def send(world: World, rule: str, case: Case, times: int) -> list[int]:
+    """Send the form so many times at once; the statuses."""
+    once = await sender(world, rule, case)
     at_once = list(await asyncio.gather(*(once() for _ in range(times))))
     # And once more for good measure, after the first answer: the impatient.
     return at_once + ([await once()] if times > 1 else [])
