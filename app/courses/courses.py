@@ -16,6 +16,7 @@ from app.courses.events import CoursePublished
 from app.courses.models import GROUNDS, LEVELS, Course, CourseDetails, free_slug, is_slug, missing_to_publish, slug_of
 from app.courses.queries import courses as queries
 from app.courses.rights import Stale, changed, locked, may_edit
+from app.media import uploads
 from app.web.request import Visitor
 
 
@@ -118,14 +119,25 @@ def _slug_taken() -> Invalid:
 
 
 async def set_picture(course_id: int, address: str, *, by: Visitor | None) -> None:
-    """Show an uploaded picture (its lasting address) instead of the plate; '' goes back to the plate."""
+    """Show an uploaded picture (its lasting address) instead of the plate; '' goes back to the plate. Raises NotFound for a
+    picture that is gone by now."""
     async with db.transaction():
         course = await locked(course_id, by)
         if course.plate == address:
             return
+        if address:
+            await _hold_picture(address)
         await queries.set_plate(course_id, address, clock.now())
         await changed(course, "course.picture", before={"plate": course.plate}, after={"plate": address})
         await _let_go_of_picture(course, address)
+
+
+async def _hold_picture(address: str) -> None:
+    """Let nobody forget a picture that is about to be shown. One that is put back has its whole day again afterwards."""
+    picture = await uploads.find_by_address(address)
+    if picture is None or not await uploads.lock(picture.id):
+        raise NotFound
+    await queue.forget_undone(jobs.drop_unused_picture, "address", address)
 
 
 async def _let_go_of_picture(before: Course, plate: str) -> None:

@@ -25,7 +25,7 @@ async def drop_unused_upload(upload_id: int) -> None:
 async def drop_unused_picture(address: str) -> None:
     """Forget a picture that a course had, unless a course has it (again)."""
     async with db.transaction():
-        if not await courses.is_plate_used(address):
-            upload = await uploads.find_by_address(address)
-            if upload is not None:
-                await uploads.remove(upload.id)
+        upload = await uploads.find_by_address(address)
+        # As above: who puts it back at this moment waits, or is waited for.
+        if upload is not None and await uploads.lock(upload.id) and not await courses.is_plate_used(address):
+            await uploads.remove(upload.id)

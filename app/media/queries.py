@@ -79,8 +79,8 @@ async def mark_storing(upload_id: int) -> None:
     await db.run("UPDATE uploads SET state = 'storing' WHERE id = :id", id=upload_id)
 
 
-async def lock_upload(upload_id: int) -> None:
-    await db.run("SELECT 1 FROM uploads WHERE id = :id FOR UPDATE", id=upload_id)
+async def lock_upload(upload_id: int) -> bool:
+    return bool(await db.value("SELECT true FROM uploads WHERE id = :id FOR UPDATE", id=upload_id))
 
 
 async def delete_upload(upload_id: int) -> str | None:

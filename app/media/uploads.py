@@ -153,9 +153,9 @@ async def begun(upload: Upload, start: int, end: int) -> AsyncIterator[bytes]:
     return await storage.once_begun(pieces(upload, start, end))
 
 
-async def lock(upload_id: int) -> None:
-    """Let nobody begin to use a file or remove it until the current transaction ends."""
-    await queries.lock_upload(upload_id)
+async def lock(upload_id: int) -> bool:
+    """Let nobody begin to use a file or remove it until the current transaction ends; False when it is gone."""
+    return await queries.lock_upload(upload_id)
 
 
 async def remove(upload_id: int) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import io
+from contextvars import Context
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from app.core.errors import Invalid, NotFound
 from app.courses import courses, files, jobs, lessons, sections
 from app.courses.models import CourseDetails, Lesson
 from app.media import uploads
+from app.media.models import Upload
 from tests.cast import Cast
 from tests.courses.making import a_course, a_film, a_lesson, some_captions
 from tests.media import files as samples
@@ -178,3 +180,65 @@ async def test_captions_with_a_character_that_nothing_stores_are_read_without_it
     kept = await uploads.store(io.BytesIO(text.encode()), "en.vtt", kind="captions", owner_id=None)
     await files.attach(lesson.id, "captions", kept, by=None)
     assert (await again(lesson)).transcript == [{"start": 1.0, "text": "A \ufffd stop"}]
+
+
+async def a_picture() -> str:
+    """The lasting address of a picture that is kept."""
+    picture = io.BytesIO(samples.picture())
+    return uploads.path(await uploads.store(picture, "cover.png", kind="image", owner_id=None, is_public=True))
+
+
+async def test_a_picture_that_was_put_back_has_its_day_anew_when_it_is_taken_away_again(cast: Cast) -> None:
+    course, picture = await a_course(), await a_picture()
+    for address in (picture, "", picture):
+        await courses.set_picture(course.id, address, by=None)
+    with clock.shifted(timedelta(hours=23)):
+        await courses.set_picture(course.id, "", by=None)
+    due = "SELECT execute_after > now() + interval '22 hours' AS late FROM pgqueuer WHERE entrypoint LIKE '%drop%'"
+    assert [row.late for row in await db.many(db.Row, due)] == [True]
+
+
+async def a_picture_put_back_while_it_is_forgotten() -> bool:
+    """Whether the picture that the course shows at the end is there."""
+    course, picture = await a_course(), await a_picture()
+    back, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def put_back() -> None:
+        async with db.transaction():
+            await courses.set_picture(course.id, picture, by=None)
+            back.set()
+            await goes_on.wait()
+
+    putting = asyncio.create_task(put_back())
+    await back.wait()
+    forgetting = asyncio.create_task(jobs.drop_unused_picture(picture))
+    async with asyncio.timeout(20):
+        while not forgetting.done() and not await db.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 (nobody tells)
+            await asyncio.sleep(0.01)
+    goes_on.set()
+    await asyncio.gather(putting, forgetting)
+    return await uploads.find_by_address(picture) is not None
+
+
+async def test_a_picture_stays_that_is_put_back_while_it_is_forgotten(cast: Cast) -> None:
+    assert await a_picture_put_back_while_it_is_forgotten()
+
+
+async def test_a_picture_that_is_forgotten_while_it_is_put_back_is_not_shown(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course, picture = await a_course(), await a_picture()
+    find = uploads.find_by_address
+
+    async def overtaken(address: str) -> Upload | None:
+        monkeypatch.setattr(uploads, "find_by_address", find)
+        found = await find(address)
+        await asyncio.create_task(jobs.drop_unused_picture(picture), context=Context())
+        return found
+
+    monkeypatch.setattr(uploads, "find_by_address", overtaken)
+    with pytest.raises(NotFound):
+        await courses.set_picture(course.id, picture, by=None)
+    found = await courses.find(course.id)
+    assert found is not None
+    assert found.picture_url == ""

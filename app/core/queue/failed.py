@@ -73,21 +73,21 @@ async def restore(job_id: int, job: Discarded) -> bool:
     )
 
 
-async def forget_failed(function: JobFunction, argument: str, value: int) -> None:
+async def forget_failed(function: JobFunction, argument: str, value: int | str) -> None:
     """Discard failed jobs that would do again what was just enqueued anew."""
     await _forget("'failed'", function, argument, value)
 
 
-async def forget_undone(function: JobFunction, argument: str, value: int) -> None:
+async def forget_undone(function: JobFunction, argument: str, value: int | str) -> None:
     """Discard jobs, failed or still waiting, that would do again what is enqueued anew. One that runs already goes on."""
     await _forget("'failed', 'queued'", function, argument, value)
 
 
-async def _forget(states: str, function: JobFunction, argument: str, value: int) -> None:
+async def _forget(states: str, function: JobFunction, argument: str, value: int | str) -> None:
     await db.run(
         f"""
         DELETE FROM pgqueuer WHERE status IN ({states}) AND entrypoint = :name
-        AND CAST(convert_from(payload, 'UTF8') AS jsonb) -> CAST(:argument AS text) = to_jsonb(CAST(:value AS bigint))
+        AND CAST(convert_from(payload, 'UTF8') AS jsonb) -> CAST(:argument AS text) = CAST(:value AS jsonb)
         """,  # noqa: S608 (constants)
         name=job_name(function),
         argument=argument,
