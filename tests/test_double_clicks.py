@@ -329,7 +329,7 @@ async def a_film_that_was_taken_away(world: World) -> None:
     lesson = await db.one(db.Row, "SELECT id, video_id FROM lessons WHERE video_id IS NOT NULL")
     assert lesson is not None
     await db.run("UPDATE lessons SET video_id = NULL")
-    world.path = f"?earlier={tokens.sign([lesson.id, 'video', lesson.video_id], 'earlier-file')}"
+    world.path = f"?earlier={tokens.sign([lesson.id, 'video', lesson.video_id, None], 'earlier-file')}"
 
 
 async def a_picture(world: World) -> str:

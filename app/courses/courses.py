@@ -118,18 +118,29 @@ def _slug_taken() -> Invalid:
     return Invalid(_("Another course has this address. Choose a different one."), field="slug")
 
 
-async def set_picture(course_id: int, address: str, *, by: Visitor | None) -> None:
-    """Show an uploaded picture (its lasting address) instead of the plate; '' goes back to the plate. Raises NotFound for a
-    picture that is gone by now."""
+async def set_picture(course_id: int, address: str, *, by: Visitor | None) -> str:
+    """Show an uploaded picture (its lasting address) instead of the plate; '' goes back to the plate. The address of the
+    picture before it, or ''. Raises NotFound for a picture that is gone by now.
+    """
     async with db.transaction():
         course = await locked(course_id, by)
         if course.plate == address:
-            return
+            return ""
         if address:
             await _hold_picture(address)
         await queries.set_plate(course_id, address, clock.now())
         await changed(course, "course.picture", before={"plate": course.plate}, after={"plate": address})
         await _let_go_of_picture(course, address)
+    return course.picture_url
+
+
+async def put_picture_back(course_id: int, address: str, *, by: Visitor | None) -> None:
+    """Show a picture again that was taken away. Twice is once. Raises Conflict when something else is shown since."""
+    async with db.transaction():
+        course = await locked(course_id, by)
+        if course.plate not in ("", address):
+            raise Conflict(_("This has been changed since. Look at it again."))
+        await set_picture(course_id, address, by=by)
 
 
 async def _hold_picture(address: str) -> None:

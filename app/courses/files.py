@@ -4,7 +4,7 @@ import asyncio
 from typing import BinaryIO
 
 from app.core import clock, db, queue
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Conflict, Invalid, NotFound
 from app.core.i18n import _
 from app.courses import jobs
 from app.courses.models import Lesson
@@ -18,8 +18,8 @@ ROLES = ("video", "captions", "poster")
 KIND_OF = {"video": "video", "captions": "captions", "poster": "image"}
 
 
-async def bring(lesson_id: int, role: str, source: BinaryIO, file_name: str, *, by: Visitor) -> int | None:
-    """Keep a file as the film, captions or poster of a lesson, or not at all; the key of the upload that it had before.
+async def bring(lesson_id: int, role: str, source: BinaryIO, file_name: str, *, by: Visitor) -> tuple[int, int | None]:
+    """Keep a file as the film, captions or poster of a lesson, or not at all; its key, and that of the upload before it.
 
     Raises Invalid or TooLarge, for `file`, and NotFound for a lesson that is gone by now.
     """
@@ -29,8 +29,8 @@ async def bring(lesson_id: int, role: str, source: BinaryIO, file_name: str, *, 
         cues = await asyncio.to_thread(_read_captions, source) if role == "captions" else []
         earlier.append(await _give(lesson_id, role, upload, cues, by=by))
 
-    await uploads.store(source, file_name, kind=KIND_OF[role], owner_id=by.id, then=give)
-    return earlier[0]
+    kept = await uploads.store(source, file_name, kind=KIND_OF[role], owner_id=by.id, then=give)
+    return kept.id, earlier[0]
 
 
 def _read_captions(source: BinaryIO) -> list[dict[str, float | str]]:
@@ -45,6 +45,19 @@ async def attach(lesson_id: int, role: str, upload: Upload | None, *, by: Visito
     """
     cues = await _transcript(upload) if role == "captions" else []
     return await _give(lesson_id, role, upload, cues, by=by)
+
+
+async def put_back(lesson_id: int, role: str, upload: Upload, *, instead_of: int | None, by: Visitor | None) -> None:
+    """Give a lesson the file again in whose place this key came (None: it was taken away). Twice is once.
+
+    Raises Conflict when somebody has given it another one since.
+    """
+    cues = await _transcript(upload) if role == "captions" else []
+    async with db.transaction():
+        _course, lesson = await locked_lesson(lesson_id, by)
+        if getattr(lesson, f"{role}_id") not in (instead_of, upload.id):
+            raise Conflict(_("This has been changed since. Look at it again."))
+        await _give(lesson_id, role, upload, cues, by=by)
 
 
 async def _give(

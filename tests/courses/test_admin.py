@@ -4,6 +4,7 @@ import asyncio
 import html
 import io
 import re
+from contextvars import Context
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from app.core import db
 from app.courses import courses, lessons, outlines, sections
 from app.courses.models import Course
 from app.media import inspection
+from app.web.request import Visitor
 from tests.cast import Cast, Person
 from tests.courses.making import a_course, a_filled_course
 from tests.media import files as samples
@@ -601,3 +603,60 @@ async def test_an_office_page_of_a_course_needs_few_queries(cast: Cast) -> None:
         with db.count_queries() as count:
             await olga.browser.get(path)
         assert count.total <= 5, (path, count.statements)
+
+
+def undo_on(page: str) -> str:
+    """Where the page leads whoever takes back what they did a moment ago."""
+    found = re.search(r'action="([^"]*/restoration\?earlier=[^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+async def test_a_film_that_somebody_else_has_brought_since_is_not_taken_back_with_mine(cast: Cast) -> None:
+    olga, rob = await cast.olga(), await cast.rob()
+    course = await course_of(olga)
+    lesson = (await outlines.of(course.id)).lessons[1]
+    address = f"/admin/courses/{course.public_id}/lessons/{lesson.public_id}"
+    await olga.browser.post(f"{address}/video", files=sent(samples.webm(), "second.webm"))
+    undo = undo_on(await text(await olga.browser.get(address)))
+    await rob.browser.post(f"{address}/video", files=sent(samples.webm(), "third.webm"))
+    answer = await olga.browser.post(undo)
+    assert answer.status_code == 409
+    assert "This has been changed since." in await text(answer)
+    assert "third.webm" in await text(await olga.browser.get(address))
+
+
+async def test_a_picture_that_somebody_else_has_brought_since_is_not_taken_back_with_mine(cast: Cast) -> None:
+    olga, rob = await cast.olga(), await cast.rob()
+    course = await course_of(olga)
+    address = f"/admin/courses/{course.public_id}/picture"
+    await olga.browser.post(address, files=sent(samples.picture(), "first.png"))
+    await olga.browser.post(f"{address}/removal")
+    undo = undo_on(await text(await olga.browser.get(address)))
+    await rob.browser.post(address, files=sent(samples.picture(), "second.png"))
+    answer = await olga.browser.post(undo)
+    assert answer.status_code == 409
+    assert "This has been changed since." in await text(answer)
+    assert "second.png" in await text(await olga.browser.get(address))
+
+
+async def test_the_picture_that_is_put_back_is_the_one_that_was_taken_away(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga, rob = await cast.olga(), await cast.rob()
+    course = await course_of(olga)
+    address = f"/admin/courses/{course.public_id}/picture"
+    await olga.browser.post(address, files=sent(samples.picture(), "first.png"))
+    look_up = courses.editable
+
+    async def overtaken(public_id: str, *, by: Visitor) -> Course:
+        monkeypatch.setattr(courses, "editable", look_up)
+        found = await look_up(public_id, by=by)
+        bringing = rob.browser.post(address, files=sent(samples.picture(), "second.png"))
+        assert (await asyncio.create_task(bringing, context=Context())).status_code == 303
+        return found
+
+    monkeypatch.setattr(courses, "editable", overtaken)
+    await olga.browser.post(f"{address}/removal")
+    await olga.browser.post(undo_on(await text(await olga.browser.get(address))))
+    assert "second.png" in await text(await olga.browser.get(address))

@@ -56,12 +56,12 @@ async def _attach(public_id: str, lesson_id: str, role: str) -> Response | BaseR
     course, lesson = await course_and_lesson(public_id, lesson_id)
     form = await submitted(FileForm)
     try:
-        earlier = await files.bring(lesson.id, role, *_sent(form), by=signed_in_user())
+        brought, earlier = await files.bring(lesson.id, role, *_sent(form), by=signed_in_user())
     except (Invalid, TooLarge) as error:
         form.refuse(Invalid(error.message, field="file"))
         return await _refused(course, lesson, {role: form})
     if earlier is not None:
-        _say(_("The file is replaced."), course, lesson, role, earlier)
+        _say(_("The file is replaced."), course, lesson, role, earlier, instead_of=brought)
     return _to_lesson(course, lesson)
 
 
@@ -103,7 +103,7 @@ async def create_file_removal(public_id: str, lesson_id: str, role: str) -> Resp
         form.refuse(Invalid(error.message, field="file"))
         return await _refused(course, lesson, {role: form})
     if earlier is not None:
-        _say(_("The file is taken away."), course, lesson, role, earlier)
+        _say(_("The file is taken away."), course, lesson, role, earlier, instead_of=None)
     return _to_lesson(course, lesson)
 
 
@@ -113,15 +113,17 @@ async def create_file_restoration(public_id: str, lesson_id: str, role: str) -> 
     """Put back the file that a lesson had before."""
     course, lesson = await course_and_lesson(public_id, lesson_id)
     earlier = tokens.unsign(request.args.get("earlier", ""), _EARLIER, max_age=3600)
-    upload = await uploads.find(earlier[2]) if earlier and earlier[:2] == [lesson.id, role] else None
+    if not earlier or len(earlier) != 4 or earlier[:2] != [lesson.id, role]:
+        raise NotFound
+    upload = await uploads.find(earlier[2])
     if upload is None:
         raise NotFound
-    await files.attach(lesson.id, role, upload, by=signed_in_user())
+    await files.put_back(lesson.id, role, upload, instead_of=earlier[3], by=signed_in_user())
     return _to_lesson(course, lesson)
 
 
-def _say(text: str, course: Course, lesson: Lesson, role: str, earlier: int) -> None:
-    signed = tokens.sign([lesson.id, role, earlier], _EARLIER)
+def _say(text: str, course: Course, lesson: Lesson, role: str, earlier: int, *, instead_of: int | None) -> None:
+    signed = tokens.sign([lesson.id, role, earlier, instead_of], _EARLIER)
     undo = url_for(
         ".create_file_restoration",
         public_id=course.public_id,
@@ -187,9 +189,9 @@ async def show_course_picture(public_id: str) -> Response:
 async def create_course_picture_removal(public_id: str) -> BaseResponse:
     """Go back to the plate; the picture can be put back for a day."""
     course = await edited(public_id)
-    await courses.set_picture(course.id, "", by=signed_in_user())
-    if course.picture_url:
-        earlier = tokens.sign([course.id, "picture", course.picture_url], _EARLIER)
+    picture = await courses.set_picture(course.id, "", by=signed_in_user())
+    if picture:
+        earlier = tokens.sign([course.id, "picture", picture], _EARLIER)
         undo = url_for(".create_course_picture_restoration", public_id=public_id, earlier=earlier)
         flash(_("The picture is taken away."), undo_url=undo)
     return _to_picture(public_id)
@@ -201,9 +203,9 @@ async def create_course_picture_restoration(public_id: str) -> BaseResponse:
     """Put back the picture that was taken away."""
     course = await edited(public_id)
     earlier = tokens.unsign(request.args.get("earlier", ""), _EARLIER, max_age=3600)
-    if not earlier or earlier[:2] != [course.id, "picture"] or await uploads.find_by_address(earlier[2]) is None:
+    if not earlier or earlier[:2] != [course.id, "picture"]:
         raise NotFound
-    await courses.set_picture(course.id, earlier[2], by=signed_in_user())
+    await courses.put_picture_back(course.id, earlier[2], by=signed_in_user())
     return _to_picture(public_id)
 
 
