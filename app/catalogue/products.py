@@ -47,7 +47,10 @@ async def set_price(course_id: int, amount_minor: int, currency: str) -> Offer:
     async with db.transaction():
         await queries.lock_course(course_id)
         before = await queries.offer_of_course(course_id)
+        left_behind = await queries.make_way(course_id, clock.now())
         product_id = await queries.insert_course_product(public_id=public_id(), course_id=course_id, now=clock.now())
+        if left_behind is not None:
+            await follow_course(left_behind)
         changed = await queries.replace_price(product_id, amount_minor=amount_minor, currency=currency, now=clock.now())
         after = await queries.offer_of_course(course_id)
         assert after is not None
@@ -88,7 +91,11 @@ async def _note(action: str, course_id: int) -> None:
 
 async def follow_course(course_id: int) -> None:
     """Let the product carry its course's new title and slug. Safe to repeat."""
-    await queries.follow_course(course_id, clock.now())
+    async with db.transaction():
+        left_behind = await queries.make_way(course_id, clock.now())
+        await queries.follow_course(course_id, clock.now())
+        if left_behind is not None:
+            await follow_course(left_behind)
 
 
 def _facts(offer: Offer | None) -> dict[str, object]:

@@ -198,12 +198,30 @@ async def insert_course_product(*, public_id: str, course_id: int, now: datetime
     return found
 
 
+async def make_way(course_id: int, now: datetime) -> int | None:
+    """Free the slug of a course from a product that has it still, although its own course has another by now; whose it is.
+
+    Courses may exchange their slugs before either product has followed, so it cannot always have its right one at once.
+    """
+    found: int | None = await db.value(
+        """
+        UPDATE products p SET slug = p.public_id, updated_at = :now,
+               former_slugs = array_append(array_remove(p.former_slugs, p.slug), p.slug)
+        FROM courses c WHERE c.id = :course_id AND p.slug = c.slug AND p.course_id <> c.id
+        RETURNING p.course_id
+        """,
+        course_id=course_id,
+        now=now,
+    )
+    return found
+
+
 async def follow_course(course_id: int, now: datetime) -> int:
     """Let the product carry its course's title and slug; how many rows changed."""
     return await db.run(
         """
         UPDATE products p SET title = c.title, slug = c.slug, updated_at = :now,
-               former_slugs = CASE WHEN p.slug = c.slug THEN p.former_slugs
+               former_slugs = CASE WHEN p.slug IN (c.slug, p.public_id) THEN p.former_slugs
                                    ELSE array_append(array_remove(p.former_slugs, p.slug), p.slug) END
         FROM courses c WHERE c.id = :course_id AND p.course_id = c.id AND (p.title, p.slug) <> (c.title, c.slug)
         """,

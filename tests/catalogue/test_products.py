@@ -113,3 +113,36 @@ async def test_another_price_does_not_put_a_course_back_on_sale(app: Lectern, ca
     offer = await products.offer("reading-price")
     assert offer is not None
     assert (offer.amount_minor, offer.is_for_sale) == (19900, False)
+
+
+async def _rename(course_id: int, slug: str) -> None:
+    """The course has another address; its product hears of that from the worker, later."""
+    await db.run("UPDATE courses SET slug = :slug WHERE id = :id", id=course_id, slug=slug)
+
+
+async def _slugs() -> dict[int, tuple[str, list[str]]]:
+    rows = await db.many(db.Row, "SELECT course_id, slug, former_slugs FROM products ORDER BY id")
+    return {row.course_id: (row.slug, row.former_slugs) for row in rows}
+
+
+async def test_a_course_is_priced_under_an_address_that_another_has_just_left(app: Lectern) -> None:
+    old, new = await a_course("maps"), await a_course("globes", price=None)
+    await _rename(old.id, "old-maps")
+    await _rename(new.id, "maps")
+    offer = await products.set_price(new.id, 12900, "EUR")
+    assert offer.slug == "maps"
+    await products.follow_course(old.id)
+    assert await _slugs() == {old.id: ("old-maps", ["maps"]), new.id: ("maps", [])}
+
+
+async def test_products_follow_courses_that_have_exchanged_their_addresses(app: Lectern) -> None:
+    first, second, third = await a_course("maps"), await a_course("globes"), await a_course("charts")
+    for course, slug in ((first, "while-moving"), (second, "maps"), (third, "globes"), (first, "charts")):
+        await _rename(course.id, slug)
+    for course in (first, second, third):
+        await products.follow_course(course.id)
+    assert await _slugs() == {
+        first.id: ("charts", ["maps"]),
+        second.id: ("maps", ["globes"]),
+        third.id: ("globes", ["charts"]),
+    }
