@@ -1,6 +1,8 @@
 """What learning does when it hears of access, and its mail."""
 
+from app.access import entitlements
 from app.access.events import AccessGranted
+from app.access.models import CLOSED, ENDED
 from app.core import events, mail
 from app.courses.events import LessonRemoved
 from app.learning import enrolments, progress, queries
@@ -9,9 +11,15 @@ from app.learning.events import Enrolled
 
 @events.on(AccessGranted)
 async def enrol_on_access(event: AccessGranted) -> None:
-    """Whoever may open a course is enrolled in it."""
-    if event.course_id is not None:
+    """Whoever may open a course is enrolled in it, unless that was taken back before the worker came to it."""
+    if event.course_id is not None and await _is_still_granted(event.user_id, event.course_id):
         await enrolments.enrol(event.user_id, event.course_id, quietly=event.quietly)
+
+
+async def _is_still_granted(user_id: int, course_id: int) -> bool:
+    """Whether there is a cause that is neither closed nor over. One that begins in a moment counts: clocks differ."""
+    causes = (await entitlements.explain(user_id, course_id)).causes
+    return any(cause.rule not in (CLOSED, ENDED) for cause in causes)
 
 
 @events.on(LessonRemoved)

@@ -46,6 +46,20 @@ async def test_access_enrols_and_mails_once(app: Lectern, cast: Cast) -> None:
     assert await db.value("SELECT count(*) FROM mails WHERE template = 'learning/enrolment' AND state = 'sent'") == 1
 
 
+async def test_access_that_was_closed_before_the_worker_came_to_it_mails_nobody(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    assert course.product_id is not None
+    async with db.transaction():
+        await entitlements.grant(ann.id, course.product_id, source="order", source_ref="order:1")
+    await entitlements.close("order:1", reason="Paid back")
+    await queue.drain()
+    mailed = "SELECT count(*) FROM mails WHERE template = 'learning/enrolment'"
+    assert await db.value(mailed) == await db.value("SELECT count(*) FROM enrolments") == 0
+    await entitlements.reopen("order:1", reason="Paid back")
+    await queue.drain()
+    assert await db.value(mailed) == await db.value("SELECT count(*) FROM enrolments") == 1
+
+
 async def test_a_lesson_that_is_removed_meanwhile_is_not_completed(app: Lectern, cast: Cast) -> None:
     ann, course = await cast.ann(), await a_course()
     await give(ann, course)
