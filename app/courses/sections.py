@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from app.core import db, queue
+from app.core import db, events, queue
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.courses import jobs
+from app.courses.events import LessonRemoved
 from app.courses.queries import lessons as queries
 from app.courses.rights import changed, locked, locked_section
 from app.web.request import Visitor
@@ -99,6 +100,10 @@ async def remove(section_public_id: str, *, confirmation: str = "", by: Visitor 
             raise Invalid(_("Type the title exactly as it is written."), field="confirmation")
         for upload_id in await queries.uploads_of_section(section.id):
             await queue.enqueue(jobs.drop_unused_upload, upload_id=upload_id)
+        if section.lesson_count:
+            await queries.hold_lessons(course.id)
+            if await queries.is_any_published(section.id):
+                await events.publish(LessonRemoved(course.id))
         await queries.delete_section(section.id)
         rest = [row.id for row in await queries.sections_of(course.id)]
         await queries.place_sections(rest)

@@ -2,14 +2,15 @@ import asyncio
 import html
 import io
 import re
-from datetime import timedelta
+from contextvars import Context
+from datetime import datetime, timedelta
 
 import pytest
 
 from app import Lectern
 from app.access import entitlements
 from app.core import clock, db, queue
-from app.courses import lessons
+from app.courses import lessons, sections
 from app.learning import progress, queries
 from app.media import uploads
 from tests.cast import Cast, Person
@@ -137,6 +138,57 @@ async def test_whoever_did_all_lessons_but_one_that_is_removed_has_finished_the_
         await progress.finish_shortened(course.id)
     assert await db.value("SELECT completed_at FROM enrolments WHERE user_id = :id", id=ann.id) == at
     assert "Finished on" in await body(ann, "/learn")
+
+
+async def a_course_with_a_second_section(person: Person) -> tuple[MadeCourse, str]:
+    """A course of two lessons that is open to this person, and the second of its sections, which holds one of them."""
+    course = await a_course(lessons=2)
+    section = await sections.create(course.id, "Levels", by=None)
+    await db.run(
+        "UPDATE lessons SET section_id = (SELECT id FROM sections WHERE public_id = :section) WHERE id = :id",
+        section=section,
+        id=course.lesson_ids[1],
+    )
+    await give(person, course)
+    return course, section
+
+
+async def test_whoever_did_all_lessons_outside_a_section_that_is_removed_has_finished_the_course(
+    app: Lectern, cast: Cast
+) -> None:
+    ann = await cast.ann()
+    _course, section = await a_course_with_a_second_section(ann)
+    await ann.browser.post("/learn/reading-price/lesson-1/completion")
+    await sections.remove(section, confirmation="Levels", by=None)
+    await queue.drain()
+    assert await db.value("SELECT completed_at IS NOT NULL FROM enrolments")
+
+
+async def test_a_lesson_that_is_done_while_the_rest_of_the_course_is_removed_finishes_it(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await cast.ann()
+    _course, section = await a_course_with_a_second_section(ann)
+    count = queries.count_completed
+    removing: list[asyncio.Task[None]] = []
+
+    async def remove() -> None:
+        await sections.remove(section, confirmation="Levels", by=None)
+        await queue.drain()
+
+    async def overtaken(user_id: int, course_id: int, now: datetime) -> db.Row | None:
+        counted = await count(user_id, course_id, now)
+        removing.append(asyncio.create_task(remove(), context=Context()))
+        async with asyncio.timeout(20):
+            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            while not removing[0].done() and not await db.value(waits):  # noqa: ASYNC110 (nobody tells)
+                await asyncio.sleep(0.01)
+        return counted
+
+    monkeypatch.setattr(queries, "count_completed", overtaken)
+    await ann.browser.post("/learn/reading-price/lesson-1/completion")
+    await removing[0]
+    assert await db.value("SELECT completed_at IS NOT NULL FROM enrolments")
 
 
 async def test_continue_goes_on_after_the_lesson_last_opened(app: Lectern, cast: Cast) -> None:
