@@ -79,6 +79,11 @@ async def mark_storing(upload_id: int) -> None:
     await db.run("UPDATE uploads SET state = 'storing' WHERE id = :id", id=upload_id)
 
 
+async def is_stored(upload_id: int) -> bool:
+    """Whether it is, once whoever changes it at this moment is through."""
+    return bool(await db.value("SELECT state = 'stored' FROM uploads WHERE id = :id FOR UPDATE", id=upload_id))
+
+
 async def lock_upload(upload_id: int) -> bool:
     return bool(await db.value("SELECT true FROM uploads WHERE id = :id FOR UPDATE", id=upload_id))
 

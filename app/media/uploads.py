@@ -79,7 +79,7 @@ async def store(
         return await _finish(upload_id, then)
     except BaseException:
         with suppress(Exception):  # the storage or the database may be away still; then what is left is swept
-            await asyncio.shield(_undo(upload_id, key))
+            await asyncio.shield(_undo(upload_id, key, has_place=then is not None))
         raise
 
 
@@ -106,10 +106,13 @@ async def _finish(upload_id: int, then: Callable[[Upload], Awaitable[object]] | 
     return kept
 
 
-async def _undo(upload_id: int, key: str) -> None:
+async def _undo(upload_id: int, key: str, *, has_place: bool = False) -> None:
     """The row goes last: bytes that cannot be removed now are swept by it. Nobody may see it meanwhile, although we may have
-    been told that it is not `stored` when it is."""
+    been told that it is not `stored` when it is. One that has its place by then stays: it took that of another file.
+    """
     async with db.hold():
+        if has_place and await queries.is_stored(upload_id):
+            return
         await queries.mark_storing(upload_id)
     await shelf.storage().delete(key)
     async with db.hold():

@@ -2,6 +2,7 @@ import asyncio
 import io
 from contextvars import Context
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from app.courses.models import CourseDetails, Lesson
 from app.media import uploads
 from app.media.models import Upload
 from tests.cast import Cast
-from tests.courses.making import a_course, a_film, a_lesson, some_captions
+from tests.courses.making import Somebody, a_course, a_film, a_lesson, some_captions
 from tests.media import files as samples
 
 
@@ -242,3 +243,26 @@ async def test_a_picture_that_is_forgotten_while_it_is_put_back_is_not_shown(
     found = await courses.find(course.id)
     assert found is not None
     assert found.picture_url == ""
+
+
+async def test_a_film_that_is_in_its_place_stays_there_although_we_hear_that_its_commit_failed(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection breaks when the database has done all and has not said so yet; or the browser is closed then."""
+    lesson, olga = await a_video_lesson(), await cast.olga()
+    await files.attach(lesson.id, "video", await a_film(), by=None)
+    finish = uploads._finish
+
+    async def unheard(*arguments: Any) -> Upload:
+        await finish(*arguments)
+        raise ConnectionResetError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "_finish", unheard)
+        with pytest.raises(ConnectionResetError):
+            by = Somebody(olga.id, "courses.edit_any")
+            await files.bring(lesson.id, "video", io.BytesIO(samples.webm()), "second.webm", by=by)
+    film = await uploads.find((await again(lesson)).video_id or 0)
+    assert film is not None
+    assert film.file_name == "second.webm"
+    assert await uploads.read(film) == samples.webm()
