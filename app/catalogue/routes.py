@@ -97,7 +97,9 @@ async def show_preview(slug: str, lesson_slug: str) -> Response:
         raise NotFound(_("This lesson is not open to everyone. The course page shows which ones are."))
     outline = await outlines.of(course.id)
     in_order = [item for part in outline.sections for item in part.lessons]
-    here = next(item for item in in_order if item.id == lesson.id)
+    here = next((item for item in in_order if item.id == lesson.id), None)
+    if here is None:  # taken back since it was found
+        raise NotFound(_("This lesson is not open to everyone. The course page shows which ones are."))
     free = [item for item in in_order if item.is_preview]
     return await page(
         "catalogue/preview.html",

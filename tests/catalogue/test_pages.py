@@ -1,7 +1,12 @@
+import asyncio
+from contextvars import Context
+
 import pytest
 from quart.typing import TestClientProtocol
 
 from app.core import db, settings
+from app.courses import lessons, outlines
+from app.courses.models import Outline
 from tests.cast import Cast
 from tests.school import a_course
 
@@ -115,6 +120,20 @@ async def test_only_free_lessons_open_to_everyone(client: TestClientProtocol) ->
     assert status == 200
     assert "Words of the lesson" in body
     assert (await text(client, "/courses/reading-price/preview/lesson-2"))[0] == 404
+
+
+async def test_a_free_lesson_that_is_taken_back_while_its_page_is_drawn_is_not_there(
+    client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = await a_course()
+    outline = outlines.of
+
+    async def overtaken(course_id: int) -> Outline:
+        await asyncio.create_task(lessons.set_state(course.lesson_ids[0], "draft", by=None), context=Context())
+        return await outline(course_id)
+
+    monkeypatch.setattr(outlines, "of", overtaken)
+    assert (await text(client, "/courses/reading-price/preview/lesson-1"))[0] == 404
 
 
 async def test_a_course_without_a_price_is_shown_but_not_sold(client: TestClientProtocol) -> None:

@@ -16,7 +16,7 @@ from app import Lectern
 from app.config import Config
 from app.core import db
 from app.courses import courses, lessons, outlines, sections
-from app.courses.models import Course
+from app.courses.models import Course, Outline
 from app.media import inspection
 from app.web.request import Visitor
 from tests.cast import Cast, Person
@@ -591,6 +591,24 @@ async def test_a_preview_shows_drafts_and_an_empty_course_says_so(cast: Cast) ->
     empty = await a_course("Empty")
     answer = await olga.browser.get(f"/admin/courses/{empty.public_id}/preview")
     assert answer.headers["Location"] == f"/admin/courses/{empty.public_id}"
+
+
+async def test_a_lesson_that_is_removed_while_its_preview_is_drawn_is_not_there(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga = await cast.olga()
+    course = await course_of(olga)
+    lesson = (await outlines.of(course.id)).lessons[0]
+    outline = outlines.of
+
+    async def overtaken(course_id: int, *, published_only: bool) -> Outline:
+        removing = lessons.remove(lesson.id, confirmation=lesson.title, by=None)
+        await asyncio.create_task(removing, context=Context())
+        return await outline(course_id, published_only=published_only)
+
+    monkeypatch.setattr(outlines, "of", overtaken)
+    answer = await olga.browser.get(f"/admin/courses/{course.public_id}/lessons/{lesson.public_id}/preview")
+    assert answer.status_code == 404
 
 
 async def test_an_office_page_of_a_course_needs_few_queries(cast: Cast) -> None:

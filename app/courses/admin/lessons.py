@@ -5,7 +5,7 @@ from typing import Any
 from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.core.errors import Invalid
+from app.core.errors import Invalid, NotFound
 from app.core.i18n import _
 from app.courses import lessons, outlines, prose
 from app.courses.admin import admin
@@ -184,11 +184,14 @@ async def show_lesson_preview(public_id: str, lesson_id: str) -> Response:
     outline = await outlines.of(course.id, published_only=False)
     keys = [key for key in (lesson.video_id, lesson.captions_id, lesson.poster_id) if key is not None]
     found = await uploads.find_many(keys)
+    here = next((item for item in outline.lessons if item.id == lesson.id), None)
+    if here is None:  # removed since it was found
+        raise NotFound
     return await page(
         "courses/admin/preview.html",
         lesson=lesson,
         outline=outline,
-        here=next(item for item in outline.lessons if item.id == lesson.id),
+        here=here,
         media={key: uploads.address(upload, staff_id=signed_in_user().id) for key, upload in found.items()},
         **around(course, "outline"),
     )
