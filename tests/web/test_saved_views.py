@@ -1,6 +1,9 @@
 """Saved views: an address under a name, one's own or the team's, on every list of the office."""
 
+import asyncio
 import re
+from contextvars import Context
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -239,3 +242,26 @@ async def test_what_comes_back_takes_no_other_views_place(cast: Cast) -> None:
     for _twice in range(2):
         assert (await olga.browser.post(undo)).headers["Location"] == "/admin/people?role=team"
     assert await db.value("SELECT count(*) FROM saved_views") == 1
+
+
+async def test_two_views_that_are_given_one_name_at_once_are_told_apart(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga = await cast.olga()
+    for name, state in (("One", "suspended"), ("Two", "active")):
+        await save(olga, f"/admin/people?state={state}", name)
+    one, two = f"/admin/views/{await view_id('One')}", f"/admin/views/{await view_id('Two')}"
+    run = db.run
+
+    async def overtaken(sql: str, **binds: Any) -> int:
+        if sql.startswith("UPDATE saved_views SET name"):
+            monkeypatch.setattr(db, "run", run)
+            renaming = olga.browser.post(two, form={"name": "team"})
+            assert (await asyncio.create_task(renaming, context=Context())).status_code == 303
+        return await run(sql, **binds)
+
+    monkeypatch.setattr(db, "run", overtaken)
+    assert (await olga.browser.post(one, form={"name": "Team"})).status_code == 303
+    page = await seen(olga, "/admin/people")
+    assert "There is a view of this name already" in page
+    assert {"One", "team"} <= tabs(page).keys()

@@ -6,6 +6,8 @@ A view is an address. Who may not see a list sees none of its views, since they 
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from asyncpg import UniqueViolationError
+
 from app.core import audit, clock, db, tokens
 from app.core.errors import Forbidden, Invalid, NotFound
 from app.core.i18n import _
@@ -157,39 +159,34 @@ async def change(view_id: str, *, name: str, is_shared: bool, is_default: bool, 
     """Rename a view, share it or not, and say whether the list opens with it. Of a view that belongs to somebody else
     only the last. Returns its address. Raises NotFound and Invalid.
     """
-    async with db.transaction():
-        view = await _locked(view_id, by)
-        if view.may_change(by):
-            new = _named(name)
-            taken = await db.value(
-                """
-                SELECT EXISTS (SELECT 1 FROM saved_views WHERE owner_id = :owner AND list = :list
-                               AND lower(name) = lower(:name) AND id <> :id)
-                """,
-                owner=view.owner_id,
-                list=view.list,
-                name=new,
-                id=view.id,
-            )
-            if taken:
-                raise Invalid(_("There is a view of this name already."), field="name")
-            if (view.name, view.is_shared) != (new, is_shared):
-                await db.run(
-                    "UPDATE saved_views SET name = :name, is_shared = :is_shared WHERE id = :id",
-                    id=view.id,
-                    name=new,
-                    is_shared=is_shared,
-                )
-                await audit.record(
-                    "view.change",
-                    "list",
-                    view.list,
-                    before={"name": view.name, "shared": view.is_shared},
-                    after={"name": new, "shared": is_shared},
-                    summary=new,
-                )
-        await _open_first(view.id, view.list, by, is_default=is_default)
+    try:
+        async with db.transaction():
+            view = await _locked(view_id, by)
+            if view.may_change(by):
+                await _rename(view, _named(name), is_shared=is_shared)
+            await _open_first(view.id, view.list, by, is_default=is_default)
+    except UniqueViolationError:
+        raise Invalid(_("There is a view of this name already."), field="name") from None
     return view.url
+
+
+async def _rename(view: View, name: str, *, is_shared: bool) -> None:
+    if (view.name, view.is_shared) == (name, is_shared):
+        return
+    await db.run(
+        "UPDATE saved_views SET name = :name, is_shared = :is_shared WHERE id = :id",
+        id=view.id,
+        name=name,
+        is_shared=is_shared,
+    )
+    await audit.record(
+        "view.change",
+        "list",
+        view.list,
+        before={"name": view.name, "shared": view.is_shared},
+        after={"name": name, "shared": is_shared},
+        summary=name,
+    )
 
 
 async def delete(view_id: str, *, by: Visitor) -> tuple[str, str]:
