@@ -14,8 +14,12 @@ async def ensure(name: str, *, slug: str = "") -> int:
 
     Two names may have the same letters of an address: "C" and "C++", or all that are not written in Latin ones.
     """
-    known = await queries.topic_named(name)
-    if known is not None:
-        return known
     wanted = slug or slug_of(name)
-    return await queries.ensure_topic(free_slug(wanted, {topic.slug for topic in await queries.topics()}), name)
+    while True:
+        known = await queries.topic_named(name)
+        if known is not None:
+            return known
+        made = await queries.insert_topic(free_slug(wanted, {topic.slug for topic in await queries.topics()}), name)
+        if made is not None:
+            return made
+        # Somebody has made one with these letters since they were free: this one, or another.

@@ -1,4 +1,5 @@
 import asyncio
+from contextvars import Context
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,8 @@ from hypothesis import strategies as st
 from app.core import db
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.courses import courses, events, lessons, outlines, sections, topics
-from app.courses.models import CourseDetails, free_slug, is_slug, slug_of, slug_stem
+from app.courses.models import CourseDetails, Topic, free_slug, is_slug, slug_of, slug_stem
+from app.courses.queries import courses as queries
 from app.courses.rights import Stale
 from tests.cast import Cast, Person
 from tests.courses.making import Somebody, a_course, a_filled_course, a_lesson
@@ -68,6 +70,24 @@ async def test_a_new_topic_is_the_one_that_was_typed_whatever_its_letters(cast: 
     assert [topic.name for topic in await topics.all_topics()] == names
     assert [topic.slug for topic in await topics.all_topics()] == ["c", "c-2", "untitled-1", "untitled-1-2"]
     assert [await topics.ensure(name) for name in ("c", "c++", "日本", "физика")] == keys
+
+
+@pytest.mark.parametrize(("mine", "theirs", "names"), [("C++", "C", ["C", "C++"]), ("Maps", "maps", ["maps"])])
+async def test_a_topic_that_somebody_makes_at_the_same_moment_is_not_taken_for_mine(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, mine: str, theirs: str, names: list[str]
+) -> None:
+    look_up = queries.topics
+
+    async def overtaken() -> list[Topic]:
+        monkeypatch.setattr(queries, "topics", look_up)
+        found = await look_up()
+        await asyncio.create_task(topics.ensure(theirs), context=Context())
+        return found
+
+    monkeypatch.setattr(queries, "topics", overtaken)
+    made = await topics.ensure(mine)
+    assert [topic.name for topic in await topics.all_topics()] == names
+    assert {topic.id: topic.name for topic in await topics.all_topics()}[made].lower() == mine.lower()
 
 
 async def test_edits_are_kept_and_noted_with_what_was_before(cast: Cast, heard: list[object]) -> None:

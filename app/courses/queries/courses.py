@@ -191,13 +191,13 @@ async def topic_named(name: str) -> int | None:
     return found
 
 
-async def ensure_topic(slug: str, name: str) -> int:
-    """The key of the topic with this slug, made when it is missing."""
-    topic_id: int = await db.value(
+async def insert_topic(slug: str, name: str) -> int | None:
+    """The key of a new last topic; None when there is one with this slug."""
+    topic_id: int | None = await db.value(
         """
         INSERT INTO topics (slug, name, position)
         VALUES (:slug, :name, (SELECT coalesce(max(position), 0) + 1 FROM topics))
-        ON CONFLICT (slug) DO UPDATE SET slug = excluded.slug
+        ON CONFLICT (slug) DO NOTHING
         RETURNING id
         """,
         slug=slug,
