@@ -107,16 +107,19 @@ async def _write(lesson: Lesson, role: str, upload: Upload | None, transcript: l
 
 
 async def set_length(lesson_id: int, seconds: int, *, by: Visitor | None) -> None:
-    """Say how long the film of a lesson is, when its file does not say so itself."""
+    """Say how long the film of a lesson is, when its file does not say so itself. Raises Conflict when it does."""
     if not 0 < seconds < 24 * 3600:
         raise Invalid(_("Write minutes and seconds, such as 18:10."), field="length")
     async with db.transaction():
         course, lesson = await locked_lesson(lesson_id, by)
-        if lesson.video_id is None:
+        film = await uploads.find(lesson.video_id) if lesson.video_id is not None else None
+        if film is None:
             raise NotFound
+        if film.duration_seconds:  # it came since the page was drawn that asks for the length of another
+            raise Conflict(_("This has been changed since. Look at it again."))
         if lesson.duration_seconds == seconds:
             return
-        await queries.set_video(lesson_id, lesson.video_id, seconds, clock.now())
+        await queries.set_video(lesson_id, film.id, seconds, clock.now())
         await changed(
             course,
             "lesson.length",

@@ -43,8 +43,8 @@ async def a_lesson(section: str, title: str, *, kind: str = "text", published: b
     return await lessons.edit(lesson.id, details, revision=lesson.revision, by=None)
 
 
-async def a_film() -> Upload:
-    return await uploads.store(io.BytesIO(samples.webm()), "film.webm", kind="video", owner_id=None)
+async def a_film(seconds: float | None = 75.4) -> Upload:
+    return await uploads.store(io.BytesIO(samples.webm(seconds)), "film.webm", kind="video", owner_id=None)
 
 
 async def some_captions() -> Upload:

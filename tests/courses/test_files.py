@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.core import clock, db, queue
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Conflict, Invalid, NotFound
 from app.courses import courses, files, jobs, lessons, sections
 from app.courses.models import CourseDetails, Lesson
 from app.media import uploads
@@ -128,11 +128,20 @@ async def test_a_film_without_a_length_is_told_one(cast: Cast) -> None:
     film = await uploads.store(io.BytesIO(samples.webm(None)), "live.webm", kind="video", owner_id=None)
     await files.attach(lesson.id, "video", film, by=None)
     assert (await again(lesson)).duration_seconds == 0
+
+
+async def test_only_a_film_that_does_not_say_its_length_is_given_one(cast: Cast) -> None:
+    lesson = await a_video_lesson()
+    await files.attach(lesson.id, "video", await a_film(None), by=None)
     for wrong in (0, -1, 24 * 3600):
         with pytest.raises(Invalid):
             await files.set_length(lesson.id, wrong, by=None)
     await files.set_length(lesson.id, 61, by=None)
     assert (await again(lesson)).duration_seconds == 61
+    await files.attach(lesson.id, "video", await a_film(), by=None)
+    with pytest.raises(Conflict):
+        await files.set_length(lesson.id, 61, by=None)
+    assert (await again(lesson)).duration_seconds == 75
 
 
 async def test_a_picture_of_a_course_is_forgotten_a_day_after_it_was_replaced(cast: Cast) -> None:

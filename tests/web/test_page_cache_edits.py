@@ -169,7 +169,7 @@ STEPS: tuple[Step, ...] = (
     ("lesson text", write_a_lesson),
     ("new poster", lambda o: _upload_to(o, "Ranges", "poster", samples.picture(), "a.png")),
     ("new captions", lambda o: _upload_to(o, "Ranges", "captions", samples.CAPTIONS.encode(), "a.vtt")),
-    ("new film", lambda o: _upload_to(o, "Ranges", "video", samples.webm(), "b.webm")),
+    ("new film", lambda o: _upload_to(o, "Ranges", "video", samples.webm(None), "b.webm")),
     ("length of a film", lambda o: _at_lesson(o, "Ranges", "/length", length="18:10")),
     ("captions away", lambda o: _at_lesson(o, "Ranges", "/files/captions/removal")),
     ("course picture", lambda o: o.upload(f"{o.home}/picture", samples.picture(), "c.png")),
