@@ -5,6 +5,7 @@ import csv
 import io
 import itertools
 import re
+from contextvars import Context
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -437,6 +438,45 @@ async def test_what_was_never_begun_is_forgotten_after_a_day_and_the_rest_after_
             await bulk.forget_old_runs()
         assert await count("bulk_runs") == left
     assert not await count("bulk_items")
+
+
+async def test_what_is_begun_while_old_ones_are_forgotten_is_done(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    page = await choose(rob, "suspend", [ann.public_id])
+    enqueue, forgetting = queue.enqueue, []
+
+    async def forget() -> None:
+        with clock.shifted(timedelta(days=2)):
+            await bulk.forget_old_runs()
+
+    async def overtaken(*arguments: Any, **more: Any) -> None:
+        monkeypatch.setattr(queue, "enqueue", enqueue)
+        await enqueue(*arguments, **more)
+        forgetting.append(asyncio.create_task(forget(), context=Context()))
+        async with asyncio.timeout(20):
+            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            while not forgetting[0].done() and not await db.value(waits):  # noqa: ASYNC110 (nobody tells)
+                await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(queue, "enqueue", overtaken)
+    await rob.browser.post(f"{page}/beginning", form={"reason": "x"})
+    await forgetting[0]
+    await queue.drain()
+    assert await count("audit_log WHERE action = 'people.suspend'") == 1
+
+
+async def test_what_is_being_taken_back_is_not_forgotten_with_what_it_takes_back(cast: Cast) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    page = await choose(rob, "suspend", [ann.public_id])
+    await carry_out(rob, page, reason="x")
+    await db.run("UPDATE bulk_runs SET created_at = created_at - interval '30 days'")
+    await rob.browser.post(f"{page}/undoing")
+    await bulk.forget_old_runs()
+    await queue.drain()
+    assert await count("audit_log WHERE action = 'people.unsuspend'") == 1
+    with clock.shifted(timedelta(days=31)):
+        await bulk.forget_old_runs()
+    assert not await count("bulk_runs")
 
 
 @pytest.mark.parametrize("number", [10, 200])

@@ -331,13 +331,17 @@ async def _note(run_id: int, outcomes: Mapping[int, Outcome]) -> None:
 @queue.every("41 * * * *")
 @queue.job()
 async def forget_old_runs() -> None:
-    """Forget what was chosen a day ago and never begun, and what was done a month ago."""
+    """Forget what was chosen a day ago and never begun, and what was done a month ago, unless it is being taken back."""
     now = clock.now()
+    # What somebody begins or takes back at this moment is held by them, and passed over.
     await db.run_in_batches(
         """
         DELETE FROM bulk_runs WHERE id IN (
-            SELECT id FROM bulk_runs
-            WHERE (created_at < :drafts AND state = 'draft') OR (created_at < :kept AND state <> 'draft') LIMIT :batch)
+            SELECT r.id FROM bulk_runs r
+            WHERE (r.created_at < :drafts AND r.state = 'draft')
+               OR (r.created_at < :kept AND r.state <> 'draft'
+                   AND NOT EXISTS (SELECT FROM bulk_runs u WHERE u.undo_of = r.id AND u.created_at >= :kept))
+            LIMIT :batch FOR UPDATE SKIP LOCKED)
         """,
         batch=50,
         drafts=now - _DRAFTS,
