@@ -51,9 +51,23 @@ async def create(details: CourseDetails, *, by: Visitor | None) -> Course:
         raise Forbidden(_("Your role does not allow this."))
     if details.instructor_id is None and by is not None:
         details = replace(details, instructor_id=by.id)
-    if not details.slug:
-        slug = slug_of(details.title)
-        details = replace(details, slug=free_slug(slug, await queries.slugs_like(slug)))
+    if details.slug:
+        return await _insert(details)
+    try:
+        return await _insert(await _with_free_slug(details))
+    except Invalid as error:
+        if error.field != "slug":
+            raise
+        # Somebody has taken the address since it was free, and nobody typed it.
+        return await _insert(await _with_free_slug(details))
+
+
+async def _with_free_slug(details: CourseDetails) -> CourseDetails:
+    slug = slug_of(details.title)
+    return replace(details, slug=free_slug(slug, await queries.slugs_like(slug)))
+
+
+async def _insert(details: CourseDetails) -> Course:
     try:
         async with db.transaction():
             await _check(details)

@@ -72,6 +72,21 @@ async def test_a_new_topic_is_the_one_that_was_typed_whatever_its_letters(cast: 
     assert [await topics.ensure(name) for name in ("c", "c++", "日本", "физика")] == keys
 
 
+async def test_two_courses_that_are_given_one_title_at_once_get_two_addresses(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up = queries.slugs_like
+
+    async def overtaken(slug: str) -> set[str]:
+        monkeypatch.setattr(queries, "slugs_like", look_up)
+        found = await look_up(slug)
+        await asyncio.create_task(a_course("Maps"), context=Context())
+        return found
+
+    monkeypatch.setattr(queries, "slugs_like", overtaken)
+    assert (await a_course("Maps")).slug == "maps-2"
+
+
 @pytest.mark.parametrize(("mine", "theirs", "names"), [("C++", "C", ["C", "C++"]), ("Maps", "maps", ["maps"])])
 async def test_a_topic_that_somebody_makes_at_the_same_moment_is_not_taken_for_mine(
     cast: Cast, monkeypatch: pytest.MonkeyPatch, mine: str, theirs: str, names: list[str]
