@@ -1,11 +1,13 @@
 """The shapes of what authors send."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from babel import Locale
 from wtforms import (
     BooleanField,
+    Field,
     FieldList,
     FileField,
     FormField,
@@ -19,7 +21,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 from wtforms.widgets import HiddenInput
 
 from app.core import i18n
-from app.core.i18n import lazy
+from app.core.i18n import _, lazy
 from app.courses import prose
 from app.courses.listing import LEVEL_LABELS
 from app.courses.models import SLUG_LENGTH, Course, Lesson
@@ -76,7 +78,7 @@ class DetailsForm(BaseForm):
     audience = TextAreaField(lazy("Who it is for"), [Length(max=4000)])
     not_for = TextAreaField(lazy("Who it is not for"), [Length(max=4000)])
     included = TextAreaField(lazy("What is included"), [Length(max=4000)])
-    faq = FieldList(FormField(QuestionForm), max_entries=30)
+    faq = FieldList(FormField(QuestionForm), lazy("Questions people ask"), max_entries=30)
     plate = SelectField(lazy("Drawing"), validators=[Optional()], default="")
     plate_ground = SelectField(
         lazy("Ground of the drawing"), choices=options(GROUND_LABELS.items()), validators=[Optional()], default=""
@@ -113,6 +115,35 @@ def details_data(course: Course) -> dict[str, Any]:
 def lines(text: str | None) -> list[str]:
     """The lines of a text that hold something."""
     return [line.strip() for line in (text or "").splitlines() if line.strip()]
+
+
+def differing(form: BaseForm, kept: dict[str, Any], *, but: Collection[str] = ()) -> list[tuple[str, str]]:
+    """Label and words of what is kept now, of the fields where it differs from what was typed."""
+    names = [name for name in kept if name != "revision" and name not in but]
+    return [
+        (form[name].label.text, _worded(form[name], kept[name]))
+        for name in names
+        if _plain(form[name].data) != _plain(kept[name])
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """What counts of a value, however a browser writes it."""
+    if isinstance(value, list):
+        return [(_plain(pair["question"]), _plain(pair["answer"])) for pair in value if pair["question"]]
+    if isinstance(value, bool):
+        return value
+    return "" if value is None else str(value).replace("\r\n", "\n").strip()
+
+
+def _worded(field: Field, value: Any) -> str:
+    if isinstance(value, list):
+        return "\n".join(f"{pair['question']} {pair['answer']}" for pair in value)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(field, SelectField):
+        return next((str(choice.label) for choice in field.choices if choice.value == value), str(value))
+    return "" if value is None else str(value)
 
 
 class TitleForm(BaseForm):

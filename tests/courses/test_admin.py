@@ -217,6 +217,70 @@ async def test_a_lesson_saved_meanwhile_is_not_overwritten(cast: Cast) -> None:
     assert (await outlines.of(course.id)).lessons[0].title == "First"
 
 
+async def test_what_somebody_else_has_switched_or_chosen_is_shown_before_it_is_overwritten(cast: Cast) -> None:
+    olga, ines = await cast.olga(), await cast.ines()
+    course = await course_of(olga)
+    lesson = (await outlines.of(course.id)).lessons[0]
+    address = f"/admin/courses/{course.public_id}/lessons/{lesson.public_id}"
+    form = {**await details_of(olga.browser, address), "published": "y"}
+    del form["is_preview"]  # a box that is not ticked
+    await lessons.set_state(lesson.id, "draft", by=None)
+    answer = await olga.browser.post(address, form=form)
+    assert answer.status_code == 409
+    assert stored(await text(answer)) == {"Published": "no"}
+    address = f"/admin/courses/{course.public_id}/details"
+    mine = await details_of(olga.browser, address)
+    theirs = {
+        "new_topic": "Charts", "instructor": str(ines.id), "plate": "tidemark", "level": "advanced",
+        "faq-0-question": "How long?", "faq-0-answer": "A day.",
+    }  # fmt: skip
+    assert (await olga.browser.post(address, form={**mine, **theirs})).status_code == 303
+    answer = await olga.browser.post(address, form=mine)
+    assert answer.status_code == 409
+    assert stored(await text(answer)) == {
+        "Topic": "Charts",
+        "Instructor": "Ines Ito",
+        "Drawing": "tidemark",
+        "Level": "Experienced",
+        "Questions people ask": "How long? A day.",
+    }
+
+
+def stored(page: str) -> dict[str, str]:
+    """What is kept now, beside what was typed."""
+    return dict(re.findall(r'<dt>([^<]*)</dt><dd class="stored">([^<]*)</dd>', page))
+
+
+async def test_what_is_saved_while_a_form_is_on_its_way_is_shown_as_it_is_then(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga = await cast.olga()
+    course = await course_of(olga)
+    lesson = (await outlines.of(course.id)).lessons[0]
+    address = f"/admin/courses/{course.public_id}"
+    for page, verb, module in (("details", "edit", courses), (f"lessons/{lesson.public_id}", "edit", lessons)):
+        form = {**await details_of(olga.browser, f"{address}/{page}"), "published": "y"}
+        edit = getattr(module, verb)
+
+        async def overtaken(
+            *arguments: Any, edit: Any = edit, module: Any = module, form: Any = form, page: str = page, **more: Any
+        ) -> Any:
+            monkeypatch.setattr(module, "edit", edit)
+            saving = olga.browser.post(f"{address}/{page}", form={**form, "summary": "Theirs"})
+            assert (await asyncio.create_task(saving, context=Context())).status_code == 303
+            return await edit(*arguments, **more)
+
+        monkeypatch.setattr(module, "edit", overtaken)
+        answer = await olga.browser.post(f"{address}/{page}", form={**form, "summary": "Mine"})
+        assert answer.status_code == 409
+        shown = await text(answer)
+        assert stored(shown) == {"Summary": "Theirs"}
+        revision = re.search(r'name="revision"[^>]*value="(\d+)"', shown)
+        assert revision is not None
+        again = {**form, "summary": "Mine", "revision": revision[1]}
+        assert (await olga.browser.post(f"{address}/{page}", form=again)).status_code == 303
+
+
 async def test_the_text_is_drawn_as_it_is_typed_and_not_kept(cast: Cast) -> None:
     olga = await cast.olga()
     course = await course_of(olga)

@@ -8,7 +8,7 @@ from app.core.i18n import _
 from app.courses import courses, topics
 from app.courses.admin import admin
 from app.courses.admin.frame import around, edited, seen
-from app.courses.forms import DetailsForm, NewCourseForm, details_data, lines
+from app.courses.forms import DetailsForm, NewCourseForm, details_data, differing, lines
 from app.courses.listing import COURSES
 from app.courses.models import Course, CourseDetails
 from app.courses.rights import Stale
@@ -71,9 +71,10 @@ async def update_details(public_id: str) -> Response | BaseResponse:
         await courses.edit(course.id, details, revision=form.revision.data, by=signed_in_user())
     except Stale:
         # The next save is made against what is shown beside the form now.
+        course = await edited(public_id)
         form.revision.data = course.revision
         form.revision.raw_data = None
-        return await _details_page(course, form, status=409, stored=_stored(course, form))
+        return await _details_page(course, form, status=409, is_stale=True)
     except Invalid as error:
         form.refuse(error)
         return await _details_page(course, form, status=422)
@@ -109,23 +110,16 @@ async def _details(form: DetailsForm) -> CourseDetails:
     )
 
 
-def _stored(course: Course, form: DetailsForm) -> list[tuple[str, str]]:
-    """What is kept now, of the fields where it differs from what was typed."""
-    kept = details_data(course)
-    names = [name for name in kept if name not in ("revision", "faq", "topic", "instructor", "plate", "plate_ground")]
-    differing = [name for name in names if (form[name].data or "").strip() != str(kept[name])]
-    return [(form[name].label.text, str(kept[name])) for name in differing]
-
-
-async def _details_page(
-    course: Course, form: DetailsForm, *, status: int = 200, stored: list[tuple[str, str]] | None = None
-) -> Response:
+async def _details_page(course: Course, form: DetailsForm, *, status: int = 200, is_stale: bool = False) -> Response:
     form.offer(course, await topics.all_topics(), await courses.teachers())
+    may_assign = signed_in_user().can("courses.edit_any")
+    # Who may not choose the instructor has typed none.
+    fixed = () if may_assign else ("instructor",)
+    stored = differing(form, details_data(course), but=fixed) if is_stale else None
     blank = sum(1 for entry in form.faq if not entry.question.data and not entry.answer.data)
     for _n in range(max(0, 2 - blank)):
         if len(form.faq) < 30:
             form.faq.append_entry()
-    may_assign = signed_in_user().can("courses.edit_any")
     return await page(
         "courses/admin/details.html",
         status=status,

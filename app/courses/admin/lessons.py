@@ -10,7 +10,7 @@ from app.core.i18n import _
 from app.courses import lessons, outlines, prose
 from app.courses.admin import admin
 from app.courses.admin.frame import around, edited, seen
-from app.courses.forms import FileForm, LengthForm, LessonForm, PictureForm, RemovalForm, lesson_data
+from app.courses.forms import FileForm, LengthForm, LessonForm, PictureForm, RemovalForm, differing, lesson_data
 from app.courses.models import Course, Lesson, LessonDetails
 from app.courses.rights import Stale
 from app.media import uploads
@@ -78,9 +78,13 @@ async def update_lesson(public_id: str, lesson_id: str) -> Response | BaseRespon
     try:
         await lessons.edit(lesson.id, _details(form), revision=form.revision.data, by=signed_in_user())
     except Stale:
+        course, lesson = await course_and_lesson(public_id, lesson_id)
         form.revision.data = lesson.revision
         form.revision.raw_data = None
-        return await lesson_page(course, lesson, form=form, status=409, stored=_stored(lesson, form))
+        # The minutes of a film are none that anybody typed.
+        fixed = ("minutes",) if lesson.kind == "video" else ()
+        stored = differing(form, lesson_data(lesson), but=fixed)
+        return await lesson_page(course, lesson, form=form, status=409, stored=stored)
     except Invalid as error:
         form.refuse(Invalid(error.message, field="published" if error.field == "state" else error.field))
         return await lesson_page(course, lesson, form=form, status=422)
@@ -98,13 +102,6 @@ def _details(form: LessonForm) -> LessonDetails:
         is_preview=form.is_preview.data,
         state="published" if form.published.data else "draft",
     )
-
-
-def _stored(lesson: Lesson, form: LessonForm) -> list[tuple[str, str]]:
-    """What is kept now, of the fields where it differs from what was typed."""
-    kept = lesson_data(lesson)
-    names = ("title", "slug", "summary", "body_markdown")
-    return [(form[name].label.text, kept[name]) for name in names if (form[name].data or "").strip() != kept[name]]
 
 
 @admin.post("/courses/<public_id>/lessons/<lesson_id>/draft")
