@@ -1,16 +1,20 @@
 import asyncio
 from contextvars import Context
+from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.accounts import merging
 from app.core import db
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.courses import courses, events, lessons, outlines, sections, topics
 from app.courses.models import CourseDetails, Topic, free_slug, is_slug, slug_of, slug_stem
 from app.courses.queries import courses as queries
 from app.courses.rights import Stale
+from tests.accounts.test_people import signed_in
 from tests.cast import Cast, Person
 from tests.courses.making import Somebody, a_course, a_filled_course, a_lesson
 
@@ -103,6 +107,31 @@ async def test_a_topic_that_somebody_makes_at_the_same_moment_is_not_taken_for_m
     made = await topics.ensure(mine)
     assert [topic.name for topic in await topics.all_topics()] == names
     assert {topic.id: topic.name for topic in await topics.all_topics()}[made].lower() == mine.lower()
+
+
+async def test_a_course_that_is_given_to_an_account_while_that_is_merged_goes_on_to_the_kept_one(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ines, kept, olga = await cast.ines(), await cast.sam(), await cast.olga()
+    by, course = await signed_in(olga), await a_course()
+    write = queries.update_details
+    merges: list[asyncio.Task[Any]] = []
+
+    async def overtaken(course_id: int, values: dict[str, Any], now: datetime) -> None:
+        merge = merging.merge(ines.public_id, kept.public_id, by=by)
+        merges.append(asyncio.create_task(merge, context=Context()))
+        async with asyncio.timeout(20):
+            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            while not merges[0].done() and not await db.value(waits):  # noqa: ASYNC110 (nobody tells)
+                await asyncio.sleep(0.01)
+        await write(course_id, values, now)
+
+    monkeypatch.setattr(queries, "update_details", overtaken)
+    await courses.edit(course.id, details(course, instructor_id=ines.id), revision=course.revision, by=None)
+    await merges[0]
+    found = await courses.find(course.id)
+    assert found is not None
+    assert found.instructor_id == kept.id
 
 
 async def test_edits_are_kept_and_noted_with_what_was_before(cast: Cast, heard: list[object]) -> None:

@@ -230,9 +230,10 @@ async def titles() -> list[db.Row]:
 
 
 async def is_teacher(user_id: int) -> bool:
+    """Whether somebody may teach, held until the transaction ends: whoever closes the account then finds what it teaches."""
     return bool(
         await db.value(
-            f"SELECT EXISTS (SELECT 1 FROM users u WHERE u.id = :id AND {_MAY_TEACH})",  # noqa: S608 (a constant)
+            f"SELECT true FROM users u WHERE u.id = :id AND u.state = 'active' AND {_MAY_TEACH} FOR SHARE",  # noqa: S608 (a constant)
             id=user_id,
         )
     )
