@@ -158,7 +158,8 @@ def create_app(config: Config | None = None) -> Lectern:
     plates.install(app)
     tables.install(app)
     load_domains(app)
-    guards.install(app, importlib.import_module("app.accounts.sessions").is_fresh)
+    sessions = importlib.import_module("app.accounts.sessions")
+    guards.install(app, sessions.is_fresh, sessions.look_again)
 
     @app.before_serving
     async def open_connections() -> None:

@@ -45,19 +45,7 @@ def is_fresh() -> bool:
 
 def install(app: Quart) -> None:
     """Find the person behind each request, with one query and only when a session cookie came."""
-
-    @app.before_request
-    async def load_user() -> None:
-        g.user = None
-        if guard_kind() in ("machine", "api"):  # no cookie is asked; `/health/live` must not need a database
-            return
-        token = cookies.read(COOKIE)
-        if token and len(token) < 100:
-            g.user = await find(token, clock.now())
-        if g.user is not None:
-            audit.set_actor(audit.current_actor().known_as(g.user.id))
-            if g.user.impersonation_id is not None:
-                await impersonations.take_part(g.user)
+    app.before_request(load_user)
 
     @app.after_request
     async def carry_cookie(response: Response) -> Response:
@@ -71,6 +59,35 @@ def install(app: Quart) -> None:
                 kept = int(LIFETIME.total_seconds()) if g.session_keep else None
                 cookies.put(response, COOKIE, token, max_age=kept)
         return response
+
+
+async def load_user() -> None:
+    """Find the person behind this request, as they are now."""
+    g.user = None
+    if guard_kind() in ("machine", "api"):  # no cookie is asked; `/health/live` must not need a database
+        return
+    token = cookies.read(COOKIE)
+    if token and len(token) < 100:
+        g.user = await find(token, clock.now())
+    if g.user is not None:
+        audit.set_actor(audit.current_actor().known_as(g.user.id))
+        if g.user.impersonation_id is not None:
+            await impersonations.take_part(g.user)
+
+
+async def look_again() -> None:
+    """Find the person behind this request as they are by now: what they send may have been on its way for hours.
+
+    What was sent before a session ended counts, since it also ends when another takes its place in the same browser; not what
+    somebody sent who was suspended, or has another role since.
+    """
+    before: SignedIn | None = g.get("user")
+    await load_user()
+    if g.user is None and before is not None:
+        found = await queries.user_by_id(before.id)
+        is_same = found is not None and (found.role, found.granted) == (before.role, before.granted)
+        if found is not None and is_same and found.state == "active":
+            g.user = before
 
 
 async def find(token: str, now: datetime) -> SignedIn | None:

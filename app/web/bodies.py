@@ -49,6 +49,18 @@ def brings(size: int) -> Callable[[F], F]:
     return mark
 
 
+def limit_of(view: Any) -> int | None:
+    """How many bytes a route takes at most, if it declares that."""
+    limit: int | None = getattr(view, "body_limit", None)
+    return limit
+
+
+def when_read(look: Callable[[], Awaitable[None]]) -> None:
+    """Do something once the form of the current request is read, before anybody gets it; what that raises, they get."""
+    current: Any = this_request()
+    current.look = look
+
+
 def narrow(limit: int) -> None:
     """Let the current request bring no more than this; called before its body is read. What its route declared still holds."""
     body: Any = this_request().body
@@ -136,6 +148,13 @@ class PatientRequest(Request):
     """A request with such a body."""
 
     body_class = PatientBody
+    look: Callable[[], Awaitable[None]] | None = None
+
+    async def _load_form_data(self) -> None:
+        await super()._load_form_data()
+        look, self.look = self.look, None
+        if look is not None:
+            await look()
 
     @property
     def blueprints(self) -> list[str]:
@@ -290,7 +309,7 @@ def install(app: Quart) -> None:
         current: Any = this_request()
         if not current.body.is_expected:
             return
-        limit = getattr(app.view_functions.get(current.endpoint or ""), "body_limit", None)
+        limit = limit_of(app.view_functions.get(current.endpoint or ""))
         if current.mimetype != "multipart/form-data":
             limit = None  # only files go to disk as they come; anything else is held whole
         if limit is not None:

@@ -7,6 +7,7 @@ async def create_refund(public_id: str) -> Response: ...
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from quart import Quart, Response, current_app
@@ -15,7 +16,7 @@ from app.core import limits
 from app.core.errors import Conflict, Forbidden, SignInNeeded
 from app.core.i18n import _
 from app.core.limits import Limit
-from app.web import acting, once
+from app.web import acting, bodies, once
 from app.web.current import g, request
 from app.web.request import Visitor, client_network, user
 
@@ -92,8 +93,10 @@ def guard_of(view: Any) -> Guard | None:
     return getattr(view, "guard", None)
 
 
-def install(app: Quart, is_fresh: Callable[[], bool]) -> None:
-    """Check the guard of every request before its handler. `is_fresh` tells whether the sign-in is recent."""
+def install(app: Quart, is_fresh: Callable[[], bool], look_again: Callable[[], Awaitable[None]]) -> None:
+    """Check the guard of every request before its handler. `is_fresh` tells whether the sign-in is recent; `look_again` finds
+    who asks, as they are by then.
+    """
 
     app.after_request(once.conclude)
 
@@ -102,7 +105,8 @@ def install(app: Quart, is_fresh: Callable[[], bool]) -> None:
         endpoint = request.endpoint
         if endpoint is None:
             return None
-        guard = guard_of(app.view_functions.get(endpoint))
+        view = app.view_functions.get(endpoint)
+        guard = guard_of(view)
         if guard is None:
             raise Forbidden(_("This address is not open to anyone."))
         person, looks = user(), acting.current()
@@ -116,7 +120,14 @@ def install(app: Quart, is_fresh: Callable[[], bool]) -> None:
         elif guard.kind not in ("public", "machine"):
             _check_person(guard, person, is_fresh)
             await _check_viewer(person)
+            if bodies.limit_of(view) is not None:
+                bodies.when_read(partial(check_again, guard))
         return await once.take_on() if guard.once else None
+
+    async def check_again(guard: Guard) -> None:
+        """What somebody brings may be on its way for hours: whether they may do so is asked again when it is here."""
+        await look_again()
+        _check_person(guard, user(), lambda: True)
 
 
 def _check_person(guard: Guard, person: Visitor | None, is_fresh: Callable[[], bool]) -> None:

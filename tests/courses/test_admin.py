@@ -16,6 +16,7 @@ from app import Lectern
 from app.config import Config
 from app.core import db
 from app.courses import courses, lessons, outlines, sections
+from app.courses.admin import files as admin_files
 from app.courses.models import Course, Outline
 from app.media import inspection
 from app.web.request import Visitor
@@ -742,3 +743,45 @@ async def test_the_picture_that_is_put_back_is_the_one_that_was_taken_away(
     await olga.browser.post(f"{address}/removal")
     await olga.browser.post(undo_on(await text(await olga.browser.get(address))))
     assert "second.png" in await text(await olga.browser.get(address))
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "status", "leads"),
+    [
+        ("UPDATE users SET state = 'suspended' WHERE id = :id", 303, "/login"),
+        ("UPDATE users SET role = 'member' WHERE id = :id", 403, ""),
+        ("UPDATE users SET role = 'instructor' WHERE id = :id", 303, "/login"),
+        # Somebody who showed their password in another tab has another session from then on.
+        ("UPDATE users SET last_seen_at = now() WHERE id = :id", 303, "/admin/courses/"),
+    ],
+)
+async def test_who_brings_a_film_is_looked_at_again_when_it_has_come(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, meanwhile: str, status: int, leads: str
+) -> None:
+    """It may have been on its way for hours."""
+    olga = await cast.olga()
+    course = await course_of(olga)
+    lesson = (await outlines.of(course.id)).lessons[1]
+    films = "SELECT count(*) FROM uploads"
+    before = await db.value(films)
+    comes, read = asyncio.Event(), admin_files.submitted
+
+    async def expected(form: Any) -> Any:
+        comes.set()
+        return await read(form)
+
+    monkeypatch.setattr(admin_files, "submitted", expected)
+    path = f"/admin/courses/{course.public_id}/lessons/{lesson.public_id}/video"
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    async with olga.browser.request(path, method="POST", headers=headers) as sending:
+        await sending.send(b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.webm"\r\n\r\n')
+        await comes.wait()
+        await db.run(meanwhile, id=olga.id)
+        if leads:
+            await db.run("DELETE FROM sessions")
+        await sending.send(samples.webm() + b"\r\n--b--\r\n")
+        await sending.send_complete()
+    answer: Any = await sending.as_response()
+    assert answer.status_code == status
+    assert answer.headers.get("Location", "").startswith(leads)
+    assert await db.value(films) == before + leads.startswith("/admin")
