@@ -5,13 +5,16 @@ from app.learning import queries
 from app.learning.events import Enrolled
 
 
-async def enrol(user_id: int, course_id: int, *, quietly: bool = False) -> bool:
-    """Enrol a member; False when they were already. Publishes `Enrolled` once; `quietly`: no mail comes of it."""
+async def enrol(user_id: int, course_id: int, entitlement_id: int, *, quietly: bool = False) -> bool:
+    """Enrol a member who was let in; False when they were enrolled before that. Publishes `Enrolled`; `quietly`: no mail
+    comes of it. Who has opened a lesson meanwhile is enrolled by that, and hears of it all the same.
+    """
     async with db.transaction():
         new = await queries.insert_enrolment(user_id, course_id, clock.now())
-        if new:
+        if new or await queries.is_enrolled_since(user_id, course_id, entitlement_id):
             await events.publish(Enrolled(user_id, course_id, quietly))
-        return new
+            return True
+        return False
 
 
 async def of(user_id: int) -> list[db.Row]:

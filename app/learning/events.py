@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """A member was enrolled in a course for the first time. `quietly`: nobody is mailed."""
+    """A member was enrolled in a course for the first time; told again when its job is run again. `quietly`: nobody is mailed."""
 
     user_id: int
     course_id: int

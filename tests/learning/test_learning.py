@@ -47,6 +47,23 @@ async def test_access_enrols_and_mails_once(app: Lectern, cast: Cast) -> None:
     assert await db.value("SELECT count(*) FROM mails WHERE template = 'learning/enrolment' AND state = 'sent'") == 1
 
 
+@pytest.mark.parametrize("quietly", [False, True])
+async def test_who_opens_a_lesson_before_the_worker_comes_is_told_all_the_same_that_the_course_is_open(
+    app: Lectern, cast: Cast, quietly: bool
+) -> None:
+    ann, course = await cast.ann(), await a_course()
+    assert course.product_id is not None
+    async with db.transaction():
+        await entitlements.grant(ann.id, course.product_id, source="order", source_ref="order:1", quietly=quietly)
+    await body(ann, "/learn/reading-price/lesson-1")
+    assert await db.value("SELECT count(*) FROM enrolments") == 1
+    await queue.drain()
+    mailed = "SELECT count(*) FROM mails WHERE template = 'learning/enrolment'"
+    assert await db.value(mailed) == (not quietly)
+    await give(ann, course, "manual:2")
+    assert await db.value(mailed) == (not quietly)
+
+
 async def test_access_that_was_closed_before_the_worker_came_to_it_mails_nobody(app: Lectern, cast: Cast) -> None:
     ann, course = await cast.ann(), await a_course()
     assert course.product_id is not None

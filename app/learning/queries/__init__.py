@@ -111,6 +111,21 @@ async def insert_enrolment(user_id: int, course_id: int, now: datetime) -> bool:
     )
 
 
+async def is_enrolled_since(user_id: int, course_id: int, entitlement_id: int) -> bool:
+    """Whether the member was enrolled only after this was granted: by a visit, say."""
+    return bool(
+        await db.value(
+            """
+            SELECT n.enrolled_at >= e.created_at FROM enrolments n, entitlements e
+            WHERE n.user_id = :user_id AND n.course_id = :course_id AND e.id = :entitlement_id
+            """,
+            user_id=user_id,
+            course_id=course_id,
+            entitlement_id=entitlement_id,
+        )
+    )
+
+
 async def note_visit(user_id: int, course_id: int, lesson_id: int, now: datetime, today: date) -> None:
     """The lesson was opened: where the member is, that they were active today. One statement.
 
