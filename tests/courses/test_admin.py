@@ -39,8 +39,12 @@ async def course_of(person: Person) -> Course:
 
 
 async def details_of(browser: TestClientProtocol, address: str) -> dict[str, str]:
+    """What a browser would send back of a form at this address."""
+    return fields_of(await text(await browser.get(address)))
+
+
+def fields_of(page: str) -> dict[str, str]:
     """What a browser would send back of a form it was shown."""
-    page = await text(await browser.get(address))
     fields = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', page))
     fields |= {
         name: body.lstrip("\r\n")
@@ -250,6 +254,23 @@ async def test_what_somebody_else_has_switched_or_chosen_is_shown_before_it_is_o
 def stored(page: str) -> dict[str, str]:
     """What is kept now, beside what was typed."""
     return dict(re.findall(r'<dt>([^<]*)</dt><dd class="stored">([^<]*)</dd>', page))
+
+
+async def test_a_picture_stays_that_came_while_the_details_were_open(cast: Cast) -> None:
+    """It is brought on the page of the details itself, beside them."""
+    olga = await cast.olga()
+    course = await course_of(olga)
+    address = f"/admin/courses/{course.public_id}"
+    form = {**await details_of(olga.browser, f"{address}/details"), "summary": "Mine"}
+    await olga.browser.post(f"{address}/picture", files=sent(samples.picture(), "cover.png"))
+    answer = await olga.browser.post(f"{address}/details", form=form)
+    assert answer.status_code == 409
+    again = fields_of(await text(answer))
+    assert (await olga.browser.post(f"{address}/details", form=again)).status_code == 303
+    found = await courses.find(course.id)
+    assert found is not None
+    assert found.summary == "Mine"
+    assert found.picture_url.endswith("cover.png")
 
 
 async def test_what_is_saved_while_a_form_is_on_its_way_is_shown_as_it_is_then(

@@ -72,6 +72,8 @@ async def update_details(public_id: str) -> Response | BaseResponse:
     except Stale:
         # The next save is made against what is shown beside the form now.
         course = await edited(public_id)
+        if course.picture_url:  # it may have come since, and nobody who was not offered it meant to take it away
+            form.plate.data = course.picture_url
         form.revision.data = course.revision
         form.revision.raw_data = None
         return await _details_page(course, form, status=409, is_stale=True)
