@@ -85,6 +85,22 @@ async def test_what_is_replayed_while_it_is_cleared_away_stays(app: Lectern) -> 
     assert await db.value("SELECT state FROM webhook_events") == "received"
 
 
+async def test_a_failed_job_that_is_tried_again_while_it_is_cleared_away_stays(app: Lectern) -> None:
+    await queue.enqueue(prune_queue)
+    await db.run("UPDATE pgqueuer SET status = 'failed', updated = now() - interval '1 year'")
+
+    async def prune() -> int:
+        async with db.hold():
+            await queue.prune()
+        return 0
+
+    async with db.transaction():
+        assert await queue.requeue(await db.value("SELECT id FROM pgqueuer"))
+        pruning = await started(prune)
+    await pruning
+    assert await db.value("SELECT count(*) FROM pgqueuer WHERE status = 'queued'") == 1
+
+
 async def test_jobs_that_still_wait_are_not_forgotten_however_old(app: Lectern) -> None:
     await queue.enqueue(prune_queue)
     await db.run("UPDATE pgqueuer SET created = now() - interval '1 year', updated = now() - interval '1 year'")

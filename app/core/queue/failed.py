@@ -112,9 +112,10 @@ async def prune() -> None:
                 LIMIT :batch)
             """  # noqa: S608 (constants)
         )
+    # The condition stands outside too: one that is tried again meanwhile is looked at again, and stays.
     await db.run_in_batches(
         """
-        DELETE FROM pgqueuer WHERE id IN (
+        DELETE FROM pgqueuer WHERE status = 'failed' AND id IN (
             SELECT id FROM pgqueuer WHERE status = 'failed' AND updated < now() - interval '30 days' LIMIT :batch)
         """
     )
