@@ -24,6 +24,7 @@ from app.formbuilder.payment import bills, stock
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries import inbox as queries
 from app.formbuilder.queries import payments as payment_queries
+from app.formbuilder.queries import retention
 from app.formbuilder.queries.entries import entry_by_id
 from app.formbuilder.settings import Words
 from app.formbuilder.typed_addresses import may_ask
@@ -201,8 +202,8 @@ async def send_link_again(entry: Entry, definition: Definition, *, by: int | Non
 async def sweep() -> tuple[int, int]:
     """Take away what was never confirmed and what was thrown away long ago; how many of each."""
     now = clock.now()
-    unconfirmed = await queries.delete_unconfirmed(now - SWEPT_AFTER, now - CONFIRM_WITHIN - SWEPT_AFTER)
-    binned = await queries.delete_binned(now - BINNED_FOR)
+    unconfirmed = await retention.delete_unconfirmed(now - SWEPT_AFTER, now - CONFIRM_WITHIN - SWEPT_AFTER)
+    binned = await retention.delete_binned(now - BINNED_FOR)
     if unconfirmed or binned:
         async with db.transaction():
             await audit.record(

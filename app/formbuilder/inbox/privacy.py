@@ -5,7 +5,7 @@ from datetime import timedelta
 from app.core import audit, clock, db, tokens
 from app.core.errors import Invalid
 from app.core.i18n import _
-from app.formbuilder.queries import inbox as queries
+from app.formbuilder.queries import retention as queries
 from app.web.forms import is_email
 
 # What was refused or not paid for may still be approved, or paid by the link of a mail, for so long.
