@@ -88,7 +88,10 @@ async def count_mail(draft_id: int, email: str) -> None:
 
 async def delete_expired(now: datetime) -> int:
     return await db.run_in_batches(
-        "DELETE FROM form_drafts WHERE ctid IN (SELECT ctid FROM form_drafts WHERE expires_at <= :now LIMIT :batch)",
+        """
+        DELETE FROM form_drafts WHERE ctid IN (SELECT ctid FROM form_drafts WHERE expires_at <= :now LIMIT :batch)
+          AND expires_at <= :now
+        """,
         now=now,
     )
 

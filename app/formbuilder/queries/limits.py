@@ -93,6 +93,7 @@ async def delete_old_spam(before: datetime) -> int:
               AND NOT EXISTS (SELECT 1 FROM form_entry_acts a WHERE a.entry_id = e.id AND a.created_at >= :before
                                 AND a.kind = 'state' AND a.after ->> 'state' = 'spam')
             LIMIT :batch)
+          AND state = 'spam'
         """,
         before=before,
     )

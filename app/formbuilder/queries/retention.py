@@ -1,4 +1,8 @@
-"""SQL about entries and drafts that go: by age, unconfirmed, thrown away, sent out, or because somebody asks; one statement a function."""
+"""SQL about entries and drafts that go: by age, unconfirmed, thrown away, sent out, or because somebody asks; one statement a function.
+
+A sweep says twice what it takes: while it waits for a row that somebody holds, that may be brought back or gone on with, and of a
+row that changed meanwhile PostgreSQL looks again only at what is said outside of `IN`.
+"""
 
 from datetime import datetime
 
@@ -18,6 +22,8 @@ async def delete_unconfirmed(before: datetime, unasked_before: datetime) -> int:
               AND NOT EXISTS (SELECT 1 FROM form_entry_acts a
                               WHERE a.entry_id = e.id AND a.kind = 'state' AND a.created_at >= :before)
             LIMIT :batch)
+          AND state = 'unconfirmed' AND order_id IS NULL
+          AND (confirm_expires_at < :before OR confirm_expires_at IS NULL AND created_at < :unasked_before)
         """,
         batch=500,
         before=before,
@@ -30,6 +36,7 @@ async def delete_binned(before: datetime) -> int:
         """
         DELETE FROM form_entries WHERE id IN (
             SELECT id FROM form_entries WHERE state = 'binned' AND binned_at < :before LIMIT :batch)
+          AND state = 'binned' AND binned_at < :before
         """,
         batch=500,
         before=before,
@@ -66,6 +73,7 @@ async def delete_older_drafts(form_id: int, before: datetime) -> int:
         """
         DELETE FROM form_drafts WHERE id IN (
             SELECT id FROM form_drafts WHERE form_id = :form_id AND updated_at < :before ORDER BY updated_at LIMIT :batch)
+          AND updated_at < :before
         """,
         batch=500,
         form_id=form_id,
@@ -86,6 +94,7 @@ async def let_go(before: datetime, now: datetime) -> int:
               AND NOT EXISTS (SELECT 1 FROM form_entry_acts a
                               WHERE a.entry_id = e.id AND a.kind = 'state' AND a.created_at >= :before)
             LIMIT :batch)
+          AND (state = 'refused' OR state = 'unpaid' AND given_up_at < :before) AND empty_after IS NULL
         """,
         batch=500,
         before=before,
