@@ -439,7 +439,7 @@ async def test_a_connection_is_kept_only_when_it_is_good_and_named_once(post: Po
 
 async def test_a_refresh_token_that_is_good_once_is_kept(post: Post) -> None:
     contact = await connect(post, "constant_contact")
-    await connections.keep_renewed(contact.id, {"refresh_token": "refresh-2"})
+    await connections.keep_renewed(contact, {"refresh_token": "refresh-2"})
     assert connections.opened(await connections.find(contact.public_id))["refresh_token"] == "refresh-2"
     assert connections.opened(await connections.find(contact.public_id))["client_id"] == "client-1"
 
@@ -481,7 +481,7 @@ async def test_a_token_that_another_worker_renewed_is_no_refusal(post: Post, mon
         """Somebody else is faster: the token is used up, and the new one kept, before this request arrives."""
         if "oauth2" in request.url.path and stand.given["refresh_token"] != "refresh-2":
             stand.given = {**stand.given, "refresh_token": "refresh-2"}
-            await connections.keep_renewed(contact.id, {"refresh_token": "refresh-2"})
+            await connections.keep_renewed(contact, {"refresh_token": "refresh-2"})
         return await handle(request)
 
     monkeypatch.setattr(post, "handle", renewing)

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
+from asyncpg import UniqueViolationError
 
 from app.core import audit, clock, db, tokens
 from app.core.errors import Conflict, Invalid, NotFound
@@ -68,7 +69,9 @@ def new_secret() -> str:
 async def create(provider: str, name: str, given: Mapping[str, str], *, by: int | None) -> Connection:
     """Keep an account whose credentials are good. Raises Invalid with the service's own words."""
     name = _name(name)
-    settings, account = await _checked(provider, given)
+    if await queries.is_called(name):  # before the service is asked: a refresh token may be good only once
+        raise Invalid(_another(), field="name")
+    settings, account = await _checked(provider, given, {})
     connection_id = public_id()
     async with db.transaction():
         made = await queries.insert_connection(
@@ -83,7 +86,7 @@ async def create(provider: str, name: str, given: Mapping[str, str], *, by: int 
             }
         )
         if made is None:
-            raise Invalid(_("Another connection is called so."), field="name")
+            raise Invalid(_another(), field="name")
         await audit.record(
             "form_connection.create",
             "form_connection",
@@ -103,15 +106,24 @@ async def change(connection: Connection, given: Mapping[str, str]) -> Connection
     if left and _places(connection.provider, kept) != _places(connection.provider, merged):
         # Who may change an account may not read its secrets, nor have them sent to an address of their own.
         raise Invalid(_("It is at another address now: give its secrets once more."), field=left[0])
-    settings, account = await _checked(connection.provider, merged)
-    if settings.get("secret") == kept.get("secret"):  # what a webhook was signed with before holds as long as it held
-        settings |= {name: kept[name] for name in ("old_secret", "old_until") if name in kept}
+    renewed: dict[str, str] = {}
+    try:
+        settings, account = await _checked(connection.provider, merged, renewed)
+    except Invalid:
+        if kept:
+            await keep_renewed(connection, renewed, used=merged)
+        raise
+    touched = {name for name, value in settings.items() if value != kept.get(name)}
     async with db.transaction():
         locked = await queries.lock_connection(connection.id)
         if locked is None:
             raise NotFound
-        await queries.set_credentials(connection.id, _seal(connection.public_id, settings), account, clock.now())
         before = _plain(locked) or {}
+        # What stays may have been renewed while the service was asked.
+        settings |= {name: value for name, value in before.items() if name in settings and name not in touched}
+        if settings.get("secret") == before.get("secret"):  # a webhook's secret of before holds as long as it held
+            settings |= {name: before[name] for name in ("old_secret", "old_until") if name in before}
+        await queries.set_credentials(connection.id, _seal(connection.public_id, settings), account, clock.now())
         if changed := sorted(name for name in settings if settings[name] != before.get(name)):
             await audit.record(
                 "form_connection.change",
@@ -126,22 +138,24 @@ async def change(connection: Connection, given: Mapping[str, str]) -> Connection
 async def rename(connection: Connection, name: str) -> None:
     """Call it something else. Raises Invalid."""
     name = _name(name)
-    async with db.transaction():
-        before = await queries.lock_connection(connection.id)
-        if before is None:
-            raise NotFound
-        if before.name == name:
-            return
-        if not await queries.set_name(connection.id, name, clock.now()):
-            raise Invalid(_("Another connection is called so."), field="name")
-        await audit.record(
-            "form_connection.rename",
-            "form_connection",
-            connection.public_id,
-            before={"name": before.name},
-            after={"name": name},
-            summary=name,
-        )
+    try:
+        async with db.transaction():
+            before = await queries.lock_connection(connection.id)
+            if before is None:
+                raise NotFound
+            if before.name == name:
+                return
+            await queries.set_name(connection.id, name, clock.now())
+            await audit.record(
+                "form_connection.rename",
+                "form_connection",
+                connection.public_id,
+                before={"name": before.name},
+                after={"name": name},
+                summary=name,
+            )
+    except UniqueViolationError:
+        raise Invalid(_another(), field="name") from None
 
 
 async def renew_secret(connection: Connection) -> str:
@@ -182,10 +196,10 @@ async def verify(connection: Connection) -> str:
         account = await provider.verify()
     except IntegrationError as error:
         if isinstance(error, RefusedCredentials):
-            await queries.set_state(connection.id, "refused", clock.now())
+            await queries.set_state(connection.id, "refused", clock.now(), sealed=connection.sealed)
         raise Invalid(error.reason) from error
     finally:
-        await keep_renewed(connection.id, provider.renewed)
+        await keep_renewed(connection, provider.renewed)
     await queries.set_checked(connection.id, clock.now())
     return account
 
@@ -198,7 +212,7 @@ async def places(connection: Connection) -> list[Choice]:
     except IntegrationError as error:
         raise Invalid(error.reason) from error
     finally:
-        await keep_renewed(connection.id, provider.renewed)
+        await keep_renewed(connection, provider.renewed)
 
 
 async def offered(connection: Connection, place: str) -> tuple[list[Choice], list[Choice], str]:
@@ -233,7 +247,7 @@ async def fields(connection: Connection, place: str) -> list[Choice]:
     except IntegrationError as error:
         raise Invalid(error.reason) from error
     finally:
-        await keep_renewed(connection.id, provider.renewed)
+        await keep_renewed(connection, provider.renewed)
 
 
 def shown(connection: Connection) -> dict[str, str]:
@@ -263,16 +277,22 @@ def open_provider(connection: Connection, place: str = "", http: Outgoing | None
     return integrations.make(connection.provider, opened(connection), http or _http, place)
 
 
-async def keep_renewed(connection_id: int, renewed: Mapping[str, str]) -> None:
-    """Keep settings that the service replaced, such as a refresh token that is good once."""
+async def keep_renewed(
+    connection: Connection, renewed: Mapping[str, str], *, used: Mapping[str, str] | None = None
+) -> None:  # fmt: skip
+    """Keep settings that the service replaced, such as a refresh token that is good once; `used` are those that it was asked with,
+    if not those of the account as it was read. Where others are kept by now, what was replaced is of no use."""
     if not renewed:
         return
+    used = opened(connection) if used is None else used
     async with db.transaction():
-        connection = await queries.lock_connection(connection_id)
-        if connection is not None:
-            await queries.set_sealed(
-                connection_id, _seal(connection.public_id, {**opened(connection), **renewed}), clock.now()
-            )
+        locked = await queries.lock_connection(connection.id)
+        if locked is None:
+            return
+        now = opened(locked)
+        fresh = {name: value for name, value in renewed.items() if now.get(name) == used.get(name)}
+        if fresh:
+            await queries.set_sealed(locked.id, _seal(locked.public_id, {**now, **fresh}), clock.now())
 
 
 def _places(name: str, given: Mapping[str, str]) -> set[tuple[str, str]] | None:
@@ -288,19 +308,22 @@ def _places(name: str, given: Mapping[str, str]) -> set[tuple[str, str]] | None:
     return {(each.scheme.lower(), each.netloc.lower()) for each in parts}
 
 
-async def _checked(name: str, given: Mapping[str, str]) -> tuple[dict[str, str], str]:
+async def _checked(name: str, given: Mapping[str, str], renewed: dict[str, str]) -> tuple[dict[str, str], str]:
+    """The settings, once the service takes them, and how it calls the account. What it replaced is in `renewed` though it fails
+    afterwards."""
     kind = integrations.providers().get(name)
     if kind is None:
         raise Invalid(_("There is no such service."))
     settings = {each.name: str(given.get(each.name) or "").strip()[:LONGEST_SETTING] for each in kind.settings}
     try:
         provider: Any = integrations.make(name, settings, _http)
+        provider.renewed = renewed
         account = await provider.verify()
     except Passing as error:
         raise Invalid(_("The service does not answer just now: %(why)s", why=error.reason)) from error
     except IntegrationError as error:
         raise Invalid(error.reason) from error
-    return {**settings, **provider.renewed}, str(account)[:200]
+    return {**settings, **renewed}, str(account)[:200]
 
 
 def _name(name: str) -> str:
@@ -308,6 +331,10 @@ def _name(name: str) -> str:
     if not name or len(name) > LONGEST_NAME:
         raise Invalid(_("Give it a name of at most %(n)s letters.", n=LONGEST_NAME), field="name")
     return name
+
+
+def _another() -> str:
+    return _("Another connection is called so.")
 
 
 def _seal(connection_id: str, settings: Mapping[str, str]) -> bytes:

@@ -145,7 +145,7 @@ async def _send(delivery: Delivery, exchanges: list[Any]) -> Sent:
         stamp = {"attempt": delivery.attempts, "at": clock.now().isoformat()}
         exchanges += [asdict(each) | stamp for each in provider.exchanges]
         del exchanges[:-_MOST_EXCHANGES]
-        await connections.keep_renewed(connection.id, provider.renewed)
+        await connections.keep_renewed(connection, provider.renewed)
 
 
 async def about_of(entry: Entry) -> dict[str, str]:

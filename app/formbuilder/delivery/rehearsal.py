@@ -77,7 +77,7 @@ async def preview(connection: Connection, integration: Mapping[str, Any], contac
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         return Preview(contact, error=str(error)[:200])
     finally:
-        await connections.keep_renewed(connection.id, provider.renewed)
+        await connections.keep_renewed(connection, provider.renewed)
     return Preview(contact, outcome=sent.outcome)
 
 
@@ -87,7 +87,7 @@ async def test(connection: Connection, integration: Mapping[str, Any], contact: 
     try:
         return await provider.upsert(replace(contact, consent=True), f"test-{public_id()}")
     finally:
-        await connections.keep_renewed(connection.id, provider.renewed)
+        await connections.keep_renewed(connection, provider.renewed)
 
 
 def sample(definition: Definition, email: str) -> dict[str, Answer]:

@@ -120,29 +120,33 @@ async def set_sealed(connection_id: int, sealed: bytes, now: datetime) -> None:
     )
 
 
-async def set_name(connection_id: int, name: str, now: datetime) -> bool:
-    """False when another is called so."""
-    return bool(
-        await db.run(
-            """
-            UPDATE form_connections SET name = :name, updated_at = :now
-            WHERE id = :id AND NOT EXISTS (SELECT 1 FROM form_connections WHERE name = :name AND id <> :id)
-            """,
-            id=connection_id,
-            name=name,
-            now=now,
-        )
+async def is_called(name: str) -> bool:
+    """Whether an account is called so."""
+    return bool(await db.value("SELECT EXISTS (SELECT 1 FROM form_connections WHERE name = :name)", name=name))
+
+
+async def set_name(connection_id: int, name: str, now: datetime) -> None:
+    """Raises UniqueViolationError when another is called so."""
+    await db.run(
+        "UPDATE form_connections SET name = :name, updated_at = :now WHERE id = :id",
+        id=connection_id,
+        name=name,
+        now=now,
     )
 
 
-async def set_state(connection_id: int, state: str, now: datetime) -> bool:
-    """False when it was so already."""
+async def set_state(connection_id: int, state: str, now: datetime, *, sealed: bytes | None = None) -> bool:
+    """False when it was so already, or has other settings by now than these."""
     return bool(
         await db.run(
-            "UPDATE form_connections SET state = :state, updated_at = :now WHERE id = :id AND state <> :state",
+            """
+            UPDATE form_connections SET state = :state, updated_at = :now
+            WHERE id = :id AND state <> :state AND sealed = coalesce(CAST(:sealed AS bytea), sealed)
+            """,
             id=connection_id,
             state=state,
             now=now,
+            sealed=sealed,
         )
     )
 

@@ -1,0 +1,177 @@
+"""Credentials while somebody else renews them: a token that is good once is never lost, and nothing old is put over what is new."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from app.core import db
+from app.core.errors import Invalid
+from app.formbuilder.delivery import connections, deliveries
+from app.formbuilder.integrations import client
+from app.formbuilder.models import Connection
+from tests.formbuilder.test_deliveries import Post, a_form, answered, connect, only, post, sending
+
+__all__ = ["post"]
+
+
+@pytest.fixture
+def rotating(post: Post, monkeypatch: pytest.MonkeyPatch) -> Post:
+    """Constant Contact, where each refresh token is good once."""
+    stand = post.stand("constant_contact")
+    give = type(stand).give_token
+
+    def give_once(self: Any, call: Any) -> Any:
+        found = give(self, call)
+        if isinstance(found, dict):
+            fresh = f"{self.given['refresh_token']}+"
+            self.given = {**self.given, "refresh_token": fresh}
+            return {**found, "refresh_token": fresh}
+        return found
+
+    give_once.routes = give.routes  # type: ignore[attr-defined]  # the table of its addresses
+    monkeypatch.setattr(type(stand), "give_token", give_once)
+    return post
+
+
+def meanwhile(
+    post: Post, monkeypatch: pytest.MonkeyPatch, at: str, do: Callable[[], Awaitable[httpx.Response | None]]
+) -> None:
+    """Do something once, when a request with this in its address is under way; what comes of it may be the answer."""
+    handle = post.handle
+
+    async def handled(request: httpx.Request) -> httpx.Response:
+        if at in str(request.url):
+            monkeypatch.setattr(post, "handle", handle)
+            if (told := await do()) is not None:
+                return told
+        return await handle(request)
+
+    monkeypatch.setattr(post, "handle", handled)
+
+
+def answer(status: int, **told: Any) -> httpx.Response:
+    return httpx.Response(status, stream=httpx.ByteStream(json.dumps(told).encode()))
+
+
+async def now(connection: Connection) -> dict[str, str]:
+    return connections.opened(await connections.find(connection.public_id))
+
+
+async def works(connection: Connection) -> None:
+    """It is connected also for a worker that knows none of its access tokens."""
+    client._tokens.clear()
+    await connections.verify(await connections.find(connection.public_id))
+
+
+async def test_a_name_that_is_taken_uses_up_no_token(rotating: Post) -> None:
+    await connect(rotating, "kit", "News")
+    given, stand = rotating.stand("constant_contact").given, rotating.stand("constant_contact")
+    with pytest.raises(Invalid, match="called so"):
+        await connections.create("constant_contact", "News", given, by=None)
+    assert not stand.calls
+    await works(await connections.create("constant_contact", "Contact", given, by=None))
+
+
+async def test_a_token_that_was_replaced_is_kept_though_the_service_fails_after_it(
+    rotating: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact = await connect(rotating, "constant_contact")
+    client._tokens.clear()
+
+    async def fail() -> httpx.Response:
+        return answer(503)
+
+    meanwhile(rotating, monkeypatch, "/v3/", fail)
+    with pytest.raises(Invalid, match="just now"):
+        await connections.change(contact, {"client_id": (await now(contact))["client_id"]})
+    await works(contact)
+
+
+async def test_a_token_that_a_worker_renews_while_credentials_are_checked_is_kept(
+    rotating: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact = await connect(rotating, "constant_contact")
+    stand = rotating.stand("constant_contact")
+
+    async def renew() -> None:
+        stand.given = {**stand.given, "refresh_token": "refresh-2"}
+        await connections.keep_renewed(contact, {"refresh_token": "refresh-2"})
+
+    meanwhile(rotating, monkeypatch, "/v3/", renew)
+    await connections.change(contact, {"client_id": (await now(contact))["client_id"]})
+    assert (await now(contact))["refresh_token"] == "refresh-2"
+    await works(contact)
+
+
+async def test_a_token_of_before_is_not_put_over_new_credentials(
+    rotating: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact = await connect(rotating, "constant_contact")
+    entry = await answered(await a_form(sending(rotating, contact)))
+    await deliveries.plan(entry.id)
+    client._tokens.clear()
+    stand = rotating.stand("constant_contact")
+
+    async def change() -> httpx.Response:
+        stand.given = {**stand.given, "refresh_token": "of-another-account"}
+        await connections.change(contact, stand.given)
+        return answer(200, access_token="a", refresh_token="of-before", expires_in=60)
+
+    meanwhile(rotating, monkeypatch, "oauth2", change)
+    await deliveries.deliver((await only(entry)).id)
+    assert (await now(contact))["refresh_token"] == "of-another-account+"
+    await works(contact)
+
+
+async def test_a_signing_secret_that_is_renewed_while_the_address_changes_is_the_one(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = await connect(post, "webhook")
+    before, fresh = (await now(hook))["secret"], list[str]()
+
+    async def renew() -> None:
+        fresh.append(await connections.renew_secret(hook))
+
+    stand = post.stand("webhook")
+    meanwhile(post, monkeypatch, "", renew)
+    await connections.change(hook, {"url": stand.given["url"], "secret": ""})
+    kept = await now(hook)
+    assert ([kept["secret"]], kept["old_secret"]) == (fresh, before)
+
+
+async def test_a_check_of_credentials_that_are_replaced_meanwhile_speaks_not_against_the_new(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit = await connect(post, "kit")
+
+    async def replace() -> httpx.Response:
+        post.stand("kit").given = {"api_key": "kit_new"}
+        await connections.change(kit, {"api_key": "kit_new"})
+        return answer(401)
+
+    meanwhile(post, monkeypatch, "", replace)
+    with pytest.raises(Invalid):
+        await connections.verify(kit)
+    assert (await connections.find(kit.public_id)).state == "good"
+
+
+async def test_of_two_that_are_called_the_same_at_once_the_second_is_told(post: Post) -> None:
+    kit, brevo = await connect(post, "kit"), await connect(post, "brevo")
+
+    async def second() -> None:
+        async with db.hold():
+            await connections.rename(brevo, "News")
+
+    async with db.hold(), db.transaction():
+        await connections.rename(kit, "News")
+        renaming, waits = asyncio.create_task(second()), False
+        while not waits and not renaming.done():
+            await asyncio.sleep(0.01)
+            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+    with pytest.raises(Invalid, match="called so"):
+        await renaming
+    assert [each.name for each in await connections.all_connections()] == ["brevo", "News"]
