@@ -3,6 +3,7 @@
 import asyncio
 import io
 import re
+from contextvars import Context
 from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -303,6 +304,30 @@ async def test_of_two_devices_on_different_screens_neither_undoes_the_others_ans
     await drafts.keep(laptop, lambda kept: screens.merged(kept, stale, found["p2"]), "p3")
     kept, _form = await drafts.find(slug, token)
     assert (kept.posted["q1"], kept.posted["q3"]) == (["Ben"], ["Painter"])
+
+
+async def test_what_another_device_sends_while_the_last_screen_is_under_way_is_in_the_entry(
+    app: Lectern, client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slug = await a_form(rules=[])
+    draft = (await client.post(f"/forms/{slug}", form=stamped(screen="start", q1="Ann"))).headers["Location"]
+    await client.post(draft, form={"version": "1", "screen": "p2", "q3": "Painter", "go": "next"})
+    keep_files = files.keep
+
+    async def slowly(*args: Any, **more: Any) -> Any:
+        monkeypatch.setattr(files, "keep", keep_files)
+        screen = {"version": "1", "screen": "start", "q1": "Ben", "q2": "fun", "go": "next"}
+        other = app.test_client().post(draft, form=screen)
+        # In a context of its own, as another device's request is.
+        assert (await asyncio.create_task(other, context=Context())).status_code == 303
+        return await keep_files(*args, **more)
+
+    monkeypatch.setattr(files, "keep", slowly)
+    answer = await client.post(draft, form={"version": "1", "screen": "p3", "q4": "No", "go": "next"})
+    assert "/thanks/" in answer.headers["Location"]
+    assert await db.value("SELECT answers FROM form_entries") == {
+        "q1": "Ben", "q2": {"values": ["fun"]}, "q3": "Painter", "q4": "No"
+    }  # fmt: skip
 
 
 async def test_a_draft_opens_at_the_address_of_its_own_form_and_not_when_that_is_archived(

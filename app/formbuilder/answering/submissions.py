@@ -22,7 +22,7 @@ from app.formbuilder.fields.kinds import Wrong, kind_of
 from app.formbuilder.fields.pricing import Prices
 from app.formbuilder.logic import days, plans, scoring
 from app.formbuilder.logic.evaluation import Outcome
-from app.formbuilder.models import Answer, Definition, Entry, Field, Form, Posted
+from app.formbuilder.models import Answer, Definition, Draft, Entry, Field, Form, Posted
 from app.formbuilder.payment import bills, payments, stock
 from app.formbuilder.payment.bills import Bill
 from app.formbuilder.queries import drafts as draft_queries
@@ -49,7 +49,7 @@ class Sender:
     # Two letters, where the proxy tells them.
     country: str = ""
     # What it was begun as, and the link for one answer that it came by.
-    draft_id: int | None = None
+    draft: Draft | None = None
     link_id: int | None = None
     # Why it goes into quarantine whatever it says (spam.REASONS).
     suspicion: str = ""
@@ -77,6 +77,10 @@ class Refused(Invalid):
         self.mistakes = mistakes
         # The page has to be shown as the form is now.
         self.outdated = outdated
+
+
+class GoneOn(Exception):
+    """What was begun was gone on with since it was read: on another device, or in another window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,8 @@ def _answer(each: Field, posted: Posted, outcome: Outcome) -> Answer:
 async def submit(form: Form, definition: Definition, posted: Posted, sender: Sender) -> Entry:
     """Keep what was answered. The same page sent again gives the entry that it made before.
 
-    Raises Refused for wrong answers, Conflict for a form that takes none any more, TooMany for a flood of spam.
+    Raises Refused for wrong answers, Conflict for a form that takes none any more, TooMany for a flood of spam, GoneOn where these
+    are not all the answers any more.
     """
     today = await days.today()
     found = read_answers(definition, posted, today)
@@ -157,6 +162,10 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
         locked = await form_queries.lock_form(form.id)
         if stamp is not None and (before := await queries.entry_of_stamp(form.id, stamp)) is not None:
             return before
+        if sender.draft is not None:
+            begun = await draft_queries.lock(sender.draft.id)
+            if begun is not None and begun.posted != sender.draft.posted:
+                raise GoneOn
         now = definition if sender.suspicion else await _now(locked, form, definition)
         suspicion = sender.suspicion or await _judge(sent, locked, now)
         if suspicion and sender.address:
@@ -302,8 +311,8 @@ async def _conclude(entry_id: int, sender: Sender, suspicion: str) -> None:
         await limit_queries.hold_back(entry_id, suspicion)
     if sender.link_id is not None:
         await links.use(sender.link_id, entry_id)
-    if sender.draft_id is not None:
-        await draft_queries.finish(sender.draft_id, entry_id, clock.now())
+    if sender.draft is not None:
+        await draft_queries.finish(sender.draft.id, entry_id, clock.now())
 
 
 def said(definition: Definition, answers: Mapping[str, Answer]) -> str:

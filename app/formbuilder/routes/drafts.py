@@ -7,7 +7,8 @@ from app.core.errors import Conflict, NotFound
 from app.core.i18n import _
 from app.core.limits import Limit, check
 from app.formbuilder.answering import drafts, files, prefill, screens
-from app.formbuilder.answering.submissions import Refused
+from app.formbuilder.answering.screens import Screen
+from app.formbuilder.answering.submissions import GoneOn, Refused
 from app.formbuilder.models import Posted
 from app.formbuilder.routes import routes, visits
 from app.formbuilder.routes.sending import INSTEAD, LINK, PASS, PRICES, advance
@@ -19,6 +20,7 @@ from app.web.request import client_network
 
 # Links mailed on somebody's word, from one place in an hour.
 MAILS = Limit(10, 3600)
+_MOST_TRIES = 5
 
 
 @routes.get("/forms/<slug>/drafts/<token>")
@@ -48,15 +50,28 @@ async def update_draft(slug: str, token: str) -> Response | BaseResponse:
     own = next((each for each in screens.screens_of(visit.definition) if each.id == visit.screen_id), None)
     if own is not None:
         sent.posted = await files.keep(visit.form, visit.definition, sent.posted, network=client_network())
-        texts = screens.merged(visit.posted.texts, sent.posted.texts, own)
-        given = visit.found_link.posted if visit.found_link is not None else {}
-        visit.posted = prefill.with_given(Posted(texts, sent.posted.files), given)
     try:
-        return await advance(visit)
+        for _try in range(_MOST_TRIES):
+            visit.posted = _with_screen(visit, own, sent.posted)
+            try:
+                return await advance(visit)
+            except GoneOn:
+                visit.draft, _form = await drafts.find(slug, token)
+        raise Conflict(_("This is being filled in on another device. Look at it again."))
     except Refused as refused:
         return await visits.refused_page(visit, refused)
     except Conflict as error:
-        return await visits.closed_page(visit, error.message, status=409)
+        return await visits.closed_page(visit, error.message, status=error.status)
+
+
+def _with_screen(visit: Visit, own: Screen | None, sent: Posted) -> Posted:
+    """What was begun, with what its own screen sent now."""
+    kept = visit.draft.posted if visit.draft is not None else {}
+    typed = {name: values for name, values in kept.items() if not name.startswith(".")}
+    if own is None:
+        return Posted(typed)
+    given = visit.found_link.posted if visit.found_link is not None else {}
+    return prefill.with_given(Posted(screens.merged(typed, sent.texts, own), sent.files), given)
 
 
 @routes.post("/forms/<slug>/drafts/<token>/mail")
@@ -91,13 +106,13 @@ async def _begun(slug: str, token: str) -> tuple[Visit, Response | None]:
     definition = await visits.with_newest_settings(form)
     if request.method == "POST":
         narrow(files.most_bytes(definition))
-    typed = {name: values for name, values in draft.posted.items() if not name.startswith(".")}
     visit = Visit(
-        form, definition, Posted(typed), draft=draft, token=token, screen_id=draft.step,
+        form, definition, draft=draft, token=token, screen_id=draft.step,
         is_embedded=(request.args.get("embed") or (await request.form).get("embed")) == "1",
         link="".join(draft.posted.get(LINK, ())), entry_pass="".join(draft.posted.get(PASS, ())),
         prices="".join(draft.posted.get(PRICES, ())), instead="".join(draft.posted.get(INSTEAD, ())),
     )  # fmt: skip
+    visit.posted = _with_screen(visit, None, visit.posted)
     if draft.entry_id is not None:
         return visit, await visits.closed_page(visit, _("This was sent already. Thank you."))
     try:
