@@ -114,10 +114,10 @@ async def move(entry: Entry, act: str, definition: Definition, *, by: int | None
     async with db.transaction():
         before = await queries.lock_state(entry.id)
         if before is None or before.state not in known.before:
-            raise Conflict(_("Somebody was quicker: this entry stands elsewhere now. Look at it again."))
+            raise Conflict(_quicker())
         state = known.to or _after(act, before, entry, definition)
         if not await queries.move(entry.id, list(known.before), state, now):
-            raise Conflict(_("Somebody was quicker: this entry stands elsewhere now. Look at it again."))
+            raise Conflict(_quicker())
         await queries.insert_act(entry.id, "state", by, act, {"state": before.state}, {"state": state}, now)
         await audit.record(
             f"form_entry.{act}", "form_entry", entry.public_id, before={"state": before.state}, after={"state": state}
@@ -131,6 +131,26 @@ async def move(entry: Entry, act: str, definition: Definition, *, by: int | None
             words = {"title": definition.title, "words": definition.settings["refusal"]}
             await mail.send(entry.email, "formbuilder/refusal", words, fact=f"form_entry:{entry.id}:refusal")
     return state
+
+
+async def throw_away(entry: Entry, definition: Definition, *, by: int) -> int:
+    """Move it to the bin; the number of that move, by which it can be taken back. Raises Conflict as `move` does."""
+    async with db.transaction():
+        await move(entry, "bin", definition, by=by)
+        return (await queries.last_moves([entry.id]))[entry.id]
+
+
+async def take_back(entry: Entry, definition: Definition, number: int, *, by: int) -> None:
+    """Bring it back, if nobody moved it after the move of this number. Raises Conflict."""
+    async with db.transaction():
+        await queries.lock_state(entry.id)
+        if (await queries.last_moves([entry.id])).get(entry.id) != number:
+            raise Conflict(_quicker())
+        await move(entry, "restore", definition, by=by)
+
+
+def _quicker() -> str:
+    return _("Somebody was quicker: this entry stands elsewhere now. Look at it again.")
 
 
 def _after(act: str, before: Any, entry: Entry, definition: Definition) -> str:

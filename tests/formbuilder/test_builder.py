@@ -428,8 +428,8 @@ async def test_what_was_closed_or_archived_is_open_again_by_undo(cast: Cast, bef
         await versions.close(form.id)
     answer = await olga.browser.post(f"/admin/forms/{form.public_id}/state", form={"state": wanted})
     page = await seen(olga, answer.headers["Location"])
-    undo = re.search(r'action="([^"]*/state\?state=\w+)"', page)
+    undo = re.search(r'action="([^"]*/state\?state=[^"]*)"', page)
     assert undo is not None
     assert ">Publish<" not in page or wanted != "archived"
-    assert (await olga.browser.post(undo[1])).status_code == 303
+    assert (await olga.browser.post(undo[1].replace("&amp;", "&"))).status_code == 303
     assert (await versions.find(form.public_id)).state == before

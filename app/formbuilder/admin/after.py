@@ -90,8 +90,9 @@ async def update_following(public_id: str, row_id: str) -> Response | BaseRespon
 @requires("forms.edit", once=True)
 async def delete_following(public_id: str, row_id: str) -> BaseResponse:
     """Take it out; undo in the builder brings it back."""
-    await _edit(public_id, partial(following.removed, row_id=row_id), _("Removed what followed"))
-    flash(_("It is removed."), undo_url=url_for(".create_undoing", public_id=public_id, tab="after"))
+    form = await _edit(public_id, partial(following.removed, row_id=row_id), _("Removed what followed"))
+    undo_url = url_for(".create_undoing", public_id=public_id, tab="after", of=form.number)
+    flash(_("It is removed."), undo_url=undo_url)
     return redirect(url_for(".show_after", public_id=public_id), 303)
 
 

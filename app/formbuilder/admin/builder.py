@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.core.money import parse_money
+from app.core.numbers import whole_number
 from app.core.settings import school
 from app.formbuilder.admin import admin, canvas, together
 from app.formbuilder.definition import differences, editing, editors, readings, versions
@@ -59,7 +60,7 @@ async def show_builder(public_id: str) -> Response:
 async def show_editors(public_id: str) -> Response:
     """Who else has this form open, and whether it was changed since the page was drawn; asked for by a page that is open."""
     form, person = await versions.find(public_id), signed_in_user()
-    seen, now, looks = request.args.get("seen", ""), canvas.state_of(form), acting.current()
+    seen, now, looks = request.args.get("seen", ""), versions.state_of(form), acting.current()
     if looks is not None:  # who looks as another person is here themselves
         person = looks.real
     return await page(
@@ -187,9 +188,10 @@ async def delete_field(public_id: str, field_id: str) -> BaseResponse:
     """Take the field out; undo brings it back."""
     form = await versions.find(public_id)
     field = readings.of(form).find(field_id)
-    await _edit(public_id, partial(editing.removed, field_id=field_id), _("Removed a field"))
+    form = await _edit(public_id, partial(editing.removed, field_id=field_id), _("Removed a field"))
     name = field.label if field is not None else field_id
-    flash(_("“%(label)s” is removed.", label=name), undo_url=url_for(".create_undoing", public_id=public_id))
+    undo_url = url_for(".create_undoing", public_id=public_id, of=form.number)
+    flash(_("“%(label)s” is removed.", label=name), undo_url=undo_url)
     return _to(public_id)
 
 
@@ -197,11 +199,10 @@ async def delete_field(public_id: str, field_id: str) -> BaseResponse:
 @requires("forms.edit")
 async def create_undoing(public_id: str) -> BaseResponse:
     """Back to what was there before the last edit; `at` is the version that the page showed, so that a double click
-    goes back once."""
+    goes back once, and `?of=` the only one that a message is about."""
     form, sent = await versions.find(public_id), await request.form
-    if sent.get("at", str(form.number)) == str(form.number):
-        await versions.undo(form.id)
-    return _back_to(public_id, sent.get("tab", ""), sent.get("field", ""))
+    await versions.undo(form.id, at=_at(sent), of=whole_number(request.args.get("of")))
+    return _back_to(public_id, sent.get("tab") or request.args.get("tab", ""), sent.get("field", ""))
 
 
 @admin.post("/<public_id>/redoing")
@@ -209,9 +210,13 @@ async def create_undoing(public_id: str) -> BaseResponse:
 async def create_redoing(public_id: str) -> BaseResponse:
     """What was undone, again."""
     form, sent = await versions.find(public_id), await request.form
-    if sent.get("at", str(form.number)) == str(form.number):
-        await versions.redo(form.id)
+    await versions.redo(form.id, at=_at(sent))
     return _back_to(public_id, sent.get("tab", ""), sent.get("field", ""))
+
+
+def _at(sent: Mapping[str, str]) -> int | None:
+    """The version that the page showed, if it says so."""
+    return whole_number(sent["at"]) or 0 if "at" in sent else None
 
 
 async def _edit(public_id: str, change: Callable[[Definition], Definition], words: str) -> Form:

@@ -87,7 +87,6 @@ async def show(
         "formbuilder/admin/builder.html",
         status=status,
         **frame,
-        state=state_of(form),
         picked=picked if chosen is not None or picked == HEAD else "",
         intro=pages.markdown(definition.intro) if definition.intro else "",
         blocks=_blocks(definition, frame["problems"], picked, _shown() if is_open else {}),
@@ -113,11 +112,6 @@ async def show(
 def head_of(definition: Definition) -> list[str]:
     """What stands at the top of a form and below it."""
     return [definition.title, definition.intro, definition.button]
-
-
-def state_of(form: Form) -> str:
-    """A short text that differs once the form was changed."""
-    return f"{form.number}-{form.updated_at.timestamp():.6f}"
 
 
 # What most forms need stands first in its group; the others follow by name.

@@ -13,6 +13,7 @@ from app.formbuilder.definition import versions
 from app.web.flash import flash
 from app.web.guards import requires
 from app.web.render import page
+from app.web.request import signed_in_user
 
 
 @admin.get("/<public_id>/trial")
@@ -25,6 +26,7 @@ async def show_trial(public_id: str) -> Response:
     return await page(
         "formbuilder/admin/trial.html",
         form=form,
+        state=versions.state_of(form),
         trial=running,
         arms=arms,
         verdict=contests.verdict(arms[0], arms[1], running.planned) if running is not None and arms else None,
@@ -38,9 +40,10 @@ async def show_trial(public_id: str) -> Response:
 async def create_trial(public_id: str) -> BaseResponse:
     """Try what the builder shows against what is live."""
     form = await versions.find(public_id)
-    planned = (await request.form).get("planned", "")
+    sent = await request.form
+    planned, seen = whole_number(sent.get("planned", ""), 7) or 0, sent.get("seen", "")
     try:
-        await contests.begin(form.id, whole_number(planned, 7) or 0)
+        await contests.begin(form.id, planned, seen=seen, by=signed_in_user())
     except (Invalid, Conflict) as error:
         flash(error.message, "bad")
     else:
@@ -53,9 +56,9 @@ async def create_trial(public_id: str) -> BaseResponse:
 async def create_trial_end(public_id: str) -> BaseResponse:
     """Choose the winner, which is live from then on, or stop without one."""
     form = await versions.find(public_id)
-    winner = (await request.form).get("winner", "")
+    sent = await request.form
     try:
-        await contests.end(form.id, winner)
+        await contests.end(form.id, sent.get("winner", ""), trial_id=whole_number(sent.get("trial"), 18))
     except (Invalid, Conflict) as error:
         flash(error.message, "bad")
     else:

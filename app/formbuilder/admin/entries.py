@@ -11,6 +11,7 @@ from app.commerce import orders
 from app.core import clock, db
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, format_moment
+from app.core.numbers import whole_number
 from app.core.settings import school
 from app.formbuilder import entries
 from app.formbuilder.admin import admin
@@ -126,11 +127,13 @@ async def update_entry_state(public_id: str, entry_id: str) -> BaseResponse:
     act = (await request.form).get("act", "")
     if act not in entries.BY_OFFICE:
         raise Invalid(_("Choose what to do."))
-    state = await releases.act(entry, act, definition, by=signed_in_user().id)
+    me = signed_in_user().id
     if act != "bin":
+        state = await releases.act(entry, act, definition, by=me)
         flash(str(entries.MOVES["ask" if state == "unpaid" and act == "not_spam" else act].done))
         return _to(public_id, entry_id)
-    undo_url = url_for(".create_entry_restoration", public_id=public_id, entry_id=entry_id)
+    number = await entries.throw_away(entry, definition, by=me)
+    undo_url = url_for(".create_entry_restoration", public_id=public_id, entry_id=entry_id, move=number)
     flash(_("Deleted. It lies in the bin for 30 days."), undo_url=undo_url)
     return redirect(url_for(".list_entries", public_id=public_id), 303)
 
@@ -138,9 +141,13 @@ async def update_entry_state(public_id: str, entry_id: str) -> BaseResponse:
 @admin.post("/<public_id>/entries/<entry_id>/restoration")
 @requires("entries.edit")
 async def create_entry_restoration(public_id: str, entry_id: str) -> BaseResponse:
-    """Out of the bin again."""
+    """Out of the bin again; `?move=` is the move that a message takes back."""
     _form, definition, entry = await found(public_id, entry_id)
-    await entries.move(entry, "restore", definition, by=signed_in_user().id)
+    number = whole_number(request.args.get("move"), 18)
+    if number is None:
+        await entries.move(entry, "restore", definition, by=signed_in_user().id)
+    else:
+        await entries.take_back(entry, definition, number, by=signed_in_user().id)
     return _to(public_id, entry_id)
 
 

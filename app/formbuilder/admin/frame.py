@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.errors import NotFound
-from app.formbuilder.definition import definitions, readings
+from app.formbuilder.definition import definitions, readings, versions
 from app.formbuilder.models import Definition, Form
 from app.formbuilder.queries import forms as queries
 
@@ -20,6 +20,7 @@ async def framed(form: Form, tab: str) -> Mapping[str, Any]:
         "form": form,
         "definition": definition,
         "around": around,
+        "state": versions.state_of(form),
         "tab": tab,
         "problems": problems,
         "errors": sum(problem.level == "error" for problem in problems),

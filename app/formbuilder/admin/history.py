@@ -64,9 +64,9 @@ async def show_versions(public_id: str) -> Response:
 async def create_restoration(public_id: str, number: int) -> BaseResponse:
     """Make an older version the newest; undo takes it back."""
     form = await versions.find(public_id)
-    await versions.restore(form.id, number, by=signed_in_user())
+    form = await versions.restore(form.id, number, by=signed_in_user())
     flash(
         _("Version %(n)s is what the builder shows. Publish it to let visitors see it.", n=number),
-        undo_url=url_for(".create_undoing", public_id=public_id),
+        undo_url=url_for(".create_undoing", public_id=public_id, of=form.number),
     )
     return redirect(url_for(".show_versions", public_id=public_id), 303)

@@ -99,8 +99,9 @@ async def delete_integration(public_id: str, integration_id: str) -> BaseRespons
     """Hand nothing on there any more; undo brings it back."""
     form = await versions.find(public_id)
     change = partial(integrating.removed, integration_id=integration_id)
-    await versions.edit(form.id, change, words=_("Removed an integration"), by=signed_in_user())
-    flash(_("The integration is removed."), undo_url=url_for(".create_undoing", public_id=public_id))
+    form = await versions.edit(form.id, change, words=_("Removed an integration"), by=signed_in_user())
+    undo_url = url_for(".create_undoing", public_id=public_id, tab="integrations", of=form.number)
+    flash(_("The integration is removed."), undo_url=undo_url)
     return _to(public_id)
 
 

@@ -62,6 +62,8 @@ async def update_state(public_id: str) -> BaseResponse:
     """Open, close, put away or bring back."""
     form = await versions.find(public_id)
     wanted = (await request.form).get("state") or request.args.get("state", "")
+    if request.args.get("after", form.state) != form.state:  # what a message takes back is not there any more
+        raise Conflict(_("Somebody else changed this form. Look at it again."))
     acts = {
         "open": versions.reopen,
         "closed": versions.close,
@@ -72,7 +74,7 @@ async def update_state(public_id: str) -> BaseResponse:
         raise Conflict(_("Nothing was chosen."))
     if wanted == "open" and form.state == "archived":
         await versions.unarchive(form.id)
-    await acts[wanted](form.id)
+    moved = await acts[wanted](form.id)
     said = {
         "open": _("The form is open again."),
         "closed": _("The form is closed. Nobody can send it."),
@@ -80,9 +82,8 @@ async def update_state(public_id: str) -> BaseResponse:
         "draft": _("The form is back."),
     }
     before = "open" if form.state == "open" else "draft" if wanted == "archived" else form.state
-    flash(
-        said[wanted], undo_url=url_for(".update_state", public_id=public_id, state=before) if before != wanted else ""
-    )
+    undo_url = url_for(".update_state", public_id=public_id, state=before, after=moved.state)
+    flash(said[wanted], undo_url=undo_url if before != wanted else "")
     return redirect(url_for(".show_builder", public_id=public_id), 303)
 
 
@@ -92,8 +93,8 @@ async def create_publication(public_id: str) -> BaseResponse:
     """Let visitors answer what the builder shows."""
     form = await versions.find(public_id)
     try:
-        await versions.publish(form.id)
-    except Invalid as error:
+        await versions.publish(form.id, seen=(await request.form).get("seen", ""), by=signed_in_user())
+    except (Invalid, Conflict) as error:
         flash(error.message, "bad")
     else:
         flash(_("The form is open. What visitors see is what you see here."))

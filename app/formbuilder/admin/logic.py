@@ -107,8 +107,9 @@ async def delete_rule(public_id: str, rule_id: str) -> BaseResponse:
     """Take the rule out; undo brings it back."""
     form = await versions.find(public_id)
     change = partial(rules.removed, rule_id=rule_id)
-    await versions.edit(form.id, change, words=_("Removed a rule"), by=signed_in_user())
-    flash(_("The rule is removed."), undo_url=url_for(".create_undoing", public_id=public_id))
+    form = await versions.edit(form.id, change, words=_("Removed a rule"), by=signed_in_user())
+    undo_url = url_for(".create_undoing", public_id=public_id, tab="logic", of=form.number)
+    flash(_("The rule is removed."), undo_url=undo_url)
     return _to(public_id)
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from quart import Response, request
 
 from app.core.i18n import _
-from app.formbuilder.admin import admin, canvas
+from app.formbuilder.admin import admin
 from app.formbuilder.admin.frame import framed
 from app.formbuilder.after_sending import after, confirmations
 from app.formbuilder.answering import screens, submissions
@@ -39,12 +39,12 @@ class Trial(visits.Visit):
 async def show_preview(public_id: str) -> Response:
     """The newest version in a frame; `?width=` is phone, tablet or desk. A page that is open follows what is built."""
     form = await versions.find(public_id)
-    wanted, state = request.args.get("width", "desk"), canvas.state_of(form)
+    wanted, state = request.args.get("width", "desk"), versions.state_of(form)
     if request.args.get("seen") == state and fragment() is not None:
         return Response(status=204)  # an open page asks, and has the newest
     return await page(
         "formbuilder/admin/preview.html", **await framed(form, "preview"),
-        width=wanted if wanted in WIDTHS else "desk", widths=WIDTHS, state=state,
+        width=wanted if wanted in WIDTHS else "desk", widths=WIDTHS,
     )  # fmt: skip
 
 

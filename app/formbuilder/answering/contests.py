@@ -15,11 +15,12 @@ from statistics import NormalDist
 from app.core import audit, clock, db, tokens
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.i18n import _
-from app.formbuilder.definition import definitions, readings
+from app.formbuilder.definition import definitions, readings, versions
 from app.formbuilder.models import Form
 from app.formbuilder.queries import contests as queries
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries.contests import Trial
+from app.web.request import Visitor
 
 ARMS = ("a", "b")
 LEAST_PLANNED, MOST_PLANNED = 50, 1_000_000
@@ -83,9 +84,9 @@ async def is_tried(form: Form) -> bool:
     return trial is not None and form.version_id in (trial.a_version_id, trial.b_version_id)
 
 
-async def begin(form_id: int, planned: int) -> Trial:
+async def begin(form_id: int, planned: int, *, seen: str = "", by: Visitor | None = None) -> Trial:
     """Try what the builder shows against what visitors answer. Raises Invalid for what cannot be tried, Conflict while
-    another trial runs."""
+    another trial runs, or where somebody else changed the form since the page that shows `seen`."""
     if not LEAST_PLANNED <= planned <= MOST_PLANNED:
         raise Invalid(
             _("From %(low)s to %(high)s visitors of each.", low=LEAST_PLANNED, high=MOST_PLANNED), field="planned"
@@ -96,6 +97,7 @@ async def begin(form_id: int, planned: int) -> Trial:
             raise NotFound
         if form.state != "open" or form.live_id is None:
             raise Invalid(_("Publish the form first: what is live is tried against what the builder shows."))
+        await versions.check_seen(form, seen, by)
         if form.head_id == form.live_id:
             raise Invalid(_("The builder shows what is live. Change something there first."))
         wrong = [each for each in definitions.problems(readings.of(form)) if each.level == "error"]
@@ -113,18 +115,18 @@ async def begin(form_id: int, planned: int) -> Trial:
     return begun
 
 
-async def end(form_id: int, winner: str) -> None:
+async def end(form_id: int, winner: str, *, trial_id: int | None = None) -> None:
     """End it: `winner` is an arm, whose version is live from then on, or "" for what was live before.
 
-    Raises Conflict when none runs any more, Invalid for no such arm.
+    Raises Conflict when none runs any more, or another than `trial_id`, Invalid for no such arm.
     """
     if winner not in (*ARMS, ""):
         raise Invalid(_("Choose one of the two."))
     async with db.transaction():
         form = await form_queries.lock_form(form_id)
         trial = await queries.running(form_id)
-        if form is None or trial is None:
-            raise Conflict(_("No trial is running. Somebody was quicker."))
+        if form is None or trial is None or trial_id not in (None, trial.id):
+            raise Conflict(_("This trial is not running any more. Somebody was quicker."))
         await queries.finish(trial.id, winner or None, clock.now())
         if winner == "b":
             await queries.make_live(form_id, trial.b_version_id, clock.now())

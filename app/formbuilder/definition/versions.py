@@ -4,12 +4,13 @@ Each edit is a version with its parent; `head` is what the builder shows, `live`
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from app.core import audit, clock, db
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
+from app.core.numbers import whole_number
 from app.courses.models import free_slug, is_slug, slug_of
 from app.formbuilder.definition import definitions, readings
 from app.formbuilder.models import Definition, Form
@@ -77,14 +78,18 @@ async def _next(form: Form, definition: Definition, words: str, subject: str, by
     return await _locked(form.id)
 
 
-async def undo(form_id: int) -> Form:
-    """Go back to what the version was made from. Raises Conflict when it is the first."""
-    return await _step(form_id, "parent_id")
+async def undo(form_id: int, *, at: int | None = None, of: int | None = None) -> Form:
+    """Go back to what the version was made from. Raises Conflict when it is the first.
+
+    `at` is the version that a page showed: where the builder shows another by now (a double click), nothing happens. `of` is the
+    only one that is meant: Conflict, where something was changed since.
+    """
+    return await _step(form_id, "parent_id", at, of)
 
 
-async def redo(form_id: int) -> Form:
-    """Go on to what was made from the version last. Raises Conflict when nothing was."""
-    return await _step(form_id, "child_id")
+async def redo(form_id: int, *, at: int | None = None) -> Form:
+    """Go on to what was made from the version last; `at` as in `undo`. Raises Conflict when nothing was."""
+    return await _step(form_id, "child_id", at)
 
 
 async def restore(form_id: int, number: int, *, by: Visitor) -> Form:
@@ -101,12 +106,15 @@ async def restore(form_id: int, number: int, *, by: Visitor) -> Form:
         return await _next(form, definition, _("Restored version %(n)s", n=number), "", by)
 
 
-async def publish(form_id: int) -> Form:
-    """Let visitors answer what the builder shows. Raises Invalid while something is wrong with it."""
+async def publish(form_id: int, *, seen: str = "", by: Visitor | None = None) -> Form:
+    """Let visitors answer what the builder shows. Raises Invalid while something is wrong with it, Conflict where somebody else
+    changed it since the page that shows `seen` (`state_of`).
+    """
     async with db.transaction():
         form = await _locked(form_id)
         if form.state == "open" and form.live_id == form.head_id:
             return form
+        await check_seen(form, seen, by)
         wrong = [each for each in definitions.problems(readings.of(form)) if each.level == "error"]
         if wrong:
             raise Invalid(wrong[0].sentence, field=wrong[0].field or None)
@@ -118,6 +126,27 @@ async def publish(form_id: int) -> Form:
             after={"state": "open", "version": form.number}, summary=form.title,
         )  # fmt: skip
         return await _locked(form_id)
+
+
+def state_of(form: Form) -> str:
+    """A short text that differs once the form was changed; pages carry it."""
+    return f"{form.number}-{form.updated_at.timestamp():.6f}"
+
+
+async def check_seen(form: Form, seen: str, by: Visitor | None) -> None:
+    """Raise Conflict where somebody else than `by` changed the form, which is locked, since it was `seen`. Edits of one's own may
+    still be under way when a button is pressed."""
+    if not seen or seen == state_of(form):
+        return
+    number, _dash, moment = seen.partition("-")
+    try:
+        at = datetime.fromtimestamp(float(moment), UTC)
+    except (ValueError, OverflowError, OSError):
+        at = form.created_at
+    if await history.was_changed(form.id, whole_number(number) or 0, at, by.id if by is not None else None):
+        raise Conflict(
+            _("Somebody else changed this form since you opened it. Look at what is there now, and do it then.")
+        )
 
 
 async def close(form_id: int) -> Form:
@@ -163,9 +192,13 @@ async def _locked(form_id: int) -> Form:
     return form
 
 
-async def _step(form_id: int, towards: str) -> Form:
+async def _step(form_id: int, towards: str, at: int | None, of: int | None = None) -> Form:
     async with db.transaction():
         form = await _locked(form_id)
+        if of is not None and form.number != of:
+            raise Conflict(_("Something was changed after it. Take that back first."))
+        if at is not None and form.number != at:
+            return form
         around = await queries.around(form.head_id)
         target = getattr(around, towards) if around is not None else None
         if target is None:

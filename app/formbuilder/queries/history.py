@@ -29,6 +29,24 @@ async def last_change(form_id: int, field_id: str) -> LastChange | None:
     )
 
 
+async def was_changed(form_id: int, number: int, at: datetime, by: int | None) -> bool:
+    """Whether anybody but this person changed a form since then, or went back or on in it from this version."""
+    return bool(
+        await db.value(
+            """
+            SELECT EXISTS (SELECT 1 FROM form_versions v
+                           WHERE v.form_id = :form_id AND v.made_at > :at AND v.made_by IS DISTINCT FROM CAST(:by AS bigint))
+                OR EXISTS (SELECT 1 FROM forms f JOIN form_versions h ON h.id = f.head_id
+                           WHERE f.id = :form_id AND h.number <> :number AND h.made_at <= :at)
+            """,
+            form_id=form_id,
+            number=number,
+            at=at,
+            by=by,
+        )
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A version with its definition as it is stored."""
