@@ -63,6 +63,9 @@ MOVES: dict[str, Move] = {
     "bin": Move(_LIVE, "binned", lazy("Delete"), lazy("Deleted")),
     "restore": Move(("binned",), "", lazy("Bring back"), lazy("Brought back")),
 }
+# What counts for nothing, in limits, stock and unique answers; and what may bring that back.
+_AWAY = ("spam", "refused", "binned")
+BACK = ("approve", "not_spam", "restore")
 # What the office may do; the others are for whoever sent it, and for money.
 BY_OFFICE = ("approve", "refuse", "not_spam", "spam", "bin", "restore")
 
@@ -105,17 +108,22 @@ async def _count(entry_id: int, definition: Definition) -> None:
 
 
 async def move(entry: Entry, act: str, definition: Definition, *, by: int | None = None) -> str:
-    """Do what MOVES tells under this name; the state it is in then. Raises Conflict when it is not where that may begin.
+    """Do what MOVES tells under this name; the state it is in then. Raises Conflict when it is not where that may begin, Missing
+    where the office (`by`) brings back what cannot count again: whose money came is not asked.
 
     Of two at once one does it, and the other is told.
     """
     known = MOVES[act]
     now = clock.now()
     async with db.transaction():
+        if act in BACK:  # one at a time, as when a form is sent
+            await form_queries.lock_form(entry.form_id)
         before = await queries.lock_state(entry.id)
         if before is None or before.state not in known.before:
             raise Conflict(_quicker())
         state = known.to or _after(act, before, entry, definition)
+        if act in BACK and by is not None and before.state in _AWAY and state not in _AWAY:
+            await _check_return(entry, before.answers)
         if not await queries.move(entry.id, list(known.before), state, now):
             raise Conflict(_quicker())
         await queries.insert_act(entry.id, "state", by, act, {"state": before.state}, {"state": state}, now)
@@ -133,6 +141,24 @@ async def move(entry: Entry, act: str, definition: Definition, *, by: int | None
     return state
 
 
+class Missing(Conflict):
+    """Others have by now what an entry had before it went."""
+
+
+async def _check_return(entry: Entry, answers: Mapping[str, Answer]) -> None:
+    """Raise Missing where another entry has an answer that may be there once only, or the last of an option. The form is locked,
+    and is asked as it is now: where it cannot be read, it says nothing of either. What was given up counts for nothing."""
+    form = await form_queries.asked_now(entry.form_id)
+    now = readings.soundly(form.definition) if form is not None else None
+    if form is None or now is None or not await payment_queries.is_held(entry.id):
+        return
+    found = await uniqueness.taken(form.id, now, answers, but=entry.id) | await stock.taken_since(form, entry.id, now)
+    if found:
+        labels = {each.id: each.label or each.id for each in now.fields}
+        why = " ".join(f"“{labels[name]}”: {sentence}" for name, sentence in found.items())
+        raise Missing(_("It cannot come back with these answers. %(why)s", why=why))
+
+
 async def throw_away(entry: Entry, definition: Definition, *, by: int) -> int:
     """Move it to the bin; the number of that move, by which it can be taken back. Raises Conflict as `move` does."""
     async with db.transaction():
@@ -143,6 +169,7 @@ async def throw_away(entry: Entry, definition: Definition, *, by: int) -> int:
 async def take_back(entry: Entry, definition: Definition, number: int, *, by: int) -> None:
     """Bring it back, if nobody moved it after the move of this number. Raises Conflict."""
     async with db.transaction():
+        await form_queries.lock_form(entry.form_id)  # before the entry, as everywhere
         await queries.lock_state(entry.id)
         if (await queries.last_moves([entry.id])).get(entry.id) != number:
             raise Conflict(_quicker())

@@ -181,6 +181,9 @@ class _MoveAct:
             "elsewhere": lazy("stands elsewhere"),
             "nobody": lazy("costs something, and has no email address to ask for the payment"),
             "price": lazy("does not tell what it costs"),
+            "taken": lazy(
+                "has an answer that may be there once only, or the last of something, and another entry has it by now"
+            ),
             "changed": _CHANGED,
         }
 
@@ -203,18 +206,23 @@ class _MoveAct:
         self, before: Mapping[int, Any], options: dict[str, Any], actor_id: int
     ) -> Mapping[int, Outcome]:
         """What somebody took back meanwhile and did anew is theirs. Runs of before this was kept do not say which move was theirs."""
-        there = [row.id for row in await queries.lock_many(list(before))]
+        there = [row.id for row in await self._locked(list(before), self.back)]
         moves = await queries.last_moves(there)
         theirs = [number for number in there if before[number].get("move", moves.get(number)) != moves.get(number)]
         ours = [number for number in there if number not in theirs]
         return {**dict.fromkeys(theirs, Outcome("changed")), **await self._move(ours, self.back, actor_id, "changed")}
+
+    async def _locked(self, ids: Sequence[int], act: str) -> Sequence[Any]:
+        if act in entries.BACK:  # their forms before them, as everywhere
+            await form_queries.lock_forms_of(ids)
+        return await queries.lock_many(ids)
 
     async def _move(self, ids: Sequence[int], act: str, actor_id: int, otherwise: str) -> Mapping[int, Outcome]:
         if not await _may(actor_id):
             return dict.fromkeys(ids, Outcome("right"))
         read: dict[int, Definition] = {}
         found: dict[int, Outcome] = {}
-        for row in await queries.lock_many(ids):
+        for row in await self._locked(ids, act):
             if row.state not in entries.MOVES[act].before:
                 found[row.id] = Outcome(otherwise)
                 continue
@@ -230,6 +238,8 @@ class _MoveAct:
                 found[row.id] = Outcome("nobody")
             except releases.NoPrice:
                 found[row.id] = Outcome("price")
+            except entries.Missing:
+                found[row.id] = Outcome("taken")
             except Conflict:
                 found[row.id] = Outcome(otherwise)
             else:

@@ -32,13 +32,22 @@ async def sold_out(
 ) -> dict[str, str]:
     """A sentence for each field that wants more of an option than is left, `beyond` what it holds already. The form is
     locked, and stays so."""
-    wanted = taken(definition, answers) - Counter(beyond or {})
+    return await _too_little(form, definition, taken(definition, answers) - Counter(beyond or {}))
+
+
+async def taken_since(form: Form, entry_id: int, definition: Definition) -> dict[str, str]:
+    """The same for an entry that comes back, and wants what it held before it went. The form is locked, and stays so."""
+    held = {(row.field_id, row.option): row.quantity for row in await queries.held_by(entry_id)}
+    return await _too_little(form, definition, Counter(held))
+
+
+async def _too_little(form: Form, definition: Definition, wanted: Counter[tuple[str, str]]) -> dict[str, str]:
     if not wanted:
         return {}
     left = await left_of(form.id, definition)
     found = {}
     for (field_id, value), quantity in wanted.items():
-        if quantity > left[field_id, value]:
+        if (field_id, value) in left and quantity > left[field_id, value]:
             label = _label(definition, field_id, value)
             few = left[field_id, value]
             found[field_id] = (

@@ -1,5 +1,6 @@
 """SQL about forms and their versions, one statement a function."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +30,17 @@ async def lock_form(form_id: int) -> Form | None:
     """The same, kept from others until the transaction ends."""
     await db.run("SELECT 1 FROM forms WHERE id = :id FOR NO KEY UPDATE", id=form_id)
     return await db.one(Form, f"{_FORM} AND v.id = f.head_id WHERE f.id = :id", id=form_id)
+
+
+async def lock_forms_of(entry_ids: Sequence[int]) -> None:
+    """Keep the forms of these entries from others until the transaction ends, in one order for everybody."""
+    await db.run(
+        """
+        SELECT 1 FROM forms WHERE id IN (SELECT form_id FROM form_entries WHERE id = ANY(CAST(:ids AS bigint[])))
+        ORDER BY id FOR NO KEY UPDATE
+        """,
+        ids=list(entry_ids),
+    )
 
 
 async def live_form(slug: str, *, archived: bool = False) -> Form | None:
