@@ -26,6 +26,7 @@ __all__ = [
     "plan_deliveries",
     "seek_forgotten_deliveries",
     "seek_forgotten_payments",
+    "send_held_notifications",
     "send_notifications",
     "sweep_files",
     "sweep_forms",
@@ -82,6 +83,12 @@ async def seek_forgotten_payments() -> None:
 async def wake_deliveries(event: EntryReturned) -> None:
     """Go on with what waited while an entry did not count."""
     await deliveries.wake(event.entry_id)
+
+
+@on(EntryReturned)
+async def send_held_notifications(event: EntryReturned) -> None:
+    """Queue the mails that were not decided while an entry did not count."""
+    await notifications.send_late(event.entry_id)
 
 
 @every("*/10 * * * *")

@@ -21,10 +21,12 @@ from app.formbuilder.after_sending import after, merge_tags, resending
 from app.formbuilder.after_sending.after import Situation
 from app.formbuilder.answering import files
 from app.formbuilder.definition import definitions
+from app.formbuilder.entries import BINNED_FOR
 from app.formbuilder.fields.kinds import kind_of
 from app.formbuilder.logic import whens
 from app.formbuilder.models import Definition
 from app.formbuilder.queries import files as file_queries
+from app.formbuilder.queries import inbox as inbox_queries
 from app.formbuilder.queries import notifications as queries
 from app.formbuilder.typed_addresses import may_write
 from app.web.forms import is_email
@@ -71,6 +73,15 @@ async def send_for(entry_id: int) -> int:
                 await queries.set_state(entry_id, name, state, sent)
                 count += sent
     return count
+
+
+async def send_late(entry_id: int) -> int:
+    """Queue the mails of an entry that was away when they were to be decided, and is back; how many. One that was told of before, or
+    was away for longer than the bin keeps it, is not told of anew."""
+    standing = await inbox_queries.standing(entry_id)
+    if standing is None or standing.counted_at is None or standing.counted_at < clock.now() - BINNED_FOR:
+        return 0
+    return 0 if await queries.of_entry(entry_id) else await send_for(entry_id)
 
 
 async def send_again(entry_id: int, notification_ids: list[str]) -> int:

@@ -33,13 +33,16 @@ def register(key: str, label: Words, send: Callable[[int], Awaitable[None]]) -> 
 
 
 async def send(entry: Entry, keys: list[str], *, by: int) -> None:
-    """Send these again. Raises Invalid for none, Conflict for an entry that does not count."""
+    """Send these again. Raises Invalid for none, Conflict for an entry that does not count, or whose answers are gone."""
     chosen = [WAYS[key] for key in keys if key in WAYS]
     if not chosen:
         raise Invalid(_("Choose what to send again."))
-    if entry.state != "received":
-        raise Conflict(_("Nothing leaves of an entry that does not count yet."))
     async with db.transaction():
+        now = await queries.lock_state(entry.id)
+        if now is None or now.emptied_at is not None:
+            raise Conflict(_("The answers of this entry are gone."))
+        if now.state != "received":
+            raise Conflict(_("Nothing leaves of an entry that does not count yet."))
         for way in chosen:
             await way.send(entry.id)
         await queries.insert_act(entry.id, "resend", by, ", ".join(way.key for way in chosen), None, None, clock.now())

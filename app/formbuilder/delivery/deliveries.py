@@ -111,6 +111,8 @@ async def _send(delivery: Delivery, exchanges: list[Any]) -> Sent:
     entry = await entry_queries.entry_by_id(delivery.entry_id)
     if entry is None:
         raise Permanent(_("The form does not send there any more."))
+    if await queries.is_emptied(entry.id):  # since it was planned, or said to be sent again
+        raise Permanent(_("The answers of this entry are gone."))
     try:
         title, definition, live = await _asked(entry)
     except definitions.Malformed as error:

@@ -250,6 +250,11 @@ async def form_of(form_id: int) -> str:
     return str(await db.value("SELECT public_id FROM forms WHERE id = :id", id=form_id))
 
 
+async def is_emptied(entry_id: int) -> bool:
+    """Whether the answers of an entry were taken out."""
+    return bool(await db.value("SELECT emptied_at IS NOT NULL FROM form_entries WHERE id = :id", id=entry_id))
+
+
 async def asked(entry_id: int) -> db.Row | None:
     """What an entry answered (`title`, `answered`), and the form as visitors see it now (`live`)."""
     return await db.one(

@@ -149,8 +149,8 @@ async def standing(entry_id: int) -> Standing | None:
 
 
 async def lock_state(entry_id: int) -> Standing | None:
-    """Where it stands, kept from others until the transaction ends."""
-    return await db.one(Standing, f"{_STANDING} FOR UPDATE", id=entry_id)
+    """Where it stands, kept from others until the transaction ends; what is written beside it, such as its deliveries, is not."""
+    return await db.one(Standing, f"{_STANDING} FOR NO KEY UPDATE", id=entry_id)
 
 
 async def lock_many(ids: Sequence[int]) -> list[db.Row]:
