@@ -1,11 +1,14 @@
 """Two people at the pages after the builder: who keeps last is shown both texts, and nothing of the other is lost."""
 
+import asyncio
+from contextvars import Context
 from typing import Any
 
 import pytest
 
 from app.formbuilder.definition import definitions, versions
 from app.formbuilder.models import Form
+from app.formbuilder.queries import history
 from tests.cast import Cast, Person
 from tests.formbuilder.building import as_body
 from tests.formbuilder.panels import Panel
@@ -94,3 +97,28 @@ async def test_a_mail_that_was_changed_since_it_was_opened(cast: Cast, who: str)
     assert late.status_code == 409
     assert "<td>One</td><td>Two</td>" in shown and 'value="Two"' in shown
     assert (await kept(form)).notifications[0]["subject"] == "One"
+
+
+async def test_a_setting_that_somebody_else_changes_while_this_is_on_the_way_is_asked_about(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = await a_form()
+    olga, pat = await cast.olga(), await cast.person("Pat", "pat@meridian.example", role="owner")
+    path = f"/admin/forms/{form.public_id}/settings"
+    sent = typed(await page_of(olga, path), "whole-form")
+    look = history.last_change
+
+    async def overtaken(form_id: int, subject: str) -> history.LastChange | None:
+        monkeypatch.setattr(history, "last_change", look)
+        last = await look(form_id, subject)
+        other = pat.browser.post(path, **as_body({**sent, "s.closed_words": "Theirs"}))
+        # In a context of its own, as another browser's request is.
+        assert (await asyncio.create_task(other, context=Context())).status_code == 303
+        return last
+
+    monkeypatch.setattr(history, "last_change", overtaken)
+    late = await olga.browser.post(path, **as_body({**sent, "s.closed_words": "Hers", "s.thanks": "More"}))
+    shown = await late.get_data(as_text=True)
+    assert late.status_code == 409
+    assert "Pat changed this since you opened it" in shown
+    assert ((await kept(form)).settings["closed_words"], (await kept(form)).settings["thanks"]) == ("Theirs", "More")

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from quart import Response, redirect, request, url_for
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.core.errors import Invalid
+from app.core.errors import Conflict, Invalid
 from app.core.i18n import _, lazy
 from app.courses import courses
 from app.formbuilder.admin import admin, canvas
 from app.formbuilder.admin.frame import framed
-from app.formbuilder.definition import definitions, editing, versions
+from app.formbuilder.definition import definitions, editing, readings, versions
 from app.formbuilder.models import Definition, Form, Posted
 from app.formbuilder.queries import history
 from app.formbuilder.settings import Options, Setting, Several, Unfit, write
@@ -34,6 +35,7 @@ GROUPS = (
     ("privacy", lazy("Privacy"), ("no_", "keep_")),
     ("more", lazy("More"), ()),
 )  # fmt: skip
+_MOST_TRIES = 5
 
 
 @admin.get("/<public_id>/settings")
@@ -47,16 +49,32 @@ async def show_settings(public_id: str) -> Response:
 @requires("forms.edit")
 async def update_settings(public_id: str) -> Response | BaseResponse:
     """Keep what was set; what does not fit is told beside it."""
-    form, sent = await versions.find(public_id), await request.form
+    for _try in range(_MOST_TRIES):
+        try:
+            return await _update_settings(public_id, await request.form)
+        except _Meanwhile:
+            continue
+    raise Conflict(_("Somebody else is changing this now. Look at it again."))
+
+
+class _Meanwhile(Exception):
+    """The settings were changed between the look at who changed them last and the lock."""
+
+
+async def _update_settings(public_id: str, sent: MultiDict[str, str]) -> Response | BaseResponse:
+    form = await versions.find(public_id)
     posted = Posted({name: values for name, values in sent.lists() if isinstance(name, str)})
     told = {each.name: _told(each, posted) for each in definitions.SETTINGS}
     was = _was(sent.get("was", ""))
     last, person = await history.last_change(form.id, "settings"), signed_in_user()
     theirs = last.name or "…" if last is not None and last.user_id != person.id else ""
+    looked_at = readings.of(form).settings
     refused: dict[str, str] = {}
     clashes: list[str] = []
 
     def change(now: Definition) -> Definition:
+        if now.settings != looked_at:
+            raise _Meanwhile
         merged, both = _merged(now, told, was)
         if theirs:
             clashes.extend(both)
