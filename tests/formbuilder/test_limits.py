@@ -11,10 +11,10 @@ from quart.typing import TestClientProtocol
 from app import Lectern
 from app.core import clock, db
 from app.core.errors import Conflict
-from app.formbuilder.answering import limits, links
+from app.formbuilder.answering import files, limits, links
 from app.formbuilder.answering.stamps import stamp_of
 from app.formbuilder.answering.submissions import Sender
-from app.formbuilder.definition import definitions
+from app.formbuilder.definition import definitions, versions
 from app.formbuilder.models import Definition, Form, Link
 from app.formbuilder.queries import forms as form_queries
 from tests.cast import Cast
@@ -261,6 +261,32 @@ async def test_an_older_page_is_bound_by_the_limits_of_now(client: TestClientPro
     )
     await versions.publish(form.id)
     assert (await client.post(f"/forms/{form.slug}", form=body(version="1"))).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "states"),
+    [({"most_entries": 1}, 409, ["received"]), ({"approval": True, "no_address": True}, 303, ["received", "waiting"])],
+)
+async def test_what_was_on_its_way_is_bound_by_what_is_published_meanwhile(
+    client: TestClientProtocol, cast: Cast, monkeypatch: pytest.MonkeyPatch, settings: Any, status: int, states: Any
+) -> None:
+    olga = await cast.olga()
+    form, definition = await a_form()
+    await sent(form, definition)
+    keep = files.keep
+
+    async def slowly(*args: Any, **more: Any) -> Any:
+        """Its files take a while to come in."""
+        now = definitions.write_definition(definition) | {"settings": settings}
+        await versions.edit(form.id, lambda _now: definitions.read(now), words="Settings", by=olga)
+        await versions.publish(form.id)
+        return await keep(*args, **more)
+
+    monkeypatch.setattr(files, "keep", slowly)
+    assert (await client.post(f"/forms/{form.slug}", form=body())).status_code == status
+    found = await db.many(db.Row, "SELECT state, address FROM form_entries ORDER BY id")
+    assert [row.state for row in found] == states
+    assert not any(row.address for row in found)
 
 
 async def test_a_link_carries_values_that_nobody_can_change(client: TestClientProtocol, cast: Cast) -> None:

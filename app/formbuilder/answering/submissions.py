@@ -167,6 +167,8 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
             if begun is not None and begun.posted != sender.draft.posted:
                 raise GoneOn
         now = definition if sender.suspicion else await _now(locked, form, definition)
+        if now is not definition:  # published while this was on its way: settings are those of now
+            sent = replace(sent, definition=replace(definition, settings=now.settings))
         suspicion = sender.suspicion or await _judge(sent, locked, now)
         if suspicion and sender.address:
             await counts.check("form-quarantine", network_of(sender.address), QUARANTINE)
