@@ -3,12 +3,13 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from app.core import db
+from app.core import clock, db
 from app.core.errors import Invalid
 from app.formbuilder.delivery import connections, deliveries
 from app.formbuilder.integrations import client
@@ -175,3 +176,19 @@ async def test_of_two_that_are_called_the_same_at_once_the_second_is_told(post: 
     with pytest.raises(Invalid, match="called so"):
         await renaming
     assert [each.name for each in await connections.all_connections()] == ["brevo", "News"]
+
+
+async def test_the_secret_that_a_receiver_knows_signs_though_it_is_replaced_twice(post: Post) -> None:
+    """By a double click, or by two people: nobody has told the receiver of the first."""
+    hook = await connect(post, "webhook")
+    for _time in range(2):
+        await connections.renew_secret(hook)
+    await connections.verify(await connections.find(hook.public_id))
+    assert post.stand("webhook").calls[-1].headers["lectern-signature"].count("v1=") == 3
+    for _time in range(3):
+        await connections.renew_secret(hook)
+    assert len((await now(hook))["old_secret"].splitlines()) == connections.MOST_OLD
+    with clock.shifted(connections.OVERLAP + timedelta(seconds=5)):
+        last = (await now(hook))["secret"]
+        await connections.renew_secret(hook)
+        assert (await now(hook))["old_secret"] == last

@@ -24,8 +24,9 @@ from app.formbuilder.models import Connection
 from app.formbuilder.queries import connections as queries
 from app.gateways.outgoing import Outgoing
 
-# For so long a webhook is signed with its old secret too.
+# For so long a webhook is signed with its old secret too; replaced again within that time, with so many of them.
 OVERLAP = timedelta(hours=24)
+MOST_OLD = 3
 LONGEST_NAME = 80
 LONGEST_SETTING = 10_000
 
@@ -159,7 +160,8 @@ async def rename(connection: Connection, name: str) -> None:
 
 
 async def renew_secret(connection: Connection) -> str:
-    """A new signing secret for a webhook, returned this once; the old one signs beside it for a day. Raises Conflict."""
+    """A new signing secret for a webhook, returned this once; those that held until now sign beside it for a day, since
+    whoever receives it may know any of them: a button is pressed twice. Raises Conflict."""
     if connection.provider != "webhook":
         raise Conflict(_("Only a webhook has a secret of ours."))
     fresh, now = new_secret(), clock.now()
@@ -169,7 +171,9 @@ async def renew_secret(connection: Connection) -> str:
             raise NotFound
         kept = opened(locked)
         until = str(int((now + OVERLAP).timestamp()))
-        settings = {**kept, "secret": fresh, "old_secret": kept.get("secret", ""), "old_until": until}
+        before = kept.get("old_secret", "").splitlines() if int(kept.get("old_until") or 0) > now.timestamp() else []
+        old = "\n".join([kept.get("secret", ""), *before][:MOST_OLD])
+        settings = {**kept, "secret": fresh, "old_secret": old, "old_until": until}
         await queries.set_sealed(connection.id, _seal(connection.public_id, settings), now)
         await audit.record("form_connection.secret", "form_connection", connection.public_id, summary=connection.name)
     return fresh

@@ -2,7 +2,7 @@
 
 `Lectern-Signature: t=<seconds since 1970>,v1=<hex>` is HMAC-SHA256, under the secret, over `<t>.<body>`. Whoever receives it
 computes the same, compares in constant time, and refuses a `t` that is more than 300 seconds away (`Lectern-Tolerance`).
-For a day after the secret was replaced there are two `v1`, by the new secret and the old one: either may fit.
+For a day after the secret was replaced there are several `v1`, by the new secret and those of before: any may fit.
 `Idempotency-Key` is the same whenever the same entry comes again. Versions of the body are told in it, those of the signature by
 their name: another scheme will be `v2` beside `v1`.
 """
@@ -47,8 +47,10 @@ class Webhook(Caller):
     def __init__(self, given: Mapping[str, str], http: Outgoing, place: str = "") -> None:
         super().__init__(given, http, place)
         is_over = int(given.get("old_until") or 0) <= clock.now().timestamp()
-        self._old_secret = "" if is_over else given.get("old_secret", "")
-        self.hide(self._old_secret)
+        # A line each.
+        self._old_secrets = [] if is_over else given.get("old_secret", "").splitlines()
+        for secret in self._old_secrets:
+            self.hide(secret)
 
     async def verify(self) -> str:
         await self._post({"version": 1, "type": "ping", "created_at": clock.now().isoformat()}, "ping")
@@ -74,8 +76,8 @@ class Webhook(Caller):
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         at = int(clock.now().timestamp())
         signed = signature(self.given["secret"], content, at)
-        if self._old_secret:
-            signed += "," + signature(self._old_secret, content, at).partition(",")[2]
+        for secret in self._old_secrets:
+            signed += "," + signature(secret, content, at).partition(",")[2]
         headers = {
             "Content-Type": "application/json",
             "Idempotency-Key": key,
