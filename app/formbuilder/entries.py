@@ -6,7 +6,7 @@ asks and however many at once: `counted_at` is set by one guarded update.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -96,15 +96,14 @@ async def arrived(entry: Entry, definition: Definition) -> None:
         await _mail_link(entry, definition)
 
 
-async def _count(entry_id: int, definition: Definition) -> None:
+async def _count(entry_id: int, definition: Definition, counted_at: datetime | None = None) -> None:
     now = clock.now()
     empty_after = now + EMPTY_AFTER if definition.settings["no_store"] else None
-    if await queries.count_in(entry_id, now, empty_after):
-        await events.publish(EntryReceived(entry_id))
-        if bills.may_sell_products(definition):
-            await queue.enqueue_named([("formbuilder.open_free", {"entry_id": entry_id})])
-    else:
-        await events.publish(EntryReturned(entry_id))
+    is_new = await queries.count_in(entry_id, now, empty_after)
+    await events.publish(EntryReceived(entry_id) if is_new else EntryReturned(entry_id))
+    # Gone before it was opened, what is free is opened when it is back; not anew, and not of long ago.
+    if bills.may_sell_products(definition) and (is_new or (counted_at is not None and counted_at > now - BINNED_FOR)):
+        await queue.enqueue_named([("formbuilder.open_free", {"entry_id": entry_id})])
 
 
 async def move(entry: Entry, act: str, definition: Definition, *, by: int | None = None) -> str:
@@ -131,7 +130,7 @@ async def move(entry: Entry, act: str, definition: Definition, *, by: int | None
             f"form_entry.{act}", "form_entry", entry.public_id, before={"state": before.state}, after={"state": state}
         )
         if state == "received":
-            await _count(entry.id, definition)
+            await _count(entry.id, definition, before.counted_at)
         elif state == "unconfirmed" and before.state != "binned":
             # Who has paid waits for it, however often the address was typed.
             await _mail_link(entry, definition, counts=by is None and act != "pay")

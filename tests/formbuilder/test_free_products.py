@@ -72,6 +72,24 @@ async def test_an_entry_that_is_thrown_away_meanwhile_orders_nothing(shop: Shop,
     assert not await db.value("SELECT count(*) FROM orders")
 
 
+async def test_what_was_thrown_away_before_it_was_opened_is_opened_when_it_is_brought_back(
+    shop: Shop, cast: Cast  # noqa: F811
+) -> None:  # fmt: skip
+    course, ann = await a_course("first", "Your First Chart", price=0), await cast.ann()
+    form = await a_form()
+    await send(form, ann.browser, q1="ann@example.org")
+    await entries.move(await newest(), "bin", readings.of(form))
+    await queue.drain()
+    assert not await entitlements.allows(ann.id, course.id)
+    await entries.move(await newest(), "restore", readings.of(form))
+    await queue.drain()
+    assert await entitlements.allows(ann.id, course.id)
+    for act in ("spam", "not_spam"):
+        await entries.move(await newest(), act, readings.of(form))
+    await queue.drain()
+    assert await db.value("SELECT count(*) FROM orders") == 1
+
+
 async def test_two_workers_order_it_once(shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """The first stops when it is about to order, until the second is as far as it can come."""
     await a_course("first", "Your First Chart", price=0)
