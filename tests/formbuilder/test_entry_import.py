@@ -4,15 +4,18 @@ import asyncio
 import io
 import json
 from collections.abc import Sequence
+from contextvars import Context
 from typing import Any
 
 import pytest
 
 from app.core import db
 from app.core.errors import Invalid, TooLarge
+from app.formbuilder.definition import definitions, versions
 from app.formbuilder.fields.kinds import all_kinds
 from app.formbuilder.inbox import entry_import, exports, table
 from app.formbuilder.inbox.table import Asked
+from app.formbuilder.models import Definition
 from app.formbuilder.queries import entry_import as queries
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent
@@ -142,6 +145,43 @@ async def a_form_unchecked(fields: list[dict[str, Any]]) -> tuple[str, Any]:
     definition = definitions.read({"title": "All", "fields": fields, "last": 99})
     form = await versions.create(definition, by=None)
     return form.public_id, definition
+
+
+async def _published(form_id: int, olga: Any, **settings: Any) -> None:
+    def change(now: Definition) -> Definition:
+        return definitions.read(definitions.write_definition(now) | {"settings": settings})
+
+    await versions.edit(form_id, change, words="Settings", by=olga)
+    await versions.publish(form_id)
+
+
+@pytest.mark.usefixtures("app")
+async def test_a_form_that_keeps_no_answers_by_the_time_they_are_read_is_brought_none(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form, _definition = await a_form(EVERY)
+    olga, lock = await cast.olga(), queries.lock_version
+
+    async def overtaken(form_id: int) -> int:
+        monkeypatch.setattr(queries, "lock_version", lock)
+        await asyncio.create_task(_published(form.id, olga, no_store=True), context=Context())
+        return await lock(form_id)
+
+    monkeypatch.setattr(queries, "lock_version", overtaken)
+    with pytest.raises(Invalid, match="keeps no answers"):
+        await _bring(form.public_id, b"Your name\nAnn\n")
+    assert await _rows(form.id) == []
+
+
+@pytest.mark.usefixtures("app")
+async def test_what_is_asked_now_is_what_visitors_answer_also_after_undo(cast: Cast) -> None:
+    form, _definition = await a_form(EVERY)
+    await _published(form.id, await cast.olga(), no_store=True)
+    assert (await _asked(form.public_id)).definition.settings["no_store"]
+    await versions.undo(form.id)
+    await versions.publish(form.id)
+    assert not (await _asked(form.public_id)).definition.settings["no_store"]
+    assert (await _bring(form.public_id, b"Your name\nAnn\n")).is_done
 
 
 @pytest.mark.usefixtures("app")

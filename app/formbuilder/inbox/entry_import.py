@@ -20,12 +20,14 @@ from app.core.errors import Invalid, TooLarge
 from app.core.i18n import _
 from app.core.settings import school
 from app.formbuilder.answering import submissions
+from app.formbuilder.definition import readings
 from app.formbuilder.fields.choosing import OTHER
 from app.formbuilder.fields.kinds import Wrong, kind_of
 from app.formbuilder.fields.parts import Compound
 from app.formbuilder.inbox.table import Asked
-from app.formbuilder.models import Answer, Field, Posted
+from app.formbuilder.models import Answer, Definition, Field, Posted
 from app.formbuilder.queries import entry_import as queries
+from app.formbuilder.queries import forms as form_queries
 from app.imports import reading, workbook
 from app.imports.reading import plain
 from app.web.tables.export import cell
@@ -80,13 +82,14 @@ async def bring(found: Asked, source: IO[bytes], *, is_trial: bool, skips_refuse
 
     Raises Invalid or TooLarge, for `file`, when it is no such file.
     """
-    if found.definition.settings["no_store"]:
-        raise Invalid(_("This form keeps no answers, so none can be brought."), field="file")
+    _check_kept(found.definition)
     zone = (await school()).zone
     await db.release()
     lines, result = await asyncio.to_thread(_read, found, cast(BinaryIO, source), zone)
     async with db.transaction():
         version_id = await queries.lock_version(found.form.id)
+        now = await form_queries.version_by_id(version_id)
+        _check_kept(readings.soundly(now.definition) if now is not None else None)
         named = _named(found.form.id, lines)
         known = await queries.known(found.form.id, [*named, *(line.entry for line in lines if line.entry)])
         fresh = [(name, line) for name, line in named.items() if not {name, line.entry} & known]
@@ -102,6 +105,11 @@ async def bring(found: Asked, source: IO[bytes], *, is_trial: bool, skips_refuse
         )  # fmt: skip
     result.is_done = True
     return result
+
+
+def _check_kept(definition: Definition | None) -> None:
+    if definition is not None and definition.settings["no_store"]:
+        raise Invalid(_("This form keeps no answers, so none can be brought."), field="file")
 
 
 def _named(form_id: int, lines: Sequence[_Line]) -> dict[str, _Line]:

@@ -258,7 +258,8 @@ async def set_columns(user_id: int, form_id: int, fields: list[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A form with every definition that may have been answered, newest first, and the columns that somebody chose."""
+    """A form with every definition that may have been answered, that of now first, then the newest, and the columns that somebody
+    chose."""
 
     id: int
     public_id: str
@@ -279,7 +280,7 @@ async def box(form_id: str, user_id: int) -> Box | None:
                (SELECT jsonb_agg(newest.definition) FROM (
                     SELECT v.definition FROM form_versions v
                     WHERE v.form_id = f.id AND (v.published_at IS NOT NULL OR (f.live_id IS NULL AND v.id = f.head_id))
-                    ORDER BY v.number DESC LIMIT 200) newest) AS definitions,
+                    ORDER BY v.id IS NOT DISTINCT FROM f.live_id DESC, v.number DESC LIMIT 200) newest) AS definitions,
                (SELECT c.fields FROM form_columns c WHERE c.form_id = f.id AND c.user_id = :user) AS columns,
                (SELECT count(*) FROM (SELECT FROM form_entries e WHERE e.form_id = f.id AND e.state = 'spam' LIMIT 100) spam)
                AS held
