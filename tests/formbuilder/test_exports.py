@@ -12,6 +12,7 @@ import pytest
 
 from app import Lectern
 from app.core import db
+from app.core.errors import Unavailable
 from app.formbuilder import entries
 from app.formbuilder.definition import definitions, editing, versions
 from app.formbuilder.inbox import exports, table
@@ -128,3 +129,17 @@ async def test_thirty_thousand_entries_take_no_more_memory_than_a_few(app: Lecte
 def _resident() -> int:
     pages = int(Path(f"/proc/{os.getpid()}/statm").read_text(encoding="utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+async def test_files_that_are_asked_for_at_the_same_moment_are_counted_before_they_begin() -> None:
+    form, _definition = await a_form()
+    found = await table.asked(form.public_id)
+    under_way = [await exports.begin(found, kind) for kind in ("csv", "json")]
+    with pytest.raises(Unavailable):
+        await exports.begin(found, "csv")
+    assert b"".join([part async for part in under_way.pop()[1]]).startswith(b"{")
+    under_way = [*under_way, await exports.begin(found, "xlsx")]
+    with pytest.raises(Unavailable):
+        await exports.begin(found, "csv")
+    del under_way  # thrown away before they began
+    await exports.begin(found, "csv")

@@ -8,11 +8,12 @@ import asyncio
 import csv
 import io
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -39,7 +40,13 @@ _BATCH = 200
 _LONGEST_CELL = 32_000  # Excel has room for 32,767
 # Each holds a connection for as long as its reader takes; the pages need the others.
 _AT_ONCE = 2
-_under_way = 0
+
+
+class _Place:
+    """One file's place among those at once: taken when it is asked for, free when it is through, or was thrown away before."""
+
+
+_taken_places: WeakSet[_Place] = WeakSet()
 
 
 async def begin(
@@ -49,8 +56,10 @@ async def begin(
 
     Raises Unavailable while others are being written.
     """
-    if _under_way >= _AT_ONCE:
+    if len(_taken_places) >= _AT_ONCE:
         raise Unavailable(_("Several lists are being exported just now. Please try again in a minute."), retry_after=60)
+    place = _Place()
+    _taken_places.add(place)
     zone = (await school()).zone
     async with db.transaction():
         await audit.record(
@@ -64,17 +73,7 @@ async def begin(
     rows = rows or queries.for_file(found.form.id, STATES)
     writers = {"csv": _csv, "json": _json, "xlsx": _xlsx}
     day = clock.now().astimezone(zone).date().isoformat()
-    return f"{found.form.slug}-{what}-{day}.{kind}", writers[kind](found, rows, zone)
-
-
-@contextmanager
-def _counted() -> Iterator[None]:
-    global _under_way
-    _under_way += 1
-    try:
-        yield
-    finally:
-        _under_way -= 1
+    return f"{found.form.slug}-{what}-{day}.{kind}", writers[kind](found, rows, zone, place)
 
 
 def heads(questions: Sequence[Field]) -> list[str]:
@@ -106,38 +105,36 @@ def _cells(field: Field, answer: Answer) -> list[Any]:
     return (cells + [None] * width)[:width]
 
 
-async def _csv(found: Asked, rows: AsyncIterator[Any], zone: ZoneInfo) -> AsyncIterator[bytes]:
+async def _csv(found: Asked, rows: AsyncIterator[Any], zone: ZoneInfo, _place: _Place) -> AsyncIterator[bytes]:
     questions = found.questions
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     buffer.write("\ufeff")
     writer.writerow([cell(head, zone) for head in heads(questions)])
-    with _counted():
-        async with aclosing(rows) as open_rows:  # type: ignore[type-var]  # a generator, typed as an iterator
-            number = 0
-            async for row in open_rows:
-                writer.writerow([cell(value, zone) for value in line(questions, row)])
-                number += 1
-                if number % _BATCH == 0:
-                    yield _taken(buffer)
-        yield _taken(buffer)
+    async with aclosing(rows) as open_rows:  # type: ignore[type-var]  # a generator, typed as an iterator
+        number = 0
+        async for row in open_rows:
+            writer.writerow([cell(value, zone) for value in line(questions, row)])
+            number += 1
+            if number % _BATCH == 0:
+                yield _taken(buffer)
+    yield _taken(buffer)
 
 
-async def _json(found: Asked, rows: AsyncIterator[Any], zone: ZoneInfo) -> AsyncIterator[bytes]:
+async def _json(found: Asked, rows: AsyncIterator[Any], zone: ZoneInfo, _place: _Place) -> AsyncIterator[bytes]:
     """Answers as they are kept, by the id of their field, and what was asked under these ids."""
     asked = {field.id: {"question": field.label, "kind": field.kind} for field in found.questions}
     yield b'{"form":' + orjson.dumps(found.form.title) + b',"questions":' + orjson.dumps(asked) + b',"entries":['
-    with _counted():
-        async with aclosing(rows) as open_rows:  # type: ignore[type-var]  # a generator, typed as an iterator
-            lines: list[bytes] = []
-            is_first = True
-            async for row in open_rows:
-                lines.append((b"\n" if is_first else b",\n") + orjson.dumps(_object(row, zone)))
-                is_first = False
-                if len(lines) == _BATCH:
-                    yield b"".join(lines)
-                    lines.clear()
-        yield b"".join(lines) + b"\n]}\n"
+    async with aclosing(rows) as open_rows:  # type: ignore[type-var]  # a generator, typed as an iterator
+        lines: list[bytes] = []
+        is_first = True
+        async for row in open_rows:
+            lines.append((b"\n" if is_first else b",\n") + orjson.dumps(_object(row, zone)))
+            is_first = False
+            if len(lines) == _BATCH:
+                yield b"".join(lines)
+                lines.clear()
+    yield b"".join(lines) + b"\n]}\n"
 
 
 def _object(row: Any, zone: ZoneInfo) -> dict[str, Any]:
@@ -157,9 +154,9 @@ def _object(row: Any, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-async def _xlsx(found: Asked, rows: AsyncIterator[Any], zone: ZoneInfo) -> AsyncIterator[bytes]:
+async def _xlsx(found: Asked, rows: AsyncIterator[Any], zone: ZoneInfo, _place: _Place) -> AsyncIterator[bytes]:
     questions = found.questions
-    with _counted(), tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "entries.xlsx"
         book = xlsxwriter.Workbook(
             path, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "tmpdir": folder}
