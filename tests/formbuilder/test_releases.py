@@ -1,18 +1,19 @@
 """What costs something and was held back as spam by mistake: let out, it waits for its payment, and its sender can pay."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from app import Lectern
 from app.commerce import orders
-from app.core import db, queue
+from app.core import clock, db, queue
 from app.formbuilder import entries
 from app.formbuilder.answering import submissions
 from app.formbuilder.answering.submissions import Sender
 from app.formbuilder.definition import definitions, readings
-from app.formbuilder.inbox import entries_in_bulk
+from app.formbuilder.inbox import entries_in_bulk, privacy
 from app.formbuilder.models import Entry, Form, Posted
 from app.formbuilder.payment import bills, payments, releases, stock
 from app.formbuilder.queries import entries as entry_queries
@@ -154,6 +155,20 @@ async def test_the_office_mails_the_way_to_the_payment_again(shop: Shop, cast: C
     assert "Send the link again" in await (await olga.browser.get(base)).get_data(as_text=True)
     assert (await olga.browser.post(f"{base}/sending", form={"link": "1"})).status_code == 303
     assert len(await shop.mails("formbuilder/payment")) == 2
+
+
+async def test_answers_that_may_still_be_paid_for_are_not_let_go_of(shop: Shop, cast: Cast) -> None:  # noqa: F811
+    form, olga = await a_form(settings={**WORDS, "no_store": True}), await cast.olga()
+    entry = await held_back(shop, form)
+    await let_out(form, entry, olga.id)
+    with clock.shifted(timedelta(days=25)):
+        again = await entry_queries.entry_by_id(entry.id)
+        assert again is not None
+        await releases.ask_again(again, readings.of(form), by=olga.id)
+    with clock.shifted(timedelta(days=35)):
+        assert await privacy.let_go() == 0
+    with clock.shifted(timedelta(days=40)):
+        assert await privacy.let_go() == 1
 
 
 async def test_what_is_thrown_away_or_called_spam_takes_nothing_and_takes_it_again(shop: Shop, cast: Cast) -> None:  # noqa: F811

@@ -83,7 +83,7 @@ async def delete_older_drafts(form_id: int, before: datetime) -> int:
 
 async def let_go(before: datetime, now: datetime) -> int:
     """Let answers go that a form does not keep and that were never sent out: of entries that were refused, or whose payment was
-    given up, before then, and with which nothing was done since; how many.
+    given up, before then, and with which nothing was done since, nor may be paid by the link of a mail; how many.
     """
     return await db.run_in_batches(
         """
@@ -91,10 +91,12 @@ async def let_go(before: datetime, now: datetime) -> int:
             SELECT e.id FROM form_entries e JOIN form_versions v ON v.id = e.version_id
             WHERE (e.state = 'refused' OR e.state = 'unpaid' AND e.given_up_at < :before) AND e.created_at < :before
               AND e.emptied_at IS NULL AND e.empty_after IS NULL AND v.definition #> '{settings,no_store}' = 'true'
+              AND (e.pay_until IS NULL OR e.pay_until < :now)
               AND NOT EXISTS (SELECT 1 FROM form_entry_acts a
                               WHERE a.entry_id = e.id AND a.kind = 'state' AND a.created_at >= :before)
             LIMIT :batch)
           AND (state = 'refused' OR state = 'unpaid' AND given_up_at < :before) AND empty_after IS NULL
+          AND (pay_until IS NULL OR pay_until < :now)
         """,
         batch=500,
         before=before,
