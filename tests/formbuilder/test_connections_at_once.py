@@ -14,6 +14,9 @@ from app.core.errors import Invalid
 from app.formbuilder.delivery import connections, deliveries
 from app.formbuilder.integrations import client
 from app.formbuilder.models import Connection
+from tests.cast import Cast
+from tests.formbuilder.building import as_body
+from tests.formbuilder.panels import Panel
 from tests.formbuilder.test_deliveries import Post, a_form, answered, connect, only, post, sending
 
 __all__ = ["post"]
@@ -192,3 +195,28 @@ async def test_the_secret_that_a_receiver_knows_signs_though_it_is_replaced_twic
         last = (await now(hook))["secret"]
         await connections.renew_secret(hook)
         assert (await now(hook))["old_secret"] == last
+
+
+async def test_a_page_that_was_drawn_before_an_address_changed_does_not_put_the_old_one_back(
+    post: Post, cast: Cast
+) -> None:
+    olga = await cast.olga()
+    hook = await connect(post, "webhook")
+    path = f"/admin/connections/{hook.public_id}"
+
+    async def drawn() -> dict[str, list[str]]:
+        return Panel(await (await olga.browser.get(path)).get_data(as_text=True), "credentials-form").texts
+
+    old, url = await drawn(), f"{(await now(hook))['url']}?new=1"
+    await connections.change(hook, {"url": url, "secret": ""})
+    post.stand("webhook").given = {"url": url, "secret": "whs_typed_by_hand"}
+    answer = await olga.browser.post(f"{path}/credentials", **as_body({**old, "s.secret": "whs_typed_by_hand"}))
+    page = await answer.get_data(as_text=True)
+    assert answer.status_code == 409
+    assert "were changed since you opened this page" in page and url in page
+    assert (await now(hook))["url"] == url
+    answer = await olga.browser.post(
+        f"{path}/credentials", **as_body({**await drawn(), "s.secret": "whs_typed_by_hand"})
+    )
+    assert answer.status_code == 303
+    assert ((await now(hook))["url"], (await now(hook))["secret"]) == (url, "whs_typed_by_hand")

@@ -10,7 +10,7 @@ from app.core import clock
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import _, lazy, ngettext
 from app.formbuilder import integrations
-from app.formbuilder.admin import connected
+from app.formbuilder.admin import connected, together
 from app.formbuilder.delivery import connections, deliveries
 from app.formbuilder.delivery.delivery_lists import CONNECTIONS, DELIVERY_STATES, OF_CONNECTION, OUTCOMES
 from app.formbuilder.integrations import IntegrationError
@@ -98,8 +98,13 @@ async def show_connection(public_id: str) -> Response:
 @connected.post("/<public_id>/credentials")
 @requires("connections.edit")
 async def update_credentials(public_id: str) -> Response | BaseResponse:
-    """Take new credentials once they are found good; what is left empty and secret stays."""
-    found, sent = await connections.find(public_id), _settings(await _sent())
+    """Take new credentials once they are found good; what is left empty and secret stays. A page that is older than what is
+    kept does not put that back: 409."""
+    found, posted = await connections.find(public_id), await _sent()
+    if posted.get("seen", "") not in ("", together.mark(_shown(found)[0])):
+        refused = _("These settings were changed since you opened this page. They stand here as they are now.")
+        return await _page(found, refused=refused, status=409)
+    sent = _settings(posted)
     try:
         await connections.change(found, sent)
     except (Invalid, IntegrationError) as error:
@@ -224,17 +229,24 @@ async def _new_page(
     )  # fmt: skip
 
 
+def _shown(found: Connection) -> tuple[Mapping[str, str], str]:
+    """Its settings without secrets, and why they cannot be read."""
+    if found.provider not in integrations.providers():
+        return {}, ""
+    try:
+        return connections.shown(found), ""
+    except IntegrationError as error:
+        return {}, error.reason
+
+
 async def _page(
     found: Connection, *, settings: Mapping[str, str] | None = None, status: int = 200, **said: Any
 ) -> Response:
     kind = integrations.providers().get(found.provider)
-    if kind is None and found.provider:
-        shown: Mapping[str, str] = {}
-    else:
-        try:
-            shown = connections.shown(found)
-        except IntegrationError as error:
-            shown, said = {}, {"refused": error.reason, **said}
+    shown, unreadable = _shown(found)
+    seen = together.mark(shown)
+    if unreadable:
+        said = {"refused": unreadable, **said}
     if kind is not None and settings is not None:
         secret = {each.name for each in kind.settings if each.is_secret}
         shown = {**shown, **{name: value for name, value in settings.items() if name not in secret}}
@@ -244,6 +256,7 @@ async def _page(
         connection=found,
         kind=kind,
         shown=shown,
+        seen=seen,
         counts=await queries.held(found.id),
         uses=await queries.uses(found.public_id),
         now=clock.now(),
