@@ -7,8 +7,8 @@ import pytest
 
 from app.core import clock, db, queue
 from app.core.errors import Conflict, Invalid
-from app.formbuilder.definition import definitions
-from app.formbuilder.delivery import connections, deliveries
+from app.formbuilder.definition import definitions, versions
+from app.formbuilder.delivery import connections, deliveries, integrating
 from app.formbuilder.models import Connection, Delivery, Entry, Form
 from app.formbuilder.queries import connections as connection_queries
 from app.formbuilder.queries import deliveries as queries
@@ -298,3 +298,29 @@ async def test_a_delivery_is_shown_and_sent_again_under_its_own_form_only(post: 
         assert (await only(entry)).state == ("held" if status == 404 else "waiting")
     assert (await olga.browser.post(f"{path}/replays")).status_code == 303
     assert (await olga.browser.get(f"/admin/forms/{own}/deliveries/{2**63}")).status_code == 404
+
+
+async def test_what_waits_for_an_integration_that_was_removed_goes_to_no_other_that_is_new(
+    post: Post, cast: Cast
+) -> None:
+    olga = await cast.olga()
+    hook, kit = await connect(post, "webhook"), await connect(post, "kit")
+    form = await a_form()
+
+    async def build(change: Any) -> str:
+        made = await versions.edit(form.id, change, words="", by=olga)
+        await versions.publish(form.id)
+        return str((made.definition["integrations"] or [{"id": ""}])[-1]["id"])
+
+    first = await build(lambda now: integrating.added(now, hook.public_id))
+    entry = await answered(form)
+    post.stand("webhook").is_down = True
+    await queue.drain()
+    assert (await only(entry)).state == "waiting"
+    await build(lambda now: integrating.removed(now, first))
+    await build(lambda now: integrating.added(now, kit.public_id))
+    asked = len(post.stand("kit").calls)
+    await _later(timedelta(minutes=2))
+    found = await only(entry)
+    assert (found.state, len(post.stand("kit").calls)) == ("held", asked)
+    assert "does not send there any more" in found.error

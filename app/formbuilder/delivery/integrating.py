@@ -27,11 +27,13 @@ def added(definition: Definition, connection: str) -> Definition:
 
 
 def next_id(definition: Definition) -> str:
-    """An id above every one there is."""
-    numbers = [
-        int(match[1]) for each in definition.integrations if (match := re.fullmatch(r"i(\d{1,6})", str(each.get("id"))))
-    ]
-    return f"i{max([*numbers, definition.last]) + 1}"
+    """An id that none has, nor had: deliveries are kept by it."""
+    return f"i{max([_number(each) for each in definition.integrations] + [definition.last]) + 1}"
+
+
+def _number(integration: Mapping[str, Any]) -> int:
+    match = re.fullmatch(r"i(\d{1,6})", str(integration.get("id")))
+    return int(match[1]) if match else 0
 
 
 def guessed(definition: Definition) -> dict[str, str]:
@@ -176,7 +178,7 @@ def changed(definition: Definition, integration_id: str, posted: Posted) -> Defi
 
 
 def removed(definition: Definition, integration_id: str) -> Definition:
-    """Without it."""
-    found(definition, integration_id)
+    """Without it; its id is not used again."""
+    last = max(definition.last, _number(found(definition, integration_id)))
     rows = tuple(each for each in definition.integrations if each.get("id") != integration_id)
-    return replace(definition, integrations=rows)
+    return replace(definition, integrations=rows, last=last)
