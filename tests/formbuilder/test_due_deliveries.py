@@ -81,14 +81,21 @@ async def test_a_worker_that_answers_after_its_claim_writes_nothing(post: Post) 
     slow = await queries.claim(found.id, now, later)
     quick = await queries.claim(found.id, later, later + deliveries.CLAIM)
     assert slow is not None and quick is not None
-    assert not await queries.put_off(found.id, slow.attempts, later + timedelta(hours=1), [], "down")
-    assert not await queries.finish(found.id, slow.attempts, "held", "", "", later, [], "refused")
+    assert not await queries.put_off(slow, later + timedelta(hours=1), [], "down")
+    assert not await queries.finish(slow, "held", "", "", later, [], "refused")
     waiting = await only(entry)
     assert (waiting.state, waiting.claimed_until, waiting.error) == ("waiting", later + deliveries.CLAIM, "")
-    assert await queries.finish(found.id, quick.attempts, "sent", "posted", "7", later, [], "")
-    assert not await queries.finish(found.id, quick.attempts, "held", "", "", later, [], "refused")
-    assert not await queries.put_off(found.id, quick.attempts, later, [], "down")
+    assert await queries.finish(quick, "sent", "posted", "7", later, [], "")
+    assert not await queries.finish(quick, "held", "", "", later, [], "refused")
+    assert not await queries.put_off(quick, later, [], "down")
     assert ((await only(entry)).state, (await only(entry)).error) == ("sent", "")
+    # Sent again, its attempts are counted anew: the slow one's number comes once more.
+    await deliveries.replay(found.id)
+    third = await queries.claim(found.id, later + timedelta(hours=1), later + timedelta(hours=2))
+    assert third is not None and third.attempts == slow.attempts
+    assert not await queries.put_off(slow, later, [], "down")
+    assert not await queries.finish(slow, "held", "", "", later, [], "refused")
+    assert await queries.finish(third, "sent", "posted", "7", later, [], "")
 
 
 def test_waits_double_until_they_are_six_hours_and_come_to_the_day_and_a_half_that_is_promised() -> None:

@@ -94,8 +94,7 @@ async def deliver(delivery_id: int) -> None:
         await _failed(delivery, error, exchanges)
     else:
         await queries.finish(
-            delivery.id,
-            delivery.attempts,
+            delivery,
             "skipped" if sent.outcome == "no_consent" else "sent",
             sent.outcome,
             clean(sent.id),
@@ -169,7 +168,7 @@ async def _failed(delivery: Delivery, error: IntegrationError, exchanges: list[A
     if isinstance(error, Passing) and delivery.attempts < ATTEMPTS:
         wait = max(timedelta(seconds=error.retry_after), wait_after(delivery.attempts))
         async with db.transaction():
-            if not await queries.put_off(delivery.id, delivery.attempts, now + wait, exchanges, error.reason):
+            if not await queries.put_off(delivery, now + wait, exchanges, error.reason):
                 return
             if error.retry_after and account:
                 # It speaks of the account: the others of it wait too.
@@ -177,7 +176,7 @@ async def _failed(delivery: Delivery, error: IntegrationError, exchanges: list[A
             await queue.enqueue(deliver, after=wait, delivery_id=delivery.id)
         return
     async with db.transaction():
-        await queries.finish(delivery.id, delivery.attempts, "held", "", "", now, exchanges, error.reason)
+        await queries.finish(delivery, "held", "", "", now, exchanges, error.reason)
         if isinstance(error, RefusedCredentials) and exchanges and account:
             await connection_queries.set_state(account, "refused", now)
     log.warning("delivery held", delivery_id=delivery.id, error=type(error).__name__)

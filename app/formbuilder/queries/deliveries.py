@@ -100,8 +100,7 @@ async def lead_to(delivery_id: int, connection_id: int) -> None:
 
 
 async def finish(
-    delivery_id: int,
-    attempt: int,
+    claimed: Delivery,
     state: str,
     outcome: str,
     remote_id: str,
@@ -109,17 +108,19 @@ async def finish(
     exchanges: list[Any],
     error: str,
 ) -> bool:
-    """Write how it ended: sent, skipped or held. False when this attempt is not the last one any more."""
+    """Write how it ended: sent, skipped or held. False when this attempt is not the last one any more: attempts are counted anew
+    when it is sent again, a claim is never the same."""
     return bool(
         await db.run(
             """
             UPDATE form_deliveries SET state = :state, outcome = :outcome, remote_id = :remote_id, error = :error,
                    exchanges = CAST(:exchanges AS jsonb), claimed_until = NULL,
                    sent_at = CASE WHEN :state = 'sent' THEN CAST(:now AS timestamptz) END
-            WHERE id = :id AND state = 'waiting' AND attempts = :attempt
+            WHERE id = :id AND state = 'waiting' AND attempts = :attempt AND claimed_until = :claim
             """,
-            id=delivery_id,
-            attempt=attempt,
+            id=claimed.id,
+            attempt=claimed.attempts,
+            claim=claimed.claimed_until,
             state=state,
             outcome=outcome,
             remote_id=remote_id[:200],
@@ -130,17 +131,18 @@ async def finish(
     )
 
 
-async def put_off(delivery_id: int, attempt: int, next_at: datetime, exchanges: list[Any], error: str) -> bool:
+async def put_off(claimed: Delivery, next_at: datetime, exchanges: list[Any], error: str) -> bool:
     """Let it wait until then. False when this attempt is not the last one any more."""
     return bool(
         await db.run(
             """
             UPDATE form_deliveries SET next_at = :next_at, exchanges = CAST(:exchanges AS jsonb), error = :error,
                    claimed_until = NULL
-            WHERE id = :id AND state = 'waiting' AND attempts = :attempt
+            WHERE id = :id AND state = 'waiting' AND attempts = :attempt AND claimed_until = :claim
             """,
-            id=delivery_id,
-            attempt=attempt,
+            id=claimed.id,
+            attempt=claimed.attempts,
+            claim=claimed.claimed_until,
             next_at=next_at,
             exchanges=exchanges,
             error=error[:1000],
