@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from datetime import timedelta
 from typing import Any
 
@@ -220,3 +221,45 @@ async def test_a_page_that_was_drawn_before_an_address_changed_does_not_put_the_
     )
     assert answer.status_code == 303
     assert ((await now(hook))["url"], (await now(hook))["secret"]) == (url, "whs_typed_by_hand")
+
+
+async def test_a_token_that_a_worker_has_replaced_and_still_works_with_is_known_to_the_next(
+    rotating: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact = await connect(rotating, "constant_contact")
+    form = await a_form(sending(rotating, contact))
+    first, second = await answered(form), await answered(form, "bo@learner.example")
+    for entry in (first, second):
+        await deliveries.plan(entry.id)
+    seconds = await only(second)
+    client._tokens.clear()
+
+    async def another() -> None:
+        # In a context of its own, as another worker's job is.
+        await asyncio.create_task(deliveries.deliver(seconds.id), context=Context())
+
+    meanwhile(rotating, monkeypatch, "/v3/", another)
+    await deliveries.deliver((await only(first)).id)
+    assert ((await only(first)).state, (await only(second)).state) == ("sent", "sent")
+    assert (await connections.find(contact.public_id)).state == "good"
+
+
+async def test_a_refusal_by_the_service_is_told_though_its_token_was_replaced_on_the_way(
+    rotating: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact = await connect(rotating, "constant_contact")
+    entry = await answered(await a_form(sending(rotating, contact)))
+    await deliveries.plan(entry.id)
+
+    async def forbid() -> httpx.Response:
+        return answer(403)
+
+    client._tokens.clear()
+    meanwhile(rotating, monkeypatch, "/v3/", forbid)
+    with pytest.raises(Invalid):
+        await connections.verify(contact)
+    assert (await connections.find(contact.public_id)).state == "refused"
+    client._tokens.clear()
+    meanwhile(rotating, monkeypatch, "/v3/", forbid)
+    await deliveries.deliver((await only(entry)).id)
+    assert (await only(entry)).state == "held"

@@ -200,7 +200,9 @@ async def verify(connection: Connection) -> str:
         account = await provider.verify()
     except IntegrationError as error:
         if isinstance(error, RefusedCredentials):
-            await queries.set_state(connection.id, "refused", clock.now(), sealed=connection.sealed)
+            now = await as_used(connection, provider)
+            if now is not None:
+                await queries.set_state(connection.id, "refused", clock.now(), sealed=now.sealed)
         raise Invalid(error.reason) from error
     finally:
         await keep_renewed(connection, provider.renewed)
@@ -275,10 +277,27 @@ def _plain(connection: Connection) -> dict[str, str] | None:
 
 
 def open_provider(connection: Connection, place: str = "", http: Outgoing | None = None) -> Provider:
-    """The account's provider. Raises RefusedCredentials, also for a provider that is not known (any more)."""
+    """The account's provider; what the service replaces is kept as soon as it says so. Raises RefusedCredentials, also for a
+    provider that is not known (any more)."""
     if connection.provider not in integrations.providers():
         raise RefusedCredentials(_("There is no such service."))
-    return integrations.make(connection.provider, opened(connection), http or _http, place)
+    used = opened(connection)
+    provider = integrations.make(connection.provider, used, http or _http, place)
+
+    async def keep() -> None:
+        await keep_renewed(connection, provider.renewed, used=used)
+        used.update(provider.renewed)
+
+    provider.keep = keep
+    return provider
+
+
+async def as_used(connection: Connection, provider: Provider) -> Connection | None:
+    """The account as it is kept now, if its settings are those that the provider worked with; None where somebody has given or
+    renewed others since."""
+    now = await queries.connection_by_id(connection.id)
+    used = {**opened(connection), **provider.renewed}
+    return now if now is not None and opened(now) == used else None
 
 
 async def keep_renewed(

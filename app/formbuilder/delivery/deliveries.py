@@ -131,8 +131,7 @@ async def _send(delivery: Delivery, exchanges: list[Any]) -> Sent:
     try:
         return await provider.upsert(contact, key_of(delivery, entry))
     except RefusedCredentials as error:
-        now = await connection_queries.connection_by_id(connection.id)
-        if now is not None and now.sealed != connection.sealed:
+        if await connections.as_used(connection, provider) is None:
             # Another worker, or the owner, renewed them in the meantime: a refresh token may be good only once.
             raise Passing(error.reason) from error
         raise

@@ -9,7 +9,7 @@ Nobody who left is brought back: a provider looks first, or uses the call that l
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, Protocol
@@ -21,6 +21,7 @@ from app.gateways.outgoing import Outgoing
 Outcome = Literal["created", "updated", "posted", "left", "no_consent"]
 # Written once, shown in the reader's language.
 Words = str | LazyProxy
+Keep = Callable[[], Awaitable[None]]
 Value = str | int | float | bool | list[str] | None
 
 
@@ -123,8 +124,9 @@ class Provider(Protocol):
     # What a place is called here ("Audience"); empty when there is none to choose.
     place_label: Words
     exchanges: list[Exchange]
-    # Settings that the provider itself replaced (a rotated refresh token), to be kept.
+    # Settings that the provider itself replaced (a rotated refresh token), to be kept; and what keeps them, called at once.
     renewed: dict[str, str]
+    keep: Keep | None
 
     def __init__(self, given: Mapping[str, str], http: Outgoing, place: str = "") -> None: ...
 

@@ -14,6 +14,7 @@ from app.formbuilder.integrations import (
     Choice,
     Contact,
     Exchange,
+    Keep,
     Passing,
     Permanent,
     RefusedCredentials,
@@ -59,6 +60,7 @@ class Caller:
         self.http, self.place = http, place.strip()
         self.exchanges: list[Exchange] = []
         self.renewed: dict[str, str] = {}
+        self.keep: Keep | None = None
         self.given: dict[str, str] = {}
         for setting in self.settings:
             self.given[setting.name] = (given.get(setting.name) or setting.default).strip()
@@ -270,6 +272,8 @@ class OAuthCaller(Caller):
         self._token = str(reply["access_token"])
         self.hide(self._token)
         self.note_token(reply)
+        if self.keep is not None:
+            await self.keep()  # at once: others read it while this one goes on
         lifetime = reply.data.get("expires_in", 3600)
         seconds = float(lifetime) if isinstance(lifetime, int | float) else 3600.0
         _tokens[self._token_key()] = (self._token, time.monotonic() + max(seconds - 60, 0))
