@@ -364,6 +364,10 @@ async def edit(
         if form is not None and now is not None:
             await _take_stock(form, now, replace(entry, answers=before.answers), answers)
         await queries.set_answers(entry.id, dict(answers), said, email)
+        if email.lower() != before.email.lower() and not before.is_confirmed:
+            await queries.end_link(entry.id)  # it was mailed to somebody else
+            if before.state == "unconfirmed" and email:
+                await _mail_link(replace(entry, email=email), definition, counts=False)
         result = scoring.result_of(definition, answers)
         if result is not None:
             await payment_queries.set_score(entry.id, result.score, result.outcome or result.grade)

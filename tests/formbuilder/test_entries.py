@@ -19,6 +19,7 @@ from app.formbuilder.inbox import exports, privacy
 from app.formbuilder.inbox import table as inbox_of_form
 from app.formbuilder.models import Entry
 from app.formbuilder.queries import inbox
+from app.formbuilder.queries.entries import entry_by_id
 from app.formbuilder.routes.sending import thanks_url
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent, state_of, told
@@ -222,6 +223,31 @@ async def test_a_click_and_an_approval_stand_before_it_counts() -> None:
 async def test_nobody_without_an_address_is_asked_for_a_click() -> None:
     entry = await sent(*await a_form(opt_in=True), q2="")
     assert entry.state == "received"
+
+
+@pytest.mark.parametrize("in_bin", [False, True])
+async def test_a_link_confirms_the_address_that_it_was_mailed_to_and_no_other(
+    app: Lectern, cast: Cast, *, in_bin: bool
+) -> None:
+    olga, browser = await cast.olga(), app.test_client()
+    form, definition = await a_form(opt_in=True)
+    entry = await sent(form, definition)
+    path = f"/forms/{form.slug}/confirmations/{await link_of(entry)}"
+    if in_bin:
+        await entries.move(entry, "bin", definition)
+    answers = {**entry.answers, "q2": "anna@example.org"}
+    assert await entries.edit(entry, definition, answers, "", "anna@example.org", by=olga.id)
+    if in_bin:
+        await entries.move(entry, "restore", definition)
+    assert (await browser.post(path)).status_code == 404
+    assert await state_of(entry.id) == "unconfirmed"
+    now = await entry_by_id(entry.id)
+    if in_bin and now is not None:
+        await entries.send_link_again(now, definition, by=olga.id)
+    told = await db.many(db.Row, "SELECT recipient FROM mails WHERE template = 'formbuilder/confirm' ORDER BY id")
+    assert [mail.recipient for mail in told] == ["ann@example.org", "anna@example.org"]
+    await browser.post(f"/forms/{form.slug}/confirmations/{await link_of(entry)}")
+    assert await state_of(entry.id) == "received"
 
 
 async def test_a_link_ends_after_seven_days_and_another_can_be_asked_for(app: Lectern) -> None:

@@ -15,6 +15,7 @@ class Standing:
     state: str
     status: str
     answers: dict[str, Any]
+    email: str
     binned_from: str | None
     counted_at: datetime | None
     emptied_at: datetime | None
@@ -136,7 +137,7 @@ async def last_moves(ids: Sequence[int]) -> dict[int, int]:
 
 
 _STANDING = """
-SELECT state, status, answers, binned_from, counted_at, emptied_at,
+SELECT state, status, answers, email, binned_from, counted_at, emptied_at,
        EXISTS (SELECT 1 FROM form_entry_acts a WHERE a.entry_id = e.id AND a.kind = 'state' AND a.body = 'confirm')
            AS is_confirmed
 FROM form_entries e WHERE id = :id
@@ -206,6 +207,11 @@ async def set_link(entry_id: int, confirm_hash: bytes, expires_at: datetime) -> 
         hash=confirm_hash,
         expires_at=expires_at,
     )
+
+
+async def end_link(entry_id: int) -> None:
+    """The link that was mailed confirms nothing any more."""
+    await db.run("UPDATE form_entries SET confirm_hash = NULL WHERE id = :id", id=entry_id)
 
 
 async def entry_of_link(confirm_hash: bytes) -> db.Row | None:
