@@ -12,9 +12,11 @@ from app.formbuilder import entries
 from app.formbuilder.answering import drafts, spam
 from app.formbuilder.answering.stamps import new_stamp
 from app.formbuilder.answering.submissions import Sender
+from app.formbuilder.definition import definitions, versions
 from app.formbuilder.inbox import privacy
 from app.formbuilder.models import Definition, Entry
 from app.formbuilder.payment import releases
+from app.formbuilder.queries import retention
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent, state_of
 
@@ -105,3 +107,30 @@ async def test_the_answers_of_what_is_approved_after_all_are_not_let_go_of(cast:
         await held_up(lambda: entries.move(entry, "approve", definition, by=olga.id), privacy.let_go)
         now, after = clock.now(), await db.value("SELECT empty_after FROM form_entries WHERE id = :id", id=entry.id)
     assert after > now
+
+
+async def test_a_form_that_wants_to_keep_its_entries_for_longer_loses_none_to_a_sweep_under_way(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga = await cast.olga()
+    form, definition = await a_form(keep_days=10)
+    await sent(form, definition)
+    await drafts.begin(form, {"q1": ["Ann"]}, "start", stamp=new_stamp(), user_id=None)
+    look = retention.forms_that_forget
+
+    async def overtaken() -> list[db.Row]:
+        found = await look()
+        stored = definitions.write_definition(definition)
+        stored["settings"] = {**stored["settings"], "keep_days": 100}
+        await versions.edit(form.id, lambda _now: definitions.read(stored), words="Settings", by=olga)
+        await versions.publish(form.id)
+        return found
+
+    monkeypatch.setattr(retention, "forms_that_forget", overtaken)
+    with clock.shifted(timedelta(days=20)):
+        assert await privacy.delete_by_age() == 0
+        assert await db.value("SELECT count(*) FROM form_drafts") == 1
+    monkeypatch.undo()
+    with clock.shifted(timedelta(days=101)):
+        assert await privacy.delete_by_age() == 1
+        assert await db.value("SELECT count(*) FROM form_drafts") == 0

@@ -28,8 +28,8 @@ async def delete_by_age() -> int:
     total = 0
     for form in await queries.forms_that_forget():
         before = clock.now() - timedelta(days=float(form.days))
-        gone = await queries.delete_older(form.id, before)
-        await queries.delete_older_drafts(form.id, before)
+        gone = await queries.delete_older(form.id, before, form.days)
+        await queries.delete_older_drafts(form.id, before, form.days)
         if gone:
             async with db.transaction():
                 await audit.record(
