@@ -122,3 +122,20 @@ async def test_a_setting_that_somebody_else_changes_while_this_is_on_the_way_is_
     assert late.status_code == 409
     assert "Pat changed this since you opened it" in shown
     assert ((await kept(form)).settings["closed_words"], (await kept(form)).settings["thanks"]) == ("Theirs", "More")
+
+
+async def test_a_page_of_a_rule_that_was_removed_is_no_page_of_the_next_one(cast: Cast) -> None:
+    form = await a_form()
+    olga, pat = await cast.olga(), await cast.person("Pat", "pat@meridian.example", role="owner")
+    path = f"/admin/forms/{form.public_id}"
+    await olga.browser.post(f"{path}/rules", form={"about": "q2"})
+    page = await page_of(olga, f"{path}/logic?rule=r1")
+    hers = typed(page, "part-form", **{"c.0.value": "Ann"})
+    assert (await olga.browser.post(f"{path}/rules/r1", **as_body(hers))).status_code == 303
+    assert (await pat.browser.post(f"{path}/rules/r1/removal")).status_code == 303
+    answer = await pat.browser.post(f"{path}/rules", form={"about": "q3"})
+    before = (await kept(form)).rules
+    late = await olga.browser.post(f"{path}/rules/r1", **as_body({**hers, "c.0.value": "Anna"}))
+    assert late.status_code == 409
+    assert (await kept(form)).rules == before
+    assert answer.headers["Location"].endswith(f"rule={before[0]['id']}")

@@ -13,6 +13,7 @@ from app.formbuilder.definition import differences, readings, rules, versions
 from app.formbuilder.logic import sentences
 from app.formbuilder.logic.evaluation import targets
 from app.formbuilder.models import Posted
+from app.formbuilder.queries import history
 from app.web.flash import flash
 from app.web.guards import requires
 from app.web.render import page
@@ -61,7 +62,9 @@ async def show_logic(public_id: str) -> Response:
 async def create_rule(public_id: str) -> BaseResponse:
     """One more rule, to be told what it does."""
     form, about = await versions.find(public_id), (await request.form).get("about", "")
-    form = await versions.edit(form.id, partial(rules.added, about=about), words=_("Added a rule"), by=signed_in_user())
+    gone = [subject.removeprefix("rule:") for subject in await history.subjects(form.id, "rule:")]
+    add = partial(rules.added, about=about, gone=gone)
+    form = await versions.edit(form.id, add, words=_("Added a rule"), by=signed_in_user())
     return _to(public_id, str(readings.of(form).rules[-1]["id"]))
 
 

@@ -4,7 +4,7 @@ A group of conditions is posted under a path: `c.join` is `all` or `any`, `c.0.f
 condition, `c.1.join` makes its second part a group of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,20 +73,21 @@ class Group:
 # --- edits ------------------------------------------------------------------------------------------------------------
 
 
-def added(definition: Definition, about: str = "") -> Definition:
-    """With one more rule, which shows the field `about` (or nothing yet) when its first condition holds."""
+def added(definition: Definition, about: str = "", *, gone: Collection[str] = ()) -> Definition:
+    """With one more rule, which shows the field `about` (or nothing yet) when its first condition holds. It is called like none
+    that is `gone`: somebody may have its page open."""
     if len(definition.rules) >= definitions.MOST_RULES:
         raise Invalid(_("A form has at most %(n)s rules.", n=definitions.MOST_RULES))
     targets = [about] if definition.find(about) is not None else []
     before = [name for name in conditions.classes(plans.nodes_of(definition)) if name != about]
     first = _fitted({"field": before[0] if before else "", "is": "equals", "value": ""}, definition)
-    rule = {"id": next_id(definition), "when": {"all": [first]}, "do": "show", "targets": targets}
+    rule = {"id": next_id(definition, gone), "when": {"all": [first]}, "do": "show", "targets": targets}
     return replace(definition, rules=(*definition.rules, rule))
 
 
-def next_id(definition: Definition) -> str:
-    """An id that no rule has."""
-    taken = {str(rule.get("id", "")) for rule in definition.rules}
+def next_id(definition: Definition, gone: Collection[str] = ()) -> str:
+    """An id that no rule has, nor had one that is `gone`."""
+    taken = {str(rule.get("id", "")) for rule in definition.rules} | set(gone)
     number = len(definition.rules) + 1
     while f"r{number}" in taken:
         number += 1

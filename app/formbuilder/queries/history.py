@@ -29,6 +29,17 @@ async def last_change(form_id: int, field_id: str) -> LastChange | None:
     )
 
 
+async def subjects(form_id: int, beginning: str) -> list[str]:
+    """What versions of a form are about that is called so."""
+    rows = await db.many(
+        db.Row,
+        "SELECT DISTINCT subject FROM form_versions WHERE form_id = :form_id AND starts_with(subject, :beginning)",
+        form_id=form_id,
+        beginning=beginning,
+    )
+    return [row.subject for row in rows]
+
+
 async def was_changed(form_id: int, number: int, at: datetime, by: int | None) -> bool:
     """Whether anybody but this person changed a form since then, or went back or on in it from this version."""
     return bool(
