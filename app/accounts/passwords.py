@@ -141,6 +141,7 @@ async def change(person: SignedIn, current_password: str, new_password: str, *, 
     async with db.transaction():
         if not await queries.replace_password(person.id, shown.password_hash, new_hash):
             raise Invalid(_("Your password was changed a moment ago, in another place."), field="current_password")
+        await sessions.hold(person)  # a second step that was turned on meanwhile has ended it
         await _after_change(person.id, person.email, person.name, action="password.change", subject=person.public_id)
         await sessions.start(person.id)
 
@@ -171,6 +172,7 @@ async def change_required(person: SignedIn, new_password: str) -> None:
         still_asked = await queries.forget_password_change(person.id)
         if not still_asked or not await queries.replace_password(person.id, found.password_hash, new_hash):
             raise Conflict(_("Your password was changed a moment ago, in another place."))
+        await sessions.hold(person)
         await _after_change(person.id, person.email, person.name, action="password.change", subject=person.public_id)
         await sessions.start(person.id)
 
