@@ -9,10 +9,11 @@ import pytest
 
 from app import Lectern
 from app.accounts import hashing
+from app.accounts.queries import magic_links as link_queries
 from app.core import db
-from tests.accounts.conftest import Browser
+from tests.accounts.conftest import Browser, Mailbox
 from tests.accounts.test_second_factors import enrol
-from tests.cast import PASSWORD, Person
+from tests.cast import PASSWORD, Cast, Person
 
 NEW = "tide under seven clocks"
 
@@ -67,3 +68,22 @@ async def test_a_password_that_was_asked_for_does_not_slip_past_a_second_step_tu
     await enrolled()
     assert not await other_browser.is_signed_in()
     assert await Browser(ann.browser).is_signed_in()
+
+
+async def to_another_address(rob: Person, ann: Person) -> None:
+    form = {"name": ann.name, "email": "new@example.org", "headline": "", "country": "", "time_zone": ""}
+    answer = await rob.browser.post(f"/admin/people/{ann.public_id}/details", form=form)
+    assert answer.status_code == 303
+
+
+async def test_a_mailed_link_opens_nothing_once_the_account_has_another_address(
+    app: Lectern, cast: Cast, browser: Browser, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    await browser.get("/login/link")
+    await browser.post("/login/link", email=ann.email)
+    link = await mailbox.link(ann.email)
+    moved = overtaken(monkeypatch, link_queries, "use_sign_in_link", lambda: to_another_address(rob, ann))
+    await browser.post(link)
+    await moved()
+    assert not await browser.is_signed_in()
