@@ -171,7 +171,10 @@ async def _known(found: Identity) -> ConnectedIdentity | None:
         return None
     if known.state != "active":
         raise NotSignedIn("suspended")
-    await own.note_use(PROVIDER, found.subject, found.email, clock.now())
+    # Held from here on: whoever disconnects it, or says that it was not them, waits for the session to end it, or has been.
+    await queries.lock_users([known.user_id])
+    if not await own.note_use(known.user_id, PROVIDER, found.subject, found.email, clock.now()):
+        raise NotSignedIn("stale")
     return known
 
 
@@ -186,6 +189,9 @@ async def _by_address(found: Identity) -> ConnectedIdentity:
         raise NotSignedIn("merged" if here.state == "merged" else "suspended", here.email)
     if here.email_verified_at is None:
         raise NotSignedIn("unproven_here", here.email)
+    (now,) = await queries.lock_users([here.id])
+    if now.email != here.email:
+        raise NotSignedIn("stale")
     with audit.acting(audit.current_actor().known_as(here.id)):
         if not await _insert(here, found) and await own.identity_by_subject(PROVIDER, found.subject) is None:
             raise NotSignedIn("another", here.email)  # the address has changed hands there

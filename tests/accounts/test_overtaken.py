@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from app import Lectern
-from app.accounts import hashing
+from app.accounts import hashing, queries
+from app.accounts.queries import identities
 from app.accounts.queries import magic_links as link_queries
+from app.config import Config
 from app.core import db
-from tests.accounts.conftest import Browser, Mailbox
+from tests import google
+from tests.accounts.conftest import Browser, Mailbox, count
+from tests.accounts.test_google import come_back, depart
 from tests.accounts.test_second_factors import enrol
 from tests.cast import PASSWORD, Cast, Person
 
@@ -87,3 +91,37 @@ async def test_a_mailed_link_opens_nothing_once_the_account_has_another_address(
     await browser.post(link)
     await moved()
     assert not await browser.is_signed_in()
+
+
+async def test_google_opens_nothing_once_somebody_said_it_was_not_them(
+    app: Lectern,
+    config: Config,
+    ann: Person,
+    browser: Browser,
+    other_browser: Browser,
+    mailbox: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    google.connect(config)
+    await come_back(config, browser, await depart(browser))
+    text = (await mailbox.last(ann.email)).get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    not_me = text[text.index("/not-me/") :].split()[0]
+    url = await depart(other_browser)
+    locked = overtaken(monkeypatch, identities, "identity_by_subject", lambda: browser.post(not_me))
+    await come_back(config, other_browser, url)
+    assert (await locked()).status_code == 303
+    assert not await other_browser.is_signed_in()
+    assert await count("sessions") == 0
+
+
+async def test_google_is_not_connected_to_an_account_that_has_another_address_by_now(
+    app: Lectern, config: Config, cast: Cast, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    google.connect(config)
+    ann, rob = await cast.ann(), await cast.rob()
+    url = await depart(browser)
+    moved = overtaken(monkeypatch, queries, "user_by_email", lambda: to_another_address(rob, ann))
+    await come_back(config, browser, url)
+    await moved()
+    assert not await browser.is_signed_in()
+    assert await count("identities") == 0

@@ -43,17 +43,20 @@ async def insert_identity(user_id: int, provider: str, subject: str, email: str,
     )
 
 
-async def note_use(provider: str, subject: str, email: str, now: datetime) -> None:
-    """When it was last used, and what address it has there now."""
-    await db.run(
-        """
-        UPDATE identities SET last_used_at = :now, email = :email
-        WHERE provider = :provider AND subject = :subject
-        """,
-        provider=provider,
-        subject=subject,
-        email=email,
-        now=now,
+async def note_use(user_id: int, provider: str, subject: str, email: str, now: datetime) -> bool:
+    """When it was last used, and what address it has there now. False when it is not this person's any more."""
+    return bool(
+        await db.run(
+            """
+            UPDATE identities SET last_used_at = :now, email = :email
+            WHERE user_id = :user_id AND provider = :provider AND subject = :subject
+            """,
+            user_id=user_id,
+            provider=provider,
+            subject=subject,
+            email=email,
+            now=now,
+        )
     )
 
 
