@@ -275,13 +275,14 @@ class ConsentForm(BaseForm):
 
 
 class PersonEditForm(BaseForm):
-    """What the office may change about a person."""
+    """What the office may change about a person; `seen` is the mark of what the page showed."""
 
     name = StringField(_l("Name"), [DataRequired(_l("Tell us what to call them.")), Length(max=100), person_name])
     email = _email()
     headline = StringField(_l("Headline"), [Length(max=120)])
     country = SelectField(_l("Country"))
     time_zone = SelectField(_l("Time zone"))
+    seen = HiddenField(validators=[Length(max=64)])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -9,7 +9,7 @@ from app.accounts.events import InvitedAgain, PasswordResetAsked
 from app.accounts.models import PersonFacts, SignedIn, User
 from app.accounts.queries import people as people_queries
 from app.accounts.roles import Rule, covers, may_give, may_help_in, outranks
-from app.core import audit, db, events
+from app.core import audit, db, events, tokens
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.i18n import _
 from app.core.ids import public_id
@@ -143,6 +143,11 @@ async def send_away(person: User) -> Ended:
     return ended
 
 
+def mark_of(person: User, country: str | None) -> str:
+    """What stands about a person, as a mark that a page keeps of what it showed: another one since then, and it is stale."""
+    return tokens.keyed(repr((person.name, person.email, person.headline, person.time_zone, country))).hex()
+
+
 async def edit(
     person_id: str,
     *,
@@ -151,18 +156,18 @@ async def edit(
     headline: str,
     time_zone: str | None,
     country: str | None,
+    seen: str = "",
     by: SignedIn,
 ) -> bool:
     """Change what stands about a person; `time_zone` None is the school's, `country` an ISO 3166 code or None. True when
-    they have another address from now on: it has to be confirmed, the old one is told, and they are signed out.
+    they have another address from now on: it has to be confirmed, the old one is told, and they are signed out. `seen` is the
+    mark of the page that it was typed on.
 
-    Raises Forbidden for somebody who can do more, and for oneself, whose page is the own account; Invalid for an address
+    Raises Conflict for what has changed since that page was drawn, the person's own new address above all; Forbidden for somebody who can do more, and for oneself, whose page is the own account; Invalid for an address
     that another account has, and for another one of somebody of the team, unless an owner gives it.
     """
     async with db.transaction():
         person, actor = await _locked_both(person_id, by)
-        if email.strip().lower() != person.email.lower() and not may_help_in(actor, person):
-            raise Invalid(_("Only an owner may give somebody of the team another address."), field="email")
         before: dict[str, Any] = {
             "name": person.name,
             "headline": person.headline,
@@ -170,6 +175,12 @@ async def edit(
             "country": await people_queries.country_of(person.id),
         }
         after: dict[str, Any] = {"name": name, "headline": headline, "time_zone": time_zone, "country": country}
+        moves = email.strip().lower() != person.email.lower()
+        is_new = moves or before != after  # the second of two clicks finds it done
+        if is_new and seen and seen != mark_of(person, before["country"]):
+            raise Conflict(_("Something of this has changed meanwhile. Open it again and look."))
+        if moves and not may_help_in(actor, person):
+            raise Invalid(_("Only an owner may give somebody of the team another address."), field="email")
         if before != after:
             await people_queries.update_profile(
                 person.id, name=name, headline=headline, time_zone=time_zone, country=country

@@ -1,6 +1,7 @@
 """What the office does with one person beside roles and suspensions: details, entrance, notes, tags."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -68,6 +69,37 @@ async def seen_post(person: Person, path: str, form: dict[str, str]) -> str:
     answer = await person.browser.post(path, form=form)
     assert answer.status_code == 422
     return str(await answer.get_data(as_text=True))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "email = 'new@example.org'",
+        "name = 'Ann Baker'",
+        "headline = 'Navigator'",
+        "country = 'NL'",
+        "time_zone = 'Europe/Amsterdam'",
+    ],
+)
+async def test_a_page_that_was_left_open_takes_nothing_back_that_changed_since(cast: Cast, change: str) -> None:
+    """The person's own new address, above all: the old one may be somebody else's by now."""
+    ann, rob = await cast.ann(), await cast.rob()
+    path = f"/admin/people/{ann.public_id}/details"
+    [mark] = re.findall(r'name="seen"[^>]*value="([^"]+)"', await seen(rob, path))
+    await db.run(f"UPDATE users SET {change} WHERE id = :id", id=ann.id)
+    changed = await people.find(ann.public_id)
+    answer = await rob.browser.post(path, form={**DETAILS, "seen": mark, "headline": "Trader"})
+    assert answer.status_code == 409
+    text = str(await answer.get_data(as_text=True))
+    assert "Open it again and look" in text
+    assert "Trader" in text
+    assert await people.find(ann.public_id) == changed
+    assert await acts() == []
+    [mark] = re.findall(r'name="seen"[^>]*value="([^"]+)"', await seen(rob, path))
+    fresh = {**DETAILS, "email": changed.email, "seen": mark, "headline": "Trader"}
+    for _click in range(2):
+        assert (await rob.browser.post(path, form=fresh)).status_code == 303
+    assert await acts() == ["people.edit"]
 
 
 @pytest.mark.parametrize(

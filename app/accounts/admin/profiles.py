@@ -9,7 +9,7 @@ from app.accounts.forms import PersonEditForm, ReasonForm
 from app.accounts.models import User
 from app.accounts.roles import may_help_in
 from app.accounts.sessions import me
-from app.core.errors import Invalid
+from app.core.errors import Conflict, Invalid
 from app.core.i18n import _
 from app.web import typed
 from app.web.flash import flash
@@ -26,7 +26,7 @@ async def show_details(public_id: str) -> ResponseReturnValue:
     check_may_act(person)
     stored = {name: getattr(person, name) for name in ("name", "email", "headline")}
     stored |= {"country": facts.country or "", "time_zone": person.time_zone or ""}
-    form = PersonEditForm(data={**stored, **typed.take()})
+    form = PersonEditForm(data={**stored, "seen": people.mark_of(person, facts.country), **typed.take()})
     return await _details_page(person, form)
 
 
@@ -46,11 +46,15 @@ async def update_details(public_id: str) -> ResponseReturnValue:
             headline=form.headline.data or "",
             time_zone=form.time_zone.data or None,
             country=form.country.data or None,
+            seen=form.seen.data or "",
             by=me(),
         )
     except Invalid as error:
         form.refuse(error)
         return await _details_page(person, form, status=422)
+    except Conflict as error:
+        form.refuse(Invalid(error.message))
+        return await _details_page(person, form, status=409)
     flash(_("Saved. A mail asks them to confirm the new address.") if moved else _("Saved."))
     return to_person(public_id)
 
