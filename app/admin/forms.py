@@ -10,6 +10,7 @@ from wtforms import (
     BooleanField,
     FileField,
     Form,
+    HiddenField,
     IntegerField,
     SelectField,
     SelectMultipleField,
@@ -19,8 +20,10 @@ from wtforms import (
 from wtforms.validators import DataRequired, Length, NumberRange, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from app.core import tokens
 from app.core.i18n import _, lazy
 from app.core.money import CURRENCIES
+from app.core.settings import School
 from app.web.forms import BaseForm, is_email, options, time_zones
 
 
@@ -44,7 +47,7 @@ def _sender(form: Form, field: Any) -> None:
 
 
 class SettingsForm(BaseForm):
-    """Every setting that the owner types; the logo has a form of its own."""
+    """Every setting that the owner types; the logo has a form of its own. `seen` is the mark of what the page showed."""
 
     name = StringField(lazy("Name of the school"), [DataRequired(), Length(max=60)])
     strapline = StringField(lazy("Strapline"), [Length(max=120)])
@@ -75,6 +78,7 @@ class SettingsForm(BaseForm):
         coerce=int,
         default=10,
     )
+    seen = HiddenField(validators=[Length(max=64)])
 
     def __init__(self, *args: Any, roles: Mapping[str, Any] = MappingProxyType({}), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -84,7 +88,11 @@ class SettingsForm(BaseForm):
 
     def changes(self) -> dict[str, Any]:
         """The settings as they are kept."""
-        return {name: "" if value is None else value for name, value in self.data.items()}
+        return {name: "" if value is None else value for name, value in self.data.items() if name != "seen"}
+
+    def mark_of(self, school: School) -> str:
+        """The settings of this form as they stand, as a mark: another one says that a page is stale."""
+        return tokens.keyed(repr([getattr(school, name) for name in self.changes()])).hex()
 
 
 class LogoForm(BaseForm):

@@ -8,7 +8,7 @@ from app.accounts.roles import ROLES, may_give
 from app.admin import connections, dashboard, navigation, queries, search
 from app.admin.forms import LogoForm, SettingsForm
 from app.core import clock
-from app.core.errors import Forbidden, Invalid, SignInNeeded, TooLarge
+from app.core.errors import Conflict, Forbidden, Invalid, SignInNeeded, TooLarge
 from app.core.i18n import _
 from app.core.settings import change_school, forget_copy, save_school, school
 from app.media import uploads
@@ -80,11 +80,19 @@ async def update_settings() -> Response | BaseResponse:
     form = await submitted(SettingsForm, roles=await custom_roles.labels())
     if not form.validate():
         return await _settings_page(form, status=422)
-    changes = form.changes()
-    changed = set(changes.get("second_factor_roles", ())) ^ set((await school()).second_factor_roles)
-    if changed:
-        await _check_may_ask_for_second_step(changed)
-    await save_school(**changes)
+    changes, now = form.changes(), await school()
+    try:
+        # The second of two clicks finds it done.
+        is_new = any(getattr(now, name) != value for name, value in changes.items())
+        if is_new and form.seen.data and form.seen.data != form.mark_of(now):
+            raise Conflict(_("Something of this has changed meanwhile. Open it again and look."))
+        changed = set(changes.get("second_factor_roles", ())) ^ set(now.second_factor_roles)
+        if changed:
+            await _check_may_ask_for_second_step(changed)
+        await save_school(since=now, **changes)
+    except Conflict as error:
+        form.refuse(Invalid(error.message))
+        return await _settings_page(form, status=409)
     flash(_("The settings are saved."))
     return redirect(url_for(".show_settings"), 303)
 
@@ -142,7 +150,9 @@ async def _check_may_ask_for_second_step(roles: set[str]) -> None:
 
 
 async def _form_of_school() -> SettingsForm:
-    return SettingsForm(obj=await school(), roles=await custom_roles.labels())
+    form = SettingsForm(obj=await school(), roles=await custom_roles.labels())
+    form.seen.data = form.mark_of(await school())
+    return form
 
 
 async def _settings_page(form: SettingsForm, *, logo_form: LogoForm | None = None, status: int = 200) -> Response:

@@ -8,6 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.core import audit, cache, db, reach
+from app.core.errors import Conflict
+from app.core.i18n import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +128,29 @@ def follow(*, is_told: bool) -> None:
     drop_copy()
 
 
-async def save_school(**changes: Any) -> School:
-    """Change some settings, audited; the next request anywhere sees them."""
+async def save_school(*, since: School | None = None, **changes: Any) -> School:
+    """Change some settings, audited; the next request anywhere sees them.
+
+    `since` is what was looked at before. Raises Conflict when one of these settings is another by now.
+    """
     async with db.transaction():
-        after = await change_school(**changes)
+        after = await change_school(since=since, **changes)
     await forget_copy()
     return after
 
 
-async def change_school(**changes: Any) -> School:
-    """Change some settings, audited, as part of the current transaction; whoever ends it calls `forget_copy`."""
+async def change_school(*, since: School | None = None, **changes: Any) -> School:
+    """Change some settings, audited, as part of the current transaction; whoever ends it calls `forget_copy`. `since` as
+    that of `save_school`.
+    """
     stored = await db.value("SELECT value FROM settings WHERE name = 'school' FOR UPDATE") or {}
     before = _school_of(stored)
     after = replace(before, **changes)
     if stored and after == before:
         return after
+    if since is not None and any(getattr(before, name) != getattr(since, name) for name in changes):
+        drop_copy()  # which is where it was looked at
+        raise Conflict(_("Something of this has changed meanwhile. Open it again and look."))
     await db.run(
         """
         INSERT INTO settings (name, value) VALUES ('school', CAST(:value AS jsonb))

@@ -1,13 +1,18 @@
+import asyncio
 import io
+import re
 import struct
 import zlib
+from contextvars import Context
+from typing import Any
 
 import pytest
 from quart.datastructures import FileStorage
 
+from app.admin import routes
 from app.core import db
-from app.core.settings import school
-from tests.cast import Cast
+from app.core.settings import School, school
+from tests.cast import Cast, Person
 from tests.office import seen
 
 FORM = {
@@ -37,6 +42,57 @@ async def test_settings_hold_from_the_next_request_on(cast: Cast) -> None:
     assert "/theme.css?hue=255" in page
     kept = await school()
     assert (kept.tax_percent, kept.currency, kept.time_zone) == ("7.7", "GBP", "Europe/Zurich")
+
+
+async def mark(person: Person) -> str:
+    """What the page of the settings keeps of what it showed."""
+    [found] = re.findall(r'name="seen"[^>]*value="([^"]+)"', await seen(person, "/admin/settings"))
+    return str(found)
+
+
+async def test_a_page_that_was_left_open_takes_nothing_back_that_changed_since(cast: Cast) -> None:
+    olga = await cast.olga()
+    left_open = await mark(olga)
+    await olga.browser.post("/admin/settings", form={**FORM, "tax_percent": "19", "seen": await mark(olga)})
+    answer = await olga.browser.post("/admin/settings", form={**FORM, "name": "Ebb", "seen": left_open})
+    page = await answer.get_data(as_text=True)
+    assert answer.status_code == 409
+    assert "Open it again and look" in page
+    assert 'value="Ebb"' in page
+    kept = await school()
+    assert (kept.name, kept.tax_percent) == ("Tidewater", "19")
+    answer = await olga.browser.post("/admin/settings", form={**FORM, "name": "Ebb", "seen": await mark(olga)})
+    assert answer.status_code == 303
+
+
+async def test_the_second_of_two_clicks_is_no_stale_page(cast: Cast) -> None:
+    olga = await cast.olga()
+    form = {**FORM, "seen": await mark(olga)}
+    for _click in range(2):
+        assert (await olga.browser.post("/admin/settings", form=form)).status_code == 303
+
+
+async def test_a_new_logo_makes_no_page_stale(cast: Cast) -> None:
+    olga = await cast.olga()
+    left_open = await mark(olga)
+    await upload(olga.browser, png(), "our logo.png")
+    assert (await olga.browser.post("/admin/settings", form={**FORM, "seen": left_open})).status_code == 303
+
+
+async def test_nobody_takes_a_second_step_away_that_was_asked_for_a_moment_ago(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rob may not decide about it. His form says nothing of it, as the school did when he was looked at."""
+    rob, true = await cast.rob(), routes.save_school
+
+    async def late(**kwargs: Any) -> School:
+        monkeypatch.setattr(routes, "save_school", true)
+        await asyncio.create_task(true(second_factor_roles=["admin"]), context=Context())
+        return await true(**kwargs)
+
+    monkeypatch.setattr(routes, "save_school", late)
+    assert (await rob.browser.post("/admin/settings", form=FORM)).status_code == 409
+    assert (await school()).second_factor_roles == ["admin"]
 
 
 async def test_the_audit_log_says_what_changed(cast: Cast) -> None:
