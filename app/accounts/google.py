@@ -183,8 +183,8 @@ async def _by_address(found: Identity) -> ConnectedIdentity:
     if not found.is_verified or not is_email(found.email) or unreadable(found.email):
         raise NotSignedIn("unproven_there", found.email)
     here = await _registered(found) or await queries.user_by_email(found.email)
-    if here is None:
-        raise RuntimeError("an account vanished while it was looked up")
+    if here is None:  # it was given up meanwhile
+        raise NotSignedIn("stale")
     if here.state != "active":
         raise NotSignedIn("merged" if here.state == "merged" else "suspended", here.email)
     if here.email_verified_at is None:

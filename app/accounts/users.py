@@ -35,18 +35,30 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
     if not db.in_transaction():
         raise RuntimeError("users.ensure was called outside a transaction")
     email = email.strip()
-    made = await insert(email, name)
-    if made is not None:
-        await events.publish(AccountMade(made.id))
-        return made, True
-    found = await queries.user_by_email(email)
-    if found is None:
-        raise RuntimeError("an account vanished while it was looked up")
-    if found.state == "merged":
-        found = await queries.kept_for(found.id) or found
+    found = None
+    while found is None:
+        made = await insert(email, name)
+        if made is not None:
+            await events.publish(AccountMade(made.id))
+            return made, True
+        found = await _standing_for(email)
     if found.email_verified_at is None and await claims.claim([found.id]):
         await events.publish(AccountMade(found.id))
     return found, False
+
+
+async def _standing_for(email: str) -> User | None:
+    """The account that this address stands for, held: who merges it waits, and moves what comes to it until then.
+
+    None when the address was given up a moment ago, or the account merged.
+    """
+    found = await queries.user_by_email(email)
+    if found is not None and found.state == "merged":
+        found = await queries.kept_for(found.id) or found
+    if found is None:
+        return None
+    (held,) = await queries.lock_users([found.id])
+    return held if held.state == found.state else None
 
 
 async def insert(email: str, name: str = "") -> User | None:

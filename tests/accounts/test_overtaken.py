@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app import Lectern
-from app.accounts import hashing, queries
+from app.accounts import hashing, merging, people, queries, users
 from app.accounts.queries import identities
 from app.accounts.queries import magic_links as link_queries
 from app.config import Config
@@ -16,6 +16,7 @@ from app.core import db
 from tests import google
 from tests.accounts.conftest import Browser, Mailbox, count
 from tests.accounts.test_google import come_back, depart
+from tests.accounts.test_people import signed_in
 from tests.accounts.test_second_factors import enrol
 from tests.cast import PASSWORD, Cast, Person
 
@@ -125,3 +126,42 @@ async def test_google_is_not_connected_to_an_account_that_has_another_address_by
     await moved()
     assert not await browser.is_signed_in()
     assert await count("identities") == 0
+
+
+async def test_what_is_bought_by_mail_goes_to_the_account_that_stays_of_two_merged_meanwhile(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step of the merge moves what there is: what came to the closed account after it would be lost there."""
+    ann, bob, by = await cast.ann(), await cast.bob(), await signed_in(await cast.olga())
+    merged = overtaken(
+        monkeypatch, queries, "user_by_email", lambda: merging.merge(ann.public_id, bob.public_id, by=by)
+    )
+    async with db.transaction():
+        person, is_new = await users.ensure(ann.email)
+        stood_open = not person.is_closed and not (await people.find(person.public_id)).is_closed
+    await merged()
+    assert not is_new
+    assert stood_open
+
+
+async def test_an_address_that_an_account_gives_up_meanwhile_gets_its_own(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    moved = overtaken(monkeypatch, users, "insert", lambda: to_another_address(rob, ann))
+    answer = await rob.browser.post("/admin/people", form={"name": "Ann Again", "email": ann.email})
+    await moved()
+    assert answer.status_code == 303
+    assert await db.value("SELECT name FROM users WHERE email = :email", email=ann.email) == "Ann Again"
+
+
+async def test_google_makes_no_account_when_the_address_is_given_up_meanwhile(
+    app: Lectern, config: Config, cast: Cast, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    google.connect(config)
+    ann, rob = await cast.ann(), await cast.rob()
+    url = await depart(browser)
+    moved = overtaken(monkeypatch, users, "insert", lambda: to_another_address(rob, ann))
+    answer = await come_back(config, browser, url)
+    await moved()
+    assert answer.status_code == 400
