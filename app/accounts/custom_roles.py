@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from asyncpg import UniqueViolationError
+
 from app.accounts import queries
 from app.accounts.models import Role, SignedIn, User
 from app.accounts.queries import roles as role_queries
@@ -63,7 +65,7 @@ async def create(*, name: str, description: str, capabilities: Sequence[str], by
             key=key, name=name, description=description, capabilities=wanted, now=clock.now()
         )
         if not made:
-            raise Invalid(_("There is a role of this name already."), field="name")
+            raise _name_is_taken()
         role = await find(key)
         await audit.record("role.create", "role", key, after=_facts(role), summary=name)
     return role
@@ -85,9 +87,14 @@ async def change(
         await _check_name(name, but=key)
         if (role.name, role.description, _ordered(role.capabilities)) == (name, description, wanted):
             return 0
-        if not await role_queries.update_role(
-            key, revision, name=name, description=description, capabilities=wanted, now=clock.now()
-        ):
+        try:
+            async with db.transaction():  # a savepoint: another role may be called so by now
+                is_changed = await role_queries.update_role(
+                    key, revision, name=name, description=description, capabilities=wanted, now=clock.now()
+                )
+        except UniqueViolationError:
+            raise _name_is_taken() from None
+        if not is_changed:
             raise Conflict(_("Somebody else has changed this role meanwhile. Open it again and look."))
         after = await find(key)
         await audit.record("role.change", "role", key, before=_facts(role), after=_facts(after), summary=name)
@@ -182,7 +189,11 @@ def _check_may_give(actor: User, key: str, capabilities: Sequence[str]) -> None:
 async def _check_name(name: str, *, but: str) -> None:
     taken = name.lower() in {str(label).lower() for label in LABELS.values()}
     if taken or await role_queries.is_name_taken(name, but=but):
-        raise Invalid(_("There is a role of this name already."), field="name")
+        raise _name_is_taken()
+
+
+def _name_is_taken() -> Invalid:
+    return Invalid(_("There is a role of this name already."), field="name")
 
 
 def _ordered(capabilities: Sequence[str]) -> list[str]:

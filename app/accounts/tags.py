@@ -1,5 +1,7 @@
 """Tags: words that the office marks people with, made on the fly. Giving and taking one is in the audit log."""
 
+from asyncpg import UniqueViolationError
+
 from app.accounts import people
 from app.accounts.models import Tag, User
 from app.accounts.queries import people as queries
@@ -93,11 +95,13 @@ async def rename(tag_id: str, name: str) -> None:
     name = checked(name)
     async with db.transaction():
         tag = await _locked(tag_id)
-        other = await queries.tag_by_name(name)
-        if other is not None and other.id != tag.id:
-            raise Invalid(_("There is a tag of this name already. Merge the two instead."), field="tag")
         if tag.name != name:
-            await queries.rename_tag(tag.id, name)
+            try:
+                async with db.transaction():  # a savepoint
+                    await queries.rename_tag(tag.id, name)
+            except UniqueViolationError:
+                words = _("There is a tag of this name already. Merge the two instead.")
+                raise Invalid(words, field="tag") from None
             await audit.record(
                 "tag.rename", "tag", tag_id, before={"name": tag.name}, after={"name": name}, summary=name
             )

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from app import Lectern
-from app.accounts import hashing, merging, people, queries, users
+from app.accounts import hashing, merging, people, queries, tags, users
 from app.accounts.queries import identities
 from app.accounts.queries import magic_links as link_queries
+from app.accounts.queries import people as people_queries
+from app.accounts.queries import roles as role_queries
 from app.config import Config
 from app.core import db
 from tests import google
-from tests.accounts.conftest import Browser, Mailbox, count
+from tests.accounts.conftest import Browser, Mailbox, body, count
 from tests.accounts.test_google import come_back, depart
 from tests.accounts.test_people import signed_in
 from tests.accounts.test_second_factors import enrol
@@ -165,3 +167,28 @@ async def test_google_makes_no_account_when_the_address_is_given_up_meanwhile(
     answer = await come_back(config, browser, url)
     await moved()
     assert answer.status_code == 400
+
+
+async def test_a_tag_is_not_called_what_another_is_called_since(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rob = await cast.rob()
+    tag = await tags.create("keen")
+    made = overtaken(monkeypatch, people_queries, "lock_tags", lambda: tags.create("eager"))
+    answer = await rob.browser.post(f"/admin/people/tags/{tag.public_id}", form={"tag": "Eager"})
+    await made()
+    assert answer.status_code == 422
+    assert "There is a tag of this name already" in await body(answer)
+
+
+async def test_a_role_is_not_called_what_another_is_called_since(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga = await cast.olga()
+    await cast.role("clerk", ["admin.enter"])
+    made = overtaken(monkeypatch, role_queries, "is_name_taken", lambda: cast.role("counter", ["admin.enter"]))
+    form = {"name": "COUNTER", "capabilities": "admin.enter", "revision": "1"}
+    answer = await olga.browser.post("/admin/roles/clerk", form=form)
+    await made()
+    assert answer.status_code == 422
+    assert "There is a role of this name already" in await body(answer)
