@@ -43,12 +43,11 @@ def checked(name: str) -> str:
 
 async def ensure(name: str) -> Tag:
     """The tag of this name, made when there is none, kept from going for the rest of the current transaction."""
-    name = checked(name)
-    new_id = public_id()
-    is_new = await queries.insert_tag(new_id, name, clock.now())
-    found = await queries.tag_by_name(name)
-    if found is None or not await queries.share_tag(found.id):
-        raise NotFound(_("There is no such tag."))
+    name, found, is_new = checked(name), None, False
+    while found is None:  # again, when the one there is goes meanwhile
+        is_new = await queries.insert_tag(public_id(), name, clock.now())
+        named = await queries.tag_by_name(name)
+        found = named if named is not None and await queries.share_tag(named.id) else None
     if is_new:
         await audit.record("tag.create", "tag", found.public_id, after={"name": name}, summary=name)
     return found

@@ -192,3 +192,15 @@ async def test_a_role_is_not_called_what_another_is_called_since(
     await made()
     assert answer.status_code == 422
     assert "There is a role of this name already" in await body(answer)
+
+
+async def test_a_tag_that_is_removed_while_it_is_given_is_made_anew(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    tag = await tags.create("keen")
+    gone = overtaken(monkeypatch, people_queries, "insert_tag", lambda: tags.delete(tag.public_id))
+    answer = await rob.browser.post(f"/admin/people/{ann.public_id}/tags", form={"tag": "keen"})
+    await gone()
+    assert answer.status_code == 303
+    assert await count("user_tags") == 1
