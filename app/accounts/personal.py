@@ -148,6 +148,8 @@ async def forget(subject: Subject) -> None:
     await rows.forget_words(list(subject.words))
     for note in await rows.notes_with(list(subject.words)):
         await rows.rewrite_note(note.id, _without(note.body, subject.words))
+    # Held from here on: a note or a tag that is being written is there and goes, or finds the account closed.
+    await queries.lock_users([subject.id])
     await _drop_exports(subject.id)
     await rows.forget_looks(subject.id)
     await rows.delete_proofs(subject.id)

@@ -4,7 +4,7 @@ from app.accounts import claims, consents, hashing, links, queries, strength
 from app.accounts.events import AccountMade, RegisteredAgain, UserRegistered, UserVerified
 from app.accounts.models import User
 from app.core import clock, db, events, mail
-from app.core.errors import Invalid
+from app.core.errors import Invalid, SignInNeeded
 from app.core.i18n import _
 from app.core.ids import public_id
 
@@ -156,7 +156,13 @@ async def prove_address(user_id: int, email: str) -> None:
 async def update_profile(
     user_id: int, *, name: str, headline: str, biography: str | None, time_zone: str | None
 ) -> None:
-    """Change what a person says about themselves; `biography` None leaves it as it is, `time_zone` None is the school's."""
+    """Change what a person says about themselves; `biography` None leaves it as it is, `time_zone` None is the school's.
+
+    Raises SignInNeeded when the account was suspended or closed since the request began.
+    """
     if not name:
         raise Invalid(_("Tell us what to call you."), field="name")
-    await queries.update_profile(user_id, name=name, headline=headline, biography=biography, time_zone=time_zone)
+    if not await queries.update_profile(
+        user_id, name=name, headline=headline, biography=biography, time_zone=time_zone
+    ):
+        raise SignInNeeded(_("Please sign in first."))

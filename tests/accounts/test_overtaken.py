@@ -3,18 +3,22 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from app import Lectern
-from app.accounts import hashing, merging, people, queries, tags, users
+from app.accounts import erasures, hashing, merging, notes, people, queries, tags, users
+from app.accounts.queries import erasures as erasure_rows
 from app.accounts.queries import identities
 from app.accounts.queries import magic_links as link_queries
 from app.accounts.queries import people as people_queries
 from app.accounts.queries import roles as role_queries
+from app.accounts.routes import account, privacy
 from app.config import Config
-from app.core import db
+from app.core import clock, db
+from app.core.errors import Conflict
 from tests import google
 from tests.accounts.conftest import Browser, Mailbox, body, count
 from tests.accounts.test_google import come_back, depart
@@ -204,3 +208,50 @@ async def test_a_tag_that_is_removed_while_it_is_given_is_made_anew(
     await gone()
     assert answer.status_code == 303
     assert await count("user_tags") == 1
+
+
+async def erase(person: Person) -> None:
+    """All of it: asked for, thought over, done."""
+    olga = await users.find_by_email("olga@meridian.example")
+    assert olga is not None
+    async with db.transaction():
+        made = await erasures._ask(await people.find(person.public_id), asked_by=olga.id)
+    with clock.shifted(timedelta(days=15)):
+        assert await erasures.carry_out(made.id)
+
+
+@pytest.mark.parametrize("what", ["note", "tag"])
+async def test_nothing_is_written_about_somebody_while_their_account_is_erased(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    person, by = await people.find(ann.public_id), await signed_in(olga)
+
+    async def write() -> None:
+        await (notes.write(person, "Ann called", by=by) if what == "note" else tags.add(person, "calls"))
+
+    written = overtaken(monkeypatch, erasure_rows, "delete_proofs", write)
+    await erase(ann)
+    with pytest.raises(Conflict):
+        await written()
+    assert (await count("person_notes"), await count("user_tags")) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("routes", "path", "form"),
+    [
+        (account, "profile", {"name": "Ann Archer", "headline": "Ann trades", "time_zone": ""}),
+        (privacy, "privacy/consents", {"marketing": "y"}),
+    ],
+)
+async def test_a_form_that_arrives_slowly_writes_nothing_into_an_account_that_was_erased_meanwhile(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch, routes: object, path: str, form: dict[str, str]
+) -> None:
+    ann, _olga = await cast.ann(), await cast.olga()
+    erased = overtaken(monkeypatch, routes, "submitted", lambda: erase(ann))
+    answer = await ann.browser.post(f"/account/{path}", form=form)
+    await erased()
+    assert answer.status_code == 303
+    assert (await people.find(ann.public_id)).name == "Erased person"
+    assert await db.value("SELECT count(*) FROM users WHERE headline <> ''") == 0
+    assert await count("consents") == 0

@@ -163,18 +163,21 @@ async def mark_verified(user_id: int, email: str, now: datetime) -> bool:
 
 async def update_profile(
     user_id: int, *, name: str, headline: str, biography: str | None, time_zone: str | None
-) -> None:
-    await db.run(
-        """
-        UPDATE users SET name = :name, headline = :headline, biography = coalesce(:biography, biography),
-                         time_zone = :time_zone
-        WHERE id = :id
-        """,
-        id=user_id,
-        name=name,
-        headline=headline,
-        biography=biography,
-        time_zone=time_zone,
+) -> bool:
+    """False when the account is suspended or closed by now."""
+    return bool(
+        await db.run(
+            """
+            UPDATE users SET name = :name, headline = :headline, biography = coalesce(:biography, biography),
+                             time_zone = :time_zone
+            WHERE id = :id AND state = 'active'
+            """,
+            id=user_id,
+            name=name,
+            headline=headline,
+            biography=biography,
+            time_zone=time_zone,
+        )
     )
 
 
