@@ -18,8 +18,8 @@ async def claim(user_ids: Sequence[int]) -> list[int]:
 
 
 async def keep_address(user_id: int) -> None:
-    """Nobody may lead the account elsewhere by a change that was asked for before its address was proved: of an unproved
-    one the old mailbox is not asked.
+    """A change of the address that was asked for is off: before it is proved (of an unproved one the old mailbox is not
+    asked, so anybody could lead the account elsewhere), and before the account is closed.
     """
     await links.use_up(user_id, *links.EMAIL_CHANGE)
     await email_changes.end(user_id, "cancelled", clock.now())

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from app.accounts import endings, queries, sessions
+from app.accounts import claims, endings, queries, sessions
 from app.accounts.models import Erasure, SignedIn, User
 from app.accounts.people import locked
 from app.accounts.queries import erasures as rows
@@ -151,6 +151,7 @@ async def _begin(erasure_id: int) -> bool:
         # From here on nobody enters by it: what came after a step was done would stay.
         await people_queries.suspend(person.id, _("Is being erased."))
         await endings.end(person.id, "erasure")
+        await claims.keep_address(person.id)  # another one would not be looked for
         await rows.begin_erasure(erasure_id, list(await personal.words_of(subject)))
         years = (await school()).kept_years
         context = {"name": person.name, "years": years}

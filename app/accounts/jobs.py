@@ -38,9 +38,11 @@ from app.core.settings import school
 
 @events.on(AccountMade)
 async def welcome_made_account(event: AccountMade) -> None:
-    """Welcome the owner of an account that a purchase made, with the link to set a password; once."""
+    """Welcome the owner of an account that a purchase made, with the link to set a password; once. Not to one that was
+    closed meanwhile: nobody gets in there.
+    """
     person = await queries.user_by_id(event.user_id)
-    if person is None or person.has_password:
+    if person is None or person.has_password or person.is_closed:
         return
     await _mail_link(person, "set_password", "accounts/welcome", fact=f"welcome:{person.id}")
 

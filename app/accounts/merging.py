@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from app.accounts import bulk, erasures, people, queries
+from app.accounts import bulk, claims, erasures, people, queries
 from app.accounts.models import SignedIn, User
 from app.accounts.queries import merging as merges
 from app.accounts.roles import covers, outranks
@@ -142,6 +142,7 @@ async def merge(gone_id: str, kept_id: str, *, by: SignedIn) -> User:
             moved |= await step.move(gone.id, kept.id)
         # A password that proved nothing must not open what comes now (see users.ensure).
         await bulk.claim([kept.id], invite=True)
+        await claims.keep_address(gone.id)  # the mails that ask for another one may be on their way
         await merges.end_ways_in(gone.id)
         await merges.complete_profile(gone.id, kept.id)
         await merges.close(gone.id, kept.id)

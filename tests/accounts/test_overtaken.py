@@ -1,6 +1,7 @@
 """Somebody else is quicker: what a request decided on does not hold any more when it acts, and it says so."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from datetime import timedelta
@@ -17,10 +18,11 @@ from app.accounts.queries import people as people_queries
 from app.accounts.queries import roles as role_queries
 from app.accounts.routes import account, privacy
 from app.config import Config
-from app.core import clock, db
+from app.core import clock, db, personal
 from app.core.errors import Conflict
+from app.core.personal import Subject
 from tests import google
-from tests.accounts.conftest import Browser, Mailbox, body, count
+from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.accounts.test_google import come_back, depart
 from tests.accounts.test_people import signed_in
 from tests.accounts.test_second_factors import enrol
@@ -255,3 +257,53 @@ async def test_a_form_that_arrives_slowly_writes_nothing_into_an_account_that_wa
     assert (await people.find(ann.public_id)).name == "Erased person"
     assert await db.value("SELECT count(*) FROM users WHERE headline <> ''") == 0
     assert await count("consents") == 0
+
+
+# Jobs that come late
+
+
+async def test_no_address_is_asked_about_once_the_account_was_merged(
+    app: Lectern, cast: Cast, mailbox: Mailbox, browser: Browser
+) -> None:
+    """The worker was slow. The closed account's address goes on standing for the one that stays."""
+    ann, bob, olga = await cast.ann(), await cast.bob(), await cast.olga()
+    assert (await ann.browser.post("/account/email", form={"email": "new@example.org"})).status_code == 303
+    await merging.merge(ann.public_id, bob.public_id, by=await signed_in(olga))
+    found = [text_of(mail) for mail in await mailbox.all()]
+    for path in re.findall(r"http://localhost(/email-changes/\S+)", "\n".join(found)):
+        await browser.post(path)
+    assert await db.value("SELECT email FROM users WHERE id = :id", id=ann.id) == ann.email
+    assert "/email-changes/" not in "\n".join(found)
+
+
+async def test_nobody_is_welcomed_to_an_account_that_was_merged(app: Lectern, cast: Cast, mailbox: Mailbox) -> None:
+    bob, olga = await cast.bob(), await cast.olga()
+    async with db.transaction():
+        ann, _is_new = await users.ensure("ann@example.org")
+    await merging.merge(ann.public_id, bob.public_id, by=await signed_in(olga))
+    subjects = [mail["Subject"] for mail in await mailbox.all("ann@example.org")]
+    assert subjects == ["Two accounts at Meridian became one"]
+
+
+async def test_an_address_that_was_asked_for_does_not_come_while_the_account_is_erased(
+    app: Lectern, cast: Cast, mailbox: Mailbox, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mails were there before it began. What is looked for is the old address: the new one would stay behind."""
+    ann, _olga = await cast.ann(), await cast.olga()
+    await ann.browser.post("/account/email", form={"email": "new@example.org"})
+    found = "\n".join([text_of(mail) for mail in await mailbox.all()])
+    paths = re.findall(r"http://localhost(/email-changes/\S+)", found)
+    assert len(paths) == 2
+
+    async def confirm() -> None:
+        for path in paths:
+            await browser.post(path)
+
+    async def late(_subject: Subject) -> None:
+        with clock.shifted(timedelta(days=-15)):
+            await asyncio.create_task(confirm(), context=Context())
+
+    monkeypatch.setitem(personal.ERASURES, "late", late)
+    await erase(ann)
+    assert await db.value("SELECT count(*) FROM audit_log WHERE action = 'email.change'") == 0
+    assert await db.value("SELECT count(*) FROM mails WHERE template = 'accounts/email_changed'") == 0
