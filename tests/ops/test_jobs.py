@@ -244,3 +244,18 @@ async def test_what_cannot_be_written_down_is_not_done(cast: Cast, monkeypatch: 
         with pytest.raises(RuntimeError, match="no room"):
             await act(job_id)
         assert await status(job_id) == "failed"
+
+
+async def test_a_job_that_was_done_since_it_was_taken_back_does_not_come_back_once_more(cast: Cast) -> None:
+    """The page with the way back was left open."""
+    await queue.enqueue(test_only_job, number=13)
+    await queue.drain()
+    job_id = await db.value("SELECT id FROM pgqueuer WHERE status = 'failed'")
+    token = await backlog.discard_job(job_id)
+    assert token is not None and await backlog.restore_job(token)
+    await db.run("UPDATE pgqueuer SET payload = convert_to('{\"number\": 12}', 'UTF8')")
+    assert await backlog.retry_job(job_id)
+    await queue.drain()
+    assert await status(job_id) is None
+    assert not await backlog.restore_job(token)
+    assert await status(job_id) is None

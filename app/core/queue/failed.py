@@ -58,12 +58,14 @@ async def discard(job_id: int) -> Discarded | None:
 
 
 async def restore(job_id: int, job: Discarded) -> bool:
-    """Put a discarded job back, still failed; False when it is there."""
+    """Put a discarded job back, still failed; False when it is there, or was put back before and is done by now."""
     return bool(
         await db.run(
             """
             INSERT INTO pgqueuer (id, priority, status, entrypoint, payload, dedupe_key)
-            VALUES (:id, 0, 'failed', :name, convert_to(:arguments, 'UTF8'), :dedupe_key) ON CONFLICT (id) DO NOTHING
+            SELECT :id, 0, 'failed', :name, convert_to(:arguments, 'UTF8'), :dedupe_key
+            WHERE NOT EXISTS (SELECT FROM pgqueuer_log WHERE job_id = :id AND status = 'successful')
+            ON CONFLICT (id) DO NOTHING
             """,
             id=job_id,
             name=job.name,
