@@ -9,7 +9,7 @@ from typing import Literal
 from asyncpg import UniqueViolationError
 from quart import g
 
-from app.accounts import endings, familiar, links, lock, sessions, users
+from app.accounts import endings, familiar, links, lock, queries, sessions, users
 from app.accounts.events import EmailChangeAsked
 from app.accounts.models import EmailChange, Link, SignedIn, User
 from app.accounts.queries import email_changes as changes
@@ -101,9 +101,11 @@ async def _complete(change: EmailChange) -> str:
         await _drop(change.user_id)
         return ""
     await changes.end(change.user_id, "done", now)
-    await _settle(person, change.new_email, action="email.change", fact=f"email_change:{change.id}")
     current: SignedIn | None = g.get("user")
-    if current is not None and current.id == change.user_id:
+    # One that ended since the request began, as by a second step that was turned on, does not go on.
+    is_here = current is not None and await queries.hold_session(current.session_id, change.user_id)
+    await _settle(person, change.new_email, action="email.change", fact=f"email_change:{change.id}")
+    if is_here:
         await sessions.start(change.user_id)
         familiar.remember(familiar.account_key(change.new_email))
     return "done"

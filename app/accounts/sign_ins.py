@@ -42,7 +42,8 @@ async def go_on(
         # Held from here on: a second step that is turned on meanwhile comes before the question, or ends what begins here.
         await people_queries.lock_users([user_id])
         if not (await second_factors.of(user_id)).is_on:
-            await sessions.start(user_id, keep=keep, password_hash=password_hash, method=method)
+            # What the session before had shown may have been turned off since.
+            await sessions.start(user_id, keep=keep, password_hash=password_hash, method=method, second_factor=False)
             return True
         made = await queries.insert_pending(
             token_hash=tokens.hashed(token),

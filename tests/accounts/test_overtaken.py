@@ -11,8 +11,8 @@ import pytest
 
 from app import Lectern
 from app.accounts import erasures, hashing, merging, notes, people, queries, tags, users
+from app.accounts.queries import email_changes, identities
 from app.accounts.queries import erasures as erasure_rows
-from app.accounts.queries import identities
 from app.accounts.queries import magic_links as link_queries
 from app.accounts.queries import people as people_queries
 from app.accounts.queries import roles as role_queries
@@ -25,7 +25,7 @@ from tests import google
 from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.accounts.test_google import come_back, depart
 from tests.accounts.test_people import signed_in
-from tests.accounts.test_second_factors import enrol
+from tests.accounts.test_second_factors import code, enrol, half_way
 from tests.cast import PASSWORD, Cast, Person
 
 NEW = "tide under seven clocks"
@@ -307,3 +307,37 @@ async def test_an_address_that_was_asked_for_does_not_come_while_the_account_is_
     await erase(ann)
     assert await db.value("SELECT count(*) FROM audit_log WHERE action = 'email.change'") == 0
     assert await db.value("SELECT count(*) FROM mails WHERE template = 'accounts/email_changed'") == 0
+
+
+async def test_an_address_that_is_confirmed_does_not_slip_past_a_second_step_turned_on_meanwhile(
+    app: Lectern, ann: Person, other_browser: Browser, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await other_browser.sign_in(ann.email)
+    await ann.browser.post("/account/email", form={"email": "new@example.org"})
+    found = "\n".join([text_of(mail) for mail in await mailbox.all()])
+    one, other = re.findall(r"http://localhost(/email-changes/\S+)", found)
+    await other_browser.post(one)
+    enrolled = overtaken(monkeypatch, email_changes, "confirm", lambda: enrol(ann))
+    await other_browser.post(other)
+    await enrolled()
+    assert not await other_browser.is_signed_in()
+
+
+async def test_whoever_confirms_after_the_second_step_was_turned_off_has_shown_none(
+    app: Lectern, cast: Cast, other_browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the school asks the team for one, the rights sleep then."""
+    rob = await cast.rob()
+    await queries.set_password(rob.id, await hashing.hashed(PASSWORD))
+    secret, _codes = await enrol(rob)
+    await half_way(other_browser, rob)
+    await other_browser.post("/login/second-step", code=code(secret, 1))
+    assert await db.value("SELECT count(*) FROM sessions WHERE second_factor_at IS NOT NULL") == 2
+
+    async def turn_off() -> None:
+        assert (await rob.browser.post("/account/security/totp/removal")).status_code == 303
+
+    is_off = overtaken(monkeypatch, queries, "credentials_by_id", turn_off)
+    await other_browser.post("/login/confirmation", password=PASSWORD)
+    await is_off()
+    assert await db.value("SELECT count(*) FROM sessions WHERE second_factor_at IS NOT NULL") == 0
