@@ -99,8 +99,13 @@ async def _renewed(found: Credentials, password: str) -> str | None:
     if found.password_hash is None or not hashing.is_outdated(found.password_hash):
         return found.password_hash
     fresh = await hashing.hashed(password)
-    replaced = await queries.replace_password(found.id, found.password_hash, fresh)
-    return fresh if replaced else found.password_hash
+    if await queries.replace_password(found.id, found.password_hash, fresh):
+        return fresh
+    # The second of two clicks finds it made anew, from the same password.
+    now = await queries.credentials_by_id(found.id)
+    if now is not None and await hashing.matches(now.password_hash, password):
+        return now.password_hash
+    return found.password_hash
 
 
 async def confirm(person: SignedIn, password: str, *, address: str, onward: str) -> bool:

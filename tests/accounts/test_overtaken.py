@@ -341,3 +341,16 @@ async def test_whoever_confirms_after_the_second_step_was_turned_off_has_shown_n
     await other_browser.post("/login/confirmation", password=PASSWORD)
     await is_off()
     assert await db.value("SELECT count(*) FROM sessions WHERE second_factor_at IS NOT NULL") == 0
+
+
+async def test_two_who_sign_in_while_the_hash_is_made_anew_are_both_in(
+    app: Lectern, ann: Person, browser: Browser, other_browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A double click, above all: the second answer is the one that is seen."""
+    outdated = await db.value("SELECT password_hash FROM users WHERE id = :id", id=ann.id)
+    monkeypatch.setattr(hashing, "is_outdated", lambda stored: stored == outdated)
+    first = overtaken(monkeypatch, hashing, "hashed", lambda: browser.sign_in(ann.email))
+    answer = await other_browser.sign_in(ann.email)
+    assert (await first()).status_code == 303
+    assert answer.status_code == 303
+    assert await other_browser.is_signed_in()
