@@ -14,8 +14,8 @@ from typing import IO, Any
 import orjson
 import structlog
 
-from app.accounts import sessions, users
-from app.accounts.models import PersonalExport, SignedIn
+from app.accounts import queries, sessions, users
+from app.accounts.models import PersonalExport, SignedIn, User
 from app.accounts.queries import exports as rows
 from app.core import audit, clock, db, mail, personal, queue
 from app.core.errors import Conflict, NotFound
@@ -82,9 +82,7 @@ async def build(export_id: int) -> None:
     """Gather, pack, store, tell. May run twice: what is ready is left alone."""
     export = await rows.export_by_id(export_id)
     person = await users.find(export.user_id) if export is not None else None
-    if export is None or person is None or export.state != "asked" or person.state != "active":
-        return
-    if person.email_verified_at is None:  # the office has given the account another address since
+    if export is None or person is None or export.state != "asked" or not _may_have(person):
         return
     subject = Subject(person.id, person.public_id, person.email, person.name)
     key = f"exports/{export.public_id[:2]}/{public_id(26)}.zip"
@@ -96,11 +94,19 @@ async def build(export_id: int) -> None:
         await _shelf().put(key, packed, content_type="application/zip")
     now = clock.now()
     async with db.transaction():
-        if await rows.mark_ready(export_id, key=key, size=size, now=now, expires_at=now + KEPT):
-            context = {"name": person.name, "until": (now + KEPT).isoformat()}
-            await mail.send(person.email, "accounts/export_ready", context, fact=f"export:{export_id}")
+        # As they stand now: it may have taken long.
+        (here,) = await queries.lock_users([person.id])
+        if _may_have(here) and await rows.mark_ready(export_id, key=key, size=size, now=now, expires_at=now + KEPT):
+            context = {"name": here.name, "until": (now + KEPT).isoformat()}
+            await mail.send(here.email, "accounts/export_ready", context, fact=f"export:{export_id}")
             return
+    await db.release()
     await _shelf().delete(key)  # another run took its place, or the person is being erased
+
+
+def _may_have(person: User) -> bool:
+    """Nobody enters a closed or suspended account; and an unproved address is one that the office has given it since."""
+    return person.state == "active" and person.email_verified_at is not None
 
 
 async def _reserve(export_id: int, key: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app import Lectern
-from app.accounts import erasures, hashing, merging, notes, people, queries, tags, users
+from app.accounts import erasures, exports, hashing, merging, notes, people, queries, tags, users
 from app.accounts.queries import email_changes, identities
 from app.accounts.queries import erasures as erasure_rows
 from app.accounts.queries import magic_links as link_queries
@@ -354,3 +354,24 @@ async def test_two_who_sign_in_while_the_hash_is_made_anew_are_both_in(
     assert (await first()).status_code == 303
     assert answer.status_code == 303
     assert await other_browser.is_signed_in()
+
+
+async def test_no_file_is_made_of_somebody_who_is_being_erased(
+    app: Lectern, cast: Cast, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was begun before, and is packed for long: its mail would come after what forgets mails."""
+    ann, _olga = await cast.ann(), await cast.olga()
+    await ann.browser.post("/account/privacy/exports")
+    is_built = asyncio.Event()
+
+    async def late(_subject: Subject) -> None:
+        await is_built.wait()
+
+    monkeypatch.setitem(personal.ERASURES, "late", late)
+    erased = overtaken(monkeypatch, exports, "_pack", lambda: erase(ann))
+    await exports.build(await db.value("SELECT id FROM personal_exports"))
+    is_built.set()
+    await erased()
+    assert await db.value("SELECT count(*) FROM mails WHERE template = 'accounts/export_ready'") == 0
+    await mailbox.all()
+    assert await count("personal_exports") == 0
