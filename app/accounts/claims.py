@@ -14,7 +14,9 @@ from app.core import clock
 
 async def claim(user_ids: Sequence[int]) -> list[int]:
     """Do so, as part of the current transaction, to those of these accounts that are unproved; who lost something by it."""
-    return await identities.forget_unproven(sorted(set(user_ids)), clock.now()) if user_ids else []
+    # Held before what they have is looked at: a sign-in under way stands by then, and ends.
+    unproven = await identities.lock_unproven(sorted(set(user_ids))) if user_ids else []
+    return await identities.forget_unproven(unproven, clock.now()) if unproven else []
 
 
 async def keep_address(user_id: int) -> None:

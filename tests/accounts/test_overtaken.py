@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from app import Lectern
-from app.accounts import erasures, exports, hashing, merging, notes, people, queries, tags, users
-from app.accounts.queries import email_changes, identities
+from app.accounts import claims, erasures, exports, hashing, merging, notes, people, queries, sessions, tags, users
+from app.accounts.queries import email_changes
 from app.accounts.queries import erasures as erasure_rows
+from app.accounts.queries import identities
 from app.accounts.queries import magic_links as link_queries
 from app.accounts.queries import people as people_queries
 from app.accounts.queries import roles as role_queries
@@ -375,3 +376,23 @@ async def test_no_file_is_made_of_somebody_who_is_being_erased(
     assert await db.value("SELECT count(*) FROM mails WHERE template = 'accounts/export_ready'") == 0
     await mailbox.all()
     assert await count("personal_exports") == 0
+
+
+# In each other's way
+
+
+async def test_whoever_signs_in_while_an_account_is_claimed_is_out(
+    app: Lectern, cast: Cast, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody registered Ann's address, and signs in at the moment at which she proves that it is hers."""
+    ann = await cast.person("Ann Archer", "ann@example.org", verified=False)
+    await queries.set_password(ann.id, await hashing.hashed(PASSWORD))
+
+    async def claim() -> None:
+        async with db.transaction():
+            assert await claims.claim([ann.id]) == [ann.id]
+
+    claimed = overtaken(monkeypatch, sessions, "_greet_browser", claim)
+    await browser.sign_in(ann.email)
+    await claimed()
+    assert await count("sessions") == 0

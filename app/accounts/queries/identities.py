@@ -70,18 +70,31 @@ async def delete_identity(user_id: int, provider: str) -> bool:
     )
 
 
+async def lock_unproven(user_ids: list[int]) -> list[int]:
+    """Those of these accounts whose address nobody has proved, locked in one order."""
+    rows = await db.many(
+        db.Row,
+        """
+        SELECT id FROM users WHERE id = ANY(CAST(:ids AS bigint[])) AND email_verified_at IS NULL ORDER BY id FOR UPDATE
+        """,
+        ids=user_ids,
+    )
+    return [row.id for row in rows]
+
+
 async def forget_unproven(user_ids: list[int], now: datetime) -> list[int]:
     """Take away what opens accounts whose address nobody has proved: whoever set it need not be who reads its mail.
 
     The app of a second step goes where the address was never another one. Where the office changed it, the app is of
     somebody who had proved who they are, and taking it away would open a door. The ids of those who lost something;
-    of all that are unproved, sessions, half-done sign-ins and a change of address that was asked for end.
+    of all that are unproved, sessions, half-done sign-ins and a change of address that was asked for end. The caller
+    holds their rows.
     """
     rows = await db.many(
         db.Row,
         """
         WITH unproven AS (SELECT id, public_id, password_hash FROM users
-                          WHERE id = ANY(CAST(:ids AS bigint[])) AND email_verified_at IS NULL ORDER BY id FOR UPDATE),
+                          WHERE id = ANY(CAST(:ids AS bigint[])) AND email_verified_at IS NULL),
              never AS (SELECT id FROM unproven p WHERE NOT EXISTS (
                            SELECT FROM audit_log l WHERE l.subject_type = 'person' AND l.subject_id = p.public_id
                                                      AND l.action = 'people.email')),
