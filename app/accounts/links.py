@@ -45,9 +45,14 @@ async def find(token: str, *purposes: str) -> Link | None:
 
 
 async def use(token: str, *purposes: str) -> Link | None:
-    """Use an open link, as part of the current transaction. Of two at once only one gets it, the other None."""
-    if len(token) > 100:
+    """Use an open link, as part of the current transaction. Of two at once only one gets it, the other None.
+
+    The person's row is locked first, as by whatever closes links: each would wait for the other.
+    """
+    found = await find(token, *purposes)
+    if found is None:
         return None
+    await queries.lock_users([found.user_id])
     return await queries.use_link(tokens.hashed(token), list(purposes), clock.now())
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from app import Lectern
 from app.accounts import claims, erasures, exports, hashing, merging, notes, people, queries, sessions, tags, users
-from app.accounts.queries import email_changes
 from app.accounts.queries import erasures as erasure_rows
 from app.accounts.queries import identities
 from app.accounts.queries import magic_links as link_queries
@@ -318,7 +317,7 @@ async def test_an_address_that_is_confirmed_does_not_slip_past_a_second_step_tur
     found = "\n".join([text_of(mail) for mail in await mailbox.all()])
     one, other = re.findall(r"http://localhost(/email-changes/\S+)", found)
     await other_browser.post(one)
-    enrolled = overtaken(monkeypatch, email_changes, "confirm", lambda: enrol(ann))
+    enrolled = overtaken(monkeypatch, queries, "link_by_token", lambda: enrol(ann))
     await other_browser.post(other)
     await enrolled()
     assert not await other_browser.is_signed_in()
@@ -396,3 +395,20 @@ async def test_whoever_signs_in_while_an_account_is_claimed_is_out(
     await browser.sign_in(ann.email)
     await claimed()
     assert await count("sessions") == 0
+
+
+async def test_a_mailbox_that_agrees_and_a_wish_for_another_address_wait_for_each_other_in_no_circle(
+    app: Lectern, ann: Person, browser: Browser, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ann.browser.post("/account/email", form={"email": "new@example.org"})
+    found = "\n".join([text_of(mail) for mail in await mailbox.all()])
+    one, other = re.findall(r"http://localhost(/email-changes/\S+)", found)
+    await browser.post(one)
+
+    async def ask_again() -> int:
+        return (await ann.browser.post("/account/email", form={"email": "third@example.org"})).status_code
+
+    asked = overtaken(monkeypatch, queries, "use_link", ask_again)
+    assert (await browser.post(other)).status_code == 303
+    assert await asked() == 303
+    assert await db.value("SELECT email FROM users WHERE id = :id", id=ann.id) == "new@example.org"
