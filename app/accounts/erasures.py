@@ -137,12 +137,14 @@ async def carry_out(erasure_id: int) -> bool:
 async def _begin(erasure_id: int) -> bool:
     """Look once more whether it may be done, collect the names, and say farewell."""
     async with db.transaction():
+        # The person's row first, as whoever takes it back does.
+        people = await queries.lock_users(await rows.person_of(erasure_id))
         erasure = await rows.lock_erasure(erasure_id)
         if erasure is None or erasure.state not in ("waiting", "begun") or erasure.due_at > clock.now():
             return False
         if erasure.state == "begun":
             return True
-        person = (await queries.lock_users([erasure.user_id]))[0]
+        (person,) = people
         subject = Subject(person.id, person.public_id, person.email, person.name)
         why = _("Has a role by now.") if person.role != "member" else await personal.hindrance(subject)
         if why:

@@ -412,3 +412,15 @@ async def test_a_mailbox_that_agrees_and_a_wish_for_another_address_wait_for_eac
     assert (await browser.post(other)).status_code == 303
     assert await asked() == 303
     assert await db.value("SELECT email FROM users WHERE id = :id", id=ann.id) == "new@example.org"
+
+
+async def test_an_erasure_that_begins_and_one_that_is_taken_back_wait_for_each_other_in_no_circle(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, olga = await cast.ann(), await cast.olga()
+    by = await signed_in(olga)
+    made = await erasures.ask_for(ann.public_id, by=by)
+    kept = overtaken(monkeypatch, erasure_rows, "lock_erasure", lambda: erasures.cancel_for(ann.public_id, by=by))
+    with clock.shifted(timedelta(days=15)):
+        done = await erasures.carry_out(made.id)
+    assert (done, await kept()) in ((True, False), (False, True))

@@ -81,6 +81,12 @@ async def erasure_by_public_id(public_id: str) -> Erasure | None:
     )
 
 
+async def person_of(erasure_id: int) -> list[int]:
+    """Whom it is about, as one id; none for an erasure that is not there."""
+    rows = await db.many(db.Row, "SELECT user_id FROM erasures WHERE id = :id", id=erasure_id)
+    return [row.user_id for row in rows]
+
+
 async def lock_erasure(erasure_id: int) -> Erasure | None:
     return await db.one(
         Erasure,
