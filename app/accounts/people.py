@@ -7,6 +7,7 @@ from app.accounts import custom_roles, email_changes, endings, passwords, querie
 from app.accounts.endings import Ended
 from app.accounts.events import InvitedAgain, PasswordResetAsked
 from app.accounts.models import PersonFacts, SignedIn, User
+from app.accounts.queries import erasures as erasure_queries
 from app.accounts.queries import people as people_queries
 from app.accounts.roles import Rule, covers, may_give, may_help_in, outranks
 from app.core import audit, db, events, tokens
@@ -168,6 +169,9 @@ async def edit(
     """
     async with db.transaction():
         person, actor = await _locked_both(person_id, by)
+        erasure = await erasure_queries.open_erasure(person.id)
+        if erasure is not None and erasure.state == "begun":  # the log and the mails would name them again
+            raise Conflict(_("This account is closed for good."))
         before: dict[str, Any] = {
             "name": person.name,
             "headline": person.headline,

@@ -424,3 +424,22 @@ async def test_an_erasure_that_begins_and_one_that_is_taken_back_wait_for_each_o
     with clock.shifted(timedelta(days=15)):
         done = await erasures.carry_out(made.id)
     assert (done, await kept()) in ((True, False), (False, True))
+
+
+async def test_nothing_is_changed_about_somebody_who_is_being_erased(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log would name them again, and the mails, after what forgets them there."""
+    ann, _olga, rob = await cast.ann(), await cast.olga(), await cast.rob()
+    form = {"name": "Ann Baker", "email": "new@example.org", "headline": "", "country": "", "time_zone": ""}
+
+    async def late(_subject: Subject) -> None:
+        path = f"/admin/people/{ann.public_id}/details"
+        with clock.shifted(timedelta(days=-15)):
+            answer = await asyncio.create_task(rob.browser.post(path, form=form), context=Context())
+        assert answer.status_code == 409
+
+    monkeypatch.setitem(personal.ERASURES, "late", late)
+    await erase(ann)
+    assert await db.value("SELECT count(*) FROM audit_log WHERE CAST(after AS text) LIKE '%Baker%'") == 0
+    assert await db.value("SELECT count(*) FROM mails WHERE recipient = 'new@example.org'") == 0
