@@ -443,3 +443,17 @@ async def test_nothing_is_changed_about_somebody_who_is_being_erased(
     await erase(ann)
     assert await db.value("SELECT count(*) FROM audit_log WHERE CAST(after AS text) LIKE '%Baker%'") == 0
     assert await db.value("SELECT count(*) FROM mails WHERE recipient = 'new@example.org'") == 0
+
+
+async def test_somebody_who_looks_at_a_page_and_an_act_that_signs_them_out_wait_for_each_other_in_no_circle(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, rob = await cast.ann(), await cast.rob()
+    await db.run("UPDATE sessions SET last_seen_at = now() - interval '1 hour' WHERE user_id = :id", id=ann.id)
+
+    async def look() -> int:
+        return (await ann.browser.get("/learn")).status_code
+
+    looked = overtaken(monkeypatch, people_queries, "suspend", look)
+    answer = await rob.browser.post(f"/admin/people/{ann.public_id}/suspension", form={"reason": "Shared the films"})
+    assert (answer.status_code, await looked()) == (303, 200)

@@ -32,12 +32,17 @@ async def session_by_token(
 
 
 async def touch_session(session_id: int, now: datetime) -> None:
-    """Note a visit; the person's row, which has many indexes, follows at most once an hour."""
+    """Note a visit; the person's row, which has many indexes, follows at most once an hour. When somebody holds that it is
+    left alone: whoever ends sessions does, and each would wait for the other.
+    """
     await db.run(
         """
-        WITH touched AS (UPDATE sessions SET last_seen_at = :now WHERE id = :id RETURNING user_id)
-        UPDATE users SET last_seen_at = :now WHERE id = (SELECT user_id FROM touched)
-          AND (last_seen_at IS NULL OR last_seen_at < CAST(:now AS timestamptz) - interval '1 hour')
+        WITH touched AS (UPDATE sessions SET last_seen_at = :now WHERE id = :id RETURNING user_id),
+             free AS (
+                SELECT id FROM users WHERE id = (SELECT user_id FROM touched)
+                  AND (last_seen_at IS NULL OR last_seen_at < CAST(:now AS timestamptz) - interval '1 hour')
+                FOR NO KEY UPDATE SKIP LOCKED)
+        UPDATE users SET last_seen_at = :now WHERE id = (SELECT id FROM free)
         """,
         id=session_id,
         now=now,
