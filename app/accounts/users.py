@@ -50,7 +50,7 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
 async def _standing_for(email: str) -> User | None:
     """The account that this address stands for, held: who merges it waits, and moves what comes to it until then.
 
-    None when the address was given up a moment ago, or the account merged.
+    None when the address was given up a moment ago, or the account merged or erased.
     """
     found = await queries.user_by_email(email)
     if found is not None and found.state == "merged":
@@ -58,7 +58,7 @@ async def _standing_for(email: str) -> User | None:
     if found is None:
         return None
     (held,) = await queries.lock_users([found.id])
-    return held if held.state == found.state else None
+    return held if (held.state, held.email) == (found.state, found.email) else None
 
 
 async def insert(email: str, name: str = "") -> User | None:

@@ -152,6 +152,18 @@ async def test_what_is_bought_by_mail_goes_to_the_account_that_stays_of_two_merg
     assert stood_open
 
 
+async def test_what_is_bought_by_mail_does_not_go_to_an_account_that_was_erased_meanwhile(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, _olga = await cast.ann(), await cast.olga()
+    await db.run("UPDATE users SET state = 'suspended' WHERE id = :id", id=ann.id)
+    erased = overtaken(monkeypatch, queries, "user_by_email", lambda: erase(ann))
+    async with db.transaction():
+        person, is_new = await users.ensure(ann.email)
+    await erased()
+    assert (person.email, is_new) == (ann.email, True)
+
+
 async def test_an_address_that_an_account_gives_up_meanwhile_gets_its_own(
     app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
