@@ -92,10 +92,20 @@ async def suspend(person_id: str, reason: str, *, by: SignedIn) -> bool:
         return await shut_out(await locked(person_id, by), reason)
 
 
-async def unsuspend(person_id: str, *, by: SignedIn) -> bool:
-    """Let a person in again. False when they were not suspended, or are being erased."""
+def mark_of_reason(reason: str) -> str:
+    """Why somebody was suspended, as a mark for the way back, in whose address the words would be too many."""
+    return tokens.keyed(f"suspension:{reason}").hex()[:16]
+
+
+async def unsuspend(person_id: str, *, only_for: str = "", by: SignedIn) -> bool:
+    """Let a person in again. False when they were not suspended, or are being erased, or, with the mark `only_for`, were
+    suspended for another reason since.
+    """
     async with db.transaction():
-        return await let_in(await locked(person_id, by)) is not None
+        person = await locked(person_id, by)
+        if only_for and only_for != mark_of_reason(await people_queries.suspension_reason(person.id)):
+            return False
+        return await let_in(person) is not None
 
 
 async def shut_out(person: User, reason: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from html import unescape
 
 import pytest
 
@@ -436,3 +437,20 @@ async def test_a_closed_account_is_left_as_it_is(cast: Cast, closed: str) -> Non
     text = await seen(olga, page)
     for offered in ("details", "role", "suspension/removal", "erasure", "verification"):
         assert f'{page}/{offered}"' not in text, offered
+
+
+async def test_a_way_back_that_was_left_open_ends_no_later_suspension(cast: Cast) -> None:
+    ann, rob, olga = await cast.ann(), await cast.rob(), await cast.olga()
+    path = f"/admin/people/{ann.public_id}/suspension"
+    await rob.browser.post(path, form={"reason": "Late with a payment"})
+    page = await seen(rob, f"/admin/people/{ann.public_id}")
+    way_back = unescape(re.findall(rf'action="({path}/removal[^"]*)"', page)[0])
+    await olga.browser.post(f"{path}/removal")
+    await olga.browser.post(path, form={"reason": "Sold the films"})
+    await rob.browser.post(way_back)
+    assert (await people.find(ann.public_id)).state == "suspended"
+    assert "Nothing was changed" in await seen(rob, f"/admin/people/{ann.public_id}")
+    await olga.browser.post(f"{path}/removal")
+    await rob.browser.post(path, form={"reason": "Late with a payment"})
+    await rob.browser.post(way_back)
+    assert (await people.find(ann.public_id)).state == "active"

@@ -1,7 +1,7 @@
 """People in the back office: the list, one person, and what may be done."""
 
 from babel import Locale
-from quart import current_app, redirect, url_for
+from quart import current_app, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -92,15 +92,17 @@ async def create_suspension(public_id: str) -> ResponseReturnValue:
     if not form.validate():
         return await person_page(public_id, suspension_form=form, status=422)
     if await people.suspend(public_id, form.reason.data, by=me()):
-        flash(_("Suspended and signed out."), undo_url=url_for(".delete_suspension", public_id=public_id))
+        mark = people.mark_of_reason(form.reason.data)
+        way_back = url_for(".delete_suspension", public_id=public_id, only_for=mark)
+        flash(_("Suspended and signed out."), undo_url=way_back)
     return to_person(public_id)
 
 
 @admin.post("/people/<public_id>/suspension/removal")
 @requires("people.suspend", fresh=True)
 async def delete_suspension(public_id: str) -> ResponseReturnValue:
-    """Let the person in again."""
-    if await people.unsuspend(public_id, by=me()):
+    """Let the person in again; from the way back of one suspension, not of a later one."""
+    if await people.unsuspend(public_id, only_for=request.args.get("only_for", ""), by=me()):
         flash(_("The person can sign in again."))
     else:
         flash(_("Nothing was changed: the person is not suspended, or is being erased."), "bad")

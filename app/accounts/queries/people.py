@@ -65,6 +65,11 @@ async def suspend(user_id: int, reason: str) -> bool:
     )
 
 
+async def suspension_reason(user_id: int) -> str:
+    found: str = await db.value("SELECT suspension_reason FROM users WHERE id = :id", id=user_id)
+    return found
+
+
 async def unsuspend(user_id: int, only_for: str | None = None) -> str | None:
     """Why they were suspended; None when they were not, or for another reason than `only_for`, and once their erasure has
     begun: nobody enters any more.
