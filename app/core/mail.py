@@ -152,7 +152,7 @@ async def deliver_mail(mail_id: int) -> None:
         """
         UPDATE mails SET attempts = attempts + 1, state = 'sending'
         WHERE id = :id AND state <> 'sent'
-        RETURNING id, public_id, recipient, template, context, attempts
+        RETURNING id, public_id, recipient, template, context, attempts, md5(CAST(context AS text)) AS digest
         """,
         id=mail_id,
     )
@@ -183,14 +183,17 @@ async def deliver_mail(mail_id: int) -> None:
             error=f"{type(error).__name__}: {error}"[:500],
         )
         raise
+    # Whoever it names may have been forgotten while it was under way; then its words are other ones, and its subject goes.
     await db.run(
         """
-        UPDATE mails SET state = 'sent', sent_at = :now, subject = :subject, vendor_id = :vendor_id, error = NULL,
-                         context = '{}'
+        UPDATE mails SET state = 'sent', sent_at = :now, vendor_id = :vendor_id, error = NULL, context = '{}',
+                         subject = CASE WHEN md5(CAST(context AS text)) = :digest THEN CAST(:subject AS text)
+                                        ELSE '[erased]' END
         WHERE id = :id
         """,
         id=mail_id,
         now=clock.now(),
+        digest=row.digest,
         subject=rendered.subject,
         vendor_id=vendor_id,
     )

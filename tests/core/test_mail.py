@@ -1,11 +1,13 @@
 """Mails: one a fact, tried again under the same name, failed in the end, and without their secrets once they are sent."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from app import Lectern
-from app.core import db, mail, queue
+from app.core import db, mail, queue, records
+from app.core.personal import Subject
 
 COUNTS = {"jobs": 1, "mails": 0, "webhooks": 0}
 
@@ -152,3 +154,29 @@ async def test_a_file_that_is_gone_meanwhile_keeps_no_mail_back(post: Post, monk
     assert [(each.name, each.content) for each in message.attachments] == [("there", b"there"), ("own", b"own")]
     assert message.reply_to == "bob@example.org"
     assert (await row()).context == {}
+
+
+async def test_the_subject_of_a_mail_that_is_under_way_names_nobody_who_is_forgotten_meanwhile(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is about Ann, to somebody else; the mail server is slow."""
+    assert mail._wiring is not None
+    true = post.send
+
+    async def render(_template: str, context: Mapping[str, Any]) -> mail.Rendered:
+        return mail.Rendered(f"{context['name']} has bought", "", "")
+
+    async def slow(message: mail.Message) -> str:
+        if "Ann" in message.subject:
+            about = Subject(1, "a", "ann@example.org", "Ann Archer", ("ann@example.org", "Ann Archer"))
+            async with db.transaction():
+                await records.forget_mails(about)
+        return await true(message)
+
+    monkeypatch.setattr(mail._wiring, "render", render)
+    monkeypatch.setattr(post, "send", slow)
+    await mail.send("owner@example.org", "ops/failures", {"name": "Bob Breuer"}, fact="order:1")
+    await mail.send("owner@example.org", "ops/failures", {"name": "Ann Archer"}, fact="order:2")
+    await queue.drain()
+    sent = await db.many(db.Row, "SELECT state, subject FROM mails ORDER BY id")
+    assert [(one.state, one.subject) for one in sent] == [("sent", "Bob Breuer has bought"), ("sent", "[erased]")]
