@@ -469,3 +469,21 @@ async def test_somebody_who_looks_at_a_page_and_an_act_that_signs_them_out_wait_
     looked = overtaken(monkeypatch, people_queries, "suspend", look)
     answer = await rob.browser.post(f"/admin/people/{ann.public_id}/suspension", form={"reason": "Shared the films"})
     assert (answer.status_code, await looked()) == (303, 200)
+
+
+async def test_a_role_that_goes_and_one_who_holds_it_wait_for_each_other_in_no_circle(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga = await cast.olga()
+    await cast.role("clerk", ["admin.enter"])
+    kim = await cast.person("Kim Kern", "kim@example.org", role="clerk")
+    await queries.set_password(kim.id, await hashing.hashed(PASSWORD))
+
+    async def change() -> int:
+        form = {"current_password": PASSWORD, "new_password": NEW}
+        return (await kim.browser.post("/account/password", form=form)).status_code
+
+    changed = overtaken(monkeypatch, role_queries, "delete_sessions_of_holders", change)
+    answer = await olga.browser.post("/admin/roles/clerk/removal", form={"confirmation": "Clerk", "move_to": "member"})
+    assert (answer.status_code, await changed()) == (303, 303)
+    assert not await Browser(kim.browser).is_signed_in()
