@@ -163,12 +163,13 @@ class EmailForm(BaseForm):
 
 
 class ProfileForm(BaseForm):
-    """What a person says about themselves."""
+    """What a person says about themselves; `seen` is the mark of what the page showed."""
 
     name = StringField(_l("Name"), [DataRequired(_l("Tell us what to call you.")), Length(max=100), person_name])
     headline = StringField(_l("Headline"), [Length(max=120)])
     biography = TextAreaField(_l("About you"), [Length(max=4000)])
     time_zone = SelectField(_l("Time zone"))
+    seen = HiddenField(validators=[Length(max=64)])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -3,8 +3,8 @@
 from app.accounts import claims, consents, hashing, links, queries, strength
 from app.accounts.events import AccountMade, RegisteredAgain, UserRegistered, UserVerified
 from app.accounts.models import User
-from app.core import clock, db, events, mail
-from app.core.errors import Invalid, SignInNeeded
+from app.core import clock, db, events, mail, tokens
+from app.core.errors import Conflict, Invalid, SignInNeeded
 from app.core.i18n import _
 from app.core.ids import public_id
 
@@ -153,16 +153,29 @@ async def prove_address(user_id: int, email: str) -> None:
     await mail.send(person.email, "accounts/welcome", {"name": person.name}, fact=f"welcome:{user_id}")
 
 
+def mark_of(person: User) -> str:
+    """What a person says about themselves, as a mark that a page keeps of what it showed."""
+    return tokens.keyed(repr((person.name, person.headline, person.biography, person.time_zone))).hex()
+
+
 async def update_profile(
-    user_id: int, *, name: str, headline: str, biography: str | None, time_zone: str | None
+    user_id: int, *, name: str, headline: str, biography: str | None, time_zone: str | None, seen: str = ""
 ) -> None:
     """Change what a person says about themselves; `biography` None leaves it as it is, `time_zone` None is the school's.
+    `seen` is the mark of the page that it was typed on.
 
-    Raises SignInNeeded when the account was suspended or closed since the request began.
+    Raises SignInNeeded when the account was suspended or closed since the request began, Conflict for what has changed
+    since that page was drawn, as by the office.
     """
     if not name:
         raise Invalid(_("Tell us what to call you."), field="name")
-    if not await queries.update_profile(
-        user_id, name=name, headline=headline, biography=biography, time_zone=time_zone
-    ):
-        raise SignInNeeded(_("Please sign in first."))
+    async with db.transaction():
+        (here,) = await queries.lock_users([user_id])
+        biography = here.biography if biography is None else biography
+        is_new = (name, headline, biography, time_zone) != (here.name, here.headline, here.biography, here.time_zone)
+        if is_new and seen and seen != mark_of(here):
+            raise Conflict(_("Something of this has changed meanwhile. Open it again and look."))
+        if not await queries.update_profile(
+            user_id, name=name, headline=headline, biography=biography, time_zone=time_zone
+        ):
+            raise SignInNeeded(_("Please sign in first."))

@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -179,3 +180,22 @@ async def test_the_account_page_asks_the_database_little(ann: Person) -> None:
     with db.count_queries() as queries:
         await Browser(ann.browser).get("/account")
     assert queries.total <= 5
+
+
+async def test_a_page_that_was_left_open_takes_nothing_back_that_changed_since(ann: Person, cast: Cast) -> None:
+    """The office has put her name right; she chooses a time zone on a page of this morning."""
+    browser, rob = Browser(ann.browser), await cast.rob()
+    [left_open] = re.findall(r'name="seen"[^>]*value="([^"]+)"', await browser.text("/account"))
+    details = {"name": "Ann-Marie Archer", "email": ann.email, "headline": "", "country": "", "time_zone": ""}
+    await rob.browser.post(f"/admin/people/{ann.public_id}/details", form=details)
+    answer = await browser.post("/account/profile", name=ann.name, time_zone="Europe/Berlin", seen=left_open)
+    assert answer.status_code == 409
+    assert "Open it again and look" in await body(answer)
+    found = await users.find(ann.id)
+    assert found is not None and (found.name, found.time_zone) == ("Ann-Marie Archer", None)
+    [fresh] = re.findall(r'name="seen"[^>]*value="([^"]+)"', await browser.text("/account"))
+    for _click in range(2):
+        answer = await browser.post("/account/profile", name=found.name, time_zone="Europe/Berlin", seen=fresh)
+        assert answer.status_code == 303
+    found = await users.find(ann.id)
+    assert found is not None and (found.name, found.time_zone) == ("Ann-Marie Archer", "Europe/Berlin")

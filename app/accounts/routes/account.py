@@ -15,7 +15,7 @@ from app.accounts.places import place_of
 from app.accounts.routes import routes
 from app.accounts.sessions import me
 from app.core import limits
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Conflict, Invalid, NotFound
 from app.core.i18n import _, ngettext
 from app.web.flash import flash
 from app.web.forms import submitted
@@ -37,13 +37,18 @@ async def update_profile() -> ResponseReturnValue:
     """Change name, headline, time zone; those who teach also write about themselves."""
     form, person = await submitted(ProfileForm), me()
     if form.validate():
-        await users.update_profile(
-            person.id,
-            name=form.name.data,
-            headline=form.headline.data or "",
-            biography=(form.biography.data or "") if person.can("courses.edit") else None,
-            time_zone=form.time_zone.data or None,
-        )
+        try:
+            await users.update_profile(
+                person.id,
+                name=form.name.data,
+                headline=form.headline.data or "",
+                biography=(form.biography.data or "") if person.can("courses.edit") else None,
+                time_zone=form.time_zone.data or None,
+                seen=form.seen.data or "",
+            )
+        except Conflict as error:
+            form.refuse(Invalid(error.message))
+            return await _account_page(profile=form, status=409)
         flash(_("Your profile is saved."))
         return _to_account()
     return await _account_page(profile=form, status=422)
@@ -139,6 +144,7 @@ async def _account_page(
         "headline": person.headline,
         "biography": person.biography,
         "time_zone": person.time_zone or "",
+        "seen": users.mark_of(person),
     }
     return await page(
         "accounts/account.html",
