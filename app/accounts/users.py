@@ -57,8 +57,9 @@ async def _standing_for(email: str) -> User | None:
         found = await queries.kept_for(found.id) or found
     if found is None:
         return None
-    (held,) = await queries.lock_users([found.id])
-    return held if (held.state, held.email) == (found.state, found.email) else None
+    held = await queries.hold_user(found.id)
+    is_here = held is not None and (held.state, held.email) == (found.state, found.email)
+    return held if is_here else None
 
 
 async def insert(email: str, name: str = "") -> User | None:

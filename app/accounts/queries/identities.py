@@ -71,11 +71,14 @@ async def delete_identity(user_id: int, provider: str) -> bool:
 
 
 async def lock_unproven(user_ids: list[int]) -> list[int]:
-    """Those of these accounts whose address nobody has proved, locked in one order."""
+    """Those of these accounts whose address nobody has proved, locked in one order. Whoever only points at them does not wait:
+    two who buy for one person both hold them so already (`hold_user`).
+    """
     rows = await db.many(
         db.Row,
         """
-        SELECT id FROM users WHERE id = ANY(CAST(:ids AS bigint[])) AND email_verified_at IS NULL ORDER BY id FOR UPDATE
+        SELECT id FROM users WHERE id = ANY(CAST(:ids AS bigint[])) AND email_verified_at IS NULL
+        ORDER BY id FOR NO KEY UPDATE
         """,
         ids=user_ids,
     )

@@ -61,6 +61,11 @@ async def lock_users(user_ids: list[int]) -> list[User]:
     )
 
 
+async def hold_user(user_id: int) -> User | None:
+    """This person, who is not merged or erased until the transaction ends. Whoever only points at them does not wait."""
+    return await db.one(User, f"SELECT {USER_COLUMNS} FROM users WHERE id = :id FOR KEY SHARE", id=user_id)  # noqa: S608
+
+
 async def insert_user(
     *, public_id: str, email: str, name: str, password_hash: str | None, time_zone: str | None, now: datetime
 ) -> User | None:
