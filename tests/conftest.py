@@ -13,8 +13,11 @@ from app import Lectern, create_app, start, stop
 from app.accounts import hashing
 from app.config import Config
 from app.core import cache, limits, migrations, settings, submissions
-from tests import google, servers
+from app.gateways import payments
+from tests import google, servers, stripe
+from tests.accounts.conftest import Mailbox
 from tests.cast import Cast
+from tests.commerce.shop import Shop
 from tests.emptying import Emptier
 from tests.longest import longest_first
 from tests.settled import settle
@@ -111,6 +114,34 @@ def client(app: Lectern) -> TestClientProtocol:
 @pytest.fixture
 def cast(app: Lectern) -> Cast:
     return Cast(app)
+
+
+@pytest.fixture
+def mailbox(config: Config) -> Mailbox:
+    return Mailbox(config.data_dir / "mail")
+
+
+@pytest.fixture(scope="session")
+async def local_stripe(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[stripe.Stripe]:
+    """The local Stripe beside the application."""
+    async with stripe.running(tmp_path_factory.mktemp("stripe")) as found:
+        yield found
+
+
+@pytest.fixture
+async def shop(
+    app: Lectern, client: TestClientProtocol, local_stripe: stripe.Stripe, config: Config
+) -> AsyncIterator[Shop]:
+    """The school's shop with a working payment service. What passes between them must be as Stripe describes it."""
+    before = payments.gateway()
+    gateway = payments.StripePayments(stripe.SECRET_KEY, api_base=local_stripe.url, retries=0)
+    payments.use(gateway)
+    await local_stripe.http.delete("/_sandbox/behaviour")
+    local_stripe.problems.clear()
+    local_stripe.requests.clear()
+    yield Shop(app, client, local_stripe)
+    payments.use(before)
+    assert local_stripe.problems == []
 
 
 @pytest.fixture

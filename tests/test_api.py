@@ -25,7 +25,7 @@ from app.core.limits import Limit
 from app.web import api as web_api
 from app.web.guards import guard_of
 from tests import everywhere
-from tests.accounts.conftest import Mailbox, mailbox, text_of  # noqa: F401 (fixture)
+from tests.accounts.conftest import Mailbox, text_of
 from tests.cast import Cast, Person
 from tests.office import an_order, seen
 from tests.school import a_course
@@ -152,7 +152,7 @@ async def test_below_api_is_for_tokens_and_nothing_else_is(app: Lectern) -> None
 # Making one
 
 
-async def test_a_token_is_shown_once_and_kept_as_a_hash(app: Lectern, cast: Cast, mailbox: Mailbox) -> None:  # noqa: F811
+async def test_a_token_is_shown_once_and_kept_as_a_hash(app: Lectern, cast: Cast, mailbox: Mailbox) -> None:
     rob = await cast.rob()
     page = await seen(rob, "/account/tokens/new")
     assert "Read orders: who bought what, for how much" in page

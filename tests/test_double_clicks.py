@@ -23,7 +23,6 @@ from app.core.ids import public_id
 from app.web.traps import opened_stamp
 from tests import authenticator, everywhere, stripe
 from tests.cast import PASSWORD, Cast, Person
-from tests.commerce.conftest import local_stripe, shop  # noqa: F401 (fixtures)
 from tests.commerce.shop import Shop
 from tests.commerce.test_webhooks import EVENT
 from tests.courses.test_admin import details_of
@@ -711,7 +710,7 @@ def test_every_form_has_a_row(app: Lectern) -> None:
     assert {rule.rule for rule in everywhere.routes(app, "POST")} == set(CASES)
 
 
-async def a_world(shop: Shop, emptier: Emptier) -> World:  # noqa: F811 (the fixture)
+async def a_world(shop: Shop, emptier: Emptier) -> World:
     await emptier.empty()
     await settings.forget_copy()
     await settings.save_school(name="Meridian", currency="EUR", tax_percent="19")
@@ -806,7 +805,7 @@ async def counts() -> dict[str, int]:
     return {row.name: row.n for row in await db.many(db.Row, union)}
 
 
-async def effect_of(shop: Shop, emptier: Emptier, rule: str, times: int) -> tuple[dict[str, int], list[int]]:  # noqa: F811 (the fixture)
+async def effect_of(shop: Shop, emptier: Emptier, rule: str, times: int) -> tuple[dict[str, int], list[int]]:
     """By how many rows each table grew or shrank when the form was sent so often at once, and the answers."""
     world = await a_world(shop, emptier)
     case = CASES[rule]
@@ -825,7 +824,7 @@ async def effect_of(shop: Shop, emptier: Emptier, rule: str, times: int) -> tupl
 
 
 @pytest.mark.parametrize("rule", CASES)
-async def test_a_double_click_does_it_once(shop: Shop, emptier: Emptier, unlimited: None, rule: str) -> None:  # noqa: F811 (the fixture)
+async def test_a_double_click_does_it_once(shop: Shop, emptier: Emptier, unlimited: None, rule: str) -> None:
     case = CASES[rule]
     single, [status] = await effect_of(shop, emptier, rule, 1)
     assert status in (200, 204, 303), f"the row's form is not good: {status}"
@@ -840,7 +839,7 @@ async def test_a_double_click_does_it_once(shop: Shop, emptier: Emptier, unlimit
 
 
 async def test_without_the_guard_a_double_click_would_do_it_twice(
-    shop: Shop,  # noqa: F811 (the fixture)
+    shop: Shop,
     emptier: Emptier,
     unlimited: None,
     monkeypatch: pytest.MonkeyPatch,

@@ -18,7 +18,6 @@ from app.core import clock, db
 from app.media import uploads
 from app.media.jobs import sweep_uploads
 from app.media.models import Upload
-from tests.commerce.conftest import local_stripe, shop  # noqa: F401 (fixtures)
 from tests.commerce.shop import Shop
 from tests.emptying import Emptier
 from tests.test_double_clicks import CASES, REFUSALS, a_world, counts, sender, submissions_forgotten
@@ -106,7 +105,7 @@ async def effect(at: Shop, emptier: Emptier, rule: str, life: Life) -> tuple[dic
 
 @pytest.mark.parametrize("rule", CASES)
 async def test_killed_after_any_commit_and_sent_again_it_is_done_once(
-    shop: Shop,  # noqa: F811 (the fixture)
+    shop: Shop,
     emptier: Emptier,
     unlimited: None,
     rule: str,
@@ -125,7 +124,7 @@ async def test_killed_after_any_commit_and_sent_again_it_is_done_once(
 
 
 async def test_a_file_that_gets_its_place_later_than_it_is_one_would_be_left_over(
-    shop: Shop,  # noqa: F811 (the fixture)
+    shop: Shop,
     emptier: Emptier,
     unlimited: None,
     monkeypatch: pytest.MonkeyPatch,

@@ -14,7 +14,6 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.accounts import hashing, queries
-from app.config import Config
 from app.core import clock, db, queue
 from app.web.traps import opened_stamp
 from tests.cast import PASSWORD, Cast, Person
@@ -52,11 +51,6 @@ def text_of(mail: EmailMessage) -> str:
     part = mail.get_body(("plain",))
     assert part is not None
     return str(part.get_content())
-
-
-@pytest.fixture
-def mailbox(config: Config) -> Mailbox:
-    return Mailbox(config.data_dir / "mail")
 
 
 def an_old_stamp() -> str:

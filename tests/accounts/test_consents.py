@@ -11,7 +11,6 @@ from app.core import clock, db, queue
 from tests import everywhere
 from tests.accounts.conftest import Browser
 from tests.cast import Cast
-from tests.commerce.conftest import local_stripe, shop  # noqa: F401 (fixtures)
 from tests.commerce.shop import Shop
 from tests.office import seen
 from tests.school import a_course
@@ -31,7 +30,7 @@ async def test_who_registers_agrees_only_by_ticking(app: Lectern, client: TestCl
     assert await rows() == ([(True, "registration")] if ticked else [])
 
 
-async def test_a_guest_agrees_at_the_checkout_and_keeps_it_with_the_account(shop: Shop) -> None:  # noqa: F811
+async def test_a_guest_agrees_at_the_checkout_and_keeps_it_with_the_account(shop: Shop) -> None:
     await a_course("free", "Free", price=0)
     browser = shop.app.test_client()
     await shop.add("free", browser)

@@ -6,7 +6,6 @@ import logging
 import pytest
 
 from app.core import db
-from tests.core.test_reach import line  # noqa: F401 (fixture)
 from tests.faults.proxy import Proxy
 
 # Each answer of the server takes so long: BEGIN, two statements and COMMIT follow each other at this pace.
@@ -58,7 +57,7 @@ async def check_the_pool(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("cancels", [1, 3])
 async def test_a_transaction_that_is_broken_off_leaves_nothing_open(
-    line: Proxy,  # noqa: F811
+    line: Proxy,
     caplog: pytest.LogCaptureFixture,
     cancels: int,
 ) -> None:

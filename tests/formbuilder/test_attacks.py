@@ -32,7 +32,6 @@ from app.formbuilder.payment import payments, stock
 from app.formbuilder.queries import files as file_queries
 from app.formbuilder.routes import sending, visits
 from tests.cast import Cast
-from tests.commerce.conftest import local_stripe, shop  # noqa: F401
 from tests.commerce.shop import Shop
 from tests.formbuilder.entering import a_form
 
@@ -139,7 +138,7 @@ async def test_an_older_page_asks_for_the_captcha_of_now(client: TestClientProto
 # --- money ------------------------------------------------------------------------------------------------------------
 
 
-async def test_an_older_page_that_cost_nothing_does_not_get_past_the_price(shop: Shop) -> None:  # noqa: F811
+async def test_an_older_page_that_cost_nothing_does_not_get_past_the_price(shop: Shop) -> None:
     form = await published(NAME, EMAIL)
     await changed(form, fields=[NAME, EMAIL, TICKET])
     answer = await shop.client.post(f"/forms/{form.slug}", form=body(version="1", q2="a@b.example", q3="full"))
@@ -150,7 +149,7 @@ async def test_an_older_page_that_cost_nothing_does_not_get_past_the_price(shop:
     assert await states() == ["unpaid"]
 
 
-async def test_an_older_page_offers_no_way_of_paying_that_is_gone(shop: Shop) -> None:  # noqa: F811
+async def test_an_older_page_offers_no_way_of_paying_that_is_gone(shop: Shop) -> None:
     way = {"id": "q5", "kind": "payment_method", "label": "How", "settings": {"methods": ["card", "invoice"]}}
     form = await published(NAME, EMAIL, TICKET, way)
     await changed(form, fields=[NAME, EMAIL, TICKET, {**way, "settings": {"methods": ["card"]}}])
@@ -159,7 +158,7 @@ async def test_an_older_page_offers_no_way_of_paying_that_is_gone(shop: Shop) ->
     assert await states() == []
 
 
-async def test_an_older_page_takes_of_the_stock_of_now(shop: Shop) -> None:  # noqa: F811
+async def test_an_older_page_takes_of_the_stock_of_now(shop: Shop) -> None:
     endless = {**TICKET, "settings": {"options": [{"value": "full", "label": "Full", "price": 5000}]}}
     form = await published(NAME, EMAIL, endless)
     form = await changed(form, fields=[NAME, EMAIL, TICKET])
@@ -170,7 +169,7 @@ async def test_an_older_page_takes_of_the_stock_of_now(shop: Shop) -> None:  # n
 
 
 @pytest.mark.parametrize("trick", ["the trap", "links"])
-async def test_what_is_paid_for_is_not_shown_to_who_is_held_back(shop: Shop, trick: str) -> None:  # noqa: F811
+async def test_what_is_paid_for_is_not_shown_to_who_is_held_back(shop: Shop, trick: str) -> None:
     form = await published(NAME, EMAIL, TICKET, settings=SECRET)
     told = {"website": "x"} if trick == "the trap" else {"q1": "http://a.example " * 6}
     answer = await shop.client.post(f"/forms/{form.slug}", form=body(q2="a@b.example", q3="full", **told))
@@ -181,7 +180,7 @@ async def test_what_is_paid_for_is_not_shown_to_who_is_held_back(shop: Shop, tri
 
 @pytest.mark.parametrize(("number", "status"), [("-5", 422), ("0", 303), ("99999999999", 422), ("5", 303)])
 @pytest.mark.parametrize("is_calculated", [False, True])
-async def test_nobody_pays_less_than_nothing(shop: Shop, number: str, status: int, is_calculated: bool) -> None:  # noqa: F811
+async def test_nobody_pays_less_than_nothing(shop: Shop, number: str, status: int, is_calculated: bool) -> None:
     seats: dict[str, Any] = {"id": "q8", "kind": "number", "label": "Seats", "settings": {}}
     total = {"id": "q9", "kind": "calculation", "label": "Sum", "settings": {"expression": "{q8} * 10", "hidden": True}}
     form = await published(NAME, EMAIL, seats, total, payment={"on": True, "amount": "q9" if is_calculated else "q8"})
@@ -191,7 +190,7 @@ async def test_nobody_pays_less_than_nothing(shop: Shop, number: str, status: in
     assert await states() == ([] if status == 422 else ["received" if number == "0" else "unpaid"])
 
 
-async def test_sending_a_screen_again_leads_nobody_past_the_payment(shop: Shop) -> None:  # noqa: F811
+async def test_sending_a_screen_again_leads_nobody_past_the_payment(shop: Shop) -> None:
     form = await published(NAME, EMAIL, {"id": "p1", "kind": "page_break", "label": "Pay"}, TICKET, settings=SECRET)
     first = body(q2="a@b.example", screen="start")
     draft = (await shop.client.post(f"/forms/{form.slug}", form=first)).headers["Location"]
@@ -202,7 +201,7 @@ async def test_sending_a_screen_again_leads_nobody_past_the_payment(shop: Shop) 
     assert shown.status_code == 303 and "/payments/" in shown.headers["Location"]
 
 
-async def test_a_link_for_one_answer_does_not_come_back_from_payment_for_ever(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_a_link_for_one_answer_does_not_come_back_from_payment_for_ever(shop: Shop, cast: Cast) -> None:
     olga: Any = await cast.olga()
     more = {**TICKET, "settings": {"options": [{"value": "full", "label": "Full", "price": 5000}]}}
     form = await published(NAME, EMAIL, more, settings={"by_link": True})
@@ -234,7 +233,7 @@ async def test_a_link_for_one_answer_does_not_come_back_from_payment_for_ever(sh
 
 
 async def test_of_two_who_come_back_from_payment_at_once_one_is_let_in(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     app: Lectern,
     cast: Cast,
 ) -> None:
@@ -555,7 +554,7 @@ def test_a_day_is_written_as_a_day_only() -> None:
     assert day_of("2026-12-31") is not None
 
 
-async def test_who_has_paid_gets_the_link_to_confirm_whoever_typed_their_address(shop: Shop) -> None:  # noqa: F811
+async def test_who_has_paid_gets_the_link_to_confirm_whoever_typed_their_address(shop: Shop) -> None:
     await limits.forget_all()
     flooding = await published(NAME, EMAIL, settings={"opt_in": True})
     for number in range(6):

@@ -18,7 +18,6 @@ from app.formbuilder.models import Entry, Form
 from app.formbuilder.payment import payments
 from app.formbuilder.queries import entries as entry_queries
 from tests.cast import Cast
-from tests.commerce.conftest import local_stripe, shop  # noqa: F401
 from tests.commerce.shop import Shop
 from tests.school import a_course
 
@@ -49,7 +48,7 @@ async def newest() -> Entry:
     return found
 
 
-async def test_a_member_has_it_at_once(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_a_member_has_it_at_once(shop: Shop, cast: Cast) -> None:
     course, ann = await a_course("first", "Your First Chart", price=0), await cast.ann()
     answer = await send(await a_form(), ann.browser, q1="ann@example.org")
     assert "/thanks/" in answer.headers["Location"]
@@ -63,7 +62,7 @@ async def test_a_member_has_it_at_once(shop: Shop, cast: Cast) -> None:  # noqa:
     assert await db.value("SELECT count(*) FROM orders") == 1
 
 
-async def test_an_entry_that_is_thrown_away_meanwhile_orders_nothing(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_an_entry_that_is_thrown_away_meanwhile_orders_nothing(shop: Shop, cast: Cast) -> None:
     await a_course("first", "Your First Chart", price=0)
     await send(await a_form(), (await cast.ann()).browser, q1="ann@example.org")
     entry = await newest()
@@ -73,7 +72,7 @@ async def test_an_entry_that_is_thrown_away_meanwhile_orders_nothing(shop: Shop,
 
 
 async def test_what_was_thrown_away_before_it_was_opened_is_opened_when_it_is_brought_back(
-    shop: Shop, cast: Cast  # noqa: F811
+    shop: Shop, cast: Cast
 ) -> None:  # fmt: skip
     course, ann = await a_course("first", "Your First Chart", price=0), await cast.ann()
     form = await a_form()
@@ -90,7 +89,7 @@ async def test_what_was_thrown_away_before_it_was_opened_is_opened_when_it_is_br
     assert await db.value("SELECT count(*) FROM orders") == 1
 
 
-async def test_two_workers_order_it_once(shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+async def test_two_workers_order_it_once(shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first stops when it is about to order, until the second is as far as it can come."""
     await a_course("first", "Your First Chart", price=0)
     await send(await a_form(), (await cast.ann()).browser, q1="ann@example.org")
@@ -113,7 +112,7 @@ async def test_two_workers_order_it_once(shop: Shop, cast: Cast, monkeypatch: py
     assert await db.value("SELECT count(*) FROM orders") == 1
 
 
-async def test_a_guest_gets_the_link_that_the_shop_mails(shop: Shop) -> None:  # noqa: F811
+async def test_a_guest_gets_the_link_that_the_shop_mails(shop: Shop) -> None:
     await a_course("first", "Your First Chart", price=0)
     await send(await a_form(), shop.client, q1="gus@example.org")
     for _twice in range(2):
@@ -124,7 +123,7 @@ async def test_a_guest_gets_the_link_that_the_shop_mails(shop: Shop) -> None:  #
     assert (await shop.order()).state == "pending"
 
 
-async def test_nothing_is_opened_before_the_entry_counts(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_nothing_is_opened_before_the_entry_counts(shop: Shop, cast: Cast) -> None:
     course, ann = await a_course("first", "Your First Chart", price=0), await cast.ann()
     form = await a_form(approval=True)
     await send(form, ann.browser, q1="ann@example.org")
@@ -136,7 +135,7 @@ async def test_nothing_is_opened_before_the_entry_counts(shop: Shop, cast: Cast)
     assert await entitlements.allows(ann.id, course.id)
 
 
-async def test_what_was_closed_for_somebody_stays_closed(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_what_was_closed_for_somebody_stays_closed(shop: Shop, cast: Cast) -> None:
     course, ann = await a_course("first", "Your First Chart", price=0), await cast.ann()
     form = await a_form()
     await send(form, ann.browser, q1="ann@example.org")
@@ -148,7 +147,7 @@ async def test_what_was_closed_for_somebody_stays_closed(shop: Shop, cast: Cast)
 
 
 @pytest.mark.parametrize("chosen", ["own", ""])
-async def test_what_is_no_product_of_the_shop_orders_nothing(shop: Shop, chosen: str) -> None:  # noqa: F811
+async def test_what_is_no_product_of_the_shop_orders_nothing(shop: Shop, chosen: str) -> None:
     await a_course("first", "Your First Chart", price=0)
     await send(await a_form(), shop.client, q1="gus@example.org", q2=chosen)
     await queue.drain()
@@ -156,7 +155,7 @@ async def test_what_is_no_product_of_the_shop_orders_nothing(shop: Shop, chosen:
     assert (await newest()).state == "received"
 
 
-async def test_who_gives_no_address_is_asked_for_one(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_who_gives_no_address_is_asked_for_one(shop: Shop, cast: Cast) -> None:
     await a_course("first", "Your First Chart", price=0)
     form = await a_form()
     answer = await send(form, shop.client)
@@ -166,7 +165,7 @@ async def test_who_gives_no_address_is_asked_for_one(shop: Shop, cast: Cast) -> 
     assert (await send(form, (await cast.ann()).browser)).status_code == 303
 
 
-async def test_what_is_free_beside_what_is_paid_opens_with_the_payment(shop: Shop) -> None:  # noqa: F811
+async def test_what_is_free_beside_what_is_paid_opens_with_the_payment(shop: Shop) -> None:
     course = await a_course("first", "Your First Chart", price=0)
     gift = {"id": "q3", "kind": "custom_amount", "label": "Gift"}
     told = {"title": "Begin", "fields": [*FIELDS, gift]}

@@ -17,7 +17,6 @@ from tests.cast import Cast
 from tests.formbuilder.entering import a_form
 from tests.formbuilder.test_contests import two_versions
 from tests.school import a_course
-from tests.web.conftest import entries, kept  # noqa: F401 (fixtures)
 from tests.web.kept import Entries, how, text
 
 
@@ -33,7 +32,7 @@ async def settled(client: TestClientProtocol, path: str) -> None:
 
 
 async def test_a_form_is_drawn_once_and_kept_also_for_links_of_letters_without_values(
-    client: TestClientProtocol, kept: PageCache, entries: Entries  # noqa: F811
+    client: TestClientProtocol, kept: PageCache, entries: Entries
 ) -> None:  # fmt: skip
     form, _definition = await a_form()
     path = f"/forms/{form.slug}"
@@ -49,7 +48,7 @@ async def test_a_form_is_drawn_once_and_kept_also_for_links_of_letters_without_v
     assert 'name="stamp" value=""' in await text(client, path)
 
 
-async def test_what_is_published_is_seen_at_once(client: TestClientProtocol, kept: PageCache, cast: Cast) -> None:  # noqa: F811
+async def test_what_is_published_is_seen_at_once(client: TestClientProtocol, kept: PageCache, cast: Cast) -> None:
     olga = await cast.olga()
     form, _definition = await a_form()
     path = f"/forms/{form.slug}"
@@ -64,7 +63,7 @@ async def test_what_is_published_is_seen_at_once(client: TestClientProtocol, kep
     assert "takes no more answers" in await text(client, path)
 
 
-async def test_a_new_price_of_a_product_is_seen_at_once(client: TestClientProtocol, kept: PageCache) -> None:  # noqa: F811
+async def test_a_new_price_of_a_product_is_seen_at_once(client: TestClientProtocol, kept: PageCache) -> None:
     course = await a_course("risk", "Risk", price=24900)
     slug = await db.value("SELECT slug FROM products")
     fields = [
@@ -91,7 +90,7 @@ async def test_a_new_price_of_a_product_is_seen_at_once(client: TestClientProtoc
     ],
 )  # fmt: skip
 async def test_what_changes_by_the_clock_or_by_what_comes_in_is_never_kept(
-    client: TestClientProtocol, kept: PageCache, settings: dict[str, Any]  # noqa: F811
+    client: TestClientProtocol, kept: PageCache, settings: dict[str, Any]
 ) -> None:  # fmt: skip
     form, _definition = await a_form(**settings)
     path = f"/forms/{form.slug}"
@@ -102,7 +101,7 @@ async def test_what_changes_by_the_clock_or_by_what_comes_in_is_never_kept(
         assert await how(client, path) != "hit"
 
 
-async def test_the_last_place_closes_the_form_for_the_next_visitor(client: TestClientProtocol, kept: PageCache) -> None:  # noqa: F811
+async def test_the_last_place_closes_the_form_for_the_next_visitor(client: TestClientProtocol, kept: PageCache) -> None:
     form, _definition = await a_form(most_entries=1)
     path = f"/forms/{form.slug}"
     assert 'name="q1"' in await text(client, path)
@@ -110,7 +109,7 @@ async def test_the_last_place_closes_the_form_for_the_next_visitor(client: TestC
     assert "takes no more answers" in await text(client, path)
 
 
-async def test_a_pin_and_a_link_open_no_page_for_others(client: TestClientProtocol, kept: PageCache) -> None:  # noqa: F811
+async def test_a_pin_and_a_link_open_no_page_for_others(client: TestClientProtocol, kept: PageCache) -> None:
     form, _definition = await a_form(pin="1234")
     path = f"/forms/{form.slug}"
     await text(client, path)
@@ -122,7 +121,7 @@ async def test_a_pin_and_a_link_open_no_page_for_others(client: TestClientProtoc
 
 
 async def test_each_visitor_of_a_trial_is_drawn_a_page_of_their_own(
-    client: TestClientProtocol, kept: PageCache, entries: Entries  # noqa: F811
+    client: TestClientProtocol, kept: PageCache, entries: Entries
 ) -> None:  # fmt: skip
     form = await two_versions()
     await client.get(f"/forms/{form.slug}")

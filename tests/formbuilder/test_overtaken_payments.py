@@ -28,7 +28,6 @@ from app.formbuilder.routes import stamp_of
 from app.gateways.payments import Refund
 from tests.accounts.test_people import signed_in
 from tests.cast import Cast
-from tests.commerce.conftest import local_stripe, shop  # noqa: F401 (fixtures)
 from tests.commerce.shop import Shop
 from tests.formbuilder.test_paid_entries import FIELDS, a_form, left, send, states
 from tests.formbuilder.test_payments import COURSE, prices_in
@@ -49,7 +48,7 @@ async def newest() -> Entry:
     return found
 
 
-async def with_a_file(shop: Shop, form: Form) -> tuple[Entry, Order]:  # noqa: F811
+async def with_a_file(shop: Shop, form: Form) -> tuple[Entry, Order]:
     """An unpaid entry that came with a file, and its order."""
     told = {"version": "1", "stamp": stamp_of(clock.now().timestamp() - 10), "website": "", "q1": "Ann"}
     paper = FileStorage(io.BytesIO(b"%PDF-1.4\n%%EOF\n"), filename="paper.pdf", content_type="application/pdf")
@@ -81,7 +80,7 @@ async def choose(form: Form, entry: Entry, ticket: str, by: int) -> None:
 
 
 async def test_what_was_ordered_while_the_account_was_merged_opens_in_the_one_that_stays(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     cast: Cast,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -105,7 +104,7 @@ async def test_what_was_ordered_while_the_account_was_merged_opens_in_the_one_th
 
 
 async def test_an_entry_that_was_paid_while_it_was_sent_again_keeps_its_files(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     form = await a_form([*FIELDS, {"id": "q5", "kind": "file", "label": "Paper", "settings": {}}])
@@ -123,7 +122,7 @@ async def test_an_entry_that_was_paid_while_it_was_sent_again_keeps_its_files(
 
 
 async def test_an_entry_that_was_thrown_away_while_it_was_sent_again_gives_its_link_to_nobody(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     cast: Cast,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -139,7 +138,7 @@ async def test_an_entry_that_was_thrown_away_while_it_was_sent_again_gives_its_l
     assert await states() == ["binned"]
 
 
-async def test_money_that_comes_for_an_entry_that_was_sent_again_brings_its_files_back(shop: Shop) -> None:  # noqa: F811
+async def test_money_that_comes_for_an_entry_that_was_sent_again_brings_its_files_back(shop: Shop) -> None:
     form = await a_form([*FIELDS, {"id": "q5", "kind": "file", "label": "Paper", "settings": {}}])
     first, order = await with_a_file(shop, form)
     await send(form, shop.client, q3="half", instead=payments.token_of(first))
@@ -150,7 +149,7 @@ async def test_money_that_comes_for_an_entry_that_was_sent_again_brings_its_file
 
 
 async def test_answers_that_were_changed_while_the_money_came_hold_what_they_say(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     cast: Cast,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -175,7 +174,7 @@ async def test_answers_that_were_changed_while_the_money_came_hold_what_they_say
     assert await left(form) == 3
 
 
-async def test_money_that_is_back_before_the_payment_is_heard_of_holds_nothing(shop: Shop) -> None:  # noqa: F811
+async def test_money_that_is_back_before_the_payment_is_heard_of_holds_nothing(shop: Shop) -> None:
     form = await a_form()
     await send(form, shop.client)
     order = await shop.order()
@@ -188,7 +187,7 @@ async def test_money_that_is_back_before_the_payment_is_heard_of_holds_nothing(s
 
 
 async def test_a_payment_that_is_asked_for_anew_while_the_last_one_is_given_up_keeps_its_ticket(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     cast: Cast,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -215,7 +214,7 @@ async def test_a_payment_that_is_asked_for_anew_while_the_last_one_is_given_up_k
 
 
 async def test_money_that_comes_back_while_its_ticket_is_freed_keeps_it(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     form = await a_form()
@@ -245,7 +244,7 @@ async def test_money_that_comes_back_while_its_ticket_is_freed_keeps_it(
 
 
 async def test_answers_that_were_changed_while_their_payment_was_asked_for_are_what_is_paid(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     cast: Cast,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -265,7 +264,7 @@ async def test_answers_that_were_changed_while_their_payment_was_asked_for_are_w
 
 
 async def test_an_entry_that_was_sent_anew_is_not_asked_for_its_payment_once_more(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     cast: Cast,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -289,7 +288,7 @@ async def test_an_entry_that_was_sent_anew_is_not_asked_for_its_payment_once_mor
 
 
 @pytest.mark.parametrize("how", ["paid", "on its way", "heard of", "looked at"])
-async def test_a_page_that_was_left_open_asks_nobody_to_pay_again(shop: Shop, how: str) -> None:  # noqa: F811
+async def test_a_page_that_was_left_open_asks_nobody_to_pay_again(shop: Shop, how: str) -> None:
     form = await a_form()
     await send(form, shop.client)
     entry, order = await newest(), await shop.order()

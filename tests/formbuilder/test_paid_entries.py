@@ -28,7 +28,6 @@ from app.formbuilder.payment import bills, payments, stock
 from app.formbuilder.routes import stamp_of
 from app.gateways.payments import Refund
 from tests.cast import Cast
-from tests.commerce.conftest import local_stripe, shop  # noqa: F401
 from tests.commerce.shop import Shop
 
 TICKET = {
@@ -73,7 +72,7 @@ async def told() -> list[str]:
     return [row.subject for row in rows]
 
 
-async def test_it_is_paid_then_confirmed_then_approved_and_leaves_once(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_it_is_paid_then_confirmed_then_approved_and_leaves_once(shop: Shop, cast: Cast) -> None:
     form = await a_form(settings={"opt_in": True, "approval": True})
     answer = await send(form, shop.client)
     assert await states() == ["unpaid"]
@@ -102,7 +101,7 @@ async def test_it_is_paid_then_confirmed_then_approved_and_leaves_once(shop: Sho
 
 
 async def test_who_paid_and_never_clicked_is_not_swept_away(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     form = await a_form(settings={"opt_in": True})
@@ -117,7 +116,7 @@ async def test_who_paid_and_never_clicked_is_not_swept_away(
     assert await left(form) == 2
 
 
-async def test_what_the_office_corrects_does_not_take_the_total_away(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_what_the_office_corrects_does_not_take_the_total_away(shop: Shop, cast: Cast) -> None:
     form = await a_form(fields=[*FIELDS, {"id": "q4", "kind": "total", "label": "Total"}])
     await shop.pay((await send(form, shop.client)).headers["Location"])
     await shop.tell()
@@ -131,7 +130,7 @@ async def test_what_the_office_corrects_does_not_take_the_total_away(shop: Shop,
     assert (answers["q1"], answers["q4"]) == ("Anna", {"minor": 5000, "currency": "EUR"})
 
 
-async def test_of_a_stock_as_many_are_held_as_are_ordered(shop: Shop) -> None:  # noqa: F811
+async def test_of_a_stock_as_many_are_held_as_are_ordered(shop: Shop) -> None:
     form = await a_form()
     assert (await send(form, shop.client, **{"q3.quantity": "2"})).status_code == 303
     assert await left(form) == 1
@@ -142,7 +141,7 @@ async def test_of_a_stock_as_many_are_held_as_are_ordered(shop: Shop) -> None:  
     assert (await shop.order()).total_minor in (5000, 10000)
 
 
-async def test_what_was_given_up_counts_for_no_limit(shop: Shop) -> None:  # noqa: F811
+async def test_what_was_given_up_counts_for_no_limit(shop: Shop) -> None:
     form = await a_form(settings={"most_entries": 1, "most_per_person": 1})
     first = await send(form, shop.client)
     assert first.status_code == 303
@@ -162,7 +161,7 @@ async def test_what_was_given_up_counts_for_no_limit(shop: Shop) -> None:  # noq
     assert (await send(form, shop.client, q2="ben@x.example")).status_code == 303
 
 
-async def test_what_was_given_up_keeps_no_answer_from_others(shop: Shop) -> None:  # noqa: F811
+async def test_what_was_given_up_keeps_no_answer_from_others(shop: Shop) -> None:
     once = {"settings": {"unique": True}}
     form = await a_form([{**FIELDS[0], **once}, {**FIELDS[1], **once}, TICKET])
     assert (await send(form, shop.client)).status_code == 303
@@ -171,7 +170,7 @@ async def test_what_was_given_up_keeps_no_answer_from_others(shop: Shop) -> None
     assert (await send(form, shop.client)).status_code == 303
 
 
-async def test_all_money_back_gives_the_place_back(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_all_money_back_gives_the_place_back(shop: Shop, cast: Cast) -> None:
     form = await a_form()
     answer = await send(form, shop.client)
     await shop.pay(answer.headers["Location"])
@@ -189,7 +188,7 @@ async def test_all_money_back_gives_the_place_back(shop: Shop, cast: Cast) -> No
     assert await states() == ["received"]
 
 
-async def test_a_refund_that_fails_later_takes_the_place_again(shop: Shop) -> None:  # noqa: F811
+async def test_a_refund_that_fails_later_takes_the_place_again(shop: Shop) -> None:
     form = await a_form()
     answer = await send(form, shop.client)
     await shop.pay(answer.headers["Location"])
@@ -204,7 +203,7 @@ async def test_a_refund_that_fails_later_takes_the_place_again(shop: Shop) -> No
     assert ((await shop.order()).state, await left(form)) == ("paid", 2)
 
 
-async def test_of_news_that_come_twice_and_in_any_order_the_payment_wins_once(shop: Shop) -> None:  # noqa: F811
+async def test_of_news_that_come_twice_and_in_any_order_the_payment_wins_once(shop: Shop) -> None:
     form = await a_form()
     answer = await send(form, shop.client)
     await shop.pay(answer.headers["Location"])
@@ -220,7 +219,7 @@ async def test_of_news_that_come_twice_and_in_any_order_the_payment_wins_once(sh
     assert await db.value("SELECT count(*) FROM form_stock") == 1
 
 
-async def test_who_pays_in_another_way_is_heard_of_at_once(shop: Shop) -> None:  # noqa: F811
+async def test_who_pays_in_another_way_is_heard_of_at_once(shop: Shop) -> None:
     ways = {"id": "q4", "kind": "payment_method", "label": "How", "settings": {"methods": ["card", "invoice"]}}
     form = await a_form([*FIELDS, ways])
     answer = await send(form, shop.client, q4="invoice")
@@ -232,7 +231,7 @@ async def test_who_pays_in_another_way_is_heard_of_at_once(shop: Shop) -> None: 
     assert (await send(form, shop.client, q4="card")).headers["Location"].startswith("http")
 
 
-async def test_spam_is_led_to_no_payment_and_holds_nothing(shop: Shop) -> None:  # noqa: F811
+async def test_spam_is_led_to_no_payment_and_holds_nothing(shop: Shop) -> None:
     form = await a_form(settings={"spam_words": ["casino"]})
     answer = await send(form, shop.client, q1="casino", website="x")
     assert "/thanks/" in answer.headers["Location"]
@@ -241,7 +240,7 @@ async def test_spam_is_led_to_no_payment_and_holds_nothing(shop: Shop) -> None: 
     assert await db.value("SELECT count(*) FROM orders") == 0
 
 
-async def test_at_the_end_of_a_stepped_form_it_is_paid_and_turning_back_loses_nothing(shop: Shop) -> None:  # noqa: F811
+async def test_at_the_end_of_a_stepped_form_it_is_paid_and_turning_back_loses_nothing(shop: Shop) -> None:
     fields = [*FIELDS[:2], {"id": "p1", "kind": "page_break", "label": "Ticket"}, TICKET]
     form = await a_form(fields)
     stamp = stamp_of(clock.now().timestamp() - 10)
@@ -273,7 +272,7 @@ async def test_at_the_end_of_a_stepped_form_it_is_paid_and_turning_back_loses_no
 
 
 async def test_files_go_along_with_the_mail_and_with_who_turns_back(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     config: Config,
 ) -> None:
     mail = {**MAIL, "attach": "csv files"}
@@ -415,7 +414,7 @@ def test_what_the_shop_has_not_yet_is_said() -> None:
     assert any("no coupons" in each.sentence for each in definitions.problems(definition))
 
 
-async def test_out_of_a_frame_a_button_leads_to_the_payment_page(shop: Shop) -> None:  # noqa: F811
+async def test_out_of_a_frame_a_button_leads_to_the_payment_page(shop: Shop) -> None:
     form = await a_form(settings={"sites": ["https://other.example"]})
     answer = await send(form, shop.client, embed="1")
     there = answer.headers["Location"]
@@ -426,7 +425,7 @@ async def test_out_of_a_frame_a_button_leads_to_the_payment_page(shop: Shop) -> 
     assert (await shop.client.post(action[1])).headers["Location"].startswith("http")
 
 
-async def test_whoever_is_at_the_form_while_its_address_changes_comes_to_the_end(shop: Shop) -> None:  # noqa: F811
+async def test_whoever_is_at_the_form_while_its_address_changes_comes_to_the_end(shop: Shop) -> None:
     form = await a_form(settings={"opt_in": True})
     paying = await send(form, shop.client)
     await versions.move_to(form.id, "another-evening")

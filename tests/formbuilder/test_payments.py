@@ -26,9 +26,8 @@ from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries.entries import entry_by_id
 from app.formbuilder.routes import stamp_of
 from tests import stripe
-from tests.accounts.conftest import Mailbox, mailbox, text_of  # noqa: F401 (fixture)
+from tests.accounts.conftest import Mailbox, text_of
 from tests.cast import Cast
-from tests.commerce.conftest import local_stripe, shop  # noqa: F401
 from tests.commerce.shop import Shop
 from tests.school import a_course
 
@@ -80,7 +79,7 @@ async def told() -> list[str]:
     return [row.subject for row in rows]
 
 
-async def test_a_form_is_paid_and_counts_once(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_a_form_is_paid_and_counts_once(shop: Shop, app: Lectern) -> None:
     form = await a_form()
     answer = await send(form, shop.client)
     assert answer.status_code == 303
@@ -105,7 +104,7 @@ async def test_a_form_is_paid_and_counts_once(shop: Shop, app: Lectern) -> None:
     assert len(await shop.mails("commerce/order_confirmation")) == 1
 
 
-async def test_a_ticket_is_called_no_course(shop: Shop, cast: Cast, mailbox: Mailbox) -> None:  # noqa: F811
+async def test_a_ticket_is_called_no_course(shop: Shop, cast: Cast, mailbox: Mailbox) -> None:
     olga = await cast.olga()
     answer = await send(await a_form(), shop.client)
     await shop.pay(answer.headers["Location"])
@@ -120,7 +119,7 @@ async def test_a_ticket_is_called_no_course(shop: Shop, cast: Cast, mailbox: Mai
     assert "It is paid." in told and "Begin learning" not in told
 
 
-async def test_who_pays_while_the_form_is_archived_comes_back_to_its_thanks(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_who_pays_while_the_form_is_archived_comes_back_to_its_thanks(shop: Shop, app: Lectern) -> None:
     form = await a_form()
     answer = await send(form, shop.client)
     await versions.archive(form.id)
@@ -134,7 +133,7 @@ async def test_who_pays_while_the_form_is_archived_comes_back_to_its_thanks(shop
     assert (await shop.client.get(f"/forms/{form.slug}")).status_code == 404
 
 
-async def test_money_that_is_on_its_way_is_not_asked_for_again(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_money_that_is_on_its_way_is_not_asked_for_again(shop: Shop, app: Lectern) -> None:
     answer = await send(await a_form(), shop.client)
     back = await shop.pay(answer.headers["Location"])
     await db.run("UPDATE orders SET state = 'processing'")
@@ -154,7 +153,7 @@ def test_a_question_needs_no_colon_on_a_receipt() -> None:
         assert bills._said(replace(field, label=label), "Half") == said
 
 
-async def test_sending_the_same_page_twice_leads_to_one_payment_page(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_sending_the_same_page_twice_leads_to_one_payment_page(shop: Shop, app: Lectern) -> None:
     form = await a_form()
     stamp = stamp_of(clock.now().timestamp() - 10)
     both = await asyncio.gather(*(send(form, app.test_client(), stamp=stamp) for _click in range(2)))
@@ -163,21 +162,21 @@ async def test_sending_the_same_page_twice_leads_to_one_payment_page(shop: Shop,
     assert await db.value("SELECT count(*) FROM orders") == 1
 
 
-async def test_two_entries_of_one_person_are_two_orders(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_two_entries_of_one_person_are_two_orders(shop: Shop, app: Lectern) -> None:
     form = await a_form()
     for _time in range(2):
         await send(form, shop.client)
     assert len({entry.order_id for entry in await entries()}) == 2
 
 
-async def test_what_costs_nothing_counts_at_once(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_what_costs_nothing_counts_at_once(shop: Shop, app: Lectern) -> None:
     answer = await send(await a_form(), shop.client, q3="none")
     assert "/thanks/" in answer.headers["Location"]
     assert [entry.state for entry in await entries()] == ["received"]
     assert await db.value("SELECT count(*) FROM orders") == 0
 
 
-async def test_a_declined_card_leaves_the_page_open_for_another(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_a_declined_card_leaves_the_page_open_for_another(shop: Shop, app: Lectern) -> None:
     answer = await send(await a_form(), shop.client)
     refused = await shop.stripe.pay(answer.headers["Location"], **stripe.DECLINED)
     assert refused.status_code != 303
@@ -188,7 +187,7 @@ async def test_a_declined_card_leaves_the_page_open_for_another(shop: Shop, app:
     assert [entry.state for entry in await entries()] == ["received"]
 
 
-async def test_who_turns_back_finds_everything_and_pays_for_what_is_sent_then(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_who_turns_back_finds_everything_and_pays_for_what_is_sent_then(shop: Shop, app: Lectern) -> None:
     form = await a_form()
     first = await send(form, shop.client, q1="Ann & Co", q3="full")
     [entry] = await entries()
@@ -217,7 +216,7 @@ async def _entry(entry_id: int) -> Any:
     return await queries.entry_by_id(entry_id)
 
 
-async def test_of_two_who_want_the_last_one_gets_it(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_of_two_who_want_the_last_one_gets_it(shop: Shop, app: Lectern) -> None:
     form = await a_form()
     both = await asyncio.gather(*(send(form, app.test_client(), q3="full", q2=f"p{n}@x.example") for n in range(2)))
     assert sorted(answer.status_code for answer in both) == [303, 422]
@@ -230,7 +229,7 @@ async def test_of_two_who_want_the_last_one_gets_it(shop: Shop, app: Lectern) ->
 
 
 async def test_without_the_lock_two_would_get_the_last_one(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     app: Lectern,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -252,7 +251,7 @@ async def test_without_the_lock_two_would_get_the_last_one(
     assert [answer.status_code for answer in both] == [303, 303]
 
 
-async def test_a_ticket_that_nobody_paid_is_free_again(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_a_ticket_that_nobody_paid_is_free_again(shop: Shop, app: Lectern) -> None:
     form = await a_form()
     await send(form, shop.client, q3="full")
     assert (await send(form, shop.client, q3="full")).status_code == 422
@@ -267,7 +266,7 @@ async def test_a_ticket_that_nobody_paid_is_free_again(shop: Shop, app: Lectern)
     assert [entry.state for entry in await entries()] == ["unpaid", "unpaid"]
 
 
-async def test_news_that_were_lost_are_looked_for(shop: Shop, app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+async def test_news_that_were_lost_are_looked_for(shop: Shop, app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = await send(await a_form(), shop.client, q3="full")
     await shop.pay(answer.headers["Location"])
     order = await shop.order()
@@ -284,7 +283,7 @@ async def test_news_that_were_lost_are_looked_for(shop: Shop, app: Lectern, monk
 
 
 async def test_entries_that_were_given_up_keep_no_younger_one_from_its_lost_news(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     app: Lectern,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -301,7 +300,7 @@ async def test_entries_that_were_given_up_keep_no_younger_one_from_its_lost_news
     assert [entry.state for entry in await entries()] == ["unpaid", "received"]
 
 
-async def test_money_that_comes_after_the_end_counts_all_the_same(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_money_that_comes_after_the_end_counts_all_the_same(shop: Shop, app: Lectern) -> None:
     answer = await send(await a_form(), shop.client, q3="full")
     await shop.pay(answer.headers["Location"])
     order = await shop.order()
@@ -316,7 +315,7 @@ async def test_money_that_comes_after_the_end_counts_all_the_same(shop: Shop, ap
     assert await db.value("SELECT given_up_at FROM form_entries") is None
 
 
-async def test_money_that_comes_for_an_entry_in_the_bin_brings_it_back(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_money_that_comes_for_an_entry_in_the_bin_brings_it_back(shop: Shop, app: Lectern) -> None:
     form = await a_form()
     answer = await send(form, shop.client, q3="full")
     entry = await entry_queries.entry_by_id((await entries())[0].id)
@@ -335,7 +334,7 @@ async def test_money_that_comes_for_an_entry_in_the_bin_brings_it_back(shop: Sho
     assert [each.state for each in await entries()] == ["binned"]
 
 
-async def test_money_whose_news_were_lost_is_found_for_an_entry_in_the_bin_too(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_money_whose_news_were_lost_is_found_for_an_entry_in_the_bin_too(shop: Shop, app: Lectern) -> None:
     form = await a_form()
     for email in ("ann@x.example", "ben@x.example"):
         assert (await send(form, app.test_client(), q2=email, q3="full")).status_code == 303
@@ -379,7 +378,7 @@ def prices_in(page: str) -> str:
 
 
 async def test_a_product_has_the_price_of_the_shop_and_opens_what_it_opens(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     cast: Cast,
     sold: list[Any],
 ) -> None:
@@ -397,7 +396,7 @@ async def test_a_product_has_the_price_of_the_shop_and_opens_what_it_opens(
 
 @pytest.mark.parametrize(("now", "status"), [(24901, 422), (24900, 303), (100, 303)])
 async def test_a_price_that_rose_since_the_page_was_drawn_needs_another_yes(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     sold: list[Any],
     now: int,
     status: int,
@@ -416,7 +415,7 @@ async def test_a_price_that_rose_since_the_page_was_drawn_needs_another_yes(
     assert (await shop.order()).total_minor == now
 
 
-async def test_without_the_prices_of_a_page_of_today_nothing_is_ordered(shop: Shop, sold: list[Any]) -> None:  # noqa: F811
+async def test_without_the_prices_of_a_page_of_today_nothing_is_ordered(shop: Shop, sold: list[Any]) -> None:
     await a_course()
     form = await a_form(fields=sold, payment={})
     with patch("itsdangerous.timed.time.time", return_value=1_700_000_000):
@@ -428,7 +427,7 @@ async def test_without_the_prices_of_a_page_of_today_nothing_is_ordered(shop: Sh
     assert await entries() == []
 
 
-async def test_an_entry_in_the_bin_leads_to_no_payment(shop: Shop) -> None:  # noqa: F811
+async def test_an_entry_in_the_bin_leads_to_no_payment(shop: Shop) -> None:
     form = await a_form()
     assert (await send(form, shop.client)).status_code == 303
     entry = await entry_by_id((await entries())[0].id)
@@ -438,7 +437,7 @@ async def test_an_entry_in_the_bin_leads_to_no_payment(shop: Shop) -> None:  # n
     assert await payments.lead_on(form, replace(entry, state="binned")) == ""
 
 
-async def test_what_one_holds_unpaid_is_not_sold_out_for_oneself(shop: Shop) -> None:  # noqa: F811
+async def test_what_one_holds_unpaid_is_not_sold_out_for_oneself(shop: Shop) -> None:
     form = await a_form()
     definition = readings.of(form)
     assert (await send(form, shop.client, q3="full")).status_code == 303
@@ -447,7 +446,7 @@ async def test_what_one_holds_unpaid_is_not_sold_out_for_oneself(shop: Shop) -> 
     assert not await stock.gone(form.id, definition, but=held.entry_id)
 
 
-async def test_an_older_page_never_pays_less_than_the_form_costs_now(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_an_older_page_never_pays_less_than_the_form_costs_now(shop: Shop, cast: Cast) -> None:
     form = await a_form()
     olga = await cast.olga()
     dearer = {**TICKETS, "settings": {"options": [{"value": "half", "label": "Half", "price": 3000}]}}
@@ -466,7 +465,7 @@ async def test_an_older_page_never_pays_less_than_the_form_costs_now(shop: Shop,
     assert (await shop.order()).total_minor == 3000
 
 
-async def test_a_calculation_can_be_the_amount_to_the_cent(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_a_calculation_can_be_the_amount_to_the_cent(shop: Shop, app: Lectern) -> None:
     sums = {
         "id": "q9",
         "kind": "calculation",
@@ -487,7 +486,7 @@ async def test_a_calculation_can_be_the_amount_to_the_cent(shop: Shop, app: Lect
 )
 @pytest.mark.parametrize("hidden", [False, True])
 async def test_an_amount_that_is_no_number_is_not_taken_for_nothing_to_pay(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     expression: str,
     status: int,
     *,
@@ -507,7 +506,7 @@ async def test_an_amount_that_is_no_number_is_not_taken_for_nothing_to_pay(
     assert [entry.state for entry in await entries()] == ([] if status == 422 else ["received"])
 
 
-async def test_a_hidden_calculation_asks_for_nothing(shop: Shop) -> None:  # noqa: F811
+async def test_a_hidden_calculation_asks_for_nothing(shop: Shop) -> None:
     share = {"id": "q9", "kind": "calculation", "label": "Share", "settings": {"expression": "100 / {q8}"}}
     people = {"id": "q8", "kind": "number", "label": "People", "settings": {}}
     rule = {"id": "r1", "when": {"all": [{"field": "q8", "is": "not_empty"}]}, "do": "show", "targets": ["q9"]}
@@ -549,7 +548,7 @@ def test_the_owner_is_told_that_how_many_counts_as_none_in_a_calculation(*, requ
     ids=lambda sent: ", ".join(sent),
 )
 async def test_however_an_answer_is_written_what_it_costs_is_paid(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     sent: dict[str, Any],
 ) -> None:
     """A calculation reads what was sent, an answer too: nothing may be an answer in one and nothing in the other."""
@@ -585,7 +584,7 @@ async def test_however_an_answer_is_written_what_it_costs_is_paid(
 
 @pytest.mark.parametrize("case", ["not for sale", "gone", "too little", "too much"])
 async def test_what_cannot_be_sold_is_refused_beside_its_field(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     sold: list[Any],
     case: str,
 ) -> None:
@@ -611,7 +610,7 @@ async def test_what_cannot_be_sold_is_refused_beside_its_field(
     ("currency", "amount", "status"), [("SEK", "2.99", 422), ("SEK", "3", 303), ("GBP", "0.30", 303)]
 )
 async def test_the_smallest_amount_is_that_of_its_currency(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     currency: str,
     amount: str,
     status: int,
@@ -623,7 +622,7 @@ async def test_the_smallest_amount_is_that_of_its_currency(
     assert ("Cards cannot be charged this little." in await answer.get_data(as_text=True)) is (status == 422)
 
 
-async def test_a_product_whose_address_changed_is_sold_as_before(shop: Shop, sold: list[Any]) -> None:  # noqa: F811
+async def test_a_product_whose_address_changed_is_sold_as_before(shop: Shop, sold: list[Any]) -> None:
     course = await a_course()
     form = await a_form(fields=sold, payment={"on": True})
     for slug in ("a-first-change", "a-second"):
@@ -639,7 +638,7 @@ async def test_a_product_whose_address_changed_is_sold_as_before(shop: Shop, sol
     assert [each.course_id for each in await products.offers_named(["reading-price"])] == [other.id]
 
 
-async def test_a_form_is_kept_while_the_payment_service_is_away(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_a_form_is_kept_while_the_payment_service_is_away(shop: Shop, app: Lectern) -> None:
     form = await a_form()
     await shop.stripe.switch(api_fault="error", api_fault_times=20)
     answer = await send(form, shop.client)
@@ -655,7 +654,7 @@ async def test_a_form_is_kept_while_the_payment_service_is_away(shop: Shop, app:
     assert [entry.state for entry in await entries()] == ["received"]
 
 
-async def test_a_token_of_another_entry_or_none_shows_nothing(shop: Shop, app: Lectern) -> None:  # noqa: F811
+async def test_a_token_of_another_entry_or_none_shows_nothing(shop: Shop, app: Lectern) -> None:
     form = await a_form()
     await send(form, shop.client)
     [entry] = await entries()
@@ -694,7 +693,7 @@ async def test_a_form_has_one_currency_and_sells_nothing_again_and_again() -> No
     ],
 )
 async def test_an_entry_that_was_given_up_may_be_replaced_when_its_payment_page_closed_unused(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     state: str,
     *,
     may: bool,

@@ -18,14 +18,13 @@ from app.formbuilder.models import Entry, Form, Posted
 from app.formbuilder.payment import bills, payments, releases, stock
 from app.formbuilder.queries import entries as entry_queries
 from tests.cast import Cast
-from tests.commerce.conftest import local_stripe, shop  # noqa: F401
 from tests.commerce.shop import Shop
 from tests.formbuilder.test_paid_entries import FIELDS, a_form, left, send, states, told
 
 WORDS = {"spam_words": ["casino"]}
 
 
-async def held_back(shop: Shop, form: Form, **texts: str) -> Entry:  # noqa: F811
+async def held_back(shop: Shop, form: Form, **texts: str) -> Entry:
     """An entry in quarantine."""
     answer = await send(form, shop.client, q1="casino", **texts)
     assert answer.status_code == 303
@@ -42,7 +41,7 @@ def path_of(form: Form, entry: Entry) -> str:
     return f"/forms/{form.slug}/payments/{payments.token_of(entry)}"
 
 
-async def test_it_waits_for_its_payment_and_the_mailed_link_leads_to_it(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_it_waits_for_its_payment_and_the_mailed_link_leads_to_it(shop: Shop, cast: Cast) -> None:
     form, olga = await a_form(settings=WORDS), await cast.olga()
     entry = await held_back(shop, form)
     assert await left(form) == 3
@@ -71,7 +70,7 @@ async def test_it_waits_for_its_payment_and_the_mailed_link_leads_to_it(shop: Sh
     assert "/thanks/" in (await shop.client.get(path_of(form, entry))).headers["Location"]
 
 
-async def test_two_clicks_on_the_link_are_one_order(shop: Shop, app: Lectern, cast: Cast) -> None:  # noqa: F811
+async def test_two_clicks_on_the_link_are_one_order(shop: Shop, app: Lectern, cast: Cast) -> None:
     form = await a_form(settings=WORDS)
     entry = await held_back(shop, form)
     await let_out(form, entry, (await cast.olga()).id)
@@ -80,7 +79,7 @@ async def test_two_clicks_on_the_link_are_one_order(shop: Shop, app: Lectern, ca
     assert await db.value("SELECT count(*) FROM orders") == 1
 
 
-async def test_a_payment_page_that_closed_can_be_opened_again_for_a_fortnight(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_a_payment_page_that_closed_can_be_opened_again_for_a_fortnight(shop: Shop, cast: Cast) -> None:
     form = await a_form(settings=WORDS)
     entry = await held_back(shop, form)
     await let_out(form, entry, (await cast.olga()).id)
@@ -101,7 +100,7 @@ async def test_a_payment_page_that_closed_can_be_opened_again_for_a_fortnight(sh
     assert "Go on to payment" not in await late.get_data(as_text=True)
 
 
-async def test_what_is_sold_out_meanwhile_is_said_and_nothing_is_charged(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_what_is_sold_out_meanwhile_is_said_and_nothing_is_charged(shop: Shop, cast: Cast) -> None:
     form = await a_form(settings=WORDS)
     entry = await held_back(shop, form)
     await let_out(form, entry, (await cast.olga()).id)
@@ -113,7 +112,7 @@ async def test_what_is_sold_out_meanwhile_is_said_and_nothing_is_charged(shop: S
     assert await db.value("SELECT count(*) FROM orders") == 1
 
 
-async def test_without_an_address_the_office_is_told_and_it_stays_where_it_is(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_without_an_address_the_office_is_told_and_it_stays_where_it_is(shop: Shop, cast: Cast) -> None:
     form, olga = await a_form(settings=WORDS), await cast.olga()
     await send(form, shop.client, q2="no address", website="x")
     entry = await entry_queries.entry_by_id(await db.value("SELECT max(id) FROM form_entries"))
@@ -125,7 +124,7 @@ async def test_without_an_address_the_office_is_told_and_it_stays_where_it_is(sh
 
 
 @pytest.mark.parametrize("case", ["counted before", "paid before", "costs nothing", "paid otherwise"])
-async def test_what_is_not_to_be_paid_goes_its_way(shop: Shop, cast: Cast, case: str) -> None:  # noqa: F811
+async def test_what_is_not_to_be_paid_goes_its_way(shop: Shop, cast: Cast, case: str) -> None:
     olga = await cast.olga()
     if case in ("counted before", "paid before"):
         form = await a_form(settings={"approval": case == "paid before"})
@@ -147,7 +146,7 @@ async def test_what_is_not_to_be_paid_goes_its_way(shop: Shop, cast: Cast, case:
     assert await shop.mails("formbuilder/payment") == []
 
 
-async def test_the_office_mails_the_way_to_the_payment_again(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_the_office_mails_the_way_to_the_payment_again(shop: Shop, cast: Cast) -> None:
     form, olga = await a_form(settings=WORDS), await cast.olga()
     entry = await held_back(shop, form)
     await let_out(form, entry, olga.id)
@@ -157,7 +156,7 @@ async def test_the_office_mails_the_way_to_the_payment_again(shop: Shop, cast: C
     assert len(await shop.mails("formbuilder/payment")) == 2
 
 
-async def test_answers_that_may_still_be_paid_for_are_not_let_go_of(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_answers_that_may_still_be_paid_for_are_not_let_go_of(shop: Shop, cast: Cast) -> None:
     form, olga = await a_form(settings={**WORDS, "no_store": True}), await cast.olga()
     entry = await held_back(shop, form)
     await let_out(form, entry, olga.id)
@@ -171,7 +170,7 @@ async def test_answers_that_may_still_be_paid_for_are_not_let_go_of(shop: Shop, 
         assert await privacy.let_go() == 1
 
 
-async def test_what_is_thrown_away_or_called_spam_takes_nothing_and_takes_it_again(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_what_is_thrown_away_or_called_spam_takes_nothing_and_takes_it_again(shop: Shop, cast: Cast) -> None:
     """The table that public pages are drawn from follows the entry, whoever moves it."""
     form, olga = await a_form(), await cast.olga()
     await shop.pay((await send(form, shop.client, **{"q3.quantity": "3"})).headers["Location"])
@@ -187,7 +186,7 @@ async def test_what_is_thrown_away_or_called_spam_takes_nothing_and_takes_it_aga
     assert await stock.gone(form.id, definition) == frozenset()
 
 
-async def test_who_sends_it_again_instead_pays_for_that_one_only(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_who_sends_it_again_instead_pays_for_that_one_only(shop: Shop, cast: Cast) -> None:
     form = await a_form(settings=WORDS)
     entry = await held_back(shop, form)
     await let_out(form, entry, (await cast.olga()).id)
@@ -238,7 +237,7 @@ async def test_what_does_not_tell_its_price_is_not_let_out_for_nothing(
     assert found[entry.id].reason == "price"
 
 
-async def test_what_tells_its_price_once_it_is_corrected_waits_for_its_payment(shop: Shop, cast: Cast) -> None:  # noqa: F811
+async def test_what_tells_its_price_once_it_is_corrected_waits_for_its_payment(shop: Shop, cast: Cast) -> None:
     olga = await cast.olga()
     form = await a_form(fields=[*FIELDS[:2], PEOPLE, amount("100 / {q8}")], payment={"on": True, "amount": "q9"})
     entry = await trapped(form)
@@ -252,7 +251,7 @@ async def test_what_tells_its_price_once_it_is_corrected_waits_for_its_payment(s
 
 @pytest.mark.parametrize(("expression", "state"), [("0 * {q8}", "received"), ("10 * {q8}", "unpaid")])
 async def test_an_amount_that_is_a_number_is_taken_as_it_is(
-    shop: Shop,  # noqa: F811
+    shop: Shop,
     cast: Cast,
     expression: str,
     state: str,

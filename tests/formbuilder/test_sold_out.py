@@ -19,7 +19,6 @@ from tests.cast import Cast, Person
 from tests.formbuilder.entering import a_form, sent
 from tests.formbuilder.test_kept_forms import body, settled
 from tests.office import an_order
-from tests.web.conftest import kept  # noqa: F401 (a fixture)
 from tests.web.kept import how, text
 
 OPTIONS = [{"value": "a", "label": "Morning", "stock": 1}, {"value": "b", "label": "Evening"}]
@@ -54,7 +53,7 @@ async def test_it_is_told_beside_the_option_without_scripts(client: TestClientPr
 
 
 async def test_a_kept_page_says_it_as_soon_as_the_last_one_is_gone_and_no_longer_than_that(
-    client: TestClientProtocol, kept: PageCache  # noqa: F811
+    client: TestClientProtocol, kept: PageCache
 ) -> None:  # fmt: skip
     form, definition = await a_form(fields("radio"))
     path = f"/forms/{form.slug}"

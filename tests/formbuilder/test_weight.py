@@ -8,7 +8,6 @@ from quart.typing import TestClientProtocol
 
 from app.web.page_cache import PageCache
 from tests.formbuilder.entering import a_form
-from tests.web.conftest import kept  # noqa: F401 (a fixture)
 
 MOST_BYTES = 15 * 1024
 OPTIONS = [{"value": f"o{n}", "label": f"Option number {n}"} for n in range(6)]
@@ -35,7 +34,7 @@ FORMS = {"twelve common fields": FIELDS, "and dates": FIELDS[:11] + DATES[:1], "
 
 @pytest.mark.parametrize("name", FORMS)
 async def test_a_form_of_twelve_fields_with_logic_weighs_at_most_15_kb(
-    client: TestClientProtocol, kept: PageCache, name: str, record_property: Callable[[str, object], None]  # noqa: F811
+    client: TestClientProtocol, kept: PageCache, name: str, record_property: Callable[[str, object], None]
 ) -> None:  # fmt: skip
     """As it comes over the wire: HTML, styles and scripts, each packed as the application packs it."""
     fields = [*FORMS[name], FIELDS[11]] if FORMS[name] is not FIELDS else FIELDS

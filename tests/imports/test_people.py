@@ -17,7 +17,7 @@ from app.imports import jobs, queries, work
 from app.imports.models import BATCH
 from app.imports.people import People
 from app.media import shelf
-from tests.accounts.conftest import Mailbox, mailbox  # noqa: F401 (a fixture)
+from tests.accounts.conftest import Mailbox
 from tests.cast import Cast, Person
 from tests.imports.conftest import AT, bring, brought, names, run, state, tried
 from tests.imports.test_workbook import book
@@ -184,7 +184,7 @@ async def test_tagging_asks_for_the_right_to_tag(cast: Cast) -> None:
     ).status_code == 403
 
 
-async def test_mails_go_out_only_when_they_were_asked_for(cast: Cast, mailbox: Mailbox) -> None:  # noqa: F811
+async def test_mails_go_out_only_when_they_were_asked_for(cast: Cast, mailbox: Mailbox) -> None:
     olga = await cast.olga()
     product = await product_of()
     where = await brought(olga, "Email\nquiet@example.org\n")
