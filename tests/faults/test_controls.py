@@ -20,8 +20,8 @@ from app.core.queue import draining
 from tests.cast import Cast, Person
 from tests.commerce.shop import Shop
 from tests.commerce.test_refunds import a_sale
+from tests.core.conftest import line as database_line
 from tests.core.test_cache import line as redis_line
-from tests.core.test_reach import line as database_line
 from tests.faults import unguarded
 from tests.faults.proxy import Proxy
 
