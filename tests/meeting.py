@@ -2,6 +2,10 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from app.core import db
 
 
 class Meeting:
@@ -20,3 +24,20 @@ class Meeting:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
                 await self._whole.wait()
+
+
+async def held_up(act: Callable[[], Awaitable[Any]], sweep: Callable[[], Awaitable[Any]]) -> None:
+    """Begin the act, let the sweep come upon what it has locked, then let the act end first."""
+
+    async def swept() -> None:
+        async with db.hold():
+            await sweep()
+
+    async with db.hold(), db.transaction():
+        await act()
+        sweeping = asyncio.create_task(swept())
+        waits = False
+        while not waits and not sweeping.done():
+            await asyncio.sleep(0.01)
+            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+    await sweeping

@@ -7,11 +7,13 @@ from quart.typing import TestClientProtocol
 
 from app import Lectern
 from app.accounts import consents
+from app.accounts.queries import consents as consent_queries
 from app.core import clock, db, queue
 from tests import everywhere
 from tests.accounts.conftest import Browser
 from tests.cast import Cast
 from tests.commerce.shop import Shop
+from tests.meeting import held_up
 from tests.office import seen
 from tests.school import a_course
 
@@ -94,3 +96,17 @@ async def test_the_boxes_show_the_newest_words(app: Lectern, client: TestClientP
     page = await (await client.get("/register")).get_data(as_text=True)
     assert consents.words_of(consents.MARKETING) in page
     assert everywhere.routes(app, "POST")
+
+
+async def test_what_an_account_adopts_while_the_strays_are_swept_stays(cast: Cast) -> None:
+    ann = await cast.ann()
+    long_ago = clock.now() - timedelta(days=400)
+    for origin in ("order:here", "order:there"):
+        await consent_queries.insert_consent(
+            user_id=None, kind="offers", wording=1, is_given=True, origin=origin, address=None, now=long_ago
+        )
+    await held_up(
+        lambda: consent_queries.adopt_consents("order:here", ann.id),
+        lambda: consent_queries.delete_stray_consents(clock.now()),
+    )
+    assert await db.value("SELECT array_agg(origin) FROM consents") == ["order:here"]

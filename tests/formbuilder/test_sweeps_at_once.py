@@ -1,9 +1,6 @@
 """What is brought back, asked for again or gone on with at the very moment that a sweep comes for it stays."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -19,25 +16,9 @@ from app.formbuilder.payment import releases
 from app.formbuilder.queries import retention
 from tests.cast import Cast
 from tests.formbuilder.entering import a_form, sent, state_of
+from tests.meeting import held_up
 
 pytestmark = pytest.mark.usefixtures("app")
-
-
-async def held_up(act: Callable[[], Awaitable[Any]], sweep: Callable[[], Awaitable[Any]]) -> None:
-    """Begin the act, let the sweep come upon what it has locked, then let the act end first."""
-
-    async def swept() -> None:
-        async with db.hold():
-            await sweep()
-
-    async with db.hold(), db.transaction():
-        await act()
-        sweeping = asyncio.create_task(swept())
-        waits = False
-        while not waits and not sweeping.done():
-            await asyncio.sleep(0.01)
-            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
-    await sweeping
 
 
 async def _standing(state: str) -> tuple[Entry, Definition]:

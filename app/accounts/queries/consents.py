@@ -65,9 +65,10 @@ async def consents_of(user_id: int, limit: int = 200) -> list[Consent]:
 
 async def delete_stray_consents(before: datetime) -> int:
     """Those of guests whose order came to nothing."""
+    # The condition stands outside too: one that an account adopts meanwhile is looked at again, and stays.
     return await db.run_in_batches(
         """
-        DELETE FROM consents WHERE id IN (
+        DELETE FROM consents WHERE user_id IS NULL AND id IN (
             SELECT id FROM consents WHERE user_id IS NULL AND created_at < :before LIMIT :batch)
         """,
         before=before,
