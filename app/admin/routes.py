@@ -20,6 +20,7 @@ from app.web.forms import submitted
 from app.web.guards import requires
 from app.web.render import page
 from app.web.request import signed_in_user
+from app.web.stale import catch_up, differing
 
 admin = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -90,9 +91,11 @@ async def update_settings() -> Response | BaseResponse:
         if changed:
             await _check_may_ask_for_second_step(changed)
         await save_school(since=now, **changes)
-    except Conflict as error:
-        form.refuse(Invalid(error.message))
-        return await _settings_page(form, status=409)
+    except Conflict:
+        now = await school()
+        catch_up(form.seen, form.mark_of(now))
+        stored = differing(form, {name: getattr(now, name) for name in changes})
+        return await _settings_page(form, status=409, stored=stored)
     flash(_("The settings are saved."))
     return redirect(url_for(".show_settings"), 303)
 
@@ -155,11 +158,18 @@ async def _form_of_school() -> SettingsForm:
     return form
 
 
-async def _settings_page(form: SettingsForm, *, logo_form: LogoForm | None = None, status: int = 200) -> Response:
+async def _settings_page(
+    form: SettingsForm,
+    *,
+    logo_form: LogoForm | None = None,
+    status: int = 200,
+    stored: list[tuple[str, str]] | None = None,
+) -> Response:
     return await page(
         "admin/settings.html",
         status=status,
         form=form,
+        stored=stored,
         logo_form=logo_form or LogoForm(),
         services=connections.connected(current_app.config["LECTERN"]),
     )

@@ -1,13 +1,11 @@
 """The shapes of what authors send."""
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from babel import Locale
 from wtforms import (
     BooleanField,
-    Field,
     FieldList,
     FileField,
     FormField,
@@ -21,7 +19,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 from wtforms.widgets import HiddenInput
 
 from app.core import i18n
-from app.core.i18n import _, lazy
+from app.core.i18n import lazy
 from app.courses import prose
 from app.courses.listing import LEVEL_LABELS
 from app.courses.models import SLUG_LENGTH, Course, Lesson
@@ -115,35 +113,6 @@ def details_data(course: Course) -> dict[str, Any]:
 def lines(text: str | None) -> list[str]:
     """The lines of a text that hold something."""
     return [line.strip() for line in (text or "").splitlines() if line.strip()]
-
-
-def differing(form: BaseForm, kept: dict[str, Any], *, but: Collection[str] = ()) -> list[tuple[str, str]]:
-    """Label and words of what is kept now, of the fields where it differs from what was typed."""
-    names = [name for name in kept if name != "revision" and name not in but]
-    return [
-        (form[name].label.text, _worded(form[name], kept[name]))
-        for name in names
-        if _plain(form[name].data) != _plain(kept[name])
-    ]
-
-
-def _plain(value: Any) -> Any:
-    """What counts of a value, however a browser writes it."""
-    if isinstance(value, list):
-        return [(_plain(pair["question"]), _plain(pair["answer"])) for pair in value if pair["question"]]
-    if isinstance(value, bool):
-        return value
-    return "" if value is None else str(value).replace("\r\n", "\n").strip()
-
-
-def _worded(field: Field, value: Any) -> str:
-    if isinstance(value, list):
-        return "\n".join(f"{pair['question']} {pair['answer']}" for pair in value)
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(field, SelectField):
-        return next((str(choice.label) for choice in field.choices if choice.value == value), str(value))
-    return "" if value is None else str(value)
 
 
 class TitleForm(BaseForm):

@@ -6,7 +6,7 @@ from app.accounts import people
 from app.accounts.admin import admin
 from app.accounts.admin.people import check_may_act, person_page, to_person
 from app.accounts.forms import PersonEditForm, ReasonForm
-from app.accounts.models import User
+from app.accounts.models import PersonFacts, User
 from app.accounts.roles import may_help_in
 from app.accounts.sessions import me
 from app.core.errors import Conflict, Invalid
@@ -16,6 +16,7 @@ from app.web.flash import flash
 from app.web.forms import submitted
 from app.web.guards import requires
 from app.web.render import page
+from app.web.stale import catch_up, differing
 
 
 @admin.get("/people/<public_id>/details")
@@ -24,9 +25,8 @@ async def show_details(public_id: str) -> ResponseReturnValue:
     """The form for name, address, headline, country and time zone."""
     person, facts = await people.with_facts(public_id)
     check_may_act(person)
-    stored = {name: getattr(person, name) for name in ("name", "email", "headline")}
-    stored |= {"country": facts.country or "", "time_zone": person.time_zone or ""}
-    form = PersonEditForm(data={**stored, "seen": people.mark_of(person, facts.country), **typed.take()})
+    seen = people.mark_of(person, facts.country)
+    form = PersonEditForm(data={**_kept(person, facts), "seen": seen, **typed.take()})
     return await _details_page(person, form)
 
 
@@ -52,16 +52,30 @@ async def update_details(public_id: str) -> ResponseReturnValue:
     except Invalid as error:
         form.refuse(error)
         return await _details_page(person, form, status=422)
-    except Conflict as error:
-        form.refuse(Invalid(error.message))
-        return await _details_page(person, form, status=409)
+    except Conflict:
+        person, facts = await people.with_facts(public_id)
+        catch_up(form.seen, people.mark_of(person, facts.country))
+        return await _details_page(person, form, status=409, stored=differing(form, _kept(person, facts)))
     flash(_("Saved. A mail asks them to confirm the new address.") if moved else _("Saved."))
     return to_person(public_id)
 
 
-async def _details_page(person: User, form: PersonEditForm, status: int = 200) -> ResponseReturnValue:
+def _kept(person: User, facts: PersonFacts) -> dict[str, str]:
+    """What stands about them, as the form has it."""
+    words = {name: getattr(person, name) for name in ("name", "email", "headline")}
+    return {**words, "country": facts.country or "", "time_zone": person.time_zone or ""}
+
+
+async def _details_page(
+    person: User, form: PersonEditForm, *, status: int = 200, stored: list[tuple[str, str]] | None = None
+) -> ResponseReturnValue:
     return await page(
-        "accounts/admin/details.html", status=status, person=person, form=form, may_move=may_help_in(me(), person)
+        "accounts/admin/details.html",
+        status=status,
+        person=person,
+        form=form,
+        stored=stored,
+        may_move=may_help_in(me(), person),
     )
 
 

@@ -22,6 +22,7 @@ from app.web.forms import submitted
 from app.web.guards import signed_in
 from app.web.render import page
 from app.web.request import client_network
+from app.web.stale import catch_up, differing
 
 
 @routes.get("/account")
@@ -46,9 +47,8 @@ async def update_profile() -> ResponseReturnValue:
                 time_zone=form.time_zone.data or None,
                 seen=form.seen.data or "",
             )
-        except Conflict as error:
-            form.refuse(Invalid(error.message))
-            return await _account_page(profile=form, status=409)
+        except Conflict:
+            return await _account_page(profile=form, status=409, is_stale=True)
         flash(_("Your profile is saved."))
         return _to_account()
     return await _account_page(profile=form, status=422)
@@ -134,7 +134,11 @@ def _to_sessions() -> ResponseReturnValue:
 
 
 async def _account_page(
-    *, profile: ProfileForm | None = None, password: PasswordForm | None = None, status: int = 200
+    *,
+    profile: ProfileForm | None = None,
+    password: PasswordForm | None = None,
+    status: int = 200,
+    is_stale: bool = False,
 ) -> ResponseReturnValue:
     person = await users.find(me().id)
     if person is None:
@@ -144,13 +148,18 @@ async def _account_page(
         "headline": person.headline,
         "biography": person.biography,
         "time_zone": person.time_zone or "",
-        "seen": users.mark_of(person),
     }
+    seen, stored = users.mark_of(person), None
+    if profile is not None and is_stale:
+        # Who writes nothing about themselves has typed none.
+        stored = differing(profile, filled, but=() if me().can("courses.edit") else ("biography",))
+        catch_up(profile.seen, seen)
     return await page(
         "accounts/account.html",
         status=status,
         person=person,
         email_change=await email_changes.open_of(person.id),
-        profile=profile or ProfileForm(data=filled),
+        profile=profile or ProfileForm(data={**filled, "seen": seen}),
+        stored=stored,
         password=password or PasswordForm(),
     )

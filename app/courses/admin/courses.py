@@ -8,7 +8,7 @@ from app.core.i18n import _
 from app.courses import courses, topics
 from app.courses.admin import admin
 from app.courses.admin.frame import around, edited, seen
-from app.courses.forms import DetailsForm, NewCourseForm, details_data, differing, lines
+from app.courses.forms import DetailsForm, NewCourseForm, details_data, lines
 from app.courses.listing import COURSES
 from app.courses.models import Course, CourseDetails
 from app.courses.rights import Stale
@@ -18,6 +18,7 @@ from app.web.forms import submitted
 from app.web.guards import requires
 from app.web.render import page
 from app.web.request import signed_in_user
+from app.web.stale import catch_up, differing
 from app.web.tables import Choice
 
 
@@ -74,8 +75,7 @@ async def update_details(public_id: str) -> Response | BaseResponse:
         course = await edited(public_id)
         if course.picture_url:  # it may have come since, and nobody who was not offered it meant to take it away
             form.plate.data = course.picture_url
-        form.revision.data = course.revision
-        form.revision.raw_data = None
+        catch_up(form.revision, course.revision)
         return await _details_page(course, form, status=409, is_stale=True)
     except Invalid as error:
         form.refuse(error)
@@ -117,7 +117,7 @@ async def _details_page(course: Course, form: DetailsForm, *, status: int = 200,
     may_assign = signed_in_user().can("courses.edit_any")
     # Who may not choose the instructor has typed none.
     fixed = () if may_assign else ("instructor",)
-    stored = differing(form, details_data(course), but=fixed) if is_stale else None
+    stored = differing(form, details_data(course), but=("revision", *fixed)) if is_stale else None
     blank = sum(1 for entry in form.faq if not entry.question.data and not entry.answer.data)
     for _n in range(max(0, 2 - blank)):
         if len(form.faq) < 30:

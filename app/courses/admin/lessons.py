@@ -10,7 +10,7 @@ from app.core.i18n import _
 from app.courses import lessons, outlines, prose
 from app.courses.admin import admin
 from app.courses.admin.frame import around, edited, seen
-from app.courses.forms import FileForm, LengthForm, LessonForm, PictureForm, RemovalForm, differing, lesson_data
+from app.courses.forms import FileForm, LengthForm, LessonForm, PictureForm, RemovalForm, lesson_data
 from app.courses.models import Course, Lesson, LessonDetails
 from app.courses.rights import Stale
 from app.media import uploads
@@ -19,6 +19,7 @@ from app.web.forms import BaseForm, submitted
 from app.web.guards import requires
 from app.web.render import page
 from app.web.request import signed_in_user
+from app.web.stale import catch_up, differing
 
 
 @admin.get("/courses/<public_id>/lessons/<lesson_id>")
@@ -79,11 +80,10 @@ async def update_lesson(public_id: str, lesson_id: str) -> Response | BaseRespon
         await lessons.edit(lesson.id, _details(form), revision=form.revision.data, by=signed_in_user())
     except Stale:
         course, lesson = await course_and_lesson(public_id, lesson_id)
-        form.revision.data = lesson.revision
-        form.revision.raw_data = None
+        catch_up(form.revision, lesson.revision)
         # The minutes of a film are none that anybody typed.
         fixed = ("minutes",) if lesson.kind == "video" else ()
-        stored = differing(form, lesson_data(lesson), but=fixed)
+        stored = differing(form, lesson_data(lesson), but=("revision", *fixed))
         return await lesson_page(course, lesson, form=form, status=409, stored=stored)
     except Invalid as error:
         form.refuse(Invalid(error.message, field="published" if error.field == "state" else error.field))
