@@ -1,7 +1,9 @@
 """What is sent again, or late, of an entry that stands elsewhere by then, or whose answers are gone."""
 
 import asyncio
+import io
 from contextvars import Context
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +14,10 @@ from app.formbuilder import entries
 from app.formbuilder.after_sending import resending
 from app.formbuilder.definition import definitions, versions
 from app.formbuilder.delivery import deliveries
-from app.formbuilder.inbox import privacy
+from app.formbuilder.inbox import entry_import, privacy, table
 from app.formbuilder.models import Entry, Form
+from app.formbuilder.queries import inbox
+from app.formbuilder.queries.entries import entry_by_id
 from tests.cast import Cast
 from tests.formbuilder.building import as_body
 from tests.formbuilder.test_deliveries import FIELDS, Post, answered, connect, only, post, sending
@@ -142,3 +146,54 @@ async def test_no_old_entry_is_told_of_by_a_mail_that_came_since(post: Post, cas
             await entries.move(entry, move, definitions.read(form.definition))
         await queue.drain()
     assert await mails() == 0
+
+
+async def test_nobody_is_told_of_what_a_file_brought_when_it_is_brought_back(post: Post) -> None:
+    form = await a_form()
+    found = await table.asked(form.public_id)
+    await entry_import.bring(found, io.BytesIO(b"q1,q2\nAnn,ann@x.example\n"), is_trial=False)
+    entry = await entry_by_id(await db.value("SELECT id FROM form_entries"))
+    assert entry is not None
+    for move in ("bin", "restore"):
+        await entries.move(entry, move, definitions.read(form.definition))
+    await queue.drain()
+    assert await mails() == 0
+
+
+async def test_no_entry_that_was_never_away_in_time_is_told_of_by_a_mail_that_came_since(
+    post: Post, cast: Cast
+) -> None:
+    olga = await cast.olga()
+    form = await a_form()
+    full = definitions.read(form.definition)
+    await versions.edit(form.id, lambda now: replace(now, notifications=()), words="", by=olga)
+    form = await versions.publish(form.id)
+    entry = await answered(form)
+    await queue.drain()
+    await versions.edit(form.id, lambda now: replace(now, notifications=full.notifications), words="", by=olga)
+    await versions.publish(form.id)
+    for move in ("bin", "restore"):
+        await entries.move(entry, move, full)
+    await queue.drain()
+    assert await mails() == 0
+
+
+async def test_who_is_back_while_the_mails_are_noted_as_late_is_told_of(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = await a_form()
+    definition = definitions.read(form.definition)
+    entry = await answered(form)
+    await entries.move(entry, "bin", definition)
+    lock = inbox.lock_state
+
+    async def overtaken(entry_id: int) -> Any:
+        monkeypatch.setattr(inbox, "lock_state", lock)
+        back = entries.move(entry, "restore", definition)
+        # In a context of its own, as another window's request is.
+        await asyncio.create_task(back, context=Context())
+        return await lock(entry_id)
+
+    monkeypatch.setattr(inbox, "lock_state", overtaken)
+    await queue.drain()
+    assert await mails() == 1

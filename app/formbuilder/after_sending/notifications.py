@@ -60,12 +60,19 @@ def first() -> dict[str, Any]:
 
 
 async def send_for(entry_id: int) -> int:
-    """Queue every mail that follows from an entry that counts; how many. Twice queues nothing twice."""
-    situation = await after.of_entry_id(entry_id)
-    if situation is None or situation.entry.state != "received":
-        return 0
+    """Queue every mail that follows from an entry that counts; how many. Twice queues nothing twice. Of one that was thrown away,
+    or called spam, since it was told of, it is noted that they wait until it is back.
+    """
     count = 0
     async with db.transaction():
+        standing = await inbox_queries.lock_state(entry_id)
+        situation = await after.of_entry_id(entry_id) if standing is not None else None
+        if standing is None or situation is None:
+            return 0
+        if standing.state != "received":
+            if standing.counted_at is not None:
+                await queries.note_away(entry_id, clock.now())
+            return 0
         for notification in situation.live.notifications:
             name = str(notification.get("id") or "")[:60]
             if name and await queries.insert(entry_id, name, clock.now()):
@@ -76,12 +83,16 @@ async def send_for(entry_id: int) -> int:
 
 
 async def send_late(entry_id: int) -> int:
-    """Queue the mails of an entry that was away when they were to be decided, and is back; how many. One that was told of before, or
-    was away for longer than the bin keeps it, is not told of anew."""
-    standing = await inbox_queries.standing(entry_id)
-    if standing is None or standing.counted_at is None or standing.counted_at < clock.now() - BINNED_FOR:
-        return 0
-    return 0 if await queries.of_entry(entry_id) else await send_for(entry_id)
+    """Queue the mails of an entry that was away when they were to be decided, and is back; how many. None of one that was told of
+    before, that nobody was to be told of, or that was away for longer than the bin keeps it.
+    """
+    async with db.transaction():
+        standing = await inbox_queries.lock_state(entry_id)
+        if standing is None or standing.state != "received" or not await queries.forget_away(entry_id):
+            return 0
+        if standing.counted_at is None or standing.counted_at < clock.now() - BINNED_FOR:
+            return 0
+        return 0 if await queries.of_entry(entry_id) else await send_for(entry_id)
 
 
 async def send_again(entry_id: int, notification_ids: list[str]) -> int:

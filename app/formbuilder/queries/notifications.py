@@ -4,6 +4,9 @@ from datetime import datetime
 
 from app.core import db
 
+# Stands where the id of a notification does; none is called so.
+_AWAY = ".away"
+
 
 async def insert(entry_id: int, notification_id: str, now: datetime) -> bool:
     """Take it on; False when it was decided before."""
@@ -55,7 +58,22 @@ async def of_entry(entry_id: int) -> list[db.Row]:
         db.Row,
         """
         SELECT notification_id, state, recipients, sendings, created_at FROM form_notifications
-        WHERE entry_id = :entry_id ORDER BY notification_id
+        WHERE entry_id = :entry_id AND notification_id <> :away ORDER BY notification_id
         """,
         entry_id=entry_id,
+        away=_AWAY,
+    )
+
+
+async def note_away(entry_id: int, now: datetime) -> None:
+    """The mails of an entry were to be decided while it did not count."""
+    await insert(entry_id, _AWAY, now)
+
+
+async def forget_away(entry_id: int) -> bool:
+    """They are decided now; False when that was not noted."""
+    return bool(
+        await db.run(
+            "DELETE FROM form_notifications WHERE entry_id = :id AND notification_id = :away", id=entry_id, away=_AWAY
+        )
     )
