@@ -183,3 +183,13 @@ async def test_undo_of_closing_does_not_open_what_somebody_else_put_away(cast: C
     await versions.unarchive(form.id)
     assert (await undo()).status_code == 303
     assert (await versions.find(form.public_id)).state == "open"
+
+
+async def test_undo_of_a_message_that_is_pressed_twice_goes_back_once_and_complains_of_nobody(cast: Cast) -> None:
+    olga = await cast.olga()
+    form = await versions.create(a_definition(), by=olga)
+    await add(form, olga)
+    answer = await olga.browser.post(f"/admin/forms/{form.public_id}/fields/q2/removal")
+    undo = await undo_of(olga, answer.headers["Location"])
+    assert [(await undo()).status_code for _ in "12"] == [303, 303]
+    assert len((await now(form)).fields) == 4

@@ -82,7 +82,7 @@ async def undo(form_id: int, *, at: int | None = None, of: int | None = None) ->
     """Go back to what the version was made from. Raises Conflict when it is the first.
 
     `at` is the version that a page showed: where the builder shows another by now (a double click), nothing happens. `of` is the
-    only one that is meant: Conflict, where something was changed since.
+    only one that is meant: nothing happens where it is taken back already; Conflict, where something was changed since.
     """
     return await _step(form_id, "parent_id", at, of)
 
@@ -196,6 +196,8 @@ async def _step(form_id: int, towards: str, at: int | None, of: int | None = Non
     async with db.transaction():
         form = await _locked(form_id)
         if of is not None and form.number != of:
+            if await queries.parent_of(form_id, of) == form.head_id:  # taken back already: a button is pressed twice
+                return form
             raise Conflict(_("Something was changed after it. Take that back first."))
         if at is not None and form.number != at:
             return form

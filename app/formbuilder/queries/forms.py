@@ -230,6 +230,16 @@ async def around(version_id: int) -> Version | None:
     )
 
 
+async def parent_of(form_id: int, number: int) -> int | None:
+    """What a version was made from."""
+    found: int | None = await db.value(
+        "SELECT parent_id FROM form_versions WHERE form_id = :form_id AND number = :number",
+        form_id=form_id,
+        number=number,
+    )
+    return found
+
+
 async def version(form_id: int, number: int) -> Form | None:
     """The form with one of its versions."""
     return await db.one(Form, f"{_FORM} AND v.number = :number WHERE f.id = :id", id=form_id, number=number)
