@@ -263,3 +263,16 @@ async def test_a_refusal_by_the_service_is_told_though_its_token_was_replaced_on
     meanwhile(rotating, monkeypatch, "/v3/", forbid)
     await deliveries.deliver((await only(entry)).id)
     assert (await only(entry)).state == "held"
+
+
+async def test_who_presses_twice_has_changed_nothing_since_they_opened_the_page(post: Post, cast: Cast) -> None:
+    olga = await cast.olga()
+    hook = await connect(post, "webhook")
+    path = f"/admin/connections/{hook.public_id}"
+    url = f"{(await now(hook))['url']}?new=1"
+    post.stand("webhook").given = {"url": url, "secret": "whs_typed_by_hand"}
+    shown = Panel(await (await olga.browser.get(path)).get_data(as_text=True), "credentials-form").texts
+    typed = as_body({**shown, "s.url": url, "s.secret": "whs_typed_by_hand"})
+    for _click in "12":
+        answer = await olga.browser.post(f"{path}/credentials", **typed)
+        assert (answer.status_code, (await now(hook))["url"]) == (303, url)

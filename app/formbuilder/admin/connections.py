@@ -101,10 +101,12 @@ async def update_credentials(public_id: str) -> Response | BaseResponse:
     """Take new credentials once they are found good; what is left empty and secret stays. A page that is older than what is
     kept does not put that back: 409."""
     found, posted = await connections.find(public_id), await _sent()
-    if posted.get("seen", "") not in ("", together.mark(_shown(found)[0])):
+    sent, shown = _settings(posted), _shown(found)[0]
+    # Sent twice, they are what is kept.
+    is_other = any(sent.get(name, "").strip() != shown[name] for name in shown.keys() - _secret(found))
+    if is_other and posted.get("seen", "") not in ("", together.mark(shown)):
         refused = _("These settings were changed since you opened this page. They stand here as they are now.")
         return await _page(found, refused=refused, status=409)
-    sent = _settings(posted)
     try:
         await connections.change(found, sent)
     except (Invalid, IntegrationError) as error:
@@ -239,6 +241,12 @@ def _shown(found: Connection) -> tuple[Mapping[str, str], str]:
         return {}, error.reason
 
 
+def _secret(found: Connection) -> set[str]:
+    """The settings that are not shown."""
+    kind = integrations.providers().get(found.provider)
+    return {each.name for each in kind.settings if each.is_secret} if kind is not None else set()
+
+
 async def _page(
     found: Connection, *, settings: Mapping[str, str] | None = None, status: int = 200, **said: Any
 ) -> Response:
@@ -248,8 +256,7 @@ async def _page(
     if unreadable:
         said = {"refused": unreadable, **said}
     if kind is not None and settings is not None:
-        secret = {each.name for each in kind.settings if each.is_secret}
-        shown = {**shown, **{name: value for name, value in settings.items() if name not in secret}}
+        shown = {**shown, **{name: value for name, value in settings.items() if name not in _secret(found)}}
     return await page(
         "formbuilder/admin/connection.html",
         status=status,
