@@ -112,6 +112,12 @@ async def last_unpaid_of_guest(cart_id: int) -> Order | None:
 
 
 async def lock_order(order_id: int) -> Order | None:
+    """Kept from others until the transaction ends, and before it its buyer from who merges or erases accounts: they hold people
+    before orders.
+    """
+    await db.run(
+        "SELECT 1 FROM users WHERE id = (SELECT user_id FROM orders WHERE id = :id) FOR KEY SHARE", id=order_id
+    )
     return await db.one(Order, f"{_ORDER} WHERE id = :id FOR UPDATE", id=order_id)
 
 
