@@ -8,7 +8,7 @@ from typing import Any
 from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.core.errors import Conflict, Invalid
+from app.core.errors import Invalid
 from app.core.i18n import _
 from app.core.money import parse_money
 from app.core.numbers import whole_number
@@ -34,7 +34,6 @@ _TABS = {
     "integrations": ".show_integrations",
     "after": ".show_after",
 }
-_MOST_TRIES = 5
 
 
 class _NoAmount(str):
@@ -42,10 +41,6 @@ class _NoAmount(str):
 
     def __float__(self) -> float:
         raise ValueError(self)
-
-
-class _Meanwhile(Exception):
-    """The field was changed between the look at who changed it last and the lock."""
 
 
 @admin.get("/<public_id>")
@@ -112,12 +107,7 @@ async def update_field(public_id: str, field_id: str) -> Response | BaseResponse
     both texts.
     """
     posted = await _posted()
-    for _try in range(_MOST_TRIES):
-        try:
-            return await _update_field(public_id, field_id, posted)
-        except _Meanwhile:
-            continue
-    raise Conflict(_("Somebody else is changing this field. Look at it again."))
+    return await together.again(lambda: _update_field(public_id, field_id, posted))
 
 
 async def _update_field(public_id: str, field_id: str, posted: Posted) -> Response | BaseResponse:
@@ -133,7 +123,7 @@ async def _update_field(public_id: str, field_id: str, posted: Posted) -> Respon
     def change(now: Definition) -> Definition:
         there = editing.found(now, field_id)
         if editing.fingerprint(there) != looked_at:
-            raise _Meanwhile
+            raise together.Meanwhile
         after, wrong = editing.changed(now, field_id, sent)
         if is_theirs and posted.one("shown") not in ("", looked_at) and after != now:
             stale.append(there)

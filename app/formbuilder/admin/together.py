@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from app.core.errors import Conflict
 from app.core.i18n import _
@@ -12,11 +12,23 @@ from app.formbuilder.models import Definition, Form
 from app.formbuilder.queries import history
 from app.web.request import Visitor
 
+T = TypeVar("T")
+
 _MOST_TRIES = 5
 
 
-class _Meanwhile(Exception):
-    """The part was changed between the look at who changed it last and the lock."""
+class Meanwhile(Exception):
+    """A part was changed between the look at who changed it last and the lock."""
+
+
+async def again(look_and_keep: Callable[[], Awaitable[T]]) -> T:
+    """Do it, and once more with each look that somebody else has overtaken. Raises Conflict when that goes on."""
+    for _try in range(_MOST_TRIES):
+        try:
+            return await look_and_keep()
+        except Meanwhile:
+            continue
+    raise Conflict(_("Somebody else is changing this now. Look at it again."))
 
 
 def mark(part: Any) -> str:
@@ -30,26 +42,23 @@ async def keep(
 ) -> str:  # fmt: skip
     """Edit one part, whose page showed the state `shown`. Empty when it is kept; else who changed the part since, and
     nothing is."""
-    for _try in range(_MOST_TRIES):
+
+    async def look_and_keep() -> str:
+        now = await versions.find(form.public_id)
         last = await history.last_change(form.id, subject)
         theirs = last.name or "…" if last is not None and last.user_id != by.id else ""
-        looked_at, stale = mark(part(readings.of(form))), list[str]()
+        looked_at, stale = mark(part(readings.of(now))), list[str]()
 
-        def edit(
-            now: Definition, looked_at: str = looked_at, theirs: str = theirs, stale: list[str] = stale
-        ) -> Definition:
+        def edit(now: Definition) -> Definition:
             if mark(part(now)) != looked_at:
-                raise _Meanwhile
+                raise Meanwhile
             after = change(now)
             if theirs and shown not in ("", looked_at) and after != now:
                 stale.append(theirs)
                 return now
             return after
 
-        try:
-            await versions.edit(form.id, edit, words=words, subject=subject, by=by)
-        except _Meanwhile:
-            form = await versions.find(form.public_id)
-            continue
+        await versions.edit(form.id, edit, words=words, subject=subject, by=by)
         return stale[0] if stale else ""
-    raise Conflict(_("Somebody else is changing this now. Look at it again."))
+
+    return await again(look_and_keep)

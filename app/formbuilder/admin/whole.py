@@ -8,10 +8,10 @@ from quart import Response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.core.errors import Conflict, Invalid
+from app.core.errors import Invalid
 from app.core.i18n import _, lazy
 from app.courses import courses
-from app.formbuilder.admin import admin, canvas
+from app.formbuilder.admin import admin, canvas, together
 from app.formbuilder.admin.frame import framed
 from app.formbuilder.definition import definitions, editing, readings, versions
 from app.formbuilder.models import Definition, Form, Posted
@@ -35,7 +35,6 @@ GROUPS = (
     ("privacy", lazy("Privacy"), ("no_", "keep_")),
     ("more", lazy("More"), ()),
 )  # fmt: skip
-_MOST_TRIES = 5
 
 
 @admin.get("/<public_id>/settings")
@@ -49,16 +48,8 @@ async def show_settings(public_id: str) -> Response:
 @requires("forms.edit")
 async def update_settings(public_id: str) -> Response | BaseResponse:
     """Keep what was set; what does not fit is told beside it."""
-    for _try in range(_MOST_TRIES):
-        try:
-            return await _update_settings(public_id, await request.form)
-        except _Meanwhile:
-            continue
-    raise Conflict(_("Somebody else is changing this now. Look at it again."))
-
-
-class _Meanwhile(Exception):
-    """The settings were changed between the look at who changed them last and the lock."""
+    sent = await request.form
+    return await together.again(lambda: _update_settings(public_id, sent))
 
 
 async def _update_settings(public_id: str, sent: MultiDict[str, str]) -> Response | BaseResponse:
@@ -74,7 +65,7 @@ async def _update_settings(public_id: str, sent: MultiDict[str, str]) -> Respons
 
     def change(now: Definition) -> Definition:
         if now.settings != looked_at:
-            raise _Meanwhile
+            raise together.Meanwhile
         merged, both = _merged(now, told, was)
         if theirs:
             clashes.extend(both)
