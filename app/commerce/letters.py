@@ -93,7 +93,7 @@ async def tell_owner_of_flag(order_id: int) -> None:
     order = await order_queries.order(order_id)
     if order is not None and order.flag and _owner:
         context = {**await _facts(order), "flag": order.flag}
-        fact = f"order:{order.id}:flag:{order.flag}:{order.stripe_payment_intent_id or ''}"
+        fact = f"order:{order.id}:flag:{order.in_question}"
         await mail.send(_owner, "commerce/owner_flagged_order", context, fact=fact)
 
 

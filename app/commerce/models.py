@@ -147,6 +147,11 @@ class Order:
         return self.state in OPEN_STATES
 
     @property
+    def in_question(self) -> str:
+        """What a person decides about while it is flagged: why, and the payment that came last."""
+        return f"{self.flag}:{self.stripe_payment_intent_id or ''}" if self.flag else ""
+
+    @property
     def is_free(self) -> bool:
         return self.total_minor == 0
 

@@ -210,12 +210,12 @@ async def accept(order: Order, *, seen: str = "") -> int:
     """Open what a flagged order holds, because a person looked and decided so; the payment that came last pays it, and
     those before it go back: how many. Audited.
 
-    `seen` is the flag as that person saw it. Raises Conflict without a flag, when another payment came since, and when the
-    money went back meanwhile.
+    `seen` is what was in question as that person saw it. Raises Conflict without a flag, when another payment came since, and
+    when the money went back meanwhile.
     """
     async with db.transaction():
         locked = await _decided(order, "accept")
-        if seen and seen != locked.flag:
+        if seen and seen != locked.in_question:
             raise Conflict(_("Another payment came for this order since you looked at it. Look at it again."))
         if await refund_queries.goes_back(order.id):
             raise Conflict(_("The payment of this order went back. There is nothing left to accept."))

@@ -4,6 +4,8 @@ import asyncio
 import re
 from typing import Any
 
+import pytest
+
 from app.access import entitlements
 from app.commerce import orders
 from app.commerce.models import Order, Received
@@ -155,7 +157,10 @@ async def test_of_two_who_decide_at_once_one_is_told(shop: Shop, cast: Cast) -> 
     assert await given_back(shop, order) == ([] if is_open else [20000])
 
 
-async def test_a_payment_that_came_since_the_page_was_shown_is_not_accepted_unseen(shop: Shop, cast: Cast) -> None:
+@pytest.mark.parametrize("amount", [100, 20000], ids=["another amount", "the same amount"])
+async def test_a_payment_that_came_since_the_page_was_shown_is_not_accepted_unseen(
+    shop: Shop, cast: Cast, amount: int
+) -> None:
     ann, olga = await cast.ann(), await cast.olga()
     order, course = await a_flagged_order(shop, ann)
     path = f"/admin/orders/{order.public_id}"
@@ -166,7 +171,7 @@ async def test_a_payment_that_came_since_the_page_was_shown_is_not_accepted_unse
         return int((await olga.browser.post(f"{path}/acceptance", form=form)).status_code)
 
     shown = await shop.text(path, olga.browser)
-    await paid_as_well(shop, order, 100)
+    await paid_as_well(shop, order, amount)
     assert await accept(shown) == 409
     assert not await entitlements.allows(ann.id, course.id)
     assert await given_back(shop, order) == []
