@@ -47,6 +47,13 @@ async def ensure(email: str, name: str = "") -> tuple[User, bool]:
     return found, False
 
 
+async def hold(user_id: int) -> None:
+    """Let nobody merge or erase this person until the transaction ends: asked for before anything of theirs is locked, as whoever
+    merges or erases locks them first.
+    """
+    await queries.hold_user(user_id)
+
+
 async def _standing_for(email: str) -> User | None:
     """The account that this address stands for, held: who merges it waits, and moves what comes to it until then.
 

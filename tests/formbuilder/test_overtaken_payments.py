@@ -121,6 +121,33 @@ async def test_an_entry_that_was_paid_while_it_was_sent_again_keeps_its_files(
     assert await db.value("SELECT entry_id FROM form_entry_files") == first.id
 
 
+async def test_who_sends_again_and_who_merges_their_account_do_not_wait_for_each_other(
+    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = await a_form()
+    ann, bob, olga = await cast.ann(), await cast.bob(), await signed_in(await cast.olga())
+    await send(form, ann.browser)
+    first = await newest()
+    take_place, under_way = payments.replace, list[asyncio.Task[Any]]()
+
+    async def overtaken(entry: Entry) -> bool:
+        monkeypatch.setattr(payments, "replace", take_place)
+        found = await take_place(entry)
+        merge = merging.merge(ann.public_id, bob.public_id, by=olga)
+        under_way.append(asyncio.create_task(merge, context=Context()))
+        waits = False
+        while not waits and not under_way[0].done():
+            await asyncio.sleep(0.01)
+            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        return found
+
+    monkeypatch.setattr(payments, "replace", overtaken)
+    answer = await send(form, ann.browser, q3="half", instead=payments.token_of(first))
+    await under_way[0]
+    assert (answer.status_code, await states()) == (303, ["unpaid", "unpaid"])
+    assert await db.value("SELECT count(*) FROM form_entries WHERE user_id = :id", id=bob.id) == 2
+
+
 async def test_an_entry_that_was_thrown_away_while_it_was_sent_again_gives_its_link_to_nobody(
     shop: Shop,
     cast: Cast,

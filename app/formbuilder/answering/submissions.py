@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from app.accounts import users
 from app.commerce.models import Buyer
 from app.core import clock, db, tokens
 from app.core import limits as counts
@@ -267,6 +268,8 @@ async def _give_place(form: Form, definition: Definition, sender: Sender) -> Non
     before = await payments.sent_before(form, sender.instead) if sender.instead else None
     if before is None:
         return
+    if sender.user_id is not None:
+        await users.hold(sender.user_id)
     if await payments.has_money(before):
         raise Conflict(
             _(
