@@ -4,11 +4,13 @@ import asyncio
 import html
 import re
 from contextlib import suppress
+from contextvars import Context
 from typing import Any
 
 import pytest
 
 from app.access import entitlements
+from app.accounts import merging
 from app.commerce import orders
 from app.core import clock, db, queue
 from app.formbuilder import entries
@@ -17,6 +19,7 @@ from app.formbuilder.definition import definitions, readings, versions
 from app.formbuilder.models import Entry, Form
 from app.formbuilder.payment import payments
 from app.formbuilder.queries import entries as entry_queries
+from tests.accounts.test_people import signed_in
 from tests.cast import Cast
 from tests.commerce.shop import Shop
 from tests.school import a_course
@@ -110,6 +113,30 @@ async def test_two_workers_order_it_once(shop: Shop, cast: Cast, monkeypatch: py
     await asyncio.gather(work(), work())
     assert arrived.is_set()
     assert await db.value("SELECT count(*) FROM orders") == 1
+
+
+async def test_what_is_ordered_for_nothing_and_a_merge_do_not_wait_for_each_other(
+    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course, ann, bob = await a_course("first", "Your First Chart", price=0), await cast.ann(), await cast.bob()
+    form, olga = await a_form(), await signed_in(await cast.olga())
+    await send(form, ann.browser, q1="ann@example.org")
+    order, under_way = payments._order, list[asyncio.Task[Any]]()
+
+    async def overtaken(*args: Any) -> Any:
+        monkeypatch.setattr(payments, "_order", order)
+        merge = merging.merge(ann.public_id, bob.public_id, by=olga)
+        under_way.append(asyncio.create_task(merge, context=Context()))
+        waits = False
+        while not waits and not under_way[0].done():
+            await asyncio.sleep(0.01)
+            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        return await order(*args)
+
+    monkeypatch.setattr(payments, "_order", overtaken)
+    await queue.drain()
+    await under_way[0]
+    assert await entitlements.allows(bob.id, course.id)
 
 
 async def test_a_guest_gets_the_link_that_the_shop_mails(shop: Shop) -> None:

@@ -111,6 +111,8 @@ async def _free_order(entry: Entry) -> Order | None:
     definition = readings.of(form)
     bill, buyer = await bill_of(definition, entry.answers), await buyer_of(entry)
     async with db.transaction():
+        if entry.user_id is not None:
+            await users.hold(entry.user_id)
         standing, before = await inbox_queries.lock_state(entry.id), await order_of(entry.id)
         if before is not None or buyer is None or not bills.opens_free(definition, bill):
             return before
