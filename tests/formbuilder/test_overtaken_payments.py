@@ -20,7 +20,7 @@ from app.formbuilder import entries
 from app.formbuilder.answering import links
 from app.formbuilder.definition import definitions
 from app.formbuilder.models import Entry, Form
-from app.formbuilder.payment import payments
+from app.formbuilder.payment import payments, stock
 from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries import payments as payment_queries
@@ -70,6 +70,26 @@ def meanwhile(work: Coroutine[Any, Any, Any], monkeypatch: pytest.MonkeyPatch) -
         return await take_place(entry)
 
     monkeypatch.setattr(payments, "replace", overtaken)
+    return begun
+
+
+def merged_after(
+    place: Any, name: str, merge: Coroutine[Any, Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> list[asyncio.Task[Any]]:
+    """Merge two accounts after this step, as far as that comes."""
+    step, begun = getattr(place, name), list[asyncio.Task[Any]]()
+
+    async def overtaken(*args: Any) -> Any:
+        monkeypatch.setattr(place, name, step)
+        found = await step(*args)
+        begun.append(asyncio.create_task(merge, context=Context()))
+        waits = False
+        while not waits and not begun[0].done():
+            await asyncio.sleep(0.01)
+            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        return found
+
+    monkeypatch.setattr(place, name, overtaken)
     return begun
 
 
@@ -128,24 +148,27 @@ async def test_who_sends_again_and_who_merges_their_account_do_not_wait_for_each
     ann, bob, olga = await cast.ann(), await cast.bob(), await signed_in(await cast.olga())
     await send(form, ann.browser)
     first = await newest()
-    take_place, under_way = payments.replace, list[asyncio.Task[Any]]()
-
-    async def overtaken(entry: Entry) -> bool:
-        monkeypatch.setattr(payments, "replace", take_place)
-        found = await take_place(entry)
-        merge = merging.merge(ann.public_id, bob.public_id, by=olga)
-        under_way.append(asyncio.create_task(merge, context=Context()))
-        waits = False
-        while not waits and not under_way[0].done():
-            await asyncio.sleep(0.01)
-            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
-        return found
-
-    monkeypatch.setattr(payments, "replace", overtaken)
+    under_way = merged_after(payments, "replace", merging.merge(ann.public_id, bob.public_id, by=olga), monkeypatch)
     answer = await send(form, ann.browser, q3="half", instead=payments.token_of(first))
     await under_way[0]
     assert (answer.status_code, await states()) == (303, ["unpaid", "unpaid"])
     assert await db.value("SELECT count(*) FROM form_entries WHERE user_id = :id", id=bob.id) == 2
+
+
+async def test_who_follows_the_link_to_pay_and_who_merges_their_account_do_not_wait_for_each_other(
+    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = await a_form(settings=WORDS)
+    ann, bob, olga = await cast.ann(), await cast.bob(), await signed_in(await cast.olga())
+    await send(form, ann.browser, q1="casino")
+    entry = await newest()
+    await let_out(form, entry, olga.id)
+    merge = merging.merge(ann.public_id, bob.public_id, by=olga)
+    under_way = merged_after(stock, "hold", merge, monkeypatch)
+    answer = await ann.browser.post(path_of(form, entry))
+    await under_way[0]
+    assert answer.headers["Location"].startswith("http")
+    assert (await shop.order()).user_id == bob.id
 
 
 async def test_an_entry_that_was_thrown_away_while_it_was_sent_again_gives_its_link_to_nobody(

@@ -7,6 +7,7 @@ placed when they do, at the prices of then.
 
 from datetime import timedelta
 
+from app.accounts import users
 from app.core import clock, db, mail
 from app.core.errors import Conflict
 from app.core.i18n import _
@@ -88,6 +89,8 @@ async def order_asked_for(form: Form, entry: Entry) -> None:
     async with db.transaction():
         # One at a time, as when a form is sent: the stock is counted under this lock, and answers are changed under it.
         await form_queries.lock_form(form.id)
+        if entry.user_id is not None:
+            await users.hold(entry.user_id)
         entry = await entry_by_id(entry.id) or entry
         bill, buyer = await payments.bill_of(definition, entry.answers), await payments.buyer_of(entry)
         order = await payments.order_of(entry.id)
