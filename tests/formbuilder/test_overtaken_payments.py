@@ -21,6 +21,7 @@ from app.formbuilder.answering import links
 from app.formbuilder.definition import definitions
 from app.formbuilder.models import Entry, Form
 from app.formbuilder.payment import payments, stock
+from app.formbuilder.queries import drafts
 from app.formbuilder.queries import entries as entry_queries
 from app.formbuilder.queries import forms as form_queries
 from app.formbuilder.queries import payments as payment_queries
@@ -153,6 +154,21 @@ async def test_who_sends_again_and_who_merges_their_account_do_not_wait_for_each
     await under_way[0]
     assert (answer.status_code, await states()) == (303, ["unpaid", "unpaid"])
     assert await db.value("SELECT count(*) FROM form_entries WHERE user_id = :id", id=bob.id) == 2
+
+
+async def test_who_sends_what_they_began_and_who_merges_their_account_do_not_wait_for_each_other(
+    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = [FIELDS[0], {"id": "p2", "kind": "page_break", "label": "Then"}, FIELDS[1]]
+    form = await a_form(fields, payment={})
+    ann, bob, olga = await cast.ann(), await cast.bob(), await signed_in(await cast.olga())
+    begun = (await send(form, ann.browser, screen="start", go="next")).headers["Location"]
+    merge = merging.merge(ann.public_id, bob.public_id, by=olga)
+    under_way = merged_after(drafts, "lock", merge, monkeypatch)
+    answer = await ann.browser.post(begun, form={"version": "1", "screen": "p2", "q2": "ann@x.example", "go": "next"})
+    await under_way[0]
+    assert "/thanks/" in answer.headers["Location"]
+    assert await db.value("SELECT count(*) FROM form_entries WHERE user_id = :id", id=bob.id) == 1
 
 
 async def test_who_follows_the_link_to_pay_and_who_merges_their_account_do_not_wait_for_each_other(

@@ -163,6 +163,8 @@ async def submit(form: Form, definition: Definition, posted: Posted, sender: Sen
         locked = await form_queries.lock_form(form.id)
         if stamp is not None and (before := await queries.entry_of_stamp(form.id, stamp)) is not None:
             return before
+        if sender.user_id is not None and (sender.draft is not None or sender.instead):
+            await users.hold(sender.user_id)  # before what they began, or sent before
         if sender.draft is not None:
             begun = await draft_queries.lock(sender.draft.id)
             if begun is not None and begun.posted != sender.draft.posted:
@@ -268,8 +270,6 @@ async def _give_place(form: Form, definition: Definition, sender: Sender) -> Non
     before = await payments.sent_before(form, sender.instead) if sender.instead else None
     if before is None:
         return
-    if sender.user_id is not None:
-        await users.hold(sender.user_id)
     if await payments.has_money(before):
         raise Conflict(
             _(
