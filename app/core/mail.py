@@ -184,10 +184,12 @@ async def deliver_mail(mail_id: int) -> None:
         )
         raise
     # Whoever it names may have been forgotten while it was under way; then its words are other ones, and its subject goes.
+    # They are also gone when another run, whose worker was taken for dead, has sent it; then its subject stands.
     await db.run(
         """
         UPDATE mails SET state = 'sent', sent_at = :now, vendor_id = :vendor_id, error = NULL, context = '{}',
-                         subject = CASE WHEN md5(CAST(context AS text)) = :digest THEN CAST(:subject AS text)
+                         subject = CASE WHEN state = 'sent' THEN subject
+                                        WHEN md5(CAST(context AS text)) = :digest THEN CAST(:subject AS text)
                                         ELSE '[erased]' END
         WHERE id = :id
         """,

@@ -1,6 +1,8 @@
 """Mails: one a fact, tried again under the same name, failed in the end, and without their secrets once they are sent."""
 
+import asyncio
 from collections.abc import Mapping
+from contextvars import Context
 from typing import Any
 
 import pytest
@@ -180,3 +182,19 @@ async def test_the_subject_of_a_mail_that_is_under_way_names_nobody_who_is_forgo
     await queue.drain()
     sent = await db.many(db.Row, "SELECT state, subject FROM mails ORDER BY id")
     assert [(one.state, one.subject) for one in sent] == [("sent", "Bob Breuer has bought"), ("sent", "[erased]")]
+
+
+async def test_a_mail_that_two_workers_send_keeps_its_subject(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one is so slow that it is taken for dead."""
+    true = post.send
+
+    async def slow(message: mail.Message) -> str:
+        if not post.heard:
+            post.heard.append(message)
+            await asyncio.create_task(mail.deliver_mail((await row()).id), context=Context())
+        return await true(message)
+
+    monkeypatch.setattr(post, "send", slow)
+    await send()
+    await queue.drain()
+    assert await db.value("SELECT state || ': ' || subject FROM mails") == f"sent: {post.heard[0].subject}"
