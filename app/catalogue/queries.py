@@ -201,8 +201,10 @@ async def insert_course_product(*, public_id: str, course_id: int, now: datetime
 async def make_way(course_id: int, now: datetime) -> int | None:
     """Free the slug of a course from a product that has it still, although its own course has another by now; whose it is.
 
-    Courses may exchange their slugs before either product has followed, so it cannot always have its right one at once.
+    Courses may exchange their slugs before either product has followed, so it cannot always have its right one at once. One
+    at a time, until the transaction ends: of two that make way for each other, each would wait for the other.
     """
+    await db.run("SELECT pg_advisory_xact_lock(hashtext('catalogue.slug'), 0)")
     found: int | None = await db.value(
         """
         UPDATE products p SET slug = p.public_id, updated_at = :now,

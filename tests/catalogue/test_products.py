@@ -1,14 +1,16 @@
 import asyncio
+from datetime import datetime
 
 import pytest
 
 from app import Lectern
-from app.catalogue import products
+from app.catalogue import products, queries
 from app.core import db
 from app.core.errors import Invalid
 from app.core.money import CURRENCIES
 from app.sandbox.stripe.money import least
 from tests.cast import Cast
+from tests.meeting import Meeting
 from tests.school import a_course
 
 
@@ -146,3 +148,21 @@ async def test_products_follow_courses_that_have_exchanged_their_addresses(app: 
         second.id: ("maps", ["globes"]),
         third.id: ("globes", ["charts"]),
     }
+
+
+async def test_products_that_make_way_for_each_other_at_once_wait_for_each_other_in_no_circle(
+    app: Lectern, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await a_course("maps"), await a_course("globes")
+    for course, slug in ((first, "while-moving"), (second, "maps"), (first, "globes")):
+        await _rename(course.id, slug)
+    true, met = queries.make_way, Meeting(2, patience=1.5)
+
+    async def unhurried(course_id: int, now: datetime) -> int | None:
+        found = await true(course_id, now)
+        await met.wait()
+        return found
+
+    monkeypatch.setattr(queries, "make_way", unhurried)
+    await asyncio.gather(products.follow_course(first.id), products.follow_course(second.id))
+    assert await _slugs() == {first.id: ("globes", ["maps"]), second.id: ("maps", ["globes"])}
