@@ -70,7 +70,7 @@ async def _with_free_slug(details: CourseDetails) -> CourseDetails:
 async def _insert(details: CourseDetails) -> Course:
     try:
         async with db.transaction():
-            await _check(details)
+            await _check(details, may_teach=await _may_teach(details))
             course_id = await queries.insert_course(public_id(), asdict(details), clock.now())
             course = await queries.course(course_id)
             assert course is not None
@@ -84,12 +84,14 @@ async def edit(course_id: int, details: CourseDetails, *, revision: int, by: Vis
     """Change the details, if nobody saved them since `revision`. Raises Stale, Invalid for a field."""
     try:
         async with db.transaction():
+            # The person before the course, as whoever merges accounts.
+            may_teach = await _may_teach(details)
             before = await locked(course_id, by)
             if before.revision != revision:
                 raise Stale(_("Somebody saved this course after you opened it."))
             if by is not None and not by.can("courses.edit_any"):
                 details = replace(details, instructor_id=before.instructor_id)
-            await _check(details, before)
+            await _check(details, before, may_teach=may_teach)
             await queries.update_details(course_id, asdict(details), clock.now())
             old = {name: getattr(before, name) for name in asdict(details)}
             await changed(before, "course.edit", before=old, after=asdict(details), summary=details.title)
@@ -101,7 +103,11 @@ async def edit(course_id: int, details: CourseDetails, *, revision: int, by: Vis
     return course
 
 
-async def _check(details: CourseDetails, before: Course | None = None) -> None:
+async def _may_teach(details: CourseDetails) -> bool:
+    return details.instructor_id is not None and await queries.is_teacher(details.instructor_id)
+
+
+async def _check(details: CourseDetails, before: Course | None = None, *, may_teach: bool) -> None:
     if not details.title:
         raise Invalid(_("Give the course a title."), field="title")
     if not is_slug(details.slug):
@@ -119,7 +125,7 @@ async def _check(details: CourseDetails, before: Course | None = None) -> None:
         raise Invalid(_("Choose one of the list."), field="plate_ground")
     teacher = details.instructor_id
     is_new = teacher is not None and (before is None or teacher != before.instructor_id)
-    if teacher is not None and is_new and not await queries.is_teacher(teacher):
+    if is_new and not may_teach:
         raise Invalid(_("Choose somebody who may teach."), field="instructor")
     if before is not None and before.is_published:
         wanting = missing_to_publish(replace(before, promise=details.promise, instructor_id=details.instructor_id))

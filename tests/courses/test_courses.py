@@ -11,7 +11,7 @@ from app.accounts import merging
 from app.core import db
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.courses import courses, events, lessons, outlines, sections, topics
-from app.courses.models import CourseDetails, Topic, free_slug, is_slug, slug_of, slug_stem
+from app.courses.models import Course, CourseDetails, Topic, free_slug, is_slug, slug_of, slug_stem
 from app.courses.queries import courses as queries
 from app.courses.rights import Stale
 from tests.accounts.test_people import signed_in
@@ -132,6 +132,32 @@ async def test_a_course_that_is_given_to_an_account_while_that_is_merged_goes_on
     found = await courses.find(course.id)
     assert found is not None
     assert found.instructor_id == kept.id
+
+
+async def test_a_course_that_is_given_away_and_a_merge_of_who_gives_and_gets_it_wait_for_each_other_in_no_circle(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ines, olga = await cast.ines(), await cast.olga()
+    kept = await cast.person("Ines Ito", "ines.ito@example.org", role="instructor")
+    by, course = await signed_in(olga), await a_course(teacher=ines.id)
+    held = queries.lock_course
+    merges: list[asyncio.Task[Any]] = []
+
+    async def overtaken(course_id: int) -> Course | None:
+        found = await held(course_id)
+        if not merges:
+            merge = merging.merge(ines.public_id, kept.public_id, by=by)
+            merges.append(asyncio.create_task(merge, context=Context()))
+            async with asyncio.timeout(20):
+                waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                while not merges[0].done() and not await db.value(waits):  # noqa: ASYNC110 (nobody tells)
+                    await asyncio.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(queries, "lock_course", overtaken)
+    after = await courses.edit(course.id, details(course, instructor_id=kept.id), revision=course.revision, by=None)
+    await merges[0]
+    assert after.instructor_id == kept.id
 
 
 async def test_edits_are_kept_and_noted_with_what_was_before(cast: Cast, heard: list[object]) -> None:
