@@ -113,6 +113,7 @@ async def delete(key: str, *, move_to: str = "", by: SignedIn) -> int:
         role = locked.get(key)
         if role is None:
             raise NotFound(_("There is no such role."))
+        await role_queries.lock_holders(key, by.id)
         actor = await locked_actor(by)
         await _check_may_change(actor, role)
         moved: list[str] = []
@@ -120,7 +121,6 @@ async def delete(key: str, *, move_to: str = "", by: SignedIn) -> int:
             choices = dict(to_give(actor, list(locked.values())))
             if move_to == key or move_to not in choices:
                 raise Invalid(_("Choose the role that its people get instead."), field="move_to")
-            await role_queries.lock_holders(key)
             await role_queries.delete_sessions_of_holders(key)
             moved = await role_queries.move_holders(key, move_to)
             for person_id in moved:

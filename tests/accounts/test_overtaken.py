@@ -487,3 +487,20 @@ async def test_a_role_that_goes_and_one_who_holds_it_wait_for_each_other_in_no_c
     answer = await olga.browser.post("/admin/roles/clerk/removal", form={"confirmation": "Clerk", "move_to": "member"})
     assert (answer.status_code, await changed()) == (303, 303)
     assert not await Browser(kim.browser).is_signed_in()
+
+
+async def test_a_role_that_goes_and_who_acts_about_a_holder_wait_for_each_other_in_no_circle(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The holder is older than who removes the role, and suspends the holder in another window."""
+    await cast.role("clerk", ["admin.enter"])
+    kim, olga = await cast.person("Kim Kern", "kim@example.org", role="clerk"), await cast.olga()
+    assert kim.id < olga.id
+
+    async def suspend() -> int:
+        path = f"/admin/people/{kim.public_id}/suspension"
+        return (await olga.browser.post(path, form={"reason": "Shared the films"})).status_code
+
+    suspended = overtaken(monkeypatch, role_queries, "held_by", suspend)
+    answer = await olga.browser.post("/admin/roles/clerk/removal", form={"confirmation": "Clerk", "move_to": "member"})
+    assert (answer.status_code, await suspended()) == (303, 303)

@@ -92,9 +92,16 @@ async def delete_role(key: str) -> bool:
     return bool(await db.run("DELETE FROM roles WHERE key = :key", key=key))
 
 
-async def lock_holders(key: str) -> None:
-    """Hold everybody who holds this role, in one order, before their sessions, as whoever ends those does."""
-    await db.many(db.Row, "SELECT id FROM users WHERE role = :key AND role <> 'member' ORDER BY id FOR UPDATE", key=key)
+async def lock_holders(key: str, actor_id: int) -> None:
+    """Hold everybody who holds this role, and who acts, in one order, before their sessions, as whoever ends those does."""
+    await db.many(
+        db.Row,
+        """
+        SELECT id FROM users WHERE (role = :key AND role <> 'member') OR id = :actor_id ORDER BY id FOR UPDATE
+        """,
+        key=key,
+        actor_id=actor_id,
+    )
 
 
 async def move_holders(key: str, to: str) -> list[str]:
