@@ -273,6 +273,19 @@ async def test_a_picture_stays_that_came_while_the_details_were_open(cast: Cast)
     assert found.picture_url.endswith("cover.png")
 
 
+async def test_a_picture_that_takes_the_place_of_a_chosen_drawing_in_a_stale_form_is_said_to_do_so(cast: Cast) -> None:
+    olga = await cast.olga()
+    course = await course_of(olga)
+    address = f"/admin/courses/{course.public_id}"
+    await olga.browser.post(f"{address}/picture", files=sent(samples.picture(), "cover.png"))
+    form = {**await details_of(olga.browser, f"{address}/details"), "plate": "tidemark"}
+    theirs = {**await details_of(olga.browser, f"{address}/details"), "summary": "Theirs"}
+    await olga.browser.post(f"{address}/details", form=theirs)
+    answer = await olga.browser.post(f"{address}/details", form=form)
+    assert answer.status_code == 409
+    assert stored(await text(answer)) == {"Summary": "Theirs", "Drawing": "The uploaded picture"}
+
+
 async def test_what_is_saved_while_a_form_is_on_its_way_is_shown_as_it_is_then(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:

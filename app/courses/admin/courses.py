@@ -73,8 +73,6 @@ async def update_details(public_id: str) -> Response | BaseResponse:
     except Stale:
         # The next save is made against what is shown beside the form now.
         course = await edited(public_id)
-        if course.picture_url:  # it may have come since, and nobody who was not offered it meant to take it away
-            form.plate.data = course.picture_url
         catch_up(form.revision, course.revision)
         return await _details_page(course, form, status=409, is_stale=True)
     except Invalid as error:
@@ -118,6 +116,9 @@ async def _details_page(course: Course, form: DetailsForm, *, status: int = 200,
     # Who may not choose the instructor has typed none.
     fixed = () if may_assign else ("instructor",)
     stored = differing(form, details_data(course), but=("revision", *fixed)) if is_stale else None
+    if is_stale and course.picture_url:
+        # It may have come since, and nobody who was not offered it meant to take it away.
+        form.plate.data = course.picture_url
     blank = sum(1 for entry in form.faq if not entry.question.data and not entry.answer.data)
     for _n in range(max(0, 2 - blank)):
         if len(form.faq) < 30:
