@@ -144,7 +144,7 @@ async def set_picture(course_id: int, address: str, *, by: Visitor | None) -> st
     """
     async with db.transaction():
         course = await locked(course_id, by)
-        if course.plate == address:
+        if course.plate == address or not (address or course.picture_url):  # a drawing was chosen since
             return ""
         if address:
             await _hold_picture(address)

@@ -275,3 +275,15 @@ async def test_a_film_that_is_in_its_place_stays_there_although_we_hear_that_its
     assert film is not None
     assert film.file_name == "second.webm"
     assert await uploads.read(film) == samples.webm()
+
+
+async def test_a_drawing_that_was_chosen_since_is_not_taken_away_with_a_picture(cast: Cast) -> None:
+    """By a page that still shows the picture."""
+    course = await a_course()
+    before = {name: getattr(course, name) for name in CourseDetails.__dataclass_fields__}
+    details = CourseDetails(**{**before, "plate": "tidemark"})
+    await courses.edit(course.id, details, revision=course.revision, by=None)
+    assert await courses.set_picture(course.id, "", by=None) == ""
+    found = await courses.find(course.id)
+    assert found is not None
+    assert found.plate == "tidemark"
