@@ -34,7 +34,9 @@ async def of(user_id: int) -> list[Consent]:
 
 
 async def say(user_id: int, kind: str, *, yes: bool, origin: str, subject: str = "") -> bool:
-    """Keep a yes or a no; False when it was said already, or the account is closed by now. `subject`: the person's public id, to note it in the log."""
+    """Keep a yes or a no; False when it was said already, or the account is closed by now. `subject`: the person's public id,
+    to note it in the log.
+    """
     async with db.transaction():
         (person,) = await queries.lock_users([user_id])
         if person.is_closed or is_given(await rows.consents_of(user_id), kind) == yes:

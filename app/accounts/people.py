@@ -174,8 +174,9 @@ async def edit(
     they have another address from now on: it has to be confirmed, the old one is told, and they are signed out. `seen` is the
     mark of the page that it was typed on.
 
-    Raises Conflict for what has changed since that page was drawn, the person's own new address above all; Forbidden for somebody who can do more, and for oneself, whose page is the own account; Invalid for an address
-    that another account has, and for another one of somebody of the team, unless an owner gives it.
+    Raises Conflict for what has changed since that page was drawn, the person's own new address above all, and for an account
+    that is closed or is being erased; Forbidden for somebody who can do more, and for oneself, whose page is the own account;
+    Invalid for an address that another account has, and for another one of somebody of the team, unless an owner gives it.
     """
     async with db.transaction():
         person, actor = await _locked_both(person_id, by)
