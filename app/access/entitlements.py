@@ -67,7 +67,7 @@ async def reopen(source_ref: str, *, reason: str) -> int:
     async with db.transaction():
         rows = await queries.reopen(source_ref, reason=reason)
         for row in rows:
-            await events.publish(AccessGranted(row.id, row.user_id, row.product_id, row.course_id))
+            await events.publish(AccessGranted(row.id, row.user_id, row.product_id, row.course_id, again=True))
         return len(rows)
 
 

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AccessGranted:
-    """A person may use a product from now on (or from its start) for one more cause. `quietly`: nobody is mailed."""
+    """A person may use a product from now on (or from its start) for one more cause, or for one that was closed for a while
+    (`again`). `quietly`: nobody is mailed.
+    """
 
     entitlement_id: int
     user_id: int
     product_id: int
     course_id: int | None
     quietly: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ from app.learning import queries
 from app.learning.events import Enrolled
 
 
-async def enrol(user_id: int, course_id: int, entitlement_id: int, *, quietly: bool = False) -> bool:
+async def enrol(user_id: int, course_id: int, since: int | None, *, quietly: bool = False) -> bool:
     """Enrol a member who was let in; False when they were enrolled before that. Publishes `Enrolled`; `quietly`: no mail
-    comes of it. Who has opened a lesson meanwhile is enrolled by that, and hears of it all the same.
+    comes of it. Who has opened a lesson `since` this entitlement was granted is enrolled by that, and hears of it all the
+    same.
     """
     async with db.transaction():
         new = await queries.insert_enrolment(user_id, course_id, clock.now())
-        if new or await queries.is_enrolled_since(user_id, course_id, entitlement_id):
+        if new or (since is not None and await queries.is_enrolled_since(user_id, course_id, since)):
             await events.publish(Enrolled(user_id, course_id, quietly))
             return True
         return False

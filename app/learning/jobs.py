@@ -13,7 +13,9 @@ from app.learning.events import Enrolled
 async def enrol_on_access(event: AccessGranted) -> None:
     """Whoever may open a course is enrolled in it, unless that was taken back before the worker came to it."""
     if event.course_id is not None and await _is_still_granted(event.user_id, event.course_id):
-        await enrolments.enrol(event.user_id, event.course_id, event.entitlement_id, quietly=event.quietly)
+        # Who was enrolled before it was closed has heard of it, or is not to.
+        since = None if event.again else event.entitlement_id
+        await enrolments.enrol(event.user_id, event.course_id, since, quietly=event.quietly)
 
 
 async def _is_still_granted(user_id: int, course_id: int) -> bool:

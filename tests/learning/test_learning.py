@@ -64,6 +64,31 @@ async def test_who_opens_a_lesson_before_the_worker_comes_is_told_all_the_same_t
     assert await db.value(mailed) == (not quietly)
 
 
+async def test_access_that_is_opened_again_is_not_told_to_who_was_let_in_quietly(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    assert course.product_id is not None
+    async with db.transaction():
+        await entitlements.grant(ann.id, course.product_id, source="import", source_ref="import:1", quietly=True)
+    await queue.drain()
+    await entitlements.close("import:1", reason="refunded")
+    await queue.drain()
+    await entitlements.reopen("import:1", reason="refunded")
+    await queue.drain()
+    assert await db.value("SELECT count(*) FROM mails WHERE template = 'learning/enrolment'") == 0
+
+
+async def test_access_that_is_opened_again_before_the_worker_came_is_told(app: Lectern, cast: Cast) -> None:
+    ann, course = await cast.ann(), await a_course()
+    assert course.product_id is not None
+    async with db.transaction():
+        await entitlements.grant(ann.id, course.product_id, source="order", source_ref="order:1")
+    await entitlements.close("order:1", reason="refunded")
+    await queue.drain()
+    await entitlements.reopen("order:1", reason="refunded")
+    await queue.drain()
+    assert await db.value("SELECT count(*) FROM mails WHERE template = 'learning/enrolment'") == 1
+
+
 async def test_access_that_was_closed_before_the_worker_came_to_it_mails_nobody(app: Lectern, cast: Cast) -> None:
     ann, course = await cast.ann(), await a_course()
     assert course.product_id is not None
