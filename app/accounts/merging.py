@@ -19,6 +19,7 @@ from typing import Any
 from app.accounts import bulk, claims, erasures, people, queries
 from app.accounts.models import SignedIn, User
 from app.accounts.queries import merging as merges
+from app.accounts.queries import people as people_queries
 from app.accounts.roles import covers, outranks
 from app.core import audit, db, mail, personal
 from app.core.errors import Conflict, Forbidden, NotFound
@@ -165,6 +166,7 @@ async def merge(gone_id: str, kept_id: str, *, by: SignedIn) -> User:
 
 async def _locked(gone_id: str, kept_id: str, by: SignedIn) -> tuple[User, User]:
     ids = [(await people.find(gone_id)).id, (await people.find(kept_id)).id]
+    await people_queries.hold_tags_of(ids)
     locked = {one.id: one for one in await queries.lock_users([*ids, by.id])}
     actor, gone, kept = locked.get(by.id), locked.get(ids[0]), locked.get(ids[1])
     if gone is None or kept is None:

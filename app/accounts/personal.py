@@ -8,6 +8,7 @@ from app.accounts import erasures, merging, queries
 from app.accounts.jobs import forget_export_bytes
 from app.accounts.queries import consents, exports
 from app.accounts.queries import erasures as rows
+from app.accounts.queries import people as people_queries
 from app.core import clock, db, personal, queue
 from app.core.personal import Subject
 from app.core.settings import school
@@ -148,6 +149,7 @@ async def forget(subject: Subject) -> None:
     await rows.forget_words(list(subject.words))
     for note in await rows.notes_with(list(subject.words)):
         await rows.rewrite_note(note.id, _without(note.body, subject.words))
+    await people_queries.hold_tags_of([subject.id])
     # Held from here on: a note or a tag that is being written is there and goes, or finds the account closed.
     await queries.lock_users([subject.id])
     await _drop_exports(subject.id)

@@ -14,6 +14,7 @@ from app.accounts import claims, erasures, exports, hashing, merging, notes, peo
 from app.accounts.queries import erasures as erasure_rows
 from app.accounts.queries import identities
 from app.accounts.queries import magic_links as link_queries
+from app.accounts.queries import merging as merges
 from app.accounts.queries import people as people_queries
 from app.accounts.queries import roles as role_queries
 from app.accounts.routes import account, privacy
@@ -504,3 +505,28 @@ async def test_a_role_that_goes_and_who_acts_about_a_holder_wait_for_each_other_
     suspended = overtaken(monkeypatch, role_queries, "held_by", suspend)
     answer = await olga.browser.post("/admin/roles/clerk/removal", form={"confirmation": "Clerk", "move_to": "member"})
     assert (answer.status_code, await suspended()) == (303, 303)
+
+
+async def test_an_account_that_is_merged_and_its_tag_that_is_merged_wait_for_each_other_in_no_circle(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, sam, olga = await cast.ann(), await cast.sam(), await cast.olga()
+    await tags.add(await people.find(ann.public_id), "early bird")
+    one, other = await tags.create("early bird"), await tags.create("early")
+    merged = overtaken(monkeypatch, merges, "move_notes", lambda: tags.merge(one.public_id, other.public_id))
+    await merging.merge(ann.public_id, sam.public_id, by=await signed_in(olga))
+    await merged()
+    kept = await db.many(db.Row, "SELECT user_id, tag_id FROM user_tags")
+    assert [(row.user_id, row.tag_id) for row in kept] == [(sam.id, other.id)]
+
+
+async def test_an_account_that_is_erased_and_its_tag_that_is_merged_wait_for_each_other_in_no_circle(
+    app: Lectern, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, _olga = await cast.ann(), await cast.olga()
+    await tags.add(await people.find(ann.public_id), "early bird")
+    one, other = await tags.create("early bird"), await tags.create("early")
+    merged = overtaken(monkeypatch, erasure_rows, "forget_looks", lambda: tags.merge(one.public_id, other.public_id))
+    await erase(ann)
+    await merged()
+    assert await count("user_tags") == 0

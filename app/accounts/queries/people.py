@@ -132,6 +132,20 @@ async def share_tag(tag_id: int) -> bool:
     return await db.value("SELECT 1 FROM tags WHERE id = :id FOR KEY SHARE", id=tag_id) is not None
 
 
+async def hold_tags_of(user_ids: list[int]) -> None:
+    """Keep the tags of these people from going for the rest of the transaction. Before the people are locked, as by whoever
+    gives a tag: who merges two holds the tags, and then waits for whom they mark.
+    """
+    await db.many(
+        db.Row,
+        """
+        SELECT id FROM tags
+        WHERE id IN (SELECT tag_id FROM user_tags WHERE user_id = ANY(CAST(:ids AS bigint[]))) ORDER BY id FOR KEY SHARE
+        """,
+        ids=user_ids,
+    )
+
+
 async def tag_by_name(name: str) -> Tag | None:
     return await db.one(
         Tag, "SELECT id, public_id, name, 0 AS people FROM tags WHERE lower(name) = lower(:name)", name=name
