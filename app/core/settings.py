@@ -150,6 +150,7 @@ async def change_school(*, since: School | None = None, **changes: Any) -> Schoo
         return after
     if since is not None and any(getattr(before, name) != getattr(since, name) for name in changes):
         drop_copy()  # which is where it was looked at
+        db.known().pop("school", None)
         raise Conflict(_("Something of this has changed meanwhile. Open it again and look."))
     await db.run(
         """

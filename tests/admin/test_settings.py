@@ -94,7 +94,12 @@ async def test_nobody_takes_a_second_step_away_that_was_asked_for_a_moment_ago(
         return await true(**kwargs)
 
     monkeypatch.setattr(routes, "save_school", late)
-    assert (await rob.browser.post("/admin/settings", form=FORM)).status_code == 409
+    answer = await rob.browser.post("/admin/settings", form=FORM)
+    assert answer.status_code == 409
+    page = await answer.get_data(as_text=True)
+    assert "<dt>Who must use a second step at sign-in</dt>" in page, (
+        "as they are by now, not as this request found them"
+    )
     assert (await school()).second_factor_roles == ["admin"]
 
 
