@@ -11,7 +11,7 @@ from app.accounts.queries import erasures as erasure_queries
 from app.accounts.queries import people as people_queries
 from app.accounts.roles import Rule, covers, may_give, may_help_in, outranks
 from app.core import audit, db, events, tokens
-from app.core.errors import Conflict, Forbidden, Invalid, NotFound
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from app.core.i18n import _
 from app.core.ids import public_id
 
@@ -174,8 +174,8 @@ async def edit(
     they have another address from now on: it has to be confirmed, the old one is told, and they are signed out. `seen` is the
     mark of the page that it was typed on.
 
-    Raises Conflict for what has changed since that page was drawn, the person's own new address above all, and for an account
-    that is closed or is being erased; Forbidden for somebody who can do more, and for oneself, whose page is the own account;
+    Raises Stale for what has changed since that page was drawn, the person's own new address above all; Conflict for an
+    account that is closed or is being erased; Forbidden for somebody who can do more, and for oneself, whose page is the own account;
     Invalid for an address that another account has, and for another one of somebody of the team, unless an owner gives it.
     """
     async with db.transaction():
@@ -193,7 +193,7 @@ async def edit(
         moves = email.strip().lower() != person.email.lower()
         is_new = moves or before != after  # the second of two clicks finds it done
         if is_new and seen and seen != mark_of(person, before["country"]):
-            raise Conflict(_("Something of this has changed meanwhile. Open it again and look."))
+            raise Stale(_("Something of this has changed meanwhile. Open it again and look."))
         if moves and not may_help_in(actor, person):
             raise Invalid(_("Only an owner may give somebody of the team another address."), field="email")
         if before != after:

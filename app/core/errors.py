@@ -43,6 +43,10 @@ class Conflict(Refused):
     status = 409
 
 
+class Stale(Conflict):
+    """Somebody saved this since the page was drawn on which it was typed."""
+
+
 class TooLarge(Refused):
     """The body or file is larger than allowed."""
 

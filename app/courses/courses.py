@@ -8,14 +8,14 @@ from dataclasses import asdict, replace
 from asyncpg import UniqueViolationError
 
 from app.core import clock, db, events, queue
-from app.core.errors import Conflict, Forbidden, Invalid, NotFound
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.courses import jobs
 from app.courses.events import CoursePublished
 from app.courses.models import GROUNDS, LEVELS, Course, CourseDetails, free_slug, is_slug, missing_to_publish, slug_of
 from app.courses.queries import courses as queries
-from app.courses.rights import Stale, changed, locked, may_edit
+from app.courses.rights import changed, locked, may_edit
 from app.media import uploads
 from app.web.request import Visitor
 

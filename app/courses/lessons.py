@@ -3,7 +3,7 @@
 from asyncpg import UniqueViolationError
 
 from app.core import clock, db, events, queue
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid, NotFound, Stale
 from app.core.i18n import _
 from app.core.ids import public_id
 from app.courses import jobs, prose
@@ -20,7 +20,7 @@ from app.courses.models import (
     stepped,
 )
 from app.courses.queries import lessons as queries
-from app.courses.rights import Stale, changed, locked_lesson, locked_section
+from app.courses.rights import changed, locked_lesson, locked_section
 from app.web.request import Visitor
 
 

@@ -13,10 +13,6 @@ from app.courses.queries import lessons as lesson_queries
 from app.web.request import Visitor
 
 
-class Stale(Conflict):
-    """Somebody saved this since the form was opened."""
-
-
 def may_edit(course: Course, by: Visitor | None) -> bool:
     """Whether this person may change the course: anyone's, or one that they teach. None is the system itself."""
     if by is None or by.can("courses.edit_any"):

@@ -451,6 +451,7 @@ async def test_nothing_is_changed_about_somebody_who_is_being_erased(
         with clock.shifted(timedelta(days=-15)):
             answer = await asyncio.create_task(rob.browser.post(path, form=form), context=Context())
         assert answer.status_code == 409
+        assert "This account is closed for good." in await body(answer)
 
     monkeypatch.setitem(personal.ERASURES, "late", late)
     await erase(ann)

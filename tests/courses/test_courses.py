@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from app.accounts import merging
 from app.core import db
-from app.core.errors import Conflict, Forbidden, Invalid, NotFound
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from app.courses import courses, events, lessons, outlines, sections, topics
 from app.courses.models import Course, CourseDetails, Topic, free_slug, is_slug, slug_of, slug_stem
 from app.courses.queries import courses as queries
-from app.courses.rights import Stale
 from tests.accounts.test_people import signed_in
 from tests.cast import Cast, Person
 from tests.courses.making import Somebody, a_course, a_filled_course, a_lesson

@@ -6,10 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core import db
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid, NotFound, Stale
 from app.courses import courses, lessons, outlines, sections
 from app.courses.models import LessonDetails, LessonItem, Moved, arranged, stepped
-from app.courses.rights import Stale
 from tests.cast import Cast
 from tests.courses.making import a_course, a_filled_course, a_lesson
 

@@ -11,9 +11,9 @@ from app.catalogue import products
 from app.commerce import carts
 from app.commerce.carts import Whose
 from app.core import db
+from app.core.errors import Stale
 from app.courses import courses, files, lessons, sections
 from app.courses.models import Course, CourseDetails, LessonDetails
-from app.courses.rights import Stale
 from tests.cast import Cast
 from tests.meeting import Meeting
 from tests.pairs import every_pair, together

@@ -9,7 +9,7 @@ from app.accounts.forms import PersonEditForm, ReasonForm
 from app.accounts.models import PersonFacts, User
 from app.accounts.roles import may_help_in
 from app.accounts.sessions import me
-from app.core.errors import Conflict, Invalid
+from app.core.errors import Conflict, Invalid, Stale
 from app.core.i18n import _
 from app.web import typed
 from app.web.flash import flash
@@ -52,10 +52,13 @@ async def update_details(public_id: str) -> ResponseReturnValue:
     except Invalid as error:
         form.refuse(error)
         return await _details_page(person, form, status=422)
-    except Conflict:
+    except Stale:
         person, facts = await people.with_facts(public_id)
         catch_up(form.seen, people.mark_of(person, facts.country))
         return await _details_page(person, form, status=409, stored=differing(form, _kept(person, facts)))
+    except Conflict as error:  # the account is closed: to save it again is of no use
+        form.refuse(Invalid(error.message))
+        return await _details_page(person, form, status=409)
     flash(_("Saved. A mail asks them to confirm the new address.") if moved else _("Saved."))
     return to_person(public_id)
 

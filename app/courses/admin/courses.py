@@ -3,7 +3,7 @@
 from quart import Response, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.core.errors import Invalid
+from app.core.errors import Invalid, Stale
 from app.core.i18n import _
 from app.courses import courses, topics
 from app.courses.admin import admin
@@ -11,7 +11,6 @@ from app.courses.admin.frame import around, edited, seen
 from app.courses.forms import DetailsForm, NewCourseForm, details_data, lines
 from app.courses.listing import COURSES
 from app.courses.models import Course, CourseDetails
-from app.courses.rights import Stale
 from app.web import tables
 from app.web.flash import flash
 from app.web.forms import submitted

@@ -5,14 +5,13 @@ from typing import Any
 from quart import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Invalid, NotFound, Stale
 from app.core.i18n import _
 from app.courses import lessons, outlines, prose
 from app.courses.admin import admin
 from app.courses.admin.frame import around, edited, seen
 from app.courses.forms import FileForm, LengthForm, LessonForm, PictureForm, RemovalForm, lesson_data
 from app.courses.models import Course, Lesson, LessonDetails
-from app.courses.rights import Stale
 from app.media import uploads
 from app.web.flash import flash
 from app.web.forms import BaseForm, submitted
