@@ -106,6 +106,22 @@ async def test_a_page_that_was_left_open_takes_nothing_back_that_changed_since(c
     assert await acts() == ["people.edit"]
 
 
+async def test_who_may_give_nobody_of_the_team_an_address_can_go_on_after_it_has_changed(cast: Cast) -> None:
+    """They cannot write it in: the field is only to be read."""
+    ines, rob = await cast.ines(), await cast.rob()
+    path = f"/admin/people/{ines.public_id}/details"
+    [mark] = re.findall(r'name="seen"[^>]*value="([^"]+)"', await seen(rob, path))
+    await db.run("UPDATE users SET email = 'new@example.org' WHERE id = :id", id=ines.id)
+    form = {**DETAILS, "name": ines.name, "email": ines.email, "headline": "Trader", "seen": mark}
+    answer = await rob.browser.post(path, form=form)
+    assert answer.status_code == 409
+    text = str(await answer.get_data(as_text=True))
+    again = dict(re.findall(r'name="(seen|email)"[^>]*value="([^"]+)"', text))
+    assert (await rob.browser.post(path, form={**form, **again})).status_code == 303
+    found = await people.find(ines.public_id)
+    assert (found.email, found.headline) == ("new@example.org", "Trader")
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"name": ""}, {"name": "https://x.example"}, {"email": "nowhere"}, {"country": "XX"}, {"time_zone": "Moon"}],

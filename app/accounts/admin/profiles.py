@@ -55,6 +55,8 @@ async def update_details(public_id: str) -> ResponseReturnValue:
     except Stale:
         person, facts = await people.with_facts(public_id)
         catch_up(form.seen, people.mark_of(person, facts.country))
+        if not may_help_in(me(), person):  # the field is only to be read
+            form.email.data = person.email
         return await _details_page(person, form, status=409, stored=differing(form, _kept(person, facts)))
     except Conflict as error:  # the account is closed: to save it again is of no use
         form.refuse(Invalid(error.message))
