@@ -114,7 +114,7 @@ async def test_google_opens_nothing_once_somebody_said_it_was_not_them(
 ) -> None:
     google.connect(config)
     await come_back(config, browser, await depart(browser))
-    text = (await mailbox.last(ann.email)).get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    text = (await mailbox.last(ann.email)).get_body(("plain",)).get_content()  # type: ignore[union-attr]  # it has a text
     not_me = text[text.index("/not-me/") :].split()[0]
     url = await depart(other_browser)
     locked = overtaken(monkeypatch, identities, "identity_by_subject", lambda: browser.post(not_me))

@@ -541,7 +541,7 @@ async def test_a_new_signing_secret_signs_beside_the_old_one_for_a_day(post: Pos
     provider = connections.open_provider(hook)
     with clock.shifted(connections.OVERLAP + timedelta(seconds=5)):
         late = connections.open_provider(hook)
-        assert (provider._old_secrets, late._old_secrets) == ([opened["old_secret"]], [])  # type: ignore[attr-defined]
+        assert (provider._old_secrets, late._old_secrets) == ([opened["old_secret"]], [])  # type: ignore[attr-defined]  # a webhook's
     assert "secret" in str(await db.many(db.Row, "SELECT CAST(l.* AS text) AS row FROM audit_log l"))
     assert fresh not in str(await db.many(db.Row, "SELECT CAST(l.* AS text) AS row FROM audit_log l"))
     with pytest.raises(Conflict):
