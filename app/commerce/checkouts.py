@@ -203,6 +203,7 @@ async def _open(order: Order, returns: Returns) -> str:
         )
     )
     async with db.transaction():
+        await queries.lock_order(order.id)  # and its buyer before it, whom the note names
         stored = await queries.set_session(
             order.id, attempt=order.checkout_attempt, session_id=checkout.session_id, url=checkout.url
         )

@@ -352,6 +352,7 @@ async def _flag(order: Order, wrong: str, received: Received, *, is_anothers: bo
 async def mark_processing(order_id: int, received: Received) -> bool:
     """The buyer is done and the bank is not (a debit that takes days); False when the order is not pending."""
     async with db.transaction():
+        await queries.lock_order(order_id)  # and its buyer before it, whom the note may name
         if not await queries.set_processing(order_id, payment_id=received.payment_id):
             return False
         await timeline.note(order_id, "processing", told_by=received.told_by)
@@ -378,6 +379,7 @@ async def mark_replaced(order_id: int, *, told_by: str = "", unopened: bool = Fa
 async def _close(order_id: int, state: str, failure: str, told_by: str, *, unopened: bool = False) -> bool:
     states, now = OPEN_STATES if state == "failed" else ("pending",), clock.now()
     async with db.transaction():
+        await queries.lock_order(order_id)  # as above
         if not await queries.set_closed(order_id, state, failure=failure, states=states, now=now, unopened=unopened):
             return False
         await timeline.note(order_id, state, reason=failure, told_by=told_by)
