@@ -4,7 +4,7 @@ from app.accounts import claims, consents, hashing, links, queries, strength
 from app.accounts.events import AccountMade, RegisteredAgain, UserRegistered, UserVerified
 from app.accounts.models import User
 from app.core import clock, db, events, mail, tokens
-from app.core.errors import Conflict, Invalid, SignInNeeded
+from app.core.errors import Invalid, SignInNeeded, Stale
 from app.core.i18n import _
 from app.core.ids import public_id
 
@@ -172,7 +172,7 @@ async def update_profile(
     """Change what a person says about themselves; `biography` None leaves it as it is, `time_zone` None is the school's.
     `seen` is the mark of the page that it was typed on.
 
-    Raises SignInNeeded when the account was suspended or closed since the request began, Conflict for what has changed
+    Raises SignInNeeded when the account was suspended or closed since the request began, Stale for what has changed
     since that page was drawn, as by the office.
     """
     if not name:
@@ -182,7 +182,7 @@ async def update_profile(
         biography = here.biography if biography is None else biography
         is_new = (name, headline, biography, time_zone) != (here.name, here.headline, here.biography, here.time_zone)
         if is_new and seen and seen != mark_of(here):
-            raise Conflict(_("Something of this has changed meanwhile. Open it again and look."))
+            raise Stale(_("Something of this has changed meanwhile. Open it again and look."))
         if not await queries.update_profile(
             user_id, name=name, headline=headline, biography=biography, time_zone=time_zone
         ):

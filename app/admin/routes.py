@@ -8,7 +8,7 @@ from app.accounts.roles import ROLES, may_give
 from app.admin import connections, dashboard, navigation, queries, search
 from app.admin.forms import LogoForm, SettingsForm
 from app.core import clock
-from app.core.errors import Conflict, Forbidden, Invalid, SignInNeeded, TooLarge
+from app.core.errors import Forbidden, Invalid, SignInNeeded, Stale, TooLarge
 from app.core.i18n import _
 from app.core.settings import change_school, forget_copy, save_school, school
 from app.media import uploads
@@ -86,12 +86,12 @@ async def update_settings() -> Response | BaseResponse:
         # The second of two clicks finds it done.
         is_new = any(getattr(now, name) != value for name, value in changes.items())
         if is_new and form.seen.data and form.seen.data != form.mark_of(now):
-            raise Conflict(_("Something of this has changed meanwhile. Open it again and look."))
+            raise Stale(_("Something of this has changed meanwhile. Open it again and look."))
         changed = set(changes.get("second_factor_roles", ())) ^ set(now.second_factor_roles)
         if changed:
             await _check_may_ask_for_second_step(changed)
         await save_school(since=now, **changes)
-    except Conflict:
+    except Stale:
         now = await school()
         catch_up(form.seen, form.mark_of(now))
         stored = differing(form, {name: getattr(now, name) for name in changes})

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.core import audit, cache, db, reach
-from app.core.errors import Conflict
+from app.core.errors import Stale
 from app.core.i18n import _
 
 
@@ -131,7 +131,7 @@ def follow(*, is_told: bool) -> None:
 async def save_school(*, since: School | None = None, **changes: Any) -> School:
     """Change some settings, audited; the next request anywhere sees them.
 
-    `since` is what was looked at before. Raises Conflict when one of these settings is another by now.
+    `since` is what was looked at before. Raises Stale when one of these settings is another by now.
     """
     async with db.transaction():
         after = await change_school(since=since, **changes)
@@ -151,7 +151,7 @@ async def change_school(*, since: School | None = None, **changes: Any) -> Schoo
     if since is not None and any(getattr(before, name) != getattr(since, name) for name in changes):
         drop_copy()  # which is where it was looked at
         db.known().pop("school", None)
-        raise Conflict(_("Something of this has changed meanwhile. Open it again and look."))
+        raise Stale(_("Something of this has changed meanwhile. Open it again and look."))
     await db.run(
         """
         INSERT INTO settings (name, value) VALUES ('school', CAST(:value AS jsonb))

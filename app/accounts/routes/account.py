@@ -15,7 +15,7 @@ from app.accounts.places import place_of
 from app.accounts.routes import routes
 from app.accounts.sessions import me
 from app.core import limits
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Invalid, NotFound, Stale
 from app.core.i18n import _, ngettext
 from app.web.flash import flash
 from app.web.forms import submitted
@@ -47,7 +47,7 @@ async def update_profile() -> ResponseReturnValue:
                 time_zone=form.time_zone.data or None,
                 seen=form.seen.data or "",
             )
-        except Conflict:
+        except Stale:
             return await _account_page(profile=form, status=409, is_stale=True)
         flash(_("Your profile is saved."))
         return _to_account()
