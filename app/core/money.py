@@ -86,6 +86,7 @@ def parse_money(text: str, currency: str) -> int:
     return int(minor)
 
 
+@lru_cache(maxsize=1024)
 def included_tax(gross_minor: int, rate_percent: Decimal) -> int:
     """The tax inside a gross amount, in minor units, rounded half up.
 

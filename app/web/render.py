@@ -54,6 +54,7 @@ def configure(assets: Assets, *, app_url: str, debug: bool, compiled: Path | Non
     environment.globals.update(
         _=templating.gettext,
         gettext=templating.gettext,
+        ngettext=templating.ngettext,
         asset=assets.address,
         has_asset=assets.has,
         url_for=path_for,
@@ -106,6 +107,7 @@ _KEPT = frozenset(
         "empty_state",
         "figure_plots",
         "figure_rows",
+        "head_links",
         "icon",
         "initials",
         "kbd",
@@ -120,6 +122,7 @@ _KEPT = frozenset(
         "sr",
         "state",
         "tag",
+        "unreachable",
     )
 )
 

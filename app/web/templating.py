@@ -128,6 +128,14 @@ def gettext(eval_ctx: EvalContext, message: str, **values: object) -> str:
     return found % values if values or "%" in found else found
 
 
+@jinja2.pass_eval_context
+def ngettext(eval_ctx: EvalContext, singular: str, plural: str, num: int, **values: object) -> str:
+    """`ngettext("%(num)s …", "… ", n)` of templates: 6 → 1.5."""
+    found: str = i18n.ngettext_unfilled(singular, plural, num)
+    values.setdefault("num", num)
+    return (Markup(found) if eval_ctx.autoescape else found) % values  # noqa: S704 (our own words)
+
+
 @lru_cache(maxsize=4096)
 def _marked_up(message: str, locale: str) -> Markup:
     return Markup(i18n.gettext(message))  # noqa: S704 (our own words)

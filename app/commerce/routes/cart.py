@@ -31,7 +31,7 @@ async def show_cart() -> Response:
 
 
 async def cart_page(cart: Cart, *, stopped: bool = False, trouble: str = "", status: int = 200) -> Response:
-    """The page of a cart, with its prices signed."""
+    """The page of a cart; for a member, whose form it is that leads to payment, with its prices signed."""
     settings = await school()
     quote = quotes.make([line.offer for line in cart.lines], settings.tax_rate, settings.tax_label)
     return await page(
@@ -40,7 +40,7 @@ async def cart_page(cart: Cart, *, stopped: bool = False, trouble: str = "", sta
         headers={"HX-Trigger": "cart-changed"} if fragment() else None,
         cart=cart,
         quote=quote,
-        signed=quotes.sign(quote, cart.id) if cart.id is not None and cart.lines else "",
+        signed=quotes.sign(quote, cart.id) if user() is not None and cart.id is not None and cart.lines else "",
         stopped=stopped,
         trouble=trouble,
     )
