@@ -36,8 +36,13 @@ async def held_up(act: Callable[[], Awaitable[Any]], sweep: Callable[[], Awaitab
     async with db.hold(), db.transaction():
         await act()
         sweeping = asyncio.create_task(swept())
-        waits = False
-        while not waits and not sweeping.done():
-            await asyncio.sleep(0.01)
-            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        await until_it_waits(sweeping)
     await sweeping
+
+
+async def until_it_waits(task: "asyncio.Task[Any]") -> None:
+    """Return when the task waits for a lock, or is over."""
+    waits = False
+    while not waits and not task.done():
+        await asyncio.sleep(0.01)
+        waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")

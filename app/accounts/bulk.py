@@ -1,12 +1,13 @@
 """Many accounts at once, for imports: found, made and renamed with one statement each, in the caller's transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.accounts import claims, tags
 from app.accounts.events import AccountMade
 from app.accounts.models import User
 from app.accounts.queries import bulk as queries
+from app.accounts.queries import people as people_queries
 from app.accounts.users import name_from
 from app.core import audit, clock, db, events
 from app.core.ids import public_id
@@ -74,6 +75,11 @@ async def tags_of(user_ids: Sequence[int]) -> dict[int, set[str]]:
     for row in await queries.tags_of(list(user_ids)) if user_ids else []:
         found.setdefault(row.user_id, set()).add(row.name.lower())
     return found
+
+
+async def hold_tags(names: Iterable[str]) -> None:
+    """Keep the tags of these names from going for the rest of the current transaction; before people are locked who get them."""
+    await people_queries.hold_tags_named(sorted({name.lower() for name in names}))
 
 
 async def tag(names: Mapping[int, Sequence[str]]) -> None:

@@ -119,6 +119,7 @@ class People:
         """See `Kind`."""
         fine = [row for row in rows if not row.reason]
         emails = [row.values["email"] for row in fine]
+        await bulk.hold_tags(tag for row in fine for tag in _tags_for(row, options))
         known = await bulk.find(emails)
         strangers = [NewPerson(row.values["email"], row.values["name"]) for row in fine if row.key not in known]
         invite = bool(options.get("invite"))

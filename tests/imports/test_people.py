@@ -12,6 +12,7 @@ import pytest
 
 from app import Lectern
 from app.access import entitlements
+from app.accounts import bulk, tags, users
 from app.core import clock, db, queue
 from app.imports import jobs, queries, work
 from app.imports.models import BATCH
@@ -21,6 +22,7 @@ from tests.accounts.conftest import Mailbox
 from tests.cast import Cast, Person
 from tests.imports.conftest import AT, bring, brought, names, run, state, tried
 from tests.imports.test_workbook import book
+from tests.meeting import until_it_waits
 from tests.school import a_course
 
 LIST = "Vorname;Nachname;E-Mail\nAda;Lovelace;ada@example.org\nGrace;Hopper;grace@example.org\n"
@@ -439,6 +441,36 @@ async def test_two_imports_of_the_same_people_at_once_make_each_once(cast: Cast)
     assert sum(count.get("new", 0) for count in counts) == BATCH
     assert await db.value("SELECT count(*) FROM users WHERE email LIKE 'p%'") == BATCH
     assert await db.value("SELECT count(*) FROM entitlements") == BATCH
+
+
+async def test_an_import_and_who_merges_its_tags_do_not_wait_for_each_other(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga = await cast.olga()
+    old, new = await tags.create("Old"), await tags.create("New")
+    await cast.person("Ada", "ada@example.org")
+    ada = await users.find_by_email("ada@example.org")
+    assert ada is not None
+    await tags.add(ada, "Old")
+    where = await brought(olga, LIST)
+    await tried(olga, where, existing="update", tag="New")
+    await run(olga, where, drain=False)
+    rename, merging = bulk.rename, []
+
+    async def merge() -> None:
+        async with db.hold():
+            await tags.merge(old.public_id, new.public_id)
+
+    async def rename_while_tags_are_merged(*people: Any) -> None:
+        merging.append(asyncio.create_task(merge()))
+        await until_it_waits(merging[0])
+        await rename(*people)
+
+    monkeypatch.setattr(bulk, "rename", rename_while_tags_are_merged)
+    await work.run_import((await state(where)).id)
+    await asyncio.gather(*merging)
+    assert [tag.name for tag in await tags.every()] == ["New"]
+    assert (await state(where)).counts["new"] == 1
 
 
 async def test_an_import_is_stopped_between_two_batches(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

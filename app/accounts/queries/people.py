@@ -146,6 +146,15 @@ async def hold_tags_of(user_ids: list[int]) -> None:
     )
 
 
+async def hold_tags_named(names: list[str]) -> None:
+    """The same of the tags of these names, in lower case; for who marks people whom they lock first."""
+    await db.many(
+        db.Row,
+        "SELECT id FROM tags WHERE lower(name) = ANY(CAST(:names AS text[])) ORDER BY id FOR KEY SHARE",
+        names=names,
+    )
+
+
 async def tag_by_name(name: str) -> Tag | None:
     return await db.one(
         Tag, "SELECT id, public_id, name, 0 AS people FROM tags WHERE lower(name) = lower(:name)", name=name
