@@ -1,5 +1,6 @@
 """Every page of the school, as a visitor, a member and the owner: axe-core finds nothing, by day and by night, wide and
-narrow; and with payloads in every column of the database no browser runs any of them.
+narrow; with very long words in it none is wider than a phone; and with payloads in every column of the database no browser
+runs any of them.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from e2e import school as schools
-from e2e.audit import violations
-from e2e.every_page import pages
+from e2e.audit import NARROW, WIDE, violations
+from e2e.every_page import beside, pages
 from e2e.people import Addresses
 from e2e.school import SmallSchool
 from tests.markup import MARK, PAYLOADS
@@ -77,14 +79,65 @@ def test_every_page_can_be_used_by_everybody(
     assert not wrong, "\n".join(wrong)
 
 
-# --- markup in every column ---
+# --- a school of its own, since it is not good for anything afterwards ---
 
 
-@pytest.fixture
-def poisoned(tmp_path: Path) -> Iterator[SmallSchool]:
-    """A school of its own, since it is not good for anything afterwards."""
-    with schools.running(tmp_path / "poisoned") as running:
+@pytest.fixture(scope="module")
+def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallSchool]:
+    with schools.running(tmp_path_factory.mktemp("poisoned") / "school") as running:
         yield running
+
+
+# Eighty letters, as a compound, an address or a slip of the space bar makes them.
+WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+# A digit apart where names are kept apart; some hold no more than forty.
+WORDY = {
+    "courses": ("title", "summary"),
+    "lessons": ("title",),
+    "order_items": ("title",),
+    "orders": ("name",),
+    "person_notes": ("body",),
+    "products": ("title",),
+    "sections": ("title",),
+    "tags": ("name",),
+    "topics": ("name",),
+    "users": ("name", "headline"),
+}
+
+
+async def lengthen(url: str) -> None:
+    """Make one long word of everything that people write on one line."""
+    connection = await asyncpg.connect(url)
+    try:
+        for table, columns in WORDY.items():
+            for column in columns:
+                most = 38 if table == "tags" else 78
+                await connection.execute(
+                    f"UPDATE {table} SET {column} = left($1, {most}) || id WHERE {column} <> ''",
+                    WORD,
+                )
+    finally:
+        await connection.close()
+
+
+def test_a_word_longer_than_the_screen_makes_no_page_wider(
+    browser: Browser, poisoned: SmallSchool, addresses: Addresses, tmp_path: Path
+) -> None:
+    paths = pages(poisoned, tmp_path)
+    beside(lengthen(poisoned.database_url))
+    wide, shown = list[str](), 0
+    for role in ("visitor", "member", "owner"):
+        context = signed_in(browser, poisoned, role, addresses.network())
+        page = context.new_page()
+        page.set_viewport_size({"width": NARROW, "height": 900})
+        for path in of_role(role, paths):
+            page.goto(path)
+            shown += WORD[:38] in page.content()
+            if out := page.evaluate(WIDE):
+                wide.append(f"{path}: {' … '.join(out)}")
+        context.close()
+    assert shown > 30
+    assert not wide, "\n".join(wide)
 
 
 def plant(school: SmallSchool) -> None:
