@@ -11,6 +11,7 @@ from quart import Response
 
 from app import Lectern
 from app.accounts import challenges, passkeys, second_factors, totp
+from app.accounts.models import PendingSignIn
 from app.accounts.queries import passkeys as passkey_queries
 from app.config import Config
 from app.core import clock, db, settings
@@ -18,6 +19,7 @@ from tests.accounts.conftest import Browser, Mailbox, body, count, text_of
 from tests.accounts.test_second_factors import enrol
 from tests.authenticator import Device, Options, Passkey, add_passkey, options_of, text
 from tests.cast import Cast, Person
+from tests.meeting import Meeting
 
 SECURITY = "/account/security"
 
@@ -544,15 +546,25 @@ async def test_a_recovery_code_stands_in_for_a_lost_passkey(
 
 
 async def test_of_two_second_steps_at_once_one_gets_in(
-    app: Lectern, ann: Person, device: Device, browser: Browser
+    app: Lectern, ann: Person, device: Device, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device.counts = False
     await owns(ann, device)
     first = await half_way(browser, ann)
     second = await options_of(browser.client, "/login/second-step/passkey/challenges")
     signs = [device.sign(options) for options in (first, second)]
+    # Both have seen that the sign-in waits: who comes when it is over is sent to begin anew.
+    both, take = Meeting(2), passkeys.take_second_step
+
+    async def take_together(waiting: PendingSignIn, credential: str) -> None:
+        await both.wait()
+        await take(waiting, credential)
+
+    monkeypatch.setattr(passkeys, "take_second_step", take_together)
+    before = await count("sessions")
     answers = await asyncio.gather(*(browser.post("/login/second-step/passkey", credential=one) for one in signs))
     assert sorted(one.status_code for one in answers) == [303, 422]
+    assert await count("sessions") == before + 1
 
 
 async def test_a_passkey_confirms_who_is_signed_in(app: Lectern, ann: Person, cast: Cast, device: Device) -> None:
