@@ -40,9 +40,11 @@ async def held_up(act: Callable[[], Awaitable[Any]], sweep: Callable[[], Awaitab
     await sweeping
 
 
-async def until_it_waits(task: "asyncio.Task[Any]") -> None:
-    """Return when the task waits for a lock, or is over."""
+async def until_it_waits(task: "asyncio.Task[Any]") -> bool:
+    """Return when the task waits for a lock (True), or is over. Raises TimeoutError when neither has come in 20 s."""
     waits = False
-    while not waits and not task.done():
-        await asyncio.sleep(0.01)
-        waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+    async with asyncio.timeout(20):
+        while not waits and not task.done():
+            await asyncio.sleep(0.01)
+            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+    return waits

@@ -17,6 +17,7 @@ from app.core import clock, db, queue
 from app.web.tables import bulk
 from tests.accounts.conftest import Browser, Mailbox, count
 from tests.cast import PASSWORD, Cast, Person
+from tests.meeting import until_it_waits
 from tests.office import seen
 
 
@@ -453,10 +454,7 @@ async def test_what_is_begun_while_old_ones_are_forgotten_is_done(cast: Cast, mo
         monkeypatch.setattr(queue, "enqueue", enqueue)
         await enqueue(*arguments, **more)
         forgetting.append(asyncio.create_task(forget(), context=Context()))
-        async with asyncio.timeout(20):
-            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-            while not forgetting[0].done() and not await db.value(waits):  # noqa: ASYNC110 (nobody tells)
-                await asyncio.sleep(0.01)
+        await until_it_waits(forgetting[0])
 
     monkeypatch.setattr(queue, "enqueue", overtaken)
     await rob.browser.post(f"{page}/beginning", form={"reason": "x"})

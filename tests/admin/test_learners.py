@@ -6,6 +6,7 @@ from app.admin.queries import LEARNERS
 from app.core import clock, db, migrations
 from app.web import tables
 from tests.cast import Cast
+from tests.meeting import until_it_waits
 
 
 async def learns(user_id: int, days_ago: int = 0) -> None:
@@ -58,10 +59,7 @@ async def begins_during_a_change_of_name(user_id: int) -> bool:
     renaming = asyncio.create_task(rename())
     await changed.wait()
     beginning = asyncio.create_task(begin())
-    waits = False
-    while not waits and not beginning.done():
-        await asyncio.sleep(0.01)
-        waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+    waits = await until_it_waits(beginning)
     may_end.set()
     await asyncio.gather(renaming, beginning)
     return waits

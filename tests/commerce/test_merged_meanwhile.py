@@ -10,10 +10,10 @@ from app.access import entitlements
 from app.accounts import merging
 from app.commerce import orders
 from app.commerce.models import Received
-from app.core import db
 from tests.accounts.test_people import signed_in
 from tests.cast import Cast
 from tests.commerce.shop import Shop
+from tests.meeting import until_it_waits
 from tests.school import a_course
 
 
@@ -33,10 +33,7 @@ async def test_a_payment_and_a_merge_do_not_wait_for_each_other(
         # In a context of its own, as another request is.
         merge = merging.merge(ann.public_id, bob.public_id, by=olga)
         under_way.append(asyncio.create_task(merge, context=Context()))
-        waits = False
-        while not waits and not under_way[0].done():
-            await asyncio.sleep(0.01)
-            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        await until_it_waits(under_way[0])
         await lock(user_id)
 
     monkeypatch.setattr(orders.queries, "lock_buyer", overtaken)

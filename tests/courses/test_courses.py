@@ -16,6 +16,7 @@ from app.courses.queries import courses as queries
 from tests.accounts.test_people import signed_in
 from tests.cast import Cast, Person
 from tests.courses.making import Somebody, a_course, a_filled_course, a_lesson
+from tests.meeting import until_it_waits
 
 AUTHOR = ("courses.edit", "courses.edit_any", "courses.publish")
 
@@ -119,10 +120,7 @@ async def test_a_course_that_is_given_to_an_account_while_that_is_merged_goes_on
     async def overtaken(course_id: int, values: dict[str, Any], now: datetime) -> None:
         merge = merging.merge(ines.public_id, kept.public_id, by=by)
         merges.append(asyncio.create_task(merge, context=Context()))
-        async with asyncio.timeout(20):
-            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-            while not merges[0].done() and not await db.value(waits):  # noqa: ASYNC110 (nobody tells)
-                await asyncio.sleep(0.01)
+        await until_it_waits(merges[0])
         await write(course_id, values, now)
 
     monkeypatch.setattr(queries, "update_details", overtaken)
@@ -147,10 +145,7 @@ async def test_a_course_that_is_given_away_and_a_merge_of_who_gives_and_gets_it_
         if not merges:
             merge = merging.merge(ines.public_id, kept.public_id, by=by)
             merges.append(asyncio.create_task(merge, context=Context()))
-            async with asyncio.timeout(20):
-                waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-                while not merges[0].done() and not await db.value(waits):  # noqa: ASYNC110 (nobody tells)
-                    await asyncio.sleep(0.01)
+            await until_it_waits(merges[0])
         return found
 
     monkeypatch.setattr(queries, "lock_course", overtaken)

@@ -15,6 +15,7 @@ from app.media.models import Upload
 from tests.cast import Cast
 from tests.courses.making import Somebody, a_course, a_film, a_lesson, some_captions
 from tests.media import files as samples
+from tests.meeting import until_it_waits
 
 
 async def a_video_lesson() -> Lesson:
@@ -81,9 +82,7 @@ async def a_film_put_back_while_it_is_forgotten(lesson: Lesson) -> int | None:
     putting = asyncio.create_task(put_back())
     await back.wait()
     forgetting = asyncio.create_task(jobs.drop_unused_upload(film.id))
-    async with asyncio.timeout(20):
-        while not await db.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 (nobody tells)
-            await asyncio.sleep(0.01)
+    await until_it_waits(forgetting)
     goes_on.set()
     await asyncio.gather(putting, forgetting)
     return (await again(lesson)).video_id
@@ -222,9 +221,7 @@ async def a_picture_put_back_while_it_is_forgotten() -> bool:
     putting = asyncio.create_task(put_back())
     await back.wait()
     forgetting = asyncio.create_task(jobs.drop_unused_picture(picture))
-    async with asyncio.timeout(20):
-        while not forgetting.done() and not await db.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 (nobody tells)
-            await asyncio.sleep(0.01)
+    await until_it_waits(forgetting)
     goes_on.set()
     await asyncio.gather(putting, forgetting)
     return await uploads.find_by_address(picture) is not None

@@ -15,6 +15,7 @@ from app.formbuilder.payment import releases
 from tests.cast import Cast
 from tests.formbuilder.entering import FIELDS, a_form, sent, state_of
 from tests.formbuilder.test_sold_out import fields
+from tests.meeting import until_it_waits
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -73,10 +74,8 @@ async def test_of_one_that_comes_in_and_one_that_comes_back_at_once_one_counts(c
 
     async with db.hold(), db.transaction():
         await sent(form, definition)
-        bringing, waits = asyncio.create_task(bring_back()), False
-        while not waits and not bringing.done():
-            await asyncio.sleep(0.01)
-            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        bringing = asyncio.create_task(bring_back())
+        await until_it_waits(bringing)
     with pytest.raises(Conflict, match="given this answer already"):
         await bringing
     assert await state_of(entry.id) == "binned"

@@ -19,6 +19,7 @@ from tests.cast import Cast
 from tests.formbuilder.building import as_body
 from tests.formbuilder.panels import Panel
 from tests.formbuilder.test_deliveries import Post, a_form, answered, connect, only, post, sending
+from tests.meeting import until_it_waits
 
 __all__ = ["post"]
 
@@ -173,10 +174,8 @@ async def test_of_two_that_are_called_the_same_at_once_the_second_is_told(post: 
 
     async with db.hold(), db.transaction():
         await connections.rename(kit, "News")
-        renaming, waits = asyncio.create_task(second()), False
-        while not waits and not renaming.done():
-            await asyncio.sleep(0.01)
-            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        renaming = asyncio.create_task(second())
+        await until_it_waits(renaming)
     with pytest.raises(Invalid, match="called so"):
         await renaming
     assert [each.name for each in await connections.all_connections()] == ["brevo", "News"]

@@ -22,6 +22,7 @@ from app.formbuilder.queries import entries as entry_queries
 from tests.accounts.test_people import signed_in
 from tests.cast import Cast
 from tests.commerce.shop import Shop
+from tests.meeting import until_it_waits
 from tests.school import a_course
 
 FIELDS: list[dict[str, Any]] = [
@@ -127,10 +128,7 @@ async def test_what_is_ordered_for_nothing_and_a_merge_do_not_wait_for_each_othe
         monkeypatch.setattr(payments, "_order", order)
         merge = merging.merge(ann.public_id, bob.public_id, by=olga)
         under_way.append(asyncio.create_task(merge, context=Context()))
-        waits = False
-        while not waits and not under_way[0].done():
-            await asyncio.sleep(0.01)
-            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        await until_it_waits(under_way[0])
         return await order(*args)
 
     monkeypatch.setattr(payments, "_order", overtaken)

@@ -33,6 +33,7 @@ from tests.commerce.shop import Shop
 from tests.formbuilder.test_paid_entries import FIELDS, a_form, left, send, states
 from tests.formbuilder.test_payments import COURSE, prices_in
 from tests.formbuilder.test_releases import WORDS, held_back, let_out, path_of
+from tests.meeting import until_it_waits
 from tests.school import a_course
 
 pytestmark = pytest.mark.usefixtures("unlimited")
@@ -84,10 +85,7 @@ def merged_after(
         monkeypatch.setattr(place, name, step)
         found = await step(*args)
         begun.append(asyncio.create_task(merge, context=Context()))
-        waits = False
-        while not waits and not begun[0].done():
-            await asyncio.sleep(0.01)
-            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        await until_it_waits(begun[0])
         return found
 
     monkeypatch.setattr(place, name, overtaken)

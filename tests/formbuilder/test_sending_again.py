@@ -21,6 +21,7 @@ from app.formbuilder.queries.entries import entry_by_id
 from tests.cast import Cast
 from tests.formbuilder.building import as_body
 from tests.formbuilder.test_deliveries import FIELDS, Post, answered, connect, only, post, sending
+from tests.meeting import until_it_waits
 
 __all__ = ["post"]
 
@@ -100,10 +101,8 @@ async def test_what_is_emptied_while_somebody_sends_it_again_is_not_told_empty(p
 
     async with db.hold(), db.transaction():
         await deliveries.replay(found.id)
-        emptying, waits = asyncio.create_task(empty()), False
-        while not waits and not emptying.done():
-            await asyncio.sleep(0.01)
-            waits = await db.value("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        emptying = asyncio.create_task(empty())
+        await until_it_waits(emptying)
     await emptying
     await queue.drain()
     assert len(post.stand("webhook").calls) == 2, "the test when it was connected, and the entry once"

@@ -15,6 +15,7 @@ from app.learning import progress, queries
 from app.media import uploads
 from tests.cast import Cast, Person
 from tests.media import files
+from tests.meeting import until_it_waits
 from tests.school import MadeCourse, a_course
 
 
@@ -221,10 +222,7 @@ async def test_a_lesson_that_is_done_while_the_rest_of_the_course_is_removed_fin
     async def overtaken(user_id: int, course_id: int, now: datetime) -> db.Row | None:
         counted = await count(user_id, course_id, now)
         removing.append(asyncio.create_task(remove(), context=Context()))
-        async with asyncio.timeout(20):
-            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-            while not removing[0].done() and not await db.value(waits):  # noqa: ASYNC110 (nobody tells)
-                await asyncio.sleep(0.01)
+        await until_it_waits(removing[0])
         return counted
 
     monkeypatch.setattr(queries, "count_completed", overtaken)
