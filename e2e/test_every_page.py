@@ -90,7 +90,7 @@ def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallSchool]:
 
 # Eighty letters, as a compound, an address or a slip of the space bar makes them.
 WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
-# A digit apart where names are kept apart; some hold no more than forty.
+# With the id at its end, since some names may stand only once; a tag holds no more than forty letters.
 WORDY = {
     "courses": ("title", "summary"),
     "lessons": ("title",),
