@@ -4,6 +4,7 @@ passes by itself, without a look at the row, is not counted: twenty of these cos
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -78,7 +79,7 @@ def _rows(node: dict[str, Any]) -> int:
     return below + int((node["Actual Rows"] + left_out) * node["Actual Loops"])
 
 
-def _statements(address: scale.Address, names: dict[str, str]) -> list[tuple[str, dict[str, Any]]]:
+def _statements(address: scale.Address, names: dict[str, str], *, about: int = 0) -> list[tuple[str, dict[str, Any]]]:
     path, _, query = address.path.format(**names).partition("?")
     listing, asked = scale.LISTS[path], dict(parse_qsl(query))
     choices = {
@@ -92,7 +93,7 @@ def _statements(address: scale.Address, names: dict[str, str]) -> list[tuple[str
         choices["actor"] = actor_choices([(asked["actor"], names["owner_id"], "Olga")])
     if "product" in asked:
         choices["product"] = product_choices([_Product(names)])
-    state, zone, limit = read(listing, asked, choices), ZoneInfo("UTC"), listing.page_size + 1
+    state, zone, limit = replace(read(listing, asked, choices), about=about), ZoneInfo("UTC"), listing.page_size + 1
     soon = met_soon(listing, state, zone, choices, limit=limit)
     return [statement(listing, state, zone, choices, limit=limit)] + ([soon] if soon else [])
 
@@ -127,7 +128,8 @@ async def names(cast: Cast) -> dict[str, str]:
     tags = await db.many(db.Row, "SELECT public_id, id FROM tags")
     days = {name: (today.fromordinal(today.toordinal() - ago)).isoformat() for name, ago in
             {"today": 0, "yesterday": 1, "month_ago": 30}.items()}  # fmt: skip
-    found = {"owner": olga.public_id, "product": product, "product_id": str(course.product_id), "surname": "kern5"}
+    found = {"owner": olga.public_id, "product": product, "product_id": str(course.product_id)}
+    found |= {"surname": "kern5", "rarer": "dahl7"}
     found |= {"owner_id": str(olga.id), "tag": "press", "most": "most"} | {
         f"id of {tag.public_id}": str(tag.id) for tag in tags
     }
@@ -182,3 +184,18 @@ async def test_no_page_of_a_list_touches_more_rows_than_its_bound(names: dict[st
             assert await touched(*sent, "force_custom_plan") > MOST, index
         finally:
             await db.script(made_by)
+
+
+async def test_no_page_of_a_common_word_touches_more_rows_than_its_bound(names: dict[str, str]) -> None:
+    """One in eleven has it, and that is known."""
+    names["surname"] = "kern"
+    beyond = []
+    for path in ("/admin/orders", "/admin/people"):
+        for address in scale.of_list(path, scale.LISTS[path]):
+            if "{surname}" not in address.path or address.page != 1 or "format=csv" in address.path:
+                continue
+            for mode in ("force_custom_plan", "force_generic_plan"):
+                rows = sum([await touched(*sent, mode) for sent in _statements(address, names, about=1_100)])
+                if rows > MOST:
+                    beyond.append(f"{rows:,} {address.path} ({mode})")
+    assert not beyond, "\n".join(sorted(beyond))

@@ -9,7 +9,7 @@ from app.admin.models import Day, Totals, Waiting
 from app.core import clock, db
 from app.core.i18n import lazy
 from app.core.numbers import whole_number
-from app.web.tables import Column, Dates, Empty, Listing, Search, begin_words, is_short, whole_words
+from app.web.tables import Column, Dates, Empty, Listing, Search, begin_words, commonness, is_short, whole_words
 
 LEARNERS = Listing(
     name="learners",
@@ -330,19 +330,26 @@ async def latest_orders(limit: int) -> list[Any]:
     )
 
 
+# So many rows are looked at where what is searched for is in very many.
+_NEWEST = 1_000
+
+
 async def found(text: str, *, orders: bool, people: bool, courses: bool, limit: int) -> list[Any]:
     """Orders, people and courses that `text` may mean, best first; `kind, label, note, ref`.
 
-    The best of the first 200. What one or two letters begin is looked for among the newest only, whole words everywhere.
+    The best of the first 200. What one or two letters begin is looked for among the newest only, whole words everywhere;
+    orders of a common word, of which these are enough, among the newest only.
     """
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     text = text.removeprefix("#")
     short = is_short(text)
+    known = await commonness.statistics("orders", "words")
+    is_common = not short and known.share(text) * _NEWEST > limit
     return await db.many(
         db.Row,
         f"""
         (SELECT 'order' AS kind, CAST(o.number AS text) AS label, o.email AS note, o.public_id AS ref
-         FROM ({_candidates("orders", "id, number, email, public_id, created_at", ":orders", short=short)}) o
+         FROM ({_candidates("orders", "id, number, email, public_id, created_at", ":orders", short=short, common=is_common)}) o
          ORDER BY o.number = :number DESC, o.created_at DESC, o.id DESC LIMIT :limit)
         UNION ALL
         (SELECT 'person', coalesce(nullif(u.name, ''), u.email), u.email, u.public_id
@@ -366,14 +373,14 @@ async def found(text: str, *, orders: bool, people: bool, courses: bool, limit: 
     )
 
 
-def _candidates(table: str, columns: str, may: str, *, short: bool) -> str:
+def _candidates(table: str, columns: str, may: str, *, short: bool, common: bool = False) -> str:
     """A SELECT of rows that the words may mean."""
     every = f"SELECT {columns} FROM {table} WHERE {may} AND words @@ CAST(:words AS tsquery) LIMIT 200"  # noqa: S608 (constants)
-    if not short:
-        return every
-    newest = f"SELECT {columns}, words FROM {table} WHERE {may} ORDER BY created_at DESC, id DESC LIMIT 1000"  # noqa: S608 (constants)
-    return f"""
-        ({every.replace(":words", ":whole")})
-        UNION
-        (SELECT {columns} FROM ({newest}) newest WHERE words @@ CAST(:words AS tsquery) LIMIT 200)
+    newest = f"""
+        SELECT {columns} FROM (
+            SELECT {columns}, words FROM {table} WHERE {may} ORDER BY created_at DESC, id DESC LIMIT {_NEWEST}) newest
+        WHERE words @@ CAST(:words AS tsquery) LIMIT 200
     """  # noqa: S608 (constants)
+    if common:
+        return newest
+    return f"({every.replace(':words', ':whole')}) UNION ({newest})" if short else every

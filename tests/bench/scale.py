@@ -68,11 +68,11 @@ CHOSEN = {
     ("/admin/jobs/log", "job"): ["core.deliver_mail"],
     ("/admin/people", "tag"): ["{tag}", "{most}"],
 }
-# The beginning of very many words, a surname, a word of one row, nothing.
-WORDS = ["an", "{surname}", "{email}", "zzzzqq"]
+# The beginning of very many words, the commonest surname, one that half as many have, a word of one row, nothing.
+WORDS = ["an", "{surname}", "{rarer}", "{email}", "zzzzqq"]
 OFFICE = [
     "/admin", "/admin?period=7", "/admin?period=90", "/admin?period=365", "/admin?period=this-month",
-    "/admin/search?q=an", "/admin/search?q={surname}", "/admin/search?q={email}", "/admin/search?q=1010",
+    "/admin/search?q=an", "/admin/search?q={surname}", "/admin/search?q={rarer}", "/admin/search?q={email}", "/admin/search?q=1010",
     "/admin/search?q=zzzzqq", "/admin/people/new", "/admin/people/{person}", "/admin/people/{person}/access",
     "/admin/people/{person}/orders", "/admin/people/{person}/notes", "/admin/people/tags", "/admin/people/tags/{tag}",
     "/admin/audit/person/{person}", "/admin/roles", "/account/tokens", "/admin/orders/{order}", "/admin/orders/{order}/receipt", "/admin/courses",
@@ -181,8 +181,13 @@ async def gather(stack: Stack) -> School:
 
 # A member with two courses, an order and some progress, as there are in a school of any size.
 _CHOSEN = """
+    WITH surnames AS (SELECT lower(reverse(split_part(reverse(name), ' ', 1))) AS name, count(*) AS people
+                      FROM users WHERE role = 'member' GROUP BY 1)
     SELECT o.id AS owner_id, o.public_id AS owner, u.id AS person_id, u.public_id AS person, u.email,
-           lower(reverse(split_part(reverse(u.name), ' ', 1))) AS surname, c.slug AS course, c.public_id AS course_id,
+           (SELECT name FROM surnames ORDER BY people DESC, name LIMIT 1) AS surname,
+           (SELECT name FROM surnames
+            ORDER BY abs(people - (SELECT max(people) FROM surnames) / 2), name LIMIT 1) AS rarer,
+           c.slug AS course, c.public_id AS course_id,
            l.slug AS lesson, l.public_id AS lesson_id, p.public_id AS product,
            (SELECT public_id FROM orders WHERE user_id = u.id ORDER BY id LIMIT 1) AS order,
            (SELECT public_id FROM tags ORDER BY id LIMIT 1) AS tag, 'most' AS most,

@@ -19,7 +19,7 @@ from app.web.tables import state as states
 async def school(app: Lectern, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty people: every other one an Anna, of whom the first two are Hartleys; the first eight and the last have a tag."""
     monkeypatch.setattr(statements, "COUNT_LIMIT", 3)
-    monkeypatch.setattr(statements, "_FOUND", 3)
+    monkeypatch.setattr(statements, "FOUND", 3)
     monkeypatch.setattr(statements, "_FEW", 3)
     monkeypatch.setattr(conditions, "_FEW_DAYS", timedelta(days=10))
     await db.script("""

@@ -12,6 +12,7 @@ from app.accounts.queries.lists import tag_choices
 from app.admin.queries import found
 from app.core import db
 from app.web import tables
+from app.web.tables import commonness, statements
 from app.web.tables.words import begin_words
 
 # Of 3,000 people every fifth is an Anna, the newest first; two of the oldest are called Xu, and ten have a tag.
@@ -134,10 +135,97 @@ async def test_how_many_there_are_is_said_as_far_as_it_is_known(choices: tables.
 
 async def test_most_pages_of_few_letters_cost_one_query(choices: tables.Choices) -> None:
     await tables.load(PEOPLE, "/admin/people", {}, choices=choices)
+    await commonness.statistics("users", "words")
     for asked, queries in (({"q": "an"}, 1), ({"q": "an", "sort": "name"}, 1), ({"q": "zz"}, 2)):
         with db.count_queries() as count:
             await tables.load(PEOPLE, "/admin/people", asked, choices=choices)
         assert count.total == queries, asked
+
+
+async def test_of_a_word_and_a_filter_that_has_an_index_all_are_counted(
+    choices: tables.Choices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "FOUND", 50)
+    monkeypatch.setattr(statements, "COUNT_LIMIT", 50)
+    # Six hundred have the name, thirty of them are suspended.
+    for sort in ("", "joined", "name", "-seen"):
+        asked = {"q": "anna", "state": "suspended", "sort": sort}
+        table = await tables.load(PEOPLE, "/admin/people", asked, choices=choices)
+        assert table.sentence.startswith("30 in all"), sort
+
+
+@pytest.fixture
+def common(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is searched for is known to be common; and so it is not of some, however wrong that may be."""
+
+    async def known(table: str, column: str) -> commonness.Statistics:
+        return commonness.Statistics(3000, ["anna", "ben", "xu"], [0.9, 0.9, 0.9])
+
+    monkeypatch.setattr(commonness, "statistics", known)
+
+
+@pytest.mark.parametrize("walk", [6_000, 100])
+async def test_the_pages_of_a_common_word_hold_everybody_once(
+    common: None, choices: tables.Choices, monkeypatch: pytest.MonkeyPatch, walk: int
+) -> None:
+    monkeypatch.setattr(statements, "_LONG_WALK", walk)
+    for text in ("anna", "ben", "ann", "xu", "anna ben"):
+        # In another order than the list's own the first that are found are sorted where the page is not met.
+        for sort in ("", "joined", "-seen")[: 3 if walk > 3_000 else 2]:
+            order = {"": "u.created_at DESC, u.id DESC", "joined": "u.created_at, u.id"}
+            met, _seen = await walked({"q": text, "sort": sort}, choices)
+            assert met == await everybody(text, order=order.get(sort, "u.last_seen_at DESC NULLS LAST, u.id DESC")), (
+                text,
+                sort,
+            )
+        for asked, condition in FILTERS:
+            met, _seen = await walked({"q": text, **asked}, choices)
+            assert met == await everybody(text, condition), (asked, text)
+
+
+async def test_of_a_common_word_the_list_says_about_how_many_have_it(common: None, choices: tables.Choices) -> None:
+    async def said(**asked: str) -> str:
+        return (await tables.load(PEOPLE, "/admin/people", asked, choices=choices)).sentence
+
+    assert (await said(q="anna")).startswith("40 of about 2,700")
+    assert (await said(q="anna", state="active")).startswith("40 of more than 40")
+    assert (await said(q="anna", sort="name")) == "40 of the first 250 found"
+    # All are known that there are.
+    assert (await said(q="xu")).startswith("2 in all")
+
+
+async def test_a_common_word_costs_one_query(common: None, choices: tables.Choices) -> None:
+    await tables.load(PEOPLE, "/admin/people", {}, choices=choices)
+    for asked in (
+        {"q": "anna"},
+        {"q": "anna", "sort": "-seen"},
+        {"q": "anna", "sort": "name"},
+        {"q": "anna", "tag": "most"},
+    ):
+        with db.count_queries() as count:
+            await tables.load(PEOPLE, "/admin/people", asked, choices=choices)
+        assert count.total == 1, asked
+
+
+async def test_a_page_of_a_common_word_reads_no_index_of_words(common: None, choices: tables.Choices) -> None:
+    await db.script("ANALYZE users")
+    for asked in ({"q": "anna"}, {"q": "anna", "state": "suspended"}, {"q": "anna", "tag": "most"}):
+        with db.count_queries() as count:
+            await tables.load(PEOPLE, "/admin/people", asked, choices=choices)
+        async with db.raw() as connection:
+            plan = await connection.fetch(f"EXPLAIN {count.statements[0]}", *count.arguments[0])
+        assert "users_by_" not in "".join(line[0] for line in plan), asked
+
+
+async def test_going_to_orders_of_a_common_word_finds_the_newest(common: None, choices: tables.Choices) -> None:
+    await db.script("""
+        INSERT INTO orders (public_id, email, name, state, currency, subtotal_minor, tax_minor, total_minor, quote_key, created_at)
+        SELECT 'o' || n, 'p' || n || '@example.org', CASE WHEN n % 2 = 0 THEN 'Anna' ELSE 'Ben' END, 'paid', 'EUR', 100, 0, 100,
+               'q' || n, now() - n * interval '1 hour' FROM generate_series(1, 1500) n
+    """)
+    rows = await found("anna", orders=True, people=False, courses=False, limit=3)
+    assert [row.ref for row in rows] == ["o2", "o4", "o6"]
+    assert await found("anna", orders=False, people=False, courses=False, limit=3) == []
 
 
 async def test_going_to_somebody_by_two_letters_finds_whole_names_however_old(choices: tables.Choices) -> None:

@@ -30,6 +30,7 @@ travels as a bind (a day, once it is read as one, is written out). Sorting an ex
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -42,7 +43,7 @@ from app.core.settings import school
 from app.web import render
 from app.web.current import request
 from app.web.request import fragment, user
-from app.web.tables import views
+from app.web.tables import commonness, views
 from app.web.tables.acts import Bulk
 from app.web.tables.declaration import (
     AnyFilter,
@@ -131,16 +132,17 @@ async def load(
     choices: Choices | None = None,
     plain_url: str = "",
 ) -> Table:
-    """One page of rows with everything around it: one query (two when the place asked for is gone,
-    and for some searches of one or two letters).
+    """One page of rows with everything around it: one query (two when the place asked for is gone, and for some searches;
+    of each list's first search in ten minutes one more).
 
     `plain_url` is the list without filters, where that is not `base_url`.
     """
     zone = (await school()).zone
     state = read(listing, args, choices)
+    state = replace(state, about=await commonness.about(listing, state))
     rows, is_cut = await _rows(listing, state, zone, binds or {}, choices)
     if not rows and state.cursor is not None:
-        state = State(state.values, state.sort, state.descending, state.sort_name, None)
+        state = replace(state, cursor=None)
         rows, is_cut = await _rows(listing, state, zone, binds or {}, choices)
     return draw(listing, base_url, state, rows, zone, choices, plain_url=plain_url, is_cut=is_cut)
 

@@ -157,7 +157,7 @@ def draw(
         chips=_chips(listing, state, address, choices),
         prev_url=address.at("before", sign_cursor(listing, state, rows[0])) if rows and has_previous else None,
         next_url=address.at("after", sign_cursor(listing, state, rows[-1])) if rows and has_next else None,
-        sentence=_sentence(rows, total, zone, is_more=is_more, is_cut=is_cut),
+        sentence=_sentence(rows, total, zone, is_more=is_more, is_cut=is_cut, about=_about(listing, state)),
         total=total,
         export_url=address.at("format", "csv") if rows else None,
         empty=listing.empty,
@@ -250,12 +250,20 @@ def _chip_text(item: AnyFilter, name: str, value: str, choices: Sequence[Choice]
     return _("“%(text)s”", text=value)
 
 
-def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo, *, is_more: bool, is_cut: bool) -> str:
+def _about(listing: Listing, state: State) -> int:
+    """About how many rows a common word finds, in two digits; 0 where something else is asked for as well."""
+    is_all = len(state.values) == 1 and not listing.where
+    return round(state.about, 2 - len(str(state.about))) if is_all else 0
+
+
+def _sentence(rows: Sequence[Any], total: int, zone: ZoneInfo, *, is_more: bool, is_cut: bool, about: int) -> str:
     if not rows:
         return ""
     number = i18n.format_number(total)
     if is_more and is_cut:
         said = _("%(shown)s of the first %(total)s found", shown=len(rows), total=number)
+    elif is_more and about:
+        said = _("%(shown)s of about %(total)s", shown=len(rows), total=i18n.format_number(about))
     elif is_more:
         said = _("%(shown)s of more than %(total)s", shown=len(rows), total=number)
     elif total == len(rows):

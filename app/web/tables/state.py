@@ -36,13 +36,17 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the address says, as far as it makes sense. `values` holds parameters of set filters, cleaned."""
+    """What the address says, as far as it makes sense. `values` holds parameters of set filters, cleaned.
+
+    `about`: of so many rows or thereabouts what is searched for is known to be, where it is common (see `commonness`).
+    """
 
     values: dict[str, str]
     sort: Column
     descending: bool
     sort_name: str
     cursor: Cursor | None
+    about: int = 0
 
 
 def read(listing: Listing, args: Mapping[str, str], choices: Choices | None = None) -> State:

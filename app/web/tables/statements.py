@@ -14,13 +14,14 @@ from app.web.tables.words import is_short
 
 # Counting on costs more than the page itself, and nobody reads the difference.
 COUNT_LIMIT = 1_000
-# Along the list, so many rows are looked at for a word of one or two letters.
+# Along the list, so many rows are looked at for a word of one or two letters, and for one that is known to be common.
 _WALK = 2_000
+_LONG_WALK = 6_000
 # Of what such words find, so many are sorted where not all are.
 _FEW = 250
 # Of what else is found first, so many are taken where all are: beyond, the walk along the list is shorter. It passes 4,000
 # of 200,000 rows.
-_FOUND = 2_000
+FOUND = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,13 @@ def statement(
 def met_soon(
     listing: Listing, state: State, zone: ZoneInfo, choices: Choices | None = None, *, limit: int
 ) -> tuple[str, dict[str, Any]] | None:
-    """For a search of one or two letters among names, a SELECT like that of `statement` that reads no index of words but
-    some rows along the order. None for any other search.
+    """For a search of one or two letters among names, or of what is known to be common: a SELECT like that of `statement`
+    that reads no index of words but some rows along the order. None for any other search.
 
     There is always a row. Its `list_is_enough` says whether the page was met; if not, `statement` has it. A row whose
     `list_key` is NULL stands for none.
     """
-    if not _is_short(listing, state, of_names=True):
+    if not _is_common(listing, state, of_names=not state.about):
         return None
     conditions, binds = conditions_of(listing, state, zone, choices)
     if any(one.rows and not one.search for one in conditions):
@@ -71,23 +72,30 @@ def met_soon(
         # Names have much to do with these words: they may be met late along their order.
         if state.sort.of_names or any(one.dates for one in conditions):
             return None
+        if state.about and any(not one.search and not one.always for one in conditions):
+            return None
         conditions = [replace(one, indexed=False) for one in conditions]
     first, rest = _split(conditions)
     place, order, place_binds = place_and_order(listing, state)
     asked = _Asked(listing, state, conditions, place, order, limit)
     source = _needed(listing.source, [rest, first, place, order, own_order(listing)])
     fits = f"({rest}) AS fits FROM {source} WHERE {first}"
-    # PostgreSQL walks only as far as somebody reads: up to a whole page, or to the end.
+    most = _LONG_WALK if state.about else _WALK
+    # The first page counts itself. Behind it, what is near the list's beginning tells how many there are.
+    is_more, total = f"is_more OR (SELECT count(*) FROM near) = {most}", "(SELECT count(*) FROM near WHERE fits)"  # noqa: S608 (constants)
+    if state.cursor is None:
+        is_more, total = "is_more", "(SELECT count(*) FROM picked)"
+    # PostgreSQL walks only as far as somebody reads: up to a whole page, or to the end. To keep what is passed would cost
+    # more than to pass it once more where no page is met.
     sql = f"""
-        WITH walk AS MATERIALIZED (SELECT {listing.key} AS row_key, {fits} AND {place} ORDER BY {order} LIMIT {_WALK}),
+        WITH walk AS NOT MATERIALIZED (SELECT {listing.key} AS row_key, {fits} AND {place} ORDER BY {order} LIMIT {most}),
         picked AS MATERIALIZED (SELECT row_key FROM walk WHERE fits LIMIT {limit}),
         met AS MATERIALIZED (SELECT count(*) = {limit} AS is_more FROM picked),
-        near AS MATERIALIZED (SELECT {fits} ORDER BY {own_order(listing)} LIMIT {_WALK}),
+        near AS MATERIALIZED (SELECT {fits} ORDER BY {own_order(listing)} LIMIT {most}),
         counted AS MATERIALIZED (
-            SELECT is_more OR (SELECT count(*) FROM near) = {_WALK} AS is_more,
-                   CASE WHEN is_more THEN {limit - 1} ELSE (SELECT count(*) FROM near WHERE fits) END AS total FROM met)
+            SELECT {is_more} AS is_more, CASE WHEN is_more THEN {limit - 1} ELSE {total} END AS total FROM met)
         SELECT page.*, list_is_enough
-        FROM (SELECT is_more OR (SELECT count(*) FROM walk) < {_WALK} AS list_is_enough FROM met) asked
+        FROM (SELECT is_more OR (SELECT count(*) FROM walk) < {most} AS list_is_enough FROM met) asked
         LEFT JOIN ({_page(asked, _picked(listing))}) page ON list_is_enough
         ORDER BY {place_and_order(*renamed(listing, state, "list_value", "list_key"))[1]}
     """  # noqa: S608 (fragments of a declaration)
@@ -140,6 +148,9 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
     """
     listing, state, conditions = asked.listing, asked.state, asked.conditions
     second = _found_second(conditions, found)
+    if found[0].search and not second and not _is_common(listing, state):
+        # Where both have an index, PostgreSQL knows best which of them finds fewer.
+        found = [*found, *(one for one in conditions if one.indexed and not one.rows and not one.dates)]
     others = all_of(condition.sql for condition in conditions if condition not in found and condition is not second)
     looked_at = [others, listing.key, state.sort.sort]
     if second:
@@ -188,7 +199,8 @@ def _found_alone(asked: _Asked, found: Sequence[Condition], looked_at: Sequence[
     table, alias, value = found[0].table, found[0].table.split()[1], asked.state.sort.sort
     source = _needed(asked.listing.source, looked_at)
     most = _how_many(asked.listing, asked.state, found, all_count=not is_cut)
-    rows = _first_rows(found[0].rows or _rows_of(found), alias, [*looked_at, source], most)
+    rows = " AND ".join([found[0].rows or _rows_of(found), *(one.sql for one in found if one.indexed and not one.rows)])
+    rows = _first_rows(rows, alias, [*looked_at, source], most)
     is_worked_out = not is_cut and not re.fullmatch(rf"{alias}\.\w+", value)
     if source == table and not is_worked_out:
         # Nothing else is looked at, so one reading does.
@@ -231,8 +243,8 @@ def _matched(source: str, table: str) -> str:
 def _how_many(listing: Listing, state: State, found: Sequence[Condition], *, all_count: bool) -> int:
     """So many rows are found first; where `all_count`, more than these are walked to."""
     if all_count:
-        return _FOUND if found[0].search or found[0].dates else COUNT_LIMIT
-    return _FEW if _is_short(listing, state) else COUNT_LIMIT
+        return FOUND if found[0].search or found[0].dates else COUNT_LIMIT
+    return _FEW if found[0].search and _is_common(listing, state) else COUNT_LIMIT
 
 
 def _found_first(listing: Listing, state: State, conditions: Sequence[Condition]) -> list[Condition] | None:
@@ -241,7 +253,8 @@ def _found_first(listing: Listing, state: State, conditions: Sequence[Condition]
     Where a name is searched for within a few days, those of the days: they lie together. Not in another order, where only
     some of them would be sorted if there are very many.
     """
-    by_rows = sorted((condition for condition in conditions if condition.rows), key=lambda one: not one.rare)
+    by_rows = [condition for condition in conditions if condition.rows]
+    by_rows.sort(key=lambda one: (not one.rare, one.search and state.about > 0))
     dates = [condition for condition in conditions if condition.dates and condition.table]
     is_own, is_name = is_own_order(listing, state), all(condition.names for condition in by_rows)
     if by_rows and not (is_own and is_name and any(date.rare for date in dates)):
@@ -261,12 +274,14 @@ def _rows_of(dates: Sequence[Condition]) -> str:
     return f"SELECT {alias}.* FROM {dates[0].table} WHERE {all_of(one.sql for one in dates)}"  # noqa: S608 (fragments of a declaration)
 
 
-def _is_short(listing: Listing, state: State, *, of_names: bool = False) -> bool:
-    """Whether words of one or two letters are searched for, and nothing longer; where asked for, among names."""
+def _is_common(listing: Listing, state: State, *, of_names: bool = False) -> bool:
+    """Whether words of one or two letters are searched for and nothing longer, or what is known to be common; where asked
+    for, among names.
+    """
     searches = [item for item in listing.filters if isinstance(item, Search) and item.name in state.values]
     if not searches or (of_names and not all(item.of_names for item in searches)):
         return False
-    return all(is_short(state.values[item.name]) for item in searches)
+    return bool(state.about) or all(is_short(state.values[item.name]) for item in searches)
 
 
 def _split(conditions: Sequence[Condition]) -> tuple[str, str]:
