@@ -167,6 +167,13 @@ async def test_no_page_of_a_list_touches_more_rows_than_its_bound(names: dict[st
             rows = sum([await touched(*sent, mode) for sent in _statements(address, names)])
             if rows > MOST:
                 beyond.append(f"{rows:,} {address.path} ({mode})")
+    # A word that one in eleven has, and that is known.
+    for address in pages:
+        if "{surname}" in address.path and address.path.startswith(("/admin/orders", "/admin/people?")):
+            common = _statements(address, names | {"surname": "kern"}, about=1_100)
+            rows = sum([await touched(*sent, "force_generic_plan") for sent in common])
+            if rows > MOST:
+                beyond.append(f"{rows:,} {address.path} (a common word)")
     assert not beyond, "\n".join(sorted(beyond))
 
     # What the indexes are for: without them the same pages are beyond.
@@ -184,18 +191,3 @@ async def test_no_page_of_a_list_touches_more_rows_than_its_bound(names: dict[st
             assert await touched(*sent, "force_custom_plan") > MOST, index
         finally:
             await db.script(made_by)
-
-
-async def test_no_page_of_a_common_word_touches_more_rows_than_its_bound(names: dict[str, str]) -> None:
-    """One in eleven has it, and that is known."""
-    names["surname"] = "kern"
-    beyond = []
-    for path in ("/admin/orders", "/admin/people"):
-        for address in scale.of_list(path, scale.LISTS[path]):
-            if "{surname}" not in address.path or address.page != 1 or "format=csv" in address.path:
-                continue
-            for mode in ("force_custom_plan", "force_generic_plan"):
-                rows = sum([await touched(*sent, mode) for sent in _statements(address, names, about=1_100)])
-                if rows > MOST:
-                    beyond.append(f"{rows:,} {address.path} ({mode})")
-    assert not beyond, "\n".join(sorted(beyond))

@@ -183,7 +183,9 @@ async def test_the_pages_of_a_common_word_hold_everybody_once(
             assert met == await everybody(text, condition), (asked, text)
 
 
-async def test_of_a_common_word_the_list_says_about_how_many_have_it(common: None, choices: tables.Choices) -> None:
+async def test_of_a_common_word_the_list_says_about_how_many_have_it(
+    common: None, choices: tables.Choices, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def said(**asked: str) -> str:
         return (await tables.load(PEOPLE, "/admin/people", asked, choices=choices)).sentence
 
@@ -192,6 +194,9 @@ async def test_of_a_common_word_the_list_says_about_how_many_have_it(common: Non
     assert (await said(q="anna", sort="name")) == "40 of the first 250 found"
     # All are known that there are.
     assert (await said(q="xu")).startswith("2 in all")
+    monkeypatch.setattr(statements, "_FEW", 10)
+    assert await said(q="anna", sort="name") == "11 of the first 11 found"
+    assert await said(q="anna", state="suspended", sort="name") == "30 in all"
 
 
 async def test_a_common_word_costs_one_query(common: None, choices: tables.Choices) -> None:

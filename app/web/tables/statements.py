@@ -63,7 +63,7 @@ def met_soon(
     There is always a row. Its `list_is_enough` says whether the page was met; if not, `statement` has it. A row whose
     `list_key` is NULL stands for none.
     """
-    if not _is_common(listing, state, of_names=not state.about):
+    if not state.about and not _is_short(listing, state, of_names=True):
         return None
     conditions, binds = conditions_of(listing, state, zone, choices)
     if any(one.rows and not one.search for one in conditions):
@@ -148,7 +148,7 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
     """
     listing, state, conditions = asked.listing, asked.state, asked.conditions
     second = _found_second(conditions, found)
-    if found[0].search and not second and not _is_common(listing, state):
+    if found[0].search and not second and not _is_short(listing, state):
         # Where both have an index, PostgreSQL knows best which of them finds fewer.
         found = [*found, *(one for one in conditions if one.indexed and not one.rows and not one.dates)]
     others = all_of(condition.sql for condition in conditions if condition not in found and condition is not second)
@@ -199,17 +199,22 @@ def _found_alone(asked: _Asked, found: Sequence[Condition], looked_at: Sequence[
     table, alias, value = found[0].table, found[0].table.split()[1], asked.state.sort.sort
     source = _needed(asked.listing.source, looked_at)
     most = _how_many(asked.listing, asked.state, found, all_count=not is_cut)
-    rows = " AND ".join([found[0].rows or _rows_of(found), *(one.sql for one in found if one.indexed and not one.rows)])
-    rows = _first_rows(rows, alias, [*looked_at, source], most)
+    rows, steps = _narrowed(found[0].rows or _rows_of(found), alias, [*looked_at, source]), ""
+    if also := [one.sql for one in found if one.indexed and not one.rows]:
+        # As if all were wanted: for some of them PostgreSQL might choose the index that it thinks to meet them soon along.
+        # It reads no further than is asked for all the same.
+        steps = f"both_found AS MATERIALIZED ({all_of([rows, *also])}),"
+        rows = f"SELECT {alias}.* FROM both_found {alias}"  # noqa: S608 (fragments of a declaration)
+    rows = f"{rows} LIMIT {most + 1}"
     is_worked_out = not is_cut and not re.fullmatch(rf"{alias}\.\w+", value)
     if source == table and not is_worked_out:
         # Nothing else is looked at, so one reading does.
-        return _Few("", f"({rows}) {alias}", value, _counted(most))
+        return _Few(steps, f"({rows}) {alias}", value, _counted(most))
     if is_worked_out:
         # That takes a while, and where all are walked to it is not asked for.
         value = f"CASE WHEN (SELECT count(*) <= {most} FROM matched) THEN {value} END"  # noqa: S608 (fragments of a declaration)
     counted = _counted(most, of="matched")
-    return _Few(f"matched AS MATERIALIZED ({rows}),", _matched(source, table), value, counted)
+    return _Few(f"{steps} matched AS MATERIALIZED ({rows}),", _matched(source, table), value, counted)
 
 
 def _both_found(asked: _Asked, found: Sequence[Condition], second: Condition, looked_at: Iterable[str]) -> _Few:
@@ -232,8 +237,13 @@ def _both_found(asked: _Asked, found: Sequence[Condition], second: Condition, lo
 
 
 def _first_rows(rows: str, alias: str, looked_at: Iterable[str], number: int) -> str:
-    """No more of a row is taken along than is looked at, and one row more than is asked for, which tells of others."""
-    return f"{rows.replace(f'{alias}.*', _columns_of(alias, looked_at), 1)} LIMIT {number + 1}"
+    """One row more than is asked for, which tells of others."""
+    return f"{_narrowed(rows, alias, looked_at)} LIMIT {number + 1}"
+
+
+def _narrowed(rows: str, alias: str, looked_at: Iterable[str]) -> str:
+    """No more of a row is taken along than is looked at."""
+    return rows.replace(f"{alias}.*", _columns_of(alias, looked_at), 1)
 
 
 def _matched(source: str, table: str) -> str:
@@ -244,7 +254,8 @@ def _how_many(listing: Listing, state: State, found: Sequence[Condition], *, all
     """So many rows are found first; where `all_count`, more than these are walked to."""
     if all_count:
         return FOUND if found[0].search or found[0].dates else COUNT_LIMIT
-    return _FEW if found[0].search and _is_common(listing, state) else COUNT_LIMIT
+    is_common = _is_short(listing, state) or state.about
+    return _FEW if is_common and all(one.search for one in found) else COUNT_LIMIT
 
 
 def _found_first(listing: Listing, state: State, conditions: Sequence[Condition]) -> list[Condition] | None:
@@ -274,14 +285,12 @@ def _rows_of(dates: Sequence[Condition]) -> str:
     return f"SELECT {alias}.* FROM {dates[0].table} WHERE {all_of(one.sql for one in dates)}"  # noqa: S608 (fragments of a declaration)
 
 
-def _is_common(listing: Listing, state: State, *, of_names: bool = False) -> bool:
-    """Whether words of one or two letters are searched for and nothing longer, or what is known to be common; where asked
-    for, among names.
-    """
+def _is_short(listing: Listing, state: State, *, of_names: bool = False) -> bool:
+    """Whether words of one or two letters are searched for, and nothing longer; where asked for, among names."""
     searches = [item for item in listing.filters if isinstance(item, Search) and item.name in state.values]
     if not searches or (of_names and not all(item.of_names for item in searches)):
         return False
-    return bool(state.about) or all(is_short(state.values[item.name]) for item in searches)
+    return all(is_short(state.values[item.name]) for item in searches)
 
 
 def _split(conditions: Sequence[Condition]) -> tuple[str, str]:
