@@ -3,6 +3,7 @@
 from app.access import entitlements
 from app.access.events import AccessGranted
 from app.access.models import CLOSED, ENDED
+from app.accounts import merging
 from app.core import events, mail
 from app.courses.events import LessonRemoved
 from app.learning import enrolments, progress, queries
@@ -11,11 +12,15 @@ from app.learning.events import Enrolled
 
 @events.on(AccessGranted)
 async def enrol_on_access(event: AccessGranted) -> None:
-    """Whoever may open a course is enrolled in it, unless that was taken back before the worker came to it."""
-    if event.course_id is not None and await _is_still_granted(event.user_id, event.course_id):
+    """Whoever may open a course is enrolled in it, unless that was taken back before the worker came to it; where the account
+    was merged into another meanwhile, whose it is now.
+    """
+    kept = await merging.kept_for(event.user_id)
+    user_id = event.user_id if kept is None else kept.id
+    if event.course_id is not None and await _is_still_granted(user_id, event.course_id):
         # Who was enrolled before it was closed has heard of it, or is not to.
         since = None if event.again else event.entitlement_id
-        await enrolments.enrol(event.user_id, event.course_id, since, quietly=event.quietly)
+        await enrolments.enrol(user_id, event.course_id, since, quietly=event.quietly)
 
 
 async def _is_still_granted(user_id: int, course_id: int) -> bool:

@@ -9,10 +9,12 @@ import pytest
 
 from app import Lectern
 from app.access import entitlements
+from app.accounts import merging
 from app.core import clock, db, queue
 from app.courses import lessons, sections
 from app.learning import progress, queries
 from app.media import uploads
+from tests.accounts.test_people import signed_in
 from tests.cast import Cast, Person
 from tests.media import files
 from tests.meeting import until_it_waits
@@ -46,6 +48,24 @@ async def test_access_enrols_and_mails_once(app: Lectern, cast: Cast) -> None:
     await give(ann, course, "manual:2")
     assert await db.value("SELECT count(*) FROM enrolments") == 1
     assert await db.value("SELECT count(*) FROM mails WHERE template = 'learning/enrolment' AND state = 'sent'") == 1
+
+
+@pytest.mark.parametrize("had_it_before", [False, True])
+async def test_what_is_bought_by_an_account_that_is_merged_before_the_worker_comes_is_told_to_the_kept_one(
+    app: Lectern, cast: Cast, had_it_before: bool
+) -> None:
+    ann, bob, course = await cast.ann(), await cast.bob(), await a_course()
+    assert course.product_id is not None
+    if had_it_before:
+        await give(bob, course)
+    mailed = "SELECT array_agg(recipient) FROM mails WHERE template = 'learning/enrolment'"
+    async with db.transaction():
+        await entitlements.grant(ann.id, course.product_id, source="order", source_ref="order:1")
+    await merging.merge(ann.public_id, bob.public_id, by=await signed_in(await cast.olga()))
+    await queue.drain()
+    assert await db.value("SELECT array_agg(user_id) FROM enrolments") == [bob.id]
+    # Once, by this purchase or the one before.
+    assert await db.value(mailed) == [bob.email]
 
 
 @pytest.mark.parametrize("quietly", [False, True])
