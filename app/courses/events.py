@@ -19,6 +19,6 @@ class CoursePublished:
 
 @dataclass(frozen=True, slots=True)
 class LessonRemoved:
-    """A lesson that learners had before them is gone for good, with what they did in it."""
+    """A lesson is gone for good, with what learners did in it; it may have been taken back before."""
 
     course_id: int

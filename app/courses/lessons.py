@@ -198,8 +198,7 @@ async def remove(lesson_id: int, *, confirmation: str, by: Visitor | None) -> No
         await queries.delete_lesson(lesson_id)
         await _write_places(await _places(course.id))
         before = {"title": lesson.title, "slug": lesson.slug, "body_markdown": lesson.body_markdown}
-        if lesson.state == "published":
-            await events.publish(LessonRemoved(course.id))
+        await events.publish(LessonRemoved(course.id))
         await changed(
             course, "lesson.remove", subject=("lesson", lesson.public_id), before=before, summary=lesson.title
         )

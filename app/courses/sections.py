@@ -102,8 +102,7 @@ async def remove(section_public_id: str, *, confirmation: str = "", by: Visitor 
             await queue.enqueue(jobs.drop_unused_upload, upload_id=upload_id)
         if section.lesson_count:
             await queries.hold_lessons(course.id)
-            if await queries.is_any_published(section.id):
-                await events.publish(LessonRemoved(course.id))
+            await events.publish(LessonRemoved(course.id))
         await queries.delete_section(section.id)
         rest = [row.id for row in await queries.sections_of(course.id)]
         await queries.place_sections(rest)

@@ -287,15 +287,6 @@ async def is_upload_free(upload_id: int) -> bool:
     )
 
 
-async def is_any_published(section_id: int) -> bool:
-    """Whether learners have a lesson of this section before them."""
-    return bool(
-        await db.value(
-            "SELECT EXISTS (SELECT 1 FROM lessons WHERE section_id = :id AND state = 'published')", id=section_id
-        )
-    )
-
-
 async def uploads_of_section(section_id: int) -> list[int]:
     """The files of all lessons of a section."""
     rows = await db.many(
