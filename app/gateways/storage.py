@@ -6,6 +6,7 @@ A key is chosen by us (`video/7k/7kq….webm`), never by a person. Bytes are wri
 import asyncio
 import os
 import secrets
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -100,6 +101,17 @@ async def once_begun(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             yield piece
 
     return rest()
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a store over the network does not answer, or says that it cannot now: to be asked again in a while."""
+    if "botocore" not in sys.modules:  # loaded with the first S3Storage
+        return False
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+    if isinstance(error, ClientError):
+        return _status(error) >= 500 or _status(error) == 429
+    return isinstance(error, (ConnectionError, HTTPClientError))
 
 
 class DiskStorage:

@@ -224,6 +224,15 @@ async def test_a_store_that_refuses_or_is_away_is_not_one_that_has_lost_a_file(s
         await s3.tidy(timedelta(days=1))
 
 
+async def test_a_store_that_nobody_reaches_is_away() -> None:
+    nowhere = S3Storage(endpoint="http://127.0.0.1:9", access_key_id="i", secret_access_key="k", bucket="b")
+    nowhere.client.meta.events.register("needs-retry.s3", lambda **_: False, unique_id="first")
+    with pytest.raises(Exception, match="Could not connect") as refused:
+        await nowhere.size("k")
+    assert storage.is_away(refused.value)
+    assert not storage.is_away(OSError("no space")) and not storage.is_away(Missing("k"))
+
+
 async def test_s3_forgets_uploads_that_were_never_finished(s3: S3Storage, asked: Stubber) -> None:
     now = datetime.now(UTC)
     uploads = [

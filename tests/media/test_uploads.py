@@ -347,3 +347,24 @@ async def test_files_in_an_outside_store_are_led_to_with_a_short_signature(
     assert "X-Amz-Expires=3600" in answer.headers["Location"]
     # A track of another host would be refused by the browser.
     assert (await client.get(uploads.address(vtt))).status_code == 200
+
+
+@pytest.mark.parametrize(("status", "shown"), [(503, 503), (429, 503), (403, 500)])
+async def test_an_outside_store_that_is_away_is_said_to_be_so(
+    client: TestClientProtocol, monkeypatch: pytest.MonkeyPatch, status: int, shown: int
+) -> None:
+    from botocore.stub import Stubber
+
+    from app.gateways.storage import S3Storage
+
+    vtt = await uploads.store(io.BytesIO(files.CAPTIONS.encode()), "en.vtt", kind="captions", owner_id=None)
+    outside = S3Storage(endpoint="https://acc.r2.example", access_key_id="i", secret_access_key="k", bucket="b")
+    monkeypatch.setattr(shelf, "_storage", outside)
+    # What goes wrong at the store for other reasons than that is a fault of ours.
+    with Stubber(outside.client) as asked:
+        asked.add_client_error("get_object", "No", http_status_code=status)
+        answer = await client.get(uploads.address(vtt))
+    assert answer.status_code == shown
+    if shown == 503:
+        assert answer.headers["Retry-After"] == "60"
+        assert "where files are kept does not answer" in await answer.get_data(as_text=True)
