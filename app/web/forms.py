@@ -18,7 +18,7 @@ from wtforms import FileField, Form, SelectChoice, SelectField, StringField, Tex
 from wtforms.validators import ValidationError
 from wtforms.widgets import Select
 
-from app.core.errors import Invalid
+from app.core.errors import Refused
 from app.core.i18n import _, ngettext_unfilled
 
 F = TypeVar("F", bound="BaseForm")
@@ -70,7 +70,7 @@ class BaseForm(Form):
                 valid = False
         return valid
 
-    def refuse(self, error: Invalid) -> None:
+    def refuse(self, error: Refused) -> None:
         """Show a verb's refusal beside its field, or above the form when it names none."""
         field = self._fields.get(error.field or "")
         if field is None:

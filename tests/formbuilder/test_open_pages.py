@@ -90,9 +90,22 @@ async def test_no_trial_begins_with_what_somebody_else_built_since(cast: Cast) -
     path = f"/admin/forms/{form.public_id}/trial"
     page = await page_of(olga, path)
     await add(form, rob)
-    await press(olga, page, "/trial", planned="500")
-    assert "Somebody else changed this form since you opened it" in await page_of(olga, path)
+    answer = await press(olga, page, "/trial", planned="777")
+    shown = await answer.get_data(as_text=True)
+    assert answer.status_code == 409 and "Somebody else changed this form since you opened it" in shown
+    assert 'value="777"' in shown, "what was typed stays"
     assert await contests.of_form(form.id) == (None, [])
+
+
+async def test_a_number_of_visitors_that_cannot_be_is_refused_beside_its_field(cast: Cast) -> None:
+    form, olga, _rob = await a_trial(cast)
+    page = await page_of(olga, f"/admin/forms/{form.public_id}/trial")
+    for typed in ("", "49", "10000000", "many", "9" * 5000):
+        answer = await press(olga, page, "/trial", planned=typed)
+        shown = await answer.get_data(as_text=True)
+        assert answer.status_code == 422, typed
+        assert re.search(r'id="planned-error">.*From 50 to 1,000,000 visitors of each', shown), typed
+        assert f'value="{typed}"' in shown
 
 
 async def test_another_trial_than_the_page_showed_is_not_ended(cast: Cast) -> None:

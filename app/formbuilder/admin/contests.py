@@ -10,7 +10,10 @@ from app.core.numbers import whole_number
 from app.formbuilder.admin import admin
 from app.formbuilder.answering import contests
 from app.formbuilder.definition import versions
+from app.formbuilder.forms import TrialForm
+from app.formbuilder.models import Form
 from app.web.flash import flash
+from app.web.forms import submitted
 from app.web.guards import requires
 from app.web.render import page
 from app.web.request import signed_in_user
@@ -20,12 +23,17 @@ from app.web.request import signed_in_user
 @requires("forms.view")
 async def show_trial(public_id: str) -> Response:
     """How the two that are tried do, or how to begin; and the trials before."""
-    form = await versions.find(public_id)
+    return await _drawn(await versions.find(public_id), TrialForm())
+
+
+async def _drawn(form: Form, begins: TrialForm, *, status: int = 200) -> Response:
     running, ended = await contests.of_form(form.id)
     arms = await contests.arms_of(running) if running is not None else ()
     return await page(
         "formbuilder/admin/trial.html",
+        status=status,
         form=form,
+        begins=begins,
         state=versions.state_of(form),
         trial=running,
         arms=arms,
@@ -37,17 +45,16 @@ async def show_trial(public_id: str) -> Response:
 
 @admin.post("/<public_id>/trial")
 @requires("forms.edit")
-async def create_trial(public_id: str) -> BaseResponse:
+async def create_trial(public_id: str) -> Response | BaseResponse:
     """Try what the builder shows against what is live."""
-    form = await versions.find(public_id)
-    sent = await request.form
-    planned, seen = whole_number(sent.get("planned", ""), 7) or 0, sent.get("seen", "")
+    form, begins = await versions.find(public_id), await submitted(TrialForm)
+    seen = (await request.form).get("seen", "")
     try:
-        await contests.begin(form.id, planned, seen=seen, by=signed_in_user())
+        await contests.begin(form.id, begins.planned.data or 0, seen=seen, by=signed_in_user())
     except (Invalid, Conflict) as error:
-        flash(error.message, "bad")
-    else:
-        flash(_("The trial runs. Half of the visitors see each."))
+        begins.refuse(error)
+        return await _drawn(await versions.find(public_id), begins, status=error.status)
+    flash(_("The trial runs. Half of the visitors see each."))
     return redirect(url_for(".show_trial", public_id=public_id), 303)
 
 

@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 from app.core import audit, clock, db, tokens
 from app.core.errors import Conflict, Invalid, NotFound
-from app.core.i18n import _
+from app.core.i18n import _, format_number
 from app.formbuilder.definition import definitions, readings, versions
 from app.formbuilder.models import Form
 from app.formbuilder.queries import contests as queries
@@ -88,9 +88,8 @@ async def begin(form_id: int, planned: int, *, seen: str = "", by: Visitor | Non
     """Try what the builder shows against what visitors answer. Raises Invalid for what cannot be tried, Conflict while
     another trial runs, or where somebody else changed the form since the page that shows `seen`."""
     if not LEAST_PLANNED <= planned <= MOST_PLANNED:
-        raise Invalid(
-            _("From %(low)s to %(high)s visitors of each.", low=LEAST_PLANNED, high=MOST_PLANNED), field="planned"
-        )
+        low, high = map(format_number, (LEAST_PLANNED, MOST_PLANNED))
+        raise Invalid(_("From %(low)s to %(high)s visitors of each.", low=low, high=high), field="planned")
     async with db.transaction():
         form = await form_queries.lock_form(form_id)
         if form is None:
