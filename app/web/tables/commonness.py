@@ -5,6 +5,7 @@ known before. ANALYZE (autovacuum runs it) notes which words most rows have, and
 (https://www.postgresql.org/docs/current/view-pg-stats.html); each process reads these once in ten minutes.
 """
 
+import re
 import time
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -49,9 +50,10 @@ async def about(listing: Listing, state: State) -> int:
     as soon.
     """
     searches = [item for item in listing.filters if isinstance(item, Search) and item.name in state.values]
-    if len(searches) != 1 or not searches[0].words:
+    column = re.fullmatch(r"\w+\.(\w+)", searches[0].words) if len(searches) == 1 else None
+    if column is None:
         return 0
-    known = await statistics(listing.source.split()[0], searches[0].words.partition(".")[2])
+    known = await statistics(listing.source.split()[0], column[1])
     share = known.share(state.values[searches[0].name])
     found = round(share * known.rows)
     if found <= COUNT_LIMIT or _PASSED * listing.page_size / share > min(found, FOUND):
