@@ -96,13 +96,16 @@ async def test_the_list_is_exported_as_it_is_filtered(shop: Shop, cast: Cast) ->
     assert row["State"] == "paid"
 
 
-async def test_htmx_gets_only_the_list(shop: Shop, cast: Cast) -> None:
+async def test_htmx_gets_only_the_list_and_how_many_there_are(shop: Shop, cast: Cast) -> None:
     await three_orders(shop, cast)
     sam = await cast.sam()
+    assert '<span id="counted">3</span>' in await shop.text("/admin/orders", sam.browser)
+    assert '<span id="counted"></span>' in await shop.text("/admin/orders?q=nobody", sam.browser)
     answer = await sam.browser.get("/admin/orders?q=ann", headers={"HX-Request": "true", "HX-Target": "div#list"})
     body = await answer.get_data(as_text=True)
     assert body.lstrip().startswith('<div class="list" id="list"')
     assert "Ann Archer" in body
+    assert '<hx-partial hx-target="#counted" hx-swap="innerHTML">1</hx-partial>' in body
 
 
 async def test_an_order_shows_lines_access_customer_and_story(shop: Shop, cast: Cast) -> None:

@@ -191,6 +191,11 @@ async def test_of_a_common_word_the_list_says_about_how_many_have_it(
 
     assert (await said(q="anna")).startswith("40 of about 2,700")
     assert (await said(q="anna", state="active")).startswith("40 of more than 40")
+    counted = [
+        (await tables.load(PEOPLE, "/admin/people", asked, choices=choices)).counted
+        for asked in ({"q": "anna"}, {"q": "anna", "state": "active"}, {"q": "xu"}, {"q": "zz"})
+    ]
+    assert counted == ["about 2,700", "more than 40", "2", ""]
     assert (await said(q="anna", sort="name")) == "40 of the first 250 found"
     # All are known that there are.
     assert (await said(q="xu")).startswith("2 in all")

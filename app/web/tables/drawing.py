@@ -86,6 +86,8 @@ class Table:
     next_url: str | None
     sentence: str
     total: int
+    # How many rows the filters find, as far as it is known, in words.
+    counted: str
     export_url: str | None
     empty: Empty
     is_filtered: bool
@@ -147,6 +149,7 @@ def draw(
         is_cut, is_more = False, has_more or state.cursor is not None
         total = len(rows)
     total = max(total, len(rows)) if is_more else total
+    about = _about(listing, state) if is_more else 0
     return Table(
         id="list",
         base_url=base_url,
@@ -157,8 +160,9 @@ def draw(
         chips=_chips(listing, state, address, choices),
         prev_url=address.at("before", sign_cursor(listing, state, rows[0])) if rows and has_previous else None,
         next_url=address.at("after", sign_cursor(listing, state, rows[-1])) if rows and has_next else None,
-        sentence=_sentence(rows, total, zone, is_more=is_more, is_cut=is_cut, about=_about(listing, state)),
+        sentence=_sentence(rows, total, zone, is_more=is_more, is_cut=is_cut, about=about),
         total=total,
+        counted=_counted(total, about, is_more=is_more),
         export_url=address.at("format", "csv") if rows else None,
         empty=listing.empty,
         is_filtered=bool(state.values),
@@ -168,6 +172,14 @@ def draw(
         everything=_everything(total, is_more=is_more),
         kept=kept.of(listing.name) if listing.keeps_rows else None,
     )
+
+
+def _counted(total: int, about: int, *, is_more: bool) -> str:
+    if about:
+        return _("about %(total)s", total=i18n.format_number(about))
+    if is_more:
+        return _("more than %(total)s", total=i18n.format_number(total))
+    return i18n.format_number(total) if total else ""
 
 
 def _everything(total: int, *, is_more: bool) -> str:
