@@ -338,7 +338,7 @@ async def found(text: str, *, orders: bool, people: bool, courses: bool, limit: 
     """Orders, people and courses that `text` may mean, best first; `kind, label, note, ref`.
 
     The best of the first 200. What one or two letters begin is looked for among the newest only, whole words everywhere;
-    orders of a common word, of which these are enough, among the newest only.
+    orders of a common word elsewhere than among the newest only where these are not enough.
     """
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     text = text.removeprefix("#")
@@ -382,5 +382,8 @@ def _candidates(table: str, columns: str, may: str, *, short: bool, common: bool
         WHERE words @@ CAST(:words AS tsquery) LIMIT 200
     """  # noqa: S608 (constants)
     if common:
-        return newest
+        return f"""
+            WITH newest AS MATERIALIZED ({newest})
+            SELECT * FROM newest UNION SELECT * FROM ({every}) older WHERE (SELECT count(*) < :limit FROM newest)
+        """  # noqa: S608 (constants)
     return f"({every.replace(':words', ':whole')}) UNION ({newest})" if short else every

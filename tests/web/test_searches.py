@@ -159,7 +159,7 @@ def common(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is searched for is known to be common; and so it is not of some, however wrong that may be."""
 
     async def known(table: str, column: str) -> commonness.Statistics:
-        return commonness.Statistics(3000, ["anna", "ben", "xu"], [0.9, 0.9, 0.9])
+        return commonness.Statistics(3000, ["anna", "ben", "example", "xu"], [0.9, 0.9, 0.9, 0.9])
 
     monkeypatch.setattr(commonness, "statistics", known)
 
@@ -230,11 +230,17 @@ async def test_a_page_of_a_common_word_reads_no_index_of_words(common: None, cho
 async def test_going_to_orders_of_a_common_word_finds_the_newest(common: None, choices: tables.Choices) -> None:
     await db.script("""
         INSERT INTO orders (public_id, email, name, state, currency, subtotal_minor, tax_minor, total_minor, quote_key, created_at)
-        SELECT 'o' || n, 'p' || n || '@example.org', CASE WHEN n % 2 = 0 THEN 'Anna' ELSE 'Ben' END, 'paid', 'EUR', 100, 0, 100,
+        SELECT 'o' || n, 'p' || n || '@example.org',
+               CASE WHEN n > 1498 THEN 'Xu' WHEN n % 2 = 0 THEN 'Anna' ELSE 'Ben' END, 'paid', 'EUR', 100, 0, 100,
                'q' || n, now() - n * interval '1 hour' FROM generate_series(1, 1500) n
     """)
     rows = await found("anna", orders=True, people=False, courses=False, limit=3)
     assert [row.ref for row in rows] == ["o2", "o4", "o6"]
+    # It was common, long ago.
+    rows = await found("xu chen", orders=True, people=False, courses=False, limit=3)
+    assert rows == []
+    rows = await found("xu example", orders=True, people=False, courses=False, limit=3)
+    assert [row.ref for row in rows] == ["o1499", "o1500"]
     assert await found("anna", orders=False, people=False, courses=False, limit=3) == []
 
 
