@@ -95,6 +95,8 @@ async def update_settings() -> Response | BaseResponse:
         now = await school()
         catch_up(form.seen, form.mark_of(now))
         stored = differing(form, {name: getattr(now, name) for name in changes})
+        if not sessions.me().can("roles.edit"):  # theirs to see and not to decide: saved again, it stays as it is
+            form.second_factor_roles.data = list(now.second_factor_roles)
         return await _settings_page(form, status=409, stored=stored)
     flash(_("The settings are saved."))
     return redirect(url_for(".show_settings"), 303)
