@@ -8,7 +8,7 @@ from quart import Quart, Response, current_app, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from app.core import reach
-from app.core.errors import NoRoom, Refused, SignInNeeded, TooMany, Unavailable
+from app.core.errors import NoRoom, Refused, SignInNeeded, TooMany
 from app.core.i18n import _, ngettext
 from app.gateways import storage
 from app.web import api, render, typed
@@ -124,7 +124,9 @@ async def _show_fault(error: Exception) -> Response:
     if storage.is_away(error):
         log.error("the storage does not answer", error=type(error).__name__, why=str(error)[:200])
         words = _("The place where files are kept does not answer just now. Please try again in a minute.")
-        return await _show_refusal(Unavailable(words, retry_after=60))
+        response = await _page(503, words, title=_("Files are out of reach"))
+        response.headers["Retry-After"] = "60"
+        return response
     log.error("request failed", error=type(error).__name__, exc_info=error)
     return await _page(500, "")
 

@@ -367,4 +367,5 @@ async def test_an_outside_store_that_is_away_is_said_to_be_so(
     assert answer.status_code == shown
     if shown == 503:
         assert answer.headers["Retry-After"] == "60"
-        assert "where files are kept does not answer" in await answer.get_data(as_text=True)
+        page = await answer.get_data(as_text=True)
+        assert "Files are out of reach" in page and "where files are kept does not answer" in page
