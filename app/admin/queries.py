@@ -343,8 +343,9 @@ async def found(text: str, *, orders: bool, people: bool, courses: bool, limit: 
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     text = text.removeprefix("#")
     short = is_short(text)
-    known = await commonness.statistics("orders", "words")
-    is_common = not short and known.share(text) * _NEWEST > limit
+    is_common = False
+    if orders and not short:
+        is_common = (await commonness.statistics("orders", "words")).share(text) * _NEWEST > limit
     return await db.many(
         db.Row,
         f"""

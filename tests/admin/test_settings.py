@@ -7,11 +7,13 @@ from contextvars import Context
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from quart.datastructures import FileStorage
 
 from app.admin import routes
 from app.core import db
 from app.core.settings import School, school
+from app.media import shelf
 from tests.cast import Cast, Person
 from tests.office import seen
 
@@ -169,6 +171,22 @@ async def upload(browser: object, content: bytes, name: str) -> tuple[int, str]:
         "/admin/settings/logo", files={"logo": FileStorage(io.BytesIO(content), filename=name)}
     )
     return answer.status_code, await answer.get_data(as_text=True)
+
+
+async def test_while_the_storage_is_away_a_logo_is_refused_with_503_and_nothing_of_it_is_kept(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga = await cast.olga()
+
+    async def away(*_: Any, **__: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://acc.r2.example")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shelf.storage(), "put", away)
+        status, page = await upload(olga.browser, png(), "our logo.png")
+    assert (status, await db.value("SELECT count(*) FROM uploads")) == (503, 0)
+    assert "where files are kept does not answer" in page
+    assert (await upload(olga.browser, png(), "our logo.png"))[0] == 303
 
 
 async def test_a_logo_stands_on_every_page_and_can_be_removed(cast: Cast) -> None:

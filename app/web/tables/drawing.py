@@ -85,7 +85,6 @@ class Table:
     prev_url: str | None
     next_url: str | None
     sentence: str
-    total: int
     # How many rows the filters find, as far as it is known, in words.
     counted: str
     export_url: str | None
@@ -161,7 +160,6 @@ def draw(
         prev_url=address.at("before", sign_cursor(listing, state, rows[0])) if rows and has_previous else None,
         next_url=address.at("after", sign_cursor(listing, state, rows[-1])) if rows and has_next else None,
         sentence=_sentence(rows, total, zone, is_more=is_more, is_cut=is_cut, about=about),
-        total=total,
         counted=_counted(total, about, is_more=is_more),
         export_url=address.at("format", "csv") if rows else None,
         empty=listing.empty,

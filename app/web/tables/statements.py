@@ -149,7 +149,7 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
     listing, state, conditions = asked.listing, asked.state, asked.conditions
     second = _found_second(conditions, found)
     if found[0].names and not second and not _is_short(listing, state):
-        # Where both have an index, PostgreSQL knows best which of them finds fewer; of a log it may think what was so days ago.
+        # Where both have an index, PostgreSQL knows best which of them finds fewer; of a log it knows what was so days ago.
         found = [*found, *(one for one in conditions if one.indexed and not one.rows and not one.dates)]
     others = all_of(condition.sql for condition in conditions if condition not in found and condition is not second)
     looked_at = [others, listing.key, state.sort.sort]
