@@ -14,14 +14,14 @@ from app.web.tables import Column, Dates, Empty, Listing, Search, begin_words, c
 LEARNERS = Listing(
     name="learners",
     select="""
-        coalesce(nullif(u.name, ''), u.email) AS name, u.email, u.public_id, '/admin/people/' || u.public_id AS url,
+        coalesce(nullif(l.name, ''), l.email) AS name, l.email, u.public_id, '/admin/people/' || u.public_id AS url,
         l.last_on, l.days
     """,
     source="learners l JOIN users u ON u.id = l.user_id",
     key="l.user_id",
     columns=[
-        Column("name", lazy("Name"), sort="lower(u.name)", of_names=True),
-        Column("email", lazy("Email"), sort="lower(u.email)", priority="mid", of_names=True),
+        Column("name", lazy("Name"), sort="lower(l.name)", of_names=True),
+        Column("email", lazy("Email"), sort="lower(l.email)", priority="mid", of_names=True),
         Column("days", lazy("Days, all told"), sort="l.days", align="end", descending_first=True),
         Column("last_on", lazy("Last"), sort="l.last_on", descending_first=True),
     ],

@@ -267,8 +267,8 @@ async def rest_rollups(resting: bool) -> None:
             await db.run(f"DELETE FROM {table}")  # noqa: S608 (names of our own)
         await db.run(
             """
-            INSERT INTO learners (user_id, last_on, days, words)
-            SELECT d.user_id, d.last_on, d.days, u.words FROM users u
+            INSERT INTO learners (user_id, last_on, days, words, name, email)
+            SELECT d.user_id, d.last_on, d.days, u.words, u.name, u.email FROM users u
             JOIN (SELECT user_id, max(on_date) AS last_on, count(*) AS days FROM learner_days GROUP BY user_id) d
             ON d.user_id = u.id
             """

@@ -2,7 +2,8 @@
 
 Of a common word a page is met soon on a walk along the list, and of a rare one in the index of words; which it is, is not
 known before. ANALYZE (autovacuum runs it) notes which words most rows have, and how many
-(https://www.postgresql.org/docs/current/view-pg-stats.html); each process reads these once in ten minutes.
+(https://www.postgresql.org/docs/current/view-pg-stats.html); each process reads these once in ten minutes. Where rows hold
+addresses without names, it notes the words without the digits at their end (migration 0068).
 """
 
 import re
@@ -75,10 +76,14 @@ async def _read(table: str, column: str) -> Statistics:
         db.Row,
         """
         SELECT c.reltuples AS rows,
-               coalesce(CAST(CAST(s.most_common_elems AS text) AS text[]), '{}') AS words,
-               coalesce(s.most_common_elem_freqs, '{}') AS shares
-        FROM pg_class c LEFT JOIN pg_stats s
+               coalesce(CAST(CAST(coalesce(e.most_common_elems, s.most_common_elems) AS text) AS text[]), '{}') AS words,
+               coalesce(e.most_common_elem_freqs, s.most_common_elem_freqs, '{}') AS shares
+        FROM pg_class c
+        LEFT JOIN pg_stats s
              ON s.schemaname = current_schema() AND s.tablename = c.relname AND s.attname = :column AND NOT s.inherited
+        LEFT JOIN pg_stats_ext_exprs e
+             ON e.schemaname = current_schema() AND e.tablename = c.relname AND e.statistics_name = c.relname || '_stems'
+             AND NOT e.inherited
         WHERE c.oid = to_regclass(:table)
         """,
         table=table,
