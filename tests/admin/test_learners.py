@@ -1,4 +1,4 @@
-"""The list of learners is searched by words of its own, which are always those of the people."""
+"""The list of learners has words, names and addresses of its own, which are always those of the people."""
 
 import asyncio
 
@@ -20,8 +20,13 @@ async def found(text: str) -> list[str]:
 
 
 async def strays() -> int:
-    """Learners whose words are not those of the person."""
-    return await db.value("SELECT count(*) FROM learners l JOIN users u ON u.id = l.user_id WHERE l.words <> u.words")
+    """Learners whose words, name or address are not those of the person."""
+    return await db.value(
+        """
+        SELECT count(*) FROM learners l JOIN users u ON u.id = l.user_id
+        WHERE (l.words, l.name, l.email) IS DISTINCT FROM (u.words, u.name, u.email)
+        """
+    )
 
 
 async def test_who_begins_to_learn_and_who_changes_name_or_address_is_found(cast: Cast) -> None:
@@ -35,6 +40,9 @@ async def test_who_begins_to_learn_and_who_changes_name_or_address_is_found(cast
     await db.run("UPDATE users SET email = 'other@example.net' WHERE id = :id", id=ann.id)
     assert await found("other") == ["other@example.net"]
     assert await found(first) == []
+    # The same words, differently written.
+    await db.run("UPDATE users SET name = 'ZORA Quist' WHERE id = :id", id=ann.id)
+    assert (await tables.load(LEARNERS, "/admin/learners", {"q": "zora"})).rows[0].name == "ZORA Quist"
     # Another day changes the days alone.
     await learns(ann.id, 3)
     assert await found("quist") == ["other@example.net"]
@@ -87,13 +95,24 @@ async def test_without_the_lock_the_old_name_would_stay(cast: Cast) -> None:
 async def test_who_learned_before_there_were_words_gets_them(cast: Cast) -> None:
     for person in (await cast.ann(), await cast.bob(), await cast.ines()):
         await learns(person.id)
-    await db.run("UPDATE learners SET words = ''")
+    await db.run("UPDATE learners SET words = '', name = '', email = ''")
     assert await strays() == 3
-    migration = next(one for one in migrations.load() if one.name.startswith("0065"))
-    for statement in migrations.statements(migration.sql):
-        if statement.startswith("UPDATE"):
-            await db.script(statement)
+    for migration in migrations.load():
+        if migration.name.startswith(("0065", "0069")):
+            for statement in migrations.statements(migration.sql):
+                if statement.startswith("UPDATE"):
+                    await db.script(statement)
     assert await strays() == 0
+
+
+async def test_learners_are_sorted_by_the_names_and_addresses_of_the_people(cast: Cast) -> None:
+    for name, address in (("bea", "z@example.org"), ("Abel", "y@example.org"), ("Cleo", "X@example.org")):
+        await learns((await cast.person(name, address)).id)
+    for column, sorted_names in (("name", ["Abel", "bea", "Cleo"]), ("email", ["Cleo", "Abel", "bea"])):
+        up = await tables.load(LEARNERS, "/admin/learners", {"sort": column})
+        down = await tables.load(LEARNERS, "/admin/learners", {"sort": f"-{column}", "q": "example"})
+        assert [row.name for row in up.rows] == sorted_names
+        assert [row.name for row in down.rows] == sorted_names[::-1]
 
 
 async def test_without_the_triggers_the_words_would_be_old(cast: Cast) -> None:

@@ -5,6 +5,7 @@ import pytest
 from app import Lectern
 from app.accounts.queries import PEOPLE
 from app.core import db
+from app.ops.queries import MAILS
 from app.web.tables import commonness, state
 
 KNOWN = commonness.Statistics(10_000, ["ann", "anna", "anne", "kern"], [0.1, 0.2, 0.3, 0.6])
@@ -50,6 +51,20 @@ async def test_what_analyze_noted_is_known(app: Lectern) -> None:
     assert 10_000 < await about("Person EXAMPLE") < 11_500
     # One person has it; and so few that the index of words finds them as soon.
     assert await about("p77@example.org") == await about("zoe") == await about("") == 0
+
+
+async def test_of_addresses_the_digits_at_the_end_of_words_do_not_count(app: Lectern) -> None:
+    await db.script("""
+        INSERT INTO mails (public_id, fact, recipient, template, context, state, attempts, created_at)
+        SELECT 'm' || n, 'f' || n, CASE WHEN n % 10 = 0 THEN 'ann.bowen' ELSE 'p.' || n || '.' END || n || '@example.org',
+               'accounts/verify_email', '{}', 'sent', 1, now() FROM generate_series(1, 12000) n;
+        ANALYZE mails;
+    """)
+    asked = {
+        text: await commonness.about(MAILS, state.read(MAILS, {"q": text})) for text in ("bowen", "bowen10", "zoe")
+    }
+    assert 1_100 < asked["bowen"] < 1_300
+    assert asked["bowen10"] == asked["zoe"] == 0
 
 
 async def test_what_not_many_have_is_not_common_however_small_the_school(app: Lectern) -> None:
