@@ -1,11 +1,14 @@
 """One PostgreSQL, one Redis and one application for the whole run; every test begins with an empty database."""
 
+import asyncio
 import os
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import uvloop
 from argon2 import PasswordHasher
 from quart.typing import TestClientProtocol
 
@@ -21,6 +24,10 @@ from tests.commerce.shop import Shop
 from tests.emptying import Emptier
 from tests.longest import longest_first
 from tests.settled import settle
+
+# The loop that web processes have. (A loop factory of pytest-asyncio's would be another loop for tests that are not async.)
+with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
