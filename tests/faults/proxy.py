@@ -40,7 +40,8 @@ class Proxy:
         self.mode = Mode()
         self.port = 0
         self.taken = 0
-        self._loop = asyncio.new_event_loop()
+        # Python's own, whatever the tests run on: how a connection is broken off is exactly known of it.
+        self._loop = asyncio.SelectorEventLoop()
         self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter | None]] = set()
         self._changed = asyncio.Event()
         self._server: asyncio.Server | None = None
