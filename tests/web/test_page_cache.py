@@ -239,7 +239,7 @@ async def test_an_hour_of_fame_is_one_drawing(
 
     async def slow(*request: object) -> None:
         await asyncio.sleep(0.05)
-        await inner(*request)  # type: ignore[arg-type]
+        await inner(*request)  # type: ignore[arg-type]  # whatever a request is
 
     monkeypatch.setattr(kept, "_inner", slow)
     bodies = await asyncio.gather(*(text(client, "/courses/reading-price") for _ in range(20)))
@@ -264,7 +264,7 @@ async def test_when_the_one_drawing_fails_the_others_are_served_all_the_same(
         await asyncio.sleep(0.02)
         if len(seen) == 1:
             raise fault
-        await inner(*request)  # type: ignore[arg-type]
+        await inner(*request)  # type: ignore[arg-type]  # whatever a request is
 
     monkeypatch.setattr(kept, "_inner", fails_once)
     bodies = await asyncio.gather(*(text(client, "/courses/reading-price") for _ in range(5)))
@@ -286,7 +286,7 @@ async def test_an_old_page_is_shown_while_one_new_one_is_drawn(
 
     async def slow(*request: object) -> None:
         await go_on.wait()
-        await inner(*request)  # type: ignore[arg-type]
+        await inner(*request)  # type: ignore[arg-type]  # whatever a request is
 
     monkeypatch.setattr(kept, "_inner", slow)
     for _time in range(3):
