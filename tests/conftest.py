@@ -17,6 +17,7 @@ from app.accounts import hashing
 from app.config import Config
 from app.core import cache, limits, migrations, settings, submissions
 from app.gateways import payments
+from app.web.tables import commonness
 from tests import google, servers, stripe
 from tests.accounts.conftest import Mailbox
 from tests.cast import Cast
@@ -111,6 +112,20 @@ async def clean(request: pytest.FixtureRequest) -> None:
     await limits.forget_all()
     await settings.forget_copy()
     await settings.save_school(name="Meridian", currency="EUR", tax_percent="19")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_word_is_known() -> Iterator[None]:
+    """What PostgreSQL noted of the rows of an earlier test says nothing of the next one's (`tests/web/test_commonness.py`
+    asks it all the same).
+    """
+
+    async def nothing(table: str, column: str) -> commonness.Statistics:
+        return commonness.Statistics(0, [], [])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commonness, "_read", nothing)
+        yield
 
 
 @pytest.fixture

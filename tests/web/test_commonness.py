@@ -4,15 +4,20 @@ import pytest
 
 from app import Lectern
 from app.accounts.queries import PEOPLE
+from app.commerce.queries.lists import ORDERS
 from app.core import db
 from app.ops.queries import MAILS
-from app.web.tables import commonness, state
+from app.web.tables import Choice, commonness, state
 
 KNOWN = commonness.Statistics(10_000, ["ann", "anna", "anne", "kern"], [0.1, 0.2, 0.3, 0.6])
 
 
+READ = commonness._read
+
+
 @pytest.fixture(autouse=True)
-def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commonness, "_read", READ)
     monkeypatch.setattr(commonness, "_known", {})
 
 
@@ -42,7 +47,7 @@ async def people(number: int) -> None:
 
 
 async def about(text: str) -> int:
-    return await commonness.about(PEOPLE, state.read(PEOPLE, {"q": text}))
+    return await commonness.about(PEOPLE, state.read(PEOPLE, {"q": text}), None)
 
 
 async def test_what_analyze_noted_is_known(app: Lectern) -> None:
@@ -61,7 +66,8 @@ async def test_of_addresses_the_digits_at_the_end_of_words_do_not_count(app: Lec
         ANALYZE mails;
     """)
     asked = {
-        text: await commonness.about(MAILS, state.read(MAILS, {"q": text})) for text in ("bowen", "bowen10", "zoe")
+        text: await commonness.about(MAILS, state.read(MAILS, {"q": text}), None)
+        for text in ("bowen", "bowen10", "zoe")
     }
     assert 1_100 < asked["bowen"] < 1_300
     assert asked["bowen10"] == asked["zoe"] == 0
@@ -90,3 +96,22 @@ async def test_it_is_read_once_in_ten_minutes(app: Lectern, monkeypatch: pytest.
         now += 2
         await about("anna")
         assert count.total == 2
+
+
+async def test_what_else_is_chosen_decides_how_a_common_word_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def known(table: str, column: str) -> commonness.Statistics:
+        return commonness.Statistics(200_000, ["bowen", "mulder"], [0.012, 0.007])
+
+    monkeypatch.setattr(commonness, "statistics", known)
+    course = Choice("c", "Course", "true", "SELECT o.* FROM orders o", indexed=False)
+
+    async def orders(**asked: str) -> int:
+        choices = {"product": [course]}
+        return await commonness.about(ORDERS, state.read(ORDERS, asked, choices), choices)
+
+    assert await orders(q="bowen") == await orders(q="bowen", state="paid") == 2_400
+    # Failed orders have an index of their own words.
+    assert await orders(q="bowen", state="failed") == 0
+    # To walk to a page of so few would be longer; but those of a course are fewer still.
+    assert await orders(q="mulder") == await orders(q="mulder", state="paid") == 0
+    assert await orders(q="mulder", product="c") == 1_400

@@ -37,9 +37,9 @@ ORDERS = Listing(
                 Choice("sold", _l("Sold, refunded or not"), "o.paid_at IS NOT NULL"),
                 Choice("paid", _l("Paid")),
                 Choice("waiting", _l("Waiting"), "o.state IN ('pending', 'processing')", rare=True),
-                Choice("refunded", _l("Refunded"), "o.state IN ('refunded', 'partially_refunded')"),
-                Choice("failed", _l("Failed")),
-                Choice("given_up", _l("Expired or cancelled"), "o.state IN ('expired', 'cancelled')"),
+                Choice("refunded", _l("Refunded"), "o.state IN ('refunded', 'partially_refunded')", has_words=True),
+                Choice("failed", _l("Failed"), has_words=True),
+                Choice("given_up", _l("Expired or cancelled"), "o.state IN ('expired', 'cancelled')", has_words=True),
                 Choice("flagged", _l("Needs a look"), "o.flag <> ''", rare=True),
                 Choice(
                     "refunding",

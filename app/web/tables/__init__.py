@@ -139,7 +139,7 @@ async def load(
     """
     zone = (await school()).zone
     state = read(listing, args, choices)
-    state = replace(state, about=await commonness.about(listing, state))
+    state = replace(state, about=await commonness.about(listing, state, choices))
     rows, is_cut = await _rows(listing, state, zone, binds or {}, choices)
     if not rows and state.cursor is not None:
         state = replace(state, cursor=None)

@@ -14,7 +14,8 @@ from itertools import takewhile
 from math import prod
 
 from app.core import db
-from app.web.tables.declaration import Listing, Search
+from app.web.tables.conditions import chosen
+from app.web.tables.declaration import Choices, Listing, Search
 from app.web.tables.state import State
 from app.web.tables.statements import COUNT_LIMIT, FOUND
 
@@ -46,8 +47,8 @@ class Statistics:
 _known: dict[tuple[str, str], tuple[float, Statistics]] = {}
 
 
-async def about(listing: Listing, state: State) -> int:
-    """About how many rows have what is searched for; 0 where that is not known, or where the index of words finds a page
+async def about(listing: Listing, state: State, choices: Choices | None) -> int:
+    """About how many rows have what is searched for; 0 where that is not known, or where an index of words finds a page
     as soon.
     """
     searches = [item for item in listing.filters if isinstance(item, Search) and item.name in state.values]
@@ -57,9 +58,12 @@ async def about(listing: Listing, state: State) -> int:
     known = await statistics(listing.source.split()[0], column[1])
     share = known.share(state.values[searches[0].name])
     found = round(share * known.rows)
-    if found <= COUNT_LIMIT or _PASSED * listing.page_size / share > min(found, FOUND):
+    others = chosen(listing, state, choices)
+    if found <= COUNT_LIMIT or any(choice.has_words for choice in others):
         return 0
-    return found
+    if any(choice.rows for choice in others):
+        return found  # more than are looked at, so that the others' rows decide
+    return found if _PASSED * listing.page_size / share <= min(found, FOUND) else 0
 
 
 async def statistics(table: str, column: str) -> Statistics:

@@ -57,6 +57,16 @@ def conditions_of(
     return conditions, {name: value for _condition, binds in found for name, value in binds.items()}
 
 
+def chosen(listing: Listing, state: State, choices: Choices | None) -> list[Choice]:
+    """The values of Selects that are set."""
+    return [
+        choice
+        for item in listing.filters
+        for choice in choices_of(item, choices)
+        if choice.value == state.values.get(item.name)
+    ]
+
+
 def _of_search(item: Search, text: str, table: str) -> Iterator[_Bound]:
     bind = f"filter_{item.name}"
     if not item.words:

@@ -50,7 +50,8 @@ class Choice:
 
     `indexed`: an index finds its rows in the list's own order; see `Listing`. `rows`: a SELECT of the list's rows that it
     stands for, by way of another table; when they are few they are taken from there. `rare`: they are fewer than what
-    anything else finds nearly always, so that they are looked for first.
+    anything else finds nearly always, so that they are looked for first. `has_words`: the words of its rows have an index
+    of their own, which finds a name among them however common it is in the whole list.
     """
 
     value: str
@@ -59,6 +60,7 @@ class Choice:
     rows: str = ""
     indexed: bool = True
     rare: bool = False
+    has_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.web.tables.conditions import Condition, all_of, conditions_of
-from app.web.tables.declaration import Choices, Listing, Search, choices_of
+from app.web.tables.conditions import Condition, all_of, chosen, conditions_of
+from app.web.tables.declaration import Choices, Listing, Search
 from app.web.tables.order import is_own_order, order_of, own_order, place_and_order, renamed
 from app.web.tables.state import State
 from app.web.tables.words import is_short
@@ -116,15 +116,10 @@ def cut_short(listing: Listing, state: State, choices: Choices | None) -> bool:
     in any where a search goes together with something else that is found first.
     """
     searched = any(isinstance(item, Search) and item.words and item.name in state.values for item in listing.filters)
-    chosen = [
-        choice
-        for item in listing.filters
-        for choice in choices_of(item, choices)
-        if choice.rows and choice.value == state.values.get(item.name)
-    ]
+    by_rows = [choice for choice in chosen(listing, state, choices) if choice.rows]
     if is_own_order(listing, state):
-        return searched and bool(chosen) and not any(choice.rare for choice in chosen)
-    return searched or bool(chosen)
+        return searched and bool(by_rows) and not any(choice.rare for choice in by_rows)
+    return searched or bool(by_rows)
 
 
 def _along_the_list(asked: _Asked) -> str:
@@ -161,6 +156,9 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
     # In a form that the words' index does not know, and that is thought to hold for many rows, as it does here: a plan for
     # any word would bring all together from the index, and sort them.
     walked = all_of(f"CASE WHEN {one.sql} THEN true ELSE false END" if one.search else one.sql for one in conditions)
+    # An index brings rows as they lie, the oldest first: to keep the newest some of these each row would displace another.
+    # Sorted at once they take half as long.
+    sorted_by = f"ORDER BY {order}" if is_own_order(listing, state) else ""
     is_many, is_part = "(SELECT is_more FROM counted)", second is not None or is_cut
     if is_part:
         # None of the first thousand may fit, and still some of the others.
@@ -168,12 +166,12 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
     return f"""
         WITH {few.steps}
         candidates AS MATERIALIZED (
-            SELECT {listing.key} AS row_key, {few.value} AS row_value, ({others}) AS fits FROM {few.source}),
+            SELECT {listing.key} AS row_key, {few.value} AS row_value, ({others}) AS fits FROM {few.source} {sorted_by}),
         {few.counted},
         of_few AS MATERIALIZED (
             SELECT row_key FROM candidates
             WHERE fits AND {place}{"" if is_part else " AND (SELECT NOT is_more FROM counted)"}
-            ORDER BY {order} LIMIT {asked.limit}),
+            {"" if sorted_by else f"ORDER BY {order}"} LIMIT {asked.limit}),
         picked AS MATERIALIZED (
             SELECT * FROM of_few
             UNION ALL (SELECT {listing.key} FROM {_needed(listing.source, [walked, asked.place, asked.order])}
