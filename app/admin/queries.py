@@ -11,6 +11,8 @@ from app.core.i18n import lazy
 from app.core.numbers import whole_number
 from app.web.tables import Column, Dates, Empty, Listing, Search, begin_words, commonness, is_short, whole_words
 
+_DAYS = "FROM learner_days d WHERE d.on_date BETWEEN :first AND :last"
+_FEW_DAYS = 5_000
 LEARNERS = Listing(
     name="learners",
     select="""
@@ -30,11 +32,15 @@ LEARNERS = Listing(
         Dates(
             "learned",
             lazy("Learned"),
-            # Who learned last within these days needs no look at the days before.
-            where="""
-                l.last_on >= :first AND (l.last_on <= :last OR EXISTS (
-                    SELECT 1 FROM learner_days d WHERE d.user_id = l.user_id AND d.on_date BETWEEN :first AND :last))
-            """,
+            # Who learned last within these days needs no look at the days before. Of the others: few days of learning are
+            # brought together once; where there are many, they are asked of each learner, since a page of them is met soon.
+            within="l.last_on >= :first",
+            where=f"""
+                l.last_on <= :last OR CASE
+                    WHEN (SELECT count(*) < {_FEW_DAYS} FROM (SELECT 1 {_DAYS} LIMIT {_FEW_DAYS}) few)
+                    THEN l.user_id IN (SELECT d.user_id {_DAYS} LIMIT {_FEW_DAYS})
+                    ELSE (SELECT count(*) > 0 FROM (SELECT 1 {_DAYS} AND d.user_id = l.user_id LIMIT 1) one) END
+            """,  # noqa: S608 (constants)
         ),
     ],
     sort="-last_on",

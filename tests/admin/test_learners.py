@@ -1,7 +1,11 @@
 """The list of learners has words, names and addresses of its own, which are always those of the people."""
 
 import asyncio
+from dataclasses import replace
 
+import pytest
+
+from app import Lectern
 from app.admin.queries import LEARNERS
 from app.core import clock, db, migrations
 from app.web import tables
@@ -124,3 +128,42 @@ async def test_without_the_triggers_the_words_would_be_old(cast: Cast) -> None:
         await db.script("ALTER TABLE users ENABLE TRIGGER users_words_of_learner")
     assert await strays() == 1
     assert await found("quist") == []
+
+
+async def a_busy_month() -> None:
+    """1,300 people learned on five days in a row, a few months ago; some again later, two of these on the day before."""
+    await db.script("""
+        INSERT INTO users (public_id, email, name, role, state, created_at)
+        SELECT 'u' || n, 'p' || n || '@example.org', 'Person ' || n, 'member', 'active', now() FROM generate_series(1, 1400) n;
+        INSERT INTO learner_days SELECT DATE '2026-03-10' + day, u.id FROM users u, generate_series(1, 5) day
+        WHERE CAST(substr(u.public_id, 2) AS int) <= 1300;
+        INSERT INTO learner_days SELECT DATE '2026-06-01', id FROM users WHERE public_id IN ('u7', 'u70', 'u1390', 'u1400');
+        INSERT INTO learner_days SELECT DATE '2026-03-10', id FROM users WHERE public_id IN ('u7', 'u1390');
+    """)
+
+
+@pytest.mark.parametrize("sort", ["", "name", "-days"])
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("2026-03-10", "2026-03-10"), ("2026-03-11", "2026-03-11"), ("2026-03-10", "2026-03-15"), ("2026-03-01", "2026-05-31"),
+        ("2026-03-16", "2026-06-30"), ("2026-06-01", ""), ("", "2026-03-10"), ("2026-07-01", "2026-07-31"), ("", "2026-03-09"),
+    ],
+)  # fmt: skip
+async def test_who_learned_within_some_days_is_listed_however_many_days_these_are(
+    app: Lectern, first: str, last: str, sort: str
+) -> None:
+    await a_busy_month()
+    asked = {"from": first, "to": last, "sort": sort}
+    listed = await tables.load(replace(LEARNERS, page_size=2_000), "/admin/learners", asked)
+    days = {"first": first or "1970-01-01", "last": last or "2200-12-31"}
+    sql = """SELECT DISTINCT u.email FROM learner_days d JOIN users u ON u.id = d.user_id
+             WHERE d.on_date BETWEEN CAST(CAST(:first AS text) AS date) AND CAST(CAST(:last AS text) AS date)"""
+    emails = [row.email for row in await db.many(db.Row, sql, **days)]
+    assert sorted(row.email for row in listed.rows) == sorted(emails)
+    if sort == "":
+        assert [row.last_on for row in listed.rows] == sorted((row.last_on for row in listed.rows), reverse=True)
+    page = await tables.load(LEARNERS, "/admin/learners", asked)
+    assert len(page.rows) == min(len(emails), 40)
+    # Where all that fit stand here, the list says so, however many it looked at.
+    assert page.sentence.startswith(f"{len(emails)} in all") == (0 < len(emails) <= 40)

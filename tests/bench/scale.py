@@ -150,6 +150,7 @@ def _values(path: str, item: Any) -> Iterator[tuple[str, ...]]:
     elif isinstance(item, Dates):
         yield (item.from_name, "{month_ago}", item.to_name, "{today}")
         yield (item.from_name, "{yesterday}", item.to_name, "{today}")
+        yield (item.from_name, "{month_ago}", item.to_name, "{yesterday}")
 
 
 def _query(value: tuple[str, ...]) -> str:

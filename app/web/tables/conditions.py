@@ -94,10 +94,10 @@ def _of_dates(item: Dates, state: State, table: str, zone: ZoneInfo) -> Iterator
     first, last = (state.values.get(name) for name in names(item))
     if item.where:
         if first or last:
-            between = item.where
-            for bind, day in ((":first", first or "1970-01-01"), (":last", last or "2200-12-31")):
-                between = re.sub(rf"{bind}\b", f"DATE {_literal(day)}", between)
-            yield Condition(f"({between})", dates=True), {}
+            days = {"first": first or "1970-01-01", "last": last or "2200-12-31"}
+            if item.within:
+                yield Condition(f"({_on_days(item.within, days)})", dates=True), {}
+            yield Condition(f"({_on_days(item.where, days)})", dates=not item.within), {}
         return
     # Written out too: for any two moments the planner would think of a two-hundredth of the table.
     is_few = bool(first and last and date.fromisoformat(last) - date.fromisoformat(first) < _FEW_DAYS)
@@ -107,6 +107,10 @@ def _of_dates(item: Dates, state: State, table: str, zone: ZoneInfo) -> Iterator
     if last:
         end = _midnight(date.fromisoformat(last) + timedelta(days=1), zone)
         yield Condition(f"{item.expression} < TIMESTAMPTZ {_literal(end)}", table, dates=True, rare=is_few), {}
+
+
+def _on_days(where: str, days: dict[str, str]) -> str:
+    return re.sub(r":(first|last)\b", lambda bind: f"DATE {_literal(days[bind[1]])}", where)
 
 
 def _found_together(conditions: list[Condition]) -> list[Condition]:

@@ -77,7 +77,8 @@ class Select:
 class Dates:
     """Days in the school's time zone, both ends included, on a timestamptz.
 
-    `where` replaces the comparison: a condition on the dates `:first` and `:last`, such as an EXISTS over days.
+    `where` replaces the comparison: a condition on the dates `:first` and `:last`, such as an EXISTS over days. `within` is
+    another that goes before it: what an index finds in the list's own order.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Dates:
     from_name: str = "from"
     to_name: str = "to"
     where: str = ""
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)

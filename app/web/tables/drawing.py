@@ -147,6 +147,9 @@ def draw(
         # None of these fits, so all were looked at.
         is_cut, is_more = False, has_more or state.cursor is not None
         total = len(rows)
+    elif is_more and not is_cut and not has_more and state.cursor is None:
+        # Few of very many fit: to find out, all were walked past.
+        is_more, total = False, len(rows)
     total = max(total, len(rows)) if is_more else total
     about = _about(listing, state) if is_more else 0
     return Table(
