@@ -156,8 +156,8 @@ def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> s
     # In a form that the words' index does not know, and that is thought to hold for many rows, as it does here: a plan for
     # any word would bring all together from the index, and sort them.
     walked = all_of(f"CASE WHEN {one.sql} THEN true ELSE false END" if one.search else one.sql for one in conditions)
-    # An index brings rows as they lie, the oldest first: to keep the newest some of these each row would displace another.
-    # Sorted at once they take half as long.
+    # An index of words brings rows as they lie, the oldest first: where only the newest are kept, each row displaces another.
+    # To sort all of them is quicker; a CTE is read in the order in which it was written.
     sorted_by = f"ORDER BY {order}" if is_own_order(listing, state) else ""
     is_many, is_part = "(SELECT is_more FROM counted)", second is not None or is_cut
     if is_part:
