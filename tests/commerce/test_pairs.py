@@ -305,7 +305,11 @@ async def test_without_the_lock_pairs_of_verbs_would_break_an_order(
     both = Meeting(2)
 
     async def unlocked(order_id: int) -> Order | None:
-        found = await queries.order(order_id)
+        return await queries.order(order_id)
+
+    async def met(order_id: int) -> db.Row:
+        """What is promised, before either has promised more."""
+        found = await sums(order_id)
         await both.wait()
         return found
 
@@ -315,7 +319,9 @@ async def test_without_the_lock_pairs_of_verbs_would_break_an_order(
     outcomes = await together(begin, begin)
     assert len([o for o in outcomes if not isinstance(o, Exception)]) == 1
     await db.run("DELETE FROM refunds")
+    sums = refunds.queries.sums
     monkeypatch.setattr(refunds.order_queries, "lock_order", unlocked)
+    monkeypatch.setattr(refunds.queries, "sums", met)
     assert await together(begin, begin)
     assert await db.value("SELECT sum(amount_minor) FROM refunds") == 40000
 
