@@ -42,17 +42,23 @@ async def outcomes(form: Form, definition: Definition, senders: list[Sender]) ->
 
 @pytest.fixture
 def unlock(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Makes the form's lock what it would be if it did not lock; four meet there."""
+    """Makes the form's lock what it would be if it did not lock; four have counted before one of them is kept."""
 
-    several = Meeting(4)
+    check, several = limits.check, Meeting(4)
 
     async def look(form_id: int) -> Form | None:
         found = await db.value("SELECT head_id FROM forms WHERE id = :id", id=form_id)
-        await several.wait()
         return await form_queries.version_by_id(found)
 
-    # Not earlier than the form is made, which asks for the lock too.
-    return lambda: monkeypatch.setattr(form_queries, "lock_form", look)
+    async def count(*asked: Any, **named: Any) -> None:
+        await check(*asked, **named)
+        await several.wait()
+
+    def begin() -> None:
+        monkeypatch.setattr(form_queries, "lock_form", look)
+        monkeypatch.setattr(limits, "check", count)
+
+    return begin  # not earlier than the form is made, which asks for the lock too
 
 
 async def test_of_many_at_once_only_as_many_count_as_the_form_takes(app: Lectern) -> None:
