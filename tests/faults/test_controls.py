@@ -143,7 +143,7 @@ async def test_without_the_memory_of_it_everybody_would_wait_for_a_silent_redis(
     for _time in range(2):
         began = time.monotonic()
         assert await cache.call(lambda client: client.get("x")) is None
-        assert time.monotonic() - began >= 0.1
+        assert time.monotonic() - began >= 0.09  # a timer may be a little early
 
 
 # --- row 7: the inbox ---
