@@ -35,11 +35,11 @@ LEARNERS = Listing(
             # Who learned last within these days needs no look at the days before. Of the others: few days of learning are
             # brought together once; where there are many, they are asked of each learner, since a page of them is met soon.
             within="l.last_on >= :first",
+            certain="l.last_on <= :last",
             where=f"""
-                l.last_on <= :last OR CASE
-                    WHEN (SELECT count(*) < {_FEW_DAYS} FROM (SELECT 1 {_DAYS} LIMIT {_FEW_DAYS}) few)
-                    THEN l.user_id IN (SELECT d.user_id {_DAYS} LIMIT {_FEW_DAYS})
-                    ELSE (SELECT count(*) > 0 FROM (SELECT 1 {_DAYS} AND d.user_id = l.user_id LIMIT 1) one) END
+                CASE WHEN (SELECT count(*) < {_FEW_DAYS} FROM (SELECT 1 {_DAYS} LIMIT {_FEW_DAYS}) few)
+                     THEN l.user_id IN (SELECT d.user_id {_DAYS} LIMIT {_FEW_DAYS})
+                     ELSE (SELECT count(*) > 0 FROM (SELECT 1 {_DAYS} AND d.user_id = l.user_id LIMIT 1) one) END
             """,  # noqa: S608 (constants)
         ),
     ],

@@ -162,3 +162,39 @@ async def test_who_learned_within_some_days_is_listed_however_many_days_these_ar
             assert len(page.rows) == min(len(found), 40), asked
             # Where all that fit stand here, the list says so, however many it looked at.
             assert page.sentence.startswith(f"{len(found)} in all") == (0 < len(found) <= 40), asked
+
+
+async def test_who_needs_no_look_at_the_days_is_counted_before_the_others(app: Lectern) -> None:
+    await a_busy_month()
+    await db.script("""
+        INSERT INTO users (public_id, email, name, role, state, created_at)
+        SELECT 'v' || n, 'v' || n || '@example.org', 'Later ' || n, 'member', 'active', now() FROM generate_series(1, 1100) n;
+        INSERT INTO learner_days SELECT DATE '2026-06-02', id FROM users WHERE public_id LIKE 'v%';
+        INSERT INTO learner_days SELECT DATE '2026-02-01' + n % 2, id FROM users, generate_series(1, 2) n
+        WHERE public_id LIKE 'v%' AND CAST(substr(public_id, 2) AS int) <= 70;
+    """)
+    for asked, sentence in (
+        # Of 1,300, all but two last learned then; newer than they are 1,104, who are not looked at.
+        ({"from": "2026-03-11", "to": "2026-03-20"}, "40 of more than 1,000"),
+        # Nobody last learned then: the newest are asked, and may go on.
+        ({"from": "2026-02-01", "to": "2026-02-02"}, "40 of more than"),
+        # Four of June and 1,100 a day later, of whom none needs a look.
+        ({"from": "2026-06-01", "to": "2026-06-02"}, "40 of more than 1,000"),
+        ({"from": "2026-06-01", "to": "2026-06-01"}, "4 in all"),
+    ):
+        page = await tables.load(LEARNERS, "/admin/learners", asked)
+        assert page.sentence.startswith(sentence), (asked, page.sentence)
+
+
+async def test_those_who_need_a_look_are_counted_with_those_who_do_not(app: Lectern) -> None:
+    """Seventy learned on that day: twenty for the last time, fifty once more later, with ninety who did not then."""
+    await db.script("""
+        INSERT INTO users (public_id, email, name, role, state, created_at)
+        SELECT 'w' || n, 'w' || n || '@example.org', 'Person ' || n, 'member', 'active', now() FROM generate_series(1, 160) n;
+        INSERT INTO learner_days SELECT DATE '2026-03-10', id FROM users WHERE CAST(substr(public_id, 2) AS int) <= 70;
+        INSERT INTO learner_days SELECT DATE '2026-04-10', id FROM users WHERE CAST(substr(public_id, 2) AS int) > 20;
+    """)
+    for sort in ("", "name", "-days"):
+        asked = {"from": "2026-03-10", "to": "2026-03-10", "sort": sort}
+        page = await tables.load(LEARNERS, "/admin/learners", asked)
+        assert page.sentence.startswith("40 of 70"), page.sentence

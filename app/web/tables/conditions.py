@@ -16,7 +16,8 @@ from app.web.tables.words import begin_words, is_short, letters_of
 class Condition:
     """A part of the WHERE: whether it always holds for the list, is about its dates, has an index that finds its rows;
     and of which table of the list it is, with its alias, and a SELECT of these rows, where finding them first is best.
-    `search`: these come in no order; `names`: very many may have what is searched for.
+    `search`: these come in no order; `names`: very many may have what is searched for; `certain`: a part of it that is
+    cheap to ask, where the whole is not.
     """
 
     sql: str
@@ -28,6 +29,7 @@ class Condition:
     rare: bool = False
     search: bool = False
     names: bool = False
+    certain: str = ""
 
 
 # Of so few days the rows lie together, and are fewer than those that a name of very many finds all over the table.
@@ -95,9 +97,13 @@ def _of_dates(item: Dates, state: State, table: str, zone: ZoneInfo) -> Iterator
     if item.where:
         if first or last:
             days = {"first": first or "1970-01-01", "last": last or "2200-12-31"}
+            where = f"({_on_days(item.where, days)})"
             if item.within:
+                certain = f"({_on_days(item.certain, days)})"
                 yield Condition(f"({_on_days(item.within, days)})", dates=True), {}
-            yield Condition(f"({_on_days(item.where, days)})", dates=not item.within), {}
+                yield Condition(f"({certain} OR {where})", certain=certain), {}
+            else:
+                yield Condition(where, dates=True), {}
         return
     # Written out too: for any two moments the planner would think of a two-hundredth of the table.
     is_few = bool(first and last and date.fromisoformat(last) - date.fromisoformat(first) < _FEW_DAYS)

@@ -78,7 +78,8 @@ class Dates:
     """Days in the school's time zone, both ends included, on a timestamptz.
 
     `where` replaces the comparison: a condition on the dates `:first` and `:last`, such as an EXISTS over days. `within` is
-    another that goes before it: what an index finds in the list's own order.
+    another that goes before it: what an index finds in the list's own order; of these, `certain` ones match without a look
+    at `where`, and are counted first.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Dates:
     to_name: str = "to"
     where: str = ""
     within: str = ""
+    certain: str = "false"
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,13 +127,18 @@ def _along_the_list(asked: _Asked) -> str:
     listing = asked.listing
     first, rest = _split(asked.conditions)
     filtered, own = all_of(condition.sql for condition in asked.conditions), own_order(listing)
+    fits = f"SELECT ({rest}) AS fits FROM {_needed(listing.source, [rest, first, own])} WHERE {first}"  # noqa: S608 (fragments of a declaration)
+    looked_at = f"ORDER BY {own} LIMIT {COUNT_LIMIT + 1}"
+    candidates = f"{fits} {looked_at}"
+    if certain := next((one.certain for one in asked.conditions if one.certain), ""):
+        # Where these alone are more than are counted, PostgreSQL does not come to the others.
+        both = (f"({fits} AND {which} {looked_at})" for which in (certain, f"NOT {certain}"))
+        candidates = f"{' UNION ALL '.join(both)} LIMIT {COUNT_LIMIT + 1}"
     return f"""
-        WITH candidates AS MATERIALIZED (
-            SELECT ({rest}) AS fits FROM {_needed(listing.source, [rest, first, own])} WHERE {first}
-            ORDER BY {own} LIMIT {COUNT_LIMIT + 1}),
+        WITH candidates AS MATERIALIZED ({candidates}),
         {_counted(COUNT_LIMIT)}
         {_page(asked, f"{filtered} AND {asked.place}")}
-    """  # noqa: S608 (fragments of a declaration)
+    """
 
 
 def _from_found(asked: _Asked, found: Sequence[Condition], *, is_cut: bool) -> str:
