@@ -5,13 +5,16 @@ writes the row and its job. The same fact is never mailed twice. Once the mail i
 emptied, since links in it are secrets; recipient and subject stay.
 """
 
+import asyncio
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
-from app.core import clock, db, queue
+from app.core import clock, db, queue, reach
+from app.core.errors import Unavailable
 from app.core.ids import public_id
 
 
@@ -142,47 +145,92 @@ async def _attached(kept: Sequence[Sequence[str]]) -> tuple[Attachment, ...]:
     return tuple(found)
 
 
+# A try that was cut off may be under way still, in a worker that was taken for dead: the next one gives it these seconds to
+# say what came of it.
+_BENEFIT_OF_DOUBT = 5.0
+# What went out and is not known to have gone would go out again: while the database is away it is told for so many seconds,
+# so far apart.
+_INSISTENCE, _PAUSE = 120.0, 0.5
+
+
 @queue.job(attempts=_ATTEMPTS, first_delay=timedelta(seconds=15))
 async def deliver_mail(mail_id: int) -> None:
-    """Render and hand over one mail. A failure is written to its row; the last one leaves it `failed`."""
-    if _wiring is None:
-        raise RuntimeError("mail is not configured")
-    row = await db.one(
-        db.Row,
-        """
-        UPDATE mails SET attempts = attempts + 1, state = 'sending'
-        WHERE id = :id AND state <> 'sent'
-        RETURNING id, public_id, recipient, template, context, attempts, md5(CAST(context AS text)) AS digest
-        """,
-        id=mail_id,
-    )
+    """Render and hand over one mail. A failure is written to its row; the last one leaves it `failed`.
+
+    Of two workers that have it at once, since one was taken for dead, only the later one may hand it over.
+    """
+    wiring = _configured()
+    row = await _begin(mail_id)
     if row is None:
         return
     await db.release()
+    if row.before == "sending":
+        await asyncio.sleep(_BENEFIT_OF_DOUBT)
     try:
-        along = row.context.pop(_ALONG, {})
-        rendered = await _wiring.render(row.template, row.context)
-        message = Message(
-            message_id=f"{row.public_id}@lectern",
-            sender=await _wiring.sender(),
-            to=row.recipient,
-            subject=rendered.subject,
-            html=rendered.html,
-            text=rendered.text,
-            tag=row.template,
-            reply_to=along.get("reply_to", ""),
-            attachments=await _attached(along.get("attachments", ())),
-        )
+        message = await _written(wiring, row)
+        if not await _is_ours(row):
+            return
         await db.release()
-        vendor_id = await _wiring.mailer.send(message)
+        vendor_id = await wiring.mailer.send(message)
     except Exception as error:
         await db.run(
-            "UPDATE mails SET state = :state, error = :error WHERE id = :id AND state <> 'sent'",
+            """
+            UPDATE mails SET state = :state, error = :error
+            WHERE id = :id AND state = 'sending' AND attempts = :attempts
+            """,
             id=mail_id,
             state="failed" if row.attempts >= _ATTEMPTS else "queued",
             error=f"{type(error).__name__}: {error}"[:500],
+            attempts=row.attempts,
         )
         raise
+    await _insist(lambda: _note_sent(row, message, vendor_id))
+
+
+def _configured() -> _Wiring:
+    if _wiring is None:
+        raise RuntimeError("mail is not configured")
+    return _wiring
+
+
+async def _begin(mail_id: int) -> db.Row | None:
+    """Count one more try, which ends all others that have not handed the mail over yet. None when it was sent."""
+    return await db.one(
+        db.Row,
+        """
+        UPDATE mails m SET attempts = m.attempts + 1, state = 'sending'
+        FROM (SELECT id, state FROM mails WHERE id = :id FOR UPDATE) old
+        WHERE m.id = old.id AND old.state <> 'sent'
+        RETURNING m.id, m.public_id, m.recipient, m.template, m.context, m.attempts, md5(CAST(m.context AS text)) AS digest,
+                  old.state AS before
+        """,
+        id=mail_id,
+    )
+
+
+async def _is_ours(row: db.Row) -> bool:
+    """Whether nobody else has begun to send this mail, or sent it, since this try began."""
+    sql = "SELECT id FROM mails WHERE id = :id AND state = 'sending' AND attempts = :attempts"
+    return await db.value(sql, id=row.id, attempts=row.attempts) is not None
+
+
+async def _written(wiring: _Wiring, row: db.Row) -> Message:
+    along = row.context.pop(_ALONG, {})
+    rendered = await wiring.render(row.template, row.context)
+    return Message(
+        message_id=f"{row.public_id}@lectern",
+        sender=await wiring.sender(),
+        to=row.recipient,
+        subject=rendered.subject,
+        html=rendered.html,
+        text=rendered.text,
+        tag=row.template,
+        reply_to=along.get("reply_to", ""),
+        attachments=await _attached(along.get("attachments", ())),
+    )
+
+
+async def _note_sent(row: db.Row, message: Message, vendor_id: str) -> None:
     # Whoever it names may have been forgotten while it was under way; then its words are other ones, and its subject goes.
     # They are also gone when another run, whose worker was taken for dead, has sent it; then its subject stands.
     await db.run(
@@ -193,12 +241,25 @@ async def deliver_mail(mail_id: int) -> None:
                                         ELSE '[erased]' END
         WHERE id = :id
         """,
-        id=mail_id,
+        id=row.id,
         now=clock.now(),
         digest=row.digest,
-        subject=rendered.subject,
+        subject=message.subject,
         vendor_id=vendor_id,
     )
+
+
+async def _insist(act: Callable[[], Awaitable[None]]) -> None:
+    """Do what may be done twice until the database has answered, or has been away for too long."""
+    give_up_at = time.monotonic() + _INSISTENCE
+    while True:
+        try:
+            return await act()
+        except Exception as error:
+            is_away = isinstance(error, Unavailable) or reach.is_lost(error)
+            if not is_away or time.monotonic() > give_up_at:
+                raise
+        await asyncio.sleep(_PAUSE)
 
 
 async def retry(mail_public_id: str) -> bool:

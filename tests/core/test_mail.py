@@ -1,15 +1,19 @@
 """Mails: one a fact, tried again under the same name, failed in the end, and without their secrets once they are sent."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from contextvars import Context
 from typing import Any
 
 import pytest
+from asyncpg import PostgresConnectionError
 
 from app import Lectern
 from app.core import db, mail, queue, records
+from app.core.errors import Unavailable
 from app.core.personal import Subject
+from tests.faults.proxy import Proxy
 
 COUNTS = {"jobs": 1, "mails": 0, "webhooks": 0}
 
@@ -186,6 +190,7 @@ async def test_the_subject_of_a_mail_that_is_under_way_names_nobody_who_is_forgo
 
 async def test_a_mail_that_two_workers_send_keeps_its_subject(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first one is so slow that it is taken for dead."""
+    monkeypatch.setattr(mail, "_BENEFIT_OF_DOUBT", 0)
     true = post.send
 
     async def slow(message: mail.Message) -> str:
@@ -198,3 +203,158 @@ async def test_a_mail_that_two_workers_send_keeps_its_subject(post: Post, monkey
     await send()
     await queue.drain()
     assert await db.value("SELECT state || ': ' || subject FROM mails") == f"sent: {post.heard[0].subject}"
+
+
+async def of_two_workers(post: Post, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The first one stands still before it hands the mail over, and goes on when the second has sent it: how often it went."""
+    assert mail._wiring is not None
+    monkeypatch.setattr(mail, "_BENEFIT_OF_DOUBT", 0)
+    true, stands, may_go_on = mail._wiring.render, asyncio.Event(), asyncio.Event()
+
+    async def render(template: str, context: Mapping[str, Any]) -> mail.Rendered:
+        if not stands.is_set():
+            stands.set()
+            await may_go_on.wait()
+        return await true(template, context)
+
+    monkeypatch.setattr(mail._wiring, "render", render)
+    await send()
+    mail_id = (await row()).id
+    first = asyncio.create_task(mail.deliver_mail(mail_id), context=Context())
+    await stands.wait()
+    await mail.deliver_mail(mail_id)
+    may_go_on.set()
+    await first
+    assert (await row()).state == "sent"
+    return len(post.heard)
+
+
+async def test_who_was_taken_for_dead_before_it_sent_sends_no_more(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await of_two_workers(post, monkeypatch) == 1
+
+
+async def test_without_a_second_look_both_would_send(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control."""
+
+    async def anyones(_row: db.Row) -> bool:
+        return True
+
+    monkeypatch.setattr(mail, "_is_ours", anyones)
+    assert await of_two_workers(post, monkeypatch) == 2
+
+
+async def test_who_was_taken_for_dead_does_not_write_its_failure_over_what_the_other_did(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail, "_BENEFIT_OF_DOUBT", 0)
+    true = post.send
+
+    async def too_late(message: mail.Message) -> str:
+        monkeypatch.setattr(post, "send", slow)
+        await asyncio.create_task(begin_another(), context=Context())
+        raise TimeoutError("no answer")
+
+    async def slow(message: mail.Message) -> str:
+        assert (await row()).state == "sending"
+        return await true(message)
+
+    async def begin_another() -> None:
+        await mail._begin((await row()).id)
+
+    monkeypatch.setattr(post, "send", too_late)
+    await send()
+    with pytest.raises(TimeoutError):
+        await mail.deliver_mail((await row()).id)
+    assert ((await row()).state, (await row()).error) == ("sending", None)
+
+
+async def in_spite_of_an_outage(post: Post, line: Proxy, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The database goes away while the mail server takes the mail, for half a second; then the job is taken up again, by
+    who cannot know that it was done. How often the mail went.
+    """
+    true = post.send
+
+    async def taken(message: mail.Message) -> str:
+        answer = await true(message)
+        line.be("refuse")
+        asyncio.get_running_loop().call_later(0.5, line.be)
+        return answer
+
+    await send()
+    mail_id = (await row()).id
+    with monkeypatch.context() as patch:
+        patch.setattr(post, "send", taken)
+        with contextlib.suppress(Unavailable, PostgresConnectionError):
+            await mail.deliver_mail(mail_id)
+    await until_it_is_back()
+    await mail.deliver_mail(mail_id)
+    assert (await row()).state == "sent"
+    return len(post.heard)
+
+
+async def until_it_is_back() -> None:
+    for _try in range(200):
+        with contextlib.suppress(Unavailable, PostgresConnectionError):
+            if await db.value("SELECT 1"):
+                return
+        await asyncio.sleep(0.05)
+
+
+async def test_a_mail_that_went_is_known_to_have_gone_though_the_database_was_away(
+    post: Post, line: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail, "_PAUSE", 0.05)
+    assert await in_spite_of_an_outage(post, line, monkeypatch) == 1
+
+
+async def test_without_insisting_it_would_be_sent_again(
+    post: Post, line: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control."""
+    monkeypatch.setattr(mail, "_INSISTENCE", -1)
+    monkeypatch.setattr(mail, "_BENEFIT_OF_DOUBT", 0)
+    assert await in_spite_of_an_outage(post, line, monkeypatch) == 2
+
+
+async def of_one_that_was_cut_off(post: Post, monkeypatch: pytest.MonkeyPatch, benefit: float) -> int:
+    """The mail went, and its worker could not write that down before another one took it: how often it went."""
+    begin, true, note, noted, may_note = mail._begin, post.send, mail._note_sent, asyncio.Event(), asyncio.Event()
+
+    async def late(*what: Any) -> None:
+        noted.set()
+        await may_note.wait()
+        await note(*what)
+
+    async def begun(mail_id: int) -> db.Row | None:
+        found = await begin(mail_id)
+        if noted.is_set() and benefit:
+            may_note.set()
+        return found
+
+    async def sent(message: mail.Message) -> str:
+        if noted.is_set():
+            may_note.set()
+        return await true(message)
+
+    monkeypatch.setattr(mail, "_note_sent", late)
+    monkeypatch.setattr(mail, "_begin", begun)
+    monkeypatch.setattr(post, "send", sent)
+    monkeypatch.setattr(mail, "_BENEFIT_OF_DOUBT", benefit)
+    await send()
+    mail_id = (await row()).id
+    first = asyncio.create_task(mail.deliver_mail(mail_id), context=Context())
+    await noted.wait()
+    await asyncio.gather(first, asyncio.create_task(mail.deliver_mail(mail_id), context=Context()))
+    assert (await row()).state == "sent"
+    return len(post.heard)
+
+
+async def test_a_try_that_was_cut_off_has_time_to_say_what_came_of_it(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await of_one_that_was_cut_off(post, monkeypatch, benefit=1) == 1
+
+
+async def test_without_that_time_it_would_be_sent_again(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control."""
+    assert await of_one_that_was_cut_off(post, monkeypatch, benefit=0) == 2
