@@ -115,3 +115,6 @@ async def test_what_else_is_chosen_decides_how_a_common_word_is_found(monkeypatc
     # To walk to a page of so few would be longer; but those of a course are fewer still.
     assert await orders(q="mulder") == await orders(q="mulder", state="paid") == 0
     assert await orders(q="mulder", product="c") == 1_400
+    # In the order of names none is walked to, and some of so many are sorted.
+    assert await orders(q="mulder", sort="customer") == await orders(q="mulder", sort="-customer") == 1_400
+    assert await orders(q="mulder", sort="total") == 0

@@ -16,6 +16,7 @@ from math import prod
 from app.core import db
 from app.web.tables.conditions import chosen
 from app.web.tables.declaration import Choices, Listing, Search
+from app.web.tables.order import is_own_order
 from app.web.tables.state import State
 from app.web.tables.statements import COUNT_LIMIT, FOUND
 
@@ -63,6 +64,8 @@ async def about(listing: Listing, state: State, choices: Choices | None) -> int:
         return 0
     if any(choice.rows for choice in others):
         return found  # more than are looked at, so that the others' rows decide
+    if state.sort.of_names and not is_own_order(listing, state):
+        return found  # only some of them are sorted, and none is walked to
     return found if _PASSED * listing.page_size / share <= min(found, FOUND) else 0
 
 
